@@ -1,0 +1,84 @@
+# grf-bpf: shows what keeps the memory of a running Go program alive.
+#
+#   make            build/grf-bpf
+#   make deps       install what a bare Debian or Ubuntu lacks
+#   make check      unit and end-to-end tests          make bench    the benchmark
+#   make demo       attach to a Go program that comes along
+#   make install    PREFIX=/usr/local DESTDIR=
+#   make format     make lint     make SANITIZE=1      (build in build-sanitize/)
+
+VERSION   := 0.1.0
+CC        ?= cc
+CLANG     ?= clang
+BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PROTOC_C  ?= protoc-c
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+SANITIZE  ?=
+
+BUILD     := build$(if $(SANITIZE),-sanitize)
+ARCH      := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
+
+CFLAGS    ?= -O2 -g
+CFLAGS    += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
+ALL_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -D_GNU_SOURCE -DGRF_VERSION='"$(VERSION)"' \
+	      -Iuser -Iinclude -I$(BUILD)/generated -pthread -MMD -MP $(CFLAGS)
+LDLIBS    := -lbpf -ldw -lelf -lprotobuf-c -lz -lpthread
+comma     := ,
+
+BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+SKELETONS   := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/generated/%.skel.h)
+PROTOS      := $(wildcard user/outputs/*.proto)
+PROTO_C     := $(PROTOS:user/outputs/%.proto=$(BUILD)/generated/%.pb-c.c)
+
+LIB_SOURCES := $(sort $(wildcard user/base/*.c user/hold/*.c user/capture/*.c user/image/*.c \
+			 user/model/*.c user/graph/*.c user/views/*.c user/outputs/*.c))
+CLI_SOURCES := $(sort $(wildcard user/cli/*.c))
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(PROTO_C:%.c=%.o)
+CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
+
+TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
+TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
+
+.PHONY: all clean unit
+all: $(BUILD)/grf-bpf
+
+$(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/libgrf.a: $(LIB_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c Makefile | $(SKELETONS) $(PROTO_C)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/generated/%.pb-c.o: $(BUILD)/generated/%.pb-c.c
+	$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
+
+$(BUILD)/generated/%.pb-c.c: user/outputs/%.proto
+	@mkdir -p $(@D)
+	$(PROTOC_C) --proto_path=user/outputs --c_out=$(BUILD)/generated $<
+
+$(BUILD)/generated/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/grf/*.h vmlinux/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Werror \
+		-Ivmlinux -Iinclude -c -o $@ $<
+
+$(BUILD)/generated/%.skel.h: $(BUILD)/generated/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
+
+# Unit tests: one program for each tests/unit/test_*.c, linked with the library.
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libgrf.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(BUILD)/libgrf.a -lcmocka $(LDLIBS)
+
+unit: $(TEST_BINARIES)
+	@status=0; for test in $(TEST_BINARIES); do $$test || status=1; done; exit $$status
+
+clean:
+	rm -rf build build-sanitize
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.SECONDARY:

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct grf_error no_memory = {GRF_ERROR_NO_MEMORY, (char *)"out of memory"};
+
+struct grf_error *grf_error_no_memory(void)
+{
+	return &no_memory;
+}
+
+static struct grf_error *wrap(enum grf_error_code code, char *message)
+{
+	struct grf_error *error;
+
+	if (!message)
+		return &no_memory;
+	error = malloc(sizeof(*error));
+	if (!error) {
+		free(message);
+		return &no_memory;
+	}
+	error->code = code;
+	error->message = message;
+	return error;
+}
+
+static char *vformat(const char *format, va_list arguments)
+{
+	char *text;
+
+	return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
+struct grf_error *grf_error_create(enum grf_error_code code, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = vformat(format, arguments);
+	va_end(arguments);
+	return wrap(code, text);
+}
+
+static enum grf_error_code code_of_errno(int errnum)
+{
+	switch (errnum) {
+	case EPERM:
+	case EACCES:
+		return GRF_ERROR_PERMISSION;
+	case ESRCH:
+		return GRF_ERROR_NO_PROCESS;
+	case ENOMEM:
+		return GRF_ERROR_NO_MEMORY;
+	default:
+		return GRF_ERROR_OTHER;
+	}
+}
+
+struct grf_error *grf_error_errno(enum grf_error_code code, int errnum, const char *format, ...)
+{
+	va_list arguments;
+	char *text, *full;
+
+	va_start(arguments, format);
+	text = vformat(format, arguments);
+	va_end(arguments);
+	if (!text)
+		return &no_memory;
+	if (asprintf(&full, "%s: %s", text, strerror(errnum)) < 0)
+		full = NULL;
+	free(text);
+	return wrap(code == GRF_ERROR_OTHER ? code_of_errno(errnum) : code, full);
+}
+
+struct grf_error *grf_error_prefix(struct grf_error *error, const char *format, ...)
+{
+	enum grf_error_code code = error->code;
+	va_list arguments;
+	char *text, *full;
+
+	va_start(arguments, format);
+	text = vformat(format, arguments);
+	va_end(arguments);
+	if (!text)
+		return error;
+	if (asprintf(&full, "%s: %s", text, error->message) < 0)
+		full = NULL;
+	free(text);
+	if (!full)
+		return error;
+	grf_error_free(error);
+	return wrap(code, full);
+}
+
+void grf_error_free(struct grf_error *error)
+{
+	if (!error || error == &no_memory)
+		return;
+	free(error->message);
+	free(error);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static int log_verbosity;
+static bool progress_drawn;
+static bool terminal;
+static volatile sig_atomic_t interrupt_signal;
+
+void grf_log_init(int verbosity)
+{
+	log_verbosity = verbosity;
+	terminal = isatty(STDERR_FILENO) == 1;
+}
+
+int grf_log_verbosity(void)
+{
+	return log_verbosity;
+}
+
+uint64_t grf_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void line(const char *format, va_list arguments)
+{
+	grf_progress_end();
+	fputs("grf-bpf: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+}
+
+void grf_warn(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	line(format, arguments);
+	va_end(arguments);
+}
+
+void grf_verbose(const char *format, ...)
+{
+	va_list arguments;
+
+	if (log_verbosity < 1)
+		return;
+	va_start(arguments, format);
+	line(format, arguments);
+	va_end(arguments);
+}
+
+void grf_debug(const char *format, ...)
+{
+	va_list arguments;
+
+	if (log_verbosity < 2)
+		return;
+	va_start(arguments, format);
+	line(format, arguments);
+	va_end(arguments);
+}
+
+void grf_progress(const char *step, uint64_t done, uint64_t total)
+{
+	static const char *current;
+	static uint64_t began, drawn;
+	uint64_t now;
+
+	if (!terminal)
+		return;
+	now = grf_now();
+	if (step != current) {
+		current = step;
+		began = now;
+	}
+	if (now - began < 1000000000u || now - drawn < 100000000u)
+		return;
+	drawn = now;
+	progress_drawn = true;
+	if (total)
+		fprintf(stderr, "\r%s: %3.0f %%\033[K", step, 100.0 * (double)done / (double)total);
+	else
+		fprintf(stderr, "\r%s: %llu\033[K", step, (unsigned long long)done);
+	fflush(stderr);
+}
+
+void grf_progress_end(void)
+{
+	if (!progress_drawn)
+		return;
+	progress_drawn = false;
+	fputs("\r\033[K", stderr);
+	fflush(stderr);
+}
+
+void grf_interrupt(int signal_number)
+{
+	interrupt_signal = signal_number;
+}
+
+bool grf_interrupted(void)
+{
+	return interrupt_signal != 0;
+}
+
+struct grf_error *grf_error_interrupted(void)
+{
+	return grf_error_create(GRF_ERROR_INTERRUPTED, "interrupted");
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Capture: copies of the memory ranges of a live process that the analysis needs, with the thread
+ * registers taken at the stop. Knows nothing of what the bytes mean.
+ */
+#ifndef GRF_CAPTURE_CAPTURE_H
+#define GRF_CAPTURE_CAPTURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "image/image.h"
+
+/* One copied range. `data` is page-aligned anonymous memory of ours. */
+struct grf_capture_range {
+	uint64_t start;
+	uint64_t end;
+	uint32_t flags; /* enum grf_segment_flags */
+	uint8_t *data;
+};
+
+/* How the target was held and for how long; printed in the summary. Times in nanoseconds. */
+struct grf_pause {
+	const char *freeze;          /* "stopped at once", later "at the end of a GC" */
+	const char *copy;            /* "stop and copy", ... */
+	const char *register_source; /* "eBPF task iterator" or "ptrace" */
+	const char *clock;           /* who measured: "eBPF" or "user space" */
+	uint64_t total;              /* first interrupt to last resume */
+	uint64_t stop;               /* until every thread stood */
+	uint64_t registers;          /* registers and stack bounds */
+	uint64_t copying;
+	uint64_t resume;
+	uint64_t bytes; /* copied */
+};
+
+/* The stack bounds of a goroutine, taken by the eBPF side at the stop. */
+struct grf_stack_bounds {
+	uint64_t g;
+	uint64_t low;
+	uint64_t high;
+};
+
+struct grf_capture {
+	pid_t pid;
+	struct grf_capture_range *ranges;
+	size_t range_count;
+	struct grf_mapping *mappings; /* paths are owned */
+	size_t mapping_count;
+	struct grf_thread *threads;
+	size_t thread_count;
+	struct grf_stack_bounds *stacks;
+	size_t stack_count;
+	uint64_t *auxv; /* pairs type, value; ends with AT_NULL */
+	size_t auxv_count;
+	struct grf_pause pause;
+};
+
+struct grf_capture_options {
+	unsigned int threads;     /* copying threads; 0: one for each core */
+	bool no_ebpf;             /* do as if eBPF were not permitted */
+	bool no_process_vm_readv; /* do as if it were refused */
+	/* Where the target keeps runtime.allgs (address in the image), for the stack bounds, and
+	 * the offsets of g.stack.lo; 0: not known. */
+	uint64_t allgs_address;
+	uint64_t g_stack_offset;
+};
+
+/*
+ * Holds `pid`, copies its private writable memory (and what file-backed writable pages hold), lets
+ * it go. On every return the target runs on, unless it was stopped before, in which case it stays
+ * stopped. Errors: NO_PROCESS (also for a thread's id or a zombie), PERMISSION (names the
+ * capability), EXITED, INTERRUPTED.
+ */
+struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_options *options,
+				      struct grf_capture **ret);
+
+void grf_capture_destroy(struct grf_capture *capture);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The target's executable as a file: sections (decompressed on demand), symbols, build ids.
+ * Addresses are link-time ones; add grf_executable_bias() for addresses in the image.
+ */
+#ifndef GRF_IMAGE_EXECUTABLE_H
+#define GRF_IMAGE_EXECUTABLE_H
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct grf_executable;
+
+struct grf_section {
+	const char *name;
+	uint64_t address; /* link-time; 0 when not loaded */
+	uint64_t size;    /* bytes, decompressed */
+	const uint8_t *data;
+};
+
+/* Opens an ELF executable (64-bit, little-endian, x86-64). `path` may be /proc/PID/exe. */
+struct grf_error *grf_executable_open(const char *path, struct grf_executable **ret);
+void grf_executable_destroy(struct grf_executable *executable);
+
+const char *grf_executable_path(const struct grf_executable *executable);
+
+/* What to add to link-time addresses; 0 until an image set it (PIE) and for fixed executables. */
+uint64_t grf_executable_bias(const struct grf_executable *executable);
+void grf_executable_set_bias(struct grf_executable *executable, uint64_t bias);
+/* Link-time entry point and lowest PT_LOAD address, for working out the bias. */
+uint64_t grf_executable_entry(const struct grf_executable *executable);
+
+/* The section `name`, decompressed (SHF_COMPRESSED, .zdebug_*: asked for as .debug_*). False when
+ * absent or broken. The data lives as long as the executable. */
+bool grf_executable_section(struct grf_executable *executable, const char *name,
+			    struct grf_section *ret);
+
+/* The file's bytes behind a link-time address range in a PT_LOAD (file part only), or NULL. */
+const uint8_t *grf_executable_at(const struct grf_executable *executable, uint64_t address,
+				 uint64_t length);
+
+/* The PT_LOADs, for overlaying file-backed pages. */
+struct grf_load {
+	uint64_t address; /* link-time */
+	uint64_t file_size;
+	uint64_t memory_size;
+	uint64_t file_offset;
+	uint32_t flags; /* enum grf_segment_flags */
+	const uint8_t *data;
+};
+const struct grf_load *grf_executable_loads(const struct grf_executable *executable,
+					    size_t *ret_count);
+
+/* A symbol of .symtab by exact name (hashed once). False when there is none or no symbol table. */
+bool grf_executable_symbol(struct grf_executable *executable, const char *name,
+			   uint64_t *ret_address, uint64_t *ret_size);
+/* The object symbol of .symtab that covers a link-time data address, or NULL. */
+const char *grf_executable_symbol_at(struct grf_executable *executable, uint64_t address,
+				     uint64_t *ret_start, uint64_t *ret_size);
+
+/* GNU build id and Go build id; length 0 / empty when absent. */
+const uint8_t *grf_executable_gnu_build_id(const struct grf_executable *executable,
+					   size_t *ret_length);
+const char *grf_executable_go_build_id(const struct grf_executable *executable);
+
+/* The DWARF, opened once; NULL when the file has none. Borrowed. */
+Dwarf *grf_executable_dwarf(struct grf_executable *executable);
+
+#endif

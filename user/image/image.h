@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The image: a process at one instant. Memory segments, threads, notes; one reader interface,
+ * whether the bytes came from a live capture or from an ELF core (gcore, the kernel, dlv, ours).
+ *
+ * Every segment is addressable as plain memory of ours for its whole length: a core is mapped, what
+ * a core leaves out (memsz > filesz) reads as zero or comes from the executable. The image owns the
+ * memory; pointers into it live as long as the image does.
+ */
+#ifndef GRF_IMAGE_IMAGE_H
+#define GRF_IMAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct grf_executable;
+struct grf_capture;
+struct grf_image;
+
+enum grf_segment_flags {
+	GRF_SEGMENT_READ = 1,
+	GRF_SEGMENT_WRITE = 2,
+	GRF_SEGMENT_EXECUTE = 4,
+};
+
+/* A run of target memory, [start, end) in target addresses. Sorted, never overlapping. */
+struct grf_segment {
+	uint64_t start;
+	uint64_t end;
+	uint32_t flags;
+	const uint8_t *data; /* the byte at `start`; end - start bytes; may be unaligned */
+};
+
+/* A file mapped into the target (NT_FILE, /proc/PID/maps). */
+struct grf_mapping {
+	uint64_t start;
+	uint64_t end;
+	uint64_t file_offset; /* bytes */
+	const char *path;
+};
+
+/* One thread at the stop. `general` holds every general purpose register, in the order of the
+ * kernel's user_regs_struct (amd64: 27 words), for conservative scanning. */
+#define GRF_GENERAL_REGISTERS 34
+struct grf_thread {
+	pid_t tid;
+	uint64_t pc;
+	uint64_t sp;
+	uint64_t bp;
+	uint64_t tls; /* fs base on amd64; 0 when unknown */
+	uint32_t general_count;
+	uint64_t general[GRF_GENERAL_REGISTERS];
+};
+
+/* Opens an ELF core. `executable` supplies the file-backed pages that the core leaves out and is
+ * checked against the core (build id, load address): GRF_ERROR_MISMATCH. It must outlive the image;
+ * its load bias is set here. A truncated core is GRF_ERROR_BAD_INPUT and the message tells by how
+ * much. */
+struct grf_error *grf_image_open_core(const char *path, struct grf_executable *executable,
+				      struct grf_image **ret);
+
+/* Makes an image of a finished capture, which it takes over (also on failure). */
+struct grf_error *grf_image_from_capture(struct grf_capture *capture,
+					 struct grf_executable *executable, struct grf_image **ret);
+
+void grf_image_destroy(struct grf_image *image);
+
+const struct grf_segment *grf_image_segments(const struct grf_image *image, size_t *ret_count);
+const struct grf_mapping *grf_image_mappings(const struct grf_image *image, size_t *ret_count);
+const struct grf_thread *grf_image_threads(const struct grf_image *image, size_t *ret_count);
+
+/* The entry of type `type` in the auxiliary vector; false when there is none. */
+bool grf_image_auxv(const struct grf_image *image, uint64_t type, uint64_t *ret);
+
+/* The segment that holds `address`, or NULL. Remembers nothing; binary search. */
+const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address);
+
+/* `length` bytes at `address` as our memory, or NULL where they are absent or not in one segment.
+ */
+const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uint64_t length);
+
+/* Copies, across neighbouring segments too. GRF_ERROR_FAULT when a byte is missing. */
+struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address, void *buffer,
+				 uint64_t length);
+
+/* Little-endian loads. False (and *ret = 0) when the address is not in the image. For optional
+ * data; use grf_image_read() where absence must be explained. */
+bool grf_image_u8(const struct grf_image *image, uint64_t address, uint8_t *ret);
+bool grf_image_u16(const struct grf_image *image, uint64_t address, uint16_t *ret);
+bool grf_image_u32(const struct grf_image *image, uint64_t address, uint32_t *ret);
+bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret);
+
+/* Loads from our memory at any alignment. */
+static inline uint64_t grf_load_u64(const uint8_t *at)
+{
+	uint64_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static inline uint32_t grf_load_u32(const uint8_t *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static inline uint16_t grf_load_u16(const uint8_t *at)
+{
+	uint16_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+/* For tests and for callers that build memory themselves: an image of the given segments (copied
+ * descriptors, borrowed data), without threads or mappings. */
+struct grf_error *grf_image_from_segments(const struct grf_segment *segments, size_t count,
+					  struct grf_image **ret);
+
+#endif

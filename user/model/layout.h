@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the Go runtime keeps its fields: one value for each (structure, field), resolved once for a
+ * target from its DWARF, and where that lacks one, from the table by version (layout_table.h). No
+ * other file compares Go versions to find a layout.
+ */
+#ifndef GRF_MODEL_LAYOUT_H
+#define GRF_MODEL_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "image/executable.h"
+
+/* A parsed Go version string, "go1.26.8 X:nogreenteagc". */
+struct grf_version {
+	char text[128];
+	int minor; /* 26 of go1.26.8 */
+	int patch; /* 8; 0 when absent */
+	/* GOEXPERIMENTs in force: the version's defaults, then its X: list. */
+	bool alloc_headers;
+	bool swiss_map;
+	bool green_tea;
+	bool arenas;
+};
+
+struct grf_error *grf_version_parse(const char *text, struct grf_version *ret);
+
+/* Every field that is used, as STRUCT(name) and FIELD(structure, field); see layout_fields.h, an
+ * X-macro list. enum grf_field has a GRF_FIELD_<structure>_<field> for each, and
+ * GRF_FIELD_<structure>__size for the size of the structure. */
+enum grf_field {
+#define GRF_LAYOUT_FIELD(structure, field, go_structures, go_fields)                               \
+	GRF_FIELD_##structure##_##field,
+#include "model/layout_fields.h"
+#undef GRF_LAYOUT_FIELD
+	GRF_FIELD_COUNT
+};
+
+struct grf_layout {
+	struct grf_version version;
+	int64_t offset[GRF_FIELD_COUNT]; /* bytes; -1: this version has no such field */
+};
+
+/* Fills a layout for `version` from the tables (nearest table column of the same minor, else the
+ * nearest older one), then overrides each value that `dwarf` (may be NULL) knows. Values are
+ * checked for plausibility (0 <= offset < size of structure). */
+struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *dwarf,
+				     struct grf_layout *ret);
+
+/* The offset of a field that must exist; asserts nothing: -1 when it does not. */
+#define grf_offset(layout, structure, field) ((layout)->offset[GRF_FIELD_##structure##_##field])
+#define grf_has(layout, structure, field)    (grf_offset(layout, structure, field) >= 0)
+
+#endif

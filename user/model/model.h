@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Go model of an image: everything the graph needs, read once. The face of this stage.
+ */
+#ifndef GRF_MODEL_MODEL_H
+#define GRF_MODEL_MODEL_H
+
+#include "base/error.h"
+#include "image/executable.h"
+#include "image/image.h"
+#include "model/goroutines.h"
+#include "model/heap.h"
+#include "model/layout.h"
+#include "model/modules.h"
+#include "model/pclntab.h"
+#include "model/specials.h"
+#include "model/types.h"
+
+struct grf_model {
+	const struct grf_image *image;
+	struct grf_executable *executable;
+	struct grf_layout layout;
+	struct grf_modules *modules;
+	struct grf_pclntab *pclntab;
+	struct grf_types *types;
+	struct grf_heap *heap;
+	struct grf_goroutines *goroutines;
+	struct grf_special_roots *specials;
+};
+
+/* Reads the model. Image and executable are borrowed and must outlive it. `threads`: how many to
+ * work with. */
+struct grf_error *grf_model_create(const struct grf_image *image, struct grf_executable *executable,
+				   unsigned int threads, struct grf_model **ret);
+void grf_model_destroy(struct grf_model *model);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The reference tree: chains of elements ("main.cache", "entries. (map[string]*main.T)",
+ * "$mapval. (*main.T)", ...) with the objects and bytes that stand at each. Every live object is
+ * counted at one node.
+ */
+#ifndef GRF_VIEWS_TREE_H
+#define GRF_VIEWS_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/model.h"
+
+/* Root classes in the order in which they take objects. */
+enum grf_root_class {
+	GRF_ROOT_APPLICATION, /* package variables of the program and its libraries */
+	GRF_ROOT_GOROUTINE,   /* frames of its goroutines */
+	GRF_ROOT_FINALIZER,   /* finalizers, cleanups, weak handles */
+	GRF_ROOT_RUNTIME,     /* the runtime's variables and goroutines */
+	GRF_ROOT_CLASSES
+};
+
+#define GRF_TREE_NONE UINT32_MAX
+
+struct grf_tree_node {
+	const char *name; /* interned; borrowed from the model or the tree */
+	uint32_t parent;  /* GRF_TREE_NONE for a root */
+	uint32_t depth;   /* 0 for a root */
+	uint32_t first_child, last_child, next_sibling; /* or GRF_TREE_NONE */
+	bool untyped;                                   /* at or below "$sub_objects$" */
+	uint8_t root_class;
+	uint64_t objects; /* at this node alone */
+	uint64_t bytes;
+};
+
+struct grf_tree {
+	struct grf_tree_node *nodes; /* parents before their children; roots in class order */
+	uint32_t node_count;
+	uint64_t objects, bytes; /* totals over all nodes */
+	uint64_t untyped_objects, untyped_bytes;
+	uint64_t class_objects[GRF_ROOT_CLASSES], class_bytes[GRF_ROOT_CLASSES];
+	uint64_t heap_objects, heap_bytes; /* allocated slots in the heap, reached or not */
+	void *strings;                     /* private: names that the tree made itself */
+};
+
+struct grf_tree_options {
+	uint32_t max_depth; /* elements in a chain; what is deeper counts at the last one */
+	bool no_fold;
+	unsigned int threads;
+};
+
+/* Walks the model's object graph and makes the tree. Same model, same tree. The tree borrows names
+ * from the model, which must outlive it. GRF_ERROR_INTERRUPTED on grf_interrupt(). */
+struct grf_error *grf_tree_create(struct grf_model *model, const struct grf_tree_options *options,
+				  struct grf_tree **ret);
+void grf_tree_destroy(struct grf_tree *tree);
+
+/* Bytes and objects of each root with all that is below it, largest first, at most `capacity`;
+ * returns how many were written. */
+struct grf_tree_root {
+	const char *name;
+	uint64_t objects, bytes;
+};
+size_t grf_tree_largest_roots(const struct grf_tree *tree, struct grf_tree_root *ret,
+			      size_t capacity);
+
+#endif
