@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The frontier of a walk: a first-in first-out queue of places to visit, 16 bytes each, in blocks
+ * that are freed once they are read. A place is an address with what is expected there.
+ */
+#ifndef GRF_GRAPH_FRONTIER_H
+#define GRF_GRAPH_FRONTIER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct grf_place {
+	uint64_t address;
+	uint32_t spot;  /* the walker's */
+	uint32_t where; /* the walker's: a span's index, or a mark that it is something else */
+};
+
+struct grf_frontier_block;
+
+struct grf_frontier {
+	struct grf_frontier_block *head, *tail;
+	size_t read;    /* next place in head */
+	size_t written; /* places in tail */
+	size_t count;   /* places waiting */
+};
+
+/* False: out of memory. */
+bool grf_frontier_push(struct grf_frontier *frontier, const struct grf_place *place);
+
+/* Takes the first place out. False: empty. */
+bool grf_frontier_pop(struct grf_frontier *frontier, struct grf_place *ret);
+
+/* The place `ahead` of the next one, for prefetching; NULL when it is in no block at hand. */
+const struct grf_place *grf_frontier_peek(const struct grf_frontier *frontier, size_t ahead);
+
+void grf_frontier_free(struct grf_frontier *frontier);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a walk knows of each object: one byte beside the span table, indexed by the dense object id.
+ */
+#ifndef GRF_GRAPH_OBJECTS_H
+#define GRF_GRAPH_OBJECTS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/heap.h"
+
+enum grf_object_state {
+	GRF_OBJECT_REACHED = 1,
+	/* Reached, but by types that do not cover all its pointers; see struct grf_partial. */
+	GRF_OBJECT_PARTIAL = 2,
+	/* No object: a free slot. Never together with the others. */
+	GRF_OBJECT_FREE = 0x80,
+};
+
+/* A byte for each object id: 0 for an object not reached yet, FREE for a free slot. The caller
+ * frees it. */
+struct grf_error *grf_object_states_create(const struct grf_heap *heap, uint8_t **ret);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "views/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "views/tree_builder.h"
+
+const char grf_sub_objects_name[] = "$sub_objects$";
+
+/* A name that the tree made itself, by its text. */
+struct tree_string {
+	UT_hash_handle hh;
+	char text[];
+};
+
+static const char *intern(struct grf_tree *tree, const char *text)
+{
+	struct tree_string *strings = tree->strings, *string;
+	size_t length = strlen(text);
+
+	HASH_FIND(hh, strings, text, length, string);
+	if (string)
+		return string->text;
+	string = malloc(sizeof(*string) + length + 1);
+	if (!string)
+		return NULL;
+	memcpy(string->text, text, length + 1);
+	HASH_ADD_KEYPTR(hh, strings, string->text, length, string);
+	tree->strings = strings;
+	return string->text;
+}
+
+void grf_tree_builder_init(struct grf_tree_builder *builder, struct grf_tree *tree,
+			   const struct grf_tree_options *options)
+{
+	*builder = (struct grf_tree_builder){
+	    .tree = tree,
+	    .max_depth = options->max_depth ? options->max_depth : 1,
+	    .no_fold = options->no_fold,
+	};
+}
+
+void grf_tree_builder_free(struct grf_tree_builder *builder)
+{
+	grf_pair_map_free(&builder->children);
+	grf_pair_map_free(&builder->roots);
+}
+
+static uint32_t add_node(struct grf_tree_builder *builder, const char *name, uint32_t parent)
+{
+	struct grf_tree *tree = builder->tree;
+	struct grf_tree_node *node;
+
+	if (tree->node_count == builder->capacity) {
+		uint32_t capacity = builder->capacity ? builder->capacity * 2 : 256;
+
+		/* Half the range of ids: they are joined with flags elsewhere. */
+		if (capacity > UINT32_MAX / 2)
+			return GRF_TREE_NONE;
+		node = realloc(tree->nodes, capacity * sizeof(*node));
+		if (!node)
+			return GRF_TREE_NONE;
+		tree->nodes = node;
+		builder->capacity = capacity;
+	}
+	node = &tree->nodes[tree->node_count];
+	*node = (struct grf_tree_node){
+	    .name = name,
+	    .parent = parent,
+	    .first_child = GRF_TREE_NONE,
+	    .last_child = GRF_TREE_NONE,
+	    .next_sibling = GRF_TREE_NONE,
+	};
+	return tree->node_count++;
+}
+
+uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class root_class,
+		       const char *name)
+{
+	const char *interned = intern(builder->tree, name);
+	uint32_t index;
+
+	if (!interned)
+		return GRF_TREE_NONE;
+	index = grf_pair_map_get(&builder->roots, root_class, (uintptr_t)interned);
+	if (index != GRF_PAIR_MAP_NONE)
+		return index;
+	index = add_node(builder, interned, GRF_TREE_NONE);
+	if (index == GRF_TREE_NONE)
+		return GRF_TREE_NONE;
+	builder->tree->nodes[index].root_class = (uint8_t)root_class;
+	if (!grf_pair_map_put(&builder->roots, root_class, (uintptr_t)interned, index))
+		return GRF_TREE_NONE;
+	return index;
+}
+
+/* The first node of the chain down to `node` whose element is `name`. */
+static uint32_t find_in_chain(const struct grf_tree *tree, uint32_t node, const char *name)
+{
+	uint32_t found = GRF_TREE_NONE;
+
+	for (; node != GRF_TREE_NONE; node = tree->nodes[node].parent)
+		if (tree->nodes[node].name == name)
+			found = node;
+	return found;
+}
+
+static uint32_t new_child(struct grf_tree_builder *builder, uint32_t parent, const char *name)
+{
+	uint32_t index = add_node(builder, name, parent);
+	struct grf_tree_node *nodes = builder->tree->nodes, *above;
+
+	if (index == GRF_TREE_NONE)
+		return GRF_TREE_NONE;
+	above = &nodes[parent];
+	nodes[index].depth = above->depth + 1;
+	nodes[index].root_class = above->root_class;
+	nodes[index].untyped = above->untyped || name == grf_sub_objects_name;
+	if (above->last_child == GRF_TREE_NONE)
+		above->first_child = index;
+	else
+		nodes[above->last_child].next_sibling = index;
+	above->last_child = index;
+	return index;
+}
+
+uint32_t grf_tree_child(struct grf_tree_builder *builder, uint32_t parent, const char *name)
+{
+	const struct grf_tree_node *above = &builder->tree->nodes[parent];
+	uint32_t index = grf_pair_map_get(&builder->children, parent, (uintptr_t)name);
+
+	if (index != GRF_PAIR_MAP_NONE)
+		return index;
+	/* Untyped below untyped says nothing more, folded or not. */
+	if (name == grf_sub_objects_name && above->name == name)
+		return parent;
+	if (!builder->no_fold)
+		index = find_in_chain(builder->tree, parent, name);
+	if (index == GRF_TREE_NONE && above->depth + 1 >= builder->max_depth)
+		index = parent;
+	if (index == GRF_TREE_NONE)
+		index = new_child(builder, parent, name);
+	if (index == GRF_TREE_NONE ||
+	    !grf_pair_map_put(&builder->children, parent, (uintptr_t)name, index))
+		return GRF_TREE_NONE;
+	return index;
+}
+
+void grf_tree_destroy(struct grf_tree *tree)
+{
+	struct tree_string *strings, *string, *next;
+
+	if (!tree)
+		return;
+	strings = tree->strings;
+	HASH_ITER (hh, strings, string, next) {
+		HASH_DEL(strings, string);
+		free(string);
+	}
+	free(tree->nodes);
+	free(tree);
+}
+
+static int larger_root(const void *left, const void *right)
+{
+	const struct grf_tree_root *a = left, *b = right;
+
+	if (a->bytes != b->bytes)
+		return a->bytes < b->bytes ? 1 : -1;
+	return strcmp(a->name, b->name);
+}
+
+size_t grf_tree_largest_roots(const struct grf_tree *tree, struct grf_tree_root *ret,
+			      size_t capacity)
+{
+	struct grf_tree_root *roots = calloc(tree->node_count + 1, sizeof(*roots));
+	uint32_t *root_of = calloc(tree->node_count + 1, sizeof(*root_of));
+	size_t count = 0;
+
+	/* A node's root stands before it, so one pass in order finds every node's root. */
+	for (uint32_t i = 0; roots && root_of && i < tree->node_count; i++) {
+		const struct grf_tree_node *node = &tree->nodes[i];
+
+		if (node->parent == GRF_TREE_NONE) {
+			roots[count].name = node->name;
+			root_of[i] = (uint32_t)count++;
+		} else {
+			root_of[i] = root_of[node->parent];
+		}
+		roots[root_of[i]].objects += node->objects;
+		roots[root_of[i]].bytes += node->bytes;
+	}
+	if (count)
+		qsort(roots, count, sizeof(*roots), larger_root);
+	if (count > capacity)
+		count = capacity;
+	while (count && !roots[count - 1].objects)
+		count--;
+	if (count)
+		memcpy(ret, roots, count * sizeof(*ret));
+	free(roots);
+	free(root_of);
+	return count;
+}
