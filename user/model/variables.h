@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What DWARF says of variables, functions and frames; private to the model. types.h has the public
+ * functions that stand on it.
+ */
+#ifndef GRF_MODEL_VARIABLES_H
+#define GRF_MODEL_VARIABLES_H
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "image/executable.h"
+#include "model/types.h"
+
+/* Go's own attributes (cmd/internal/dwarf/dwarf_defs.go). */
+#define GRF_AT_GO_DICT_INDEX     0x2906
+#define GRF_AT_GO_CLOSURE_OFFSET 0x2907
+
+/* --- locations.c: where a variable is --------------------------------------------------------- */
+
+/* A variable, or a piece of one, in the memory of a frame while the pc is in [low, high). */
+struct grf_place {
+	uint64_t low, high;    /* link-time addresses */
+	int64_t offset;        /* from the canonical frame address */
+	uint64_t piece_offset; /* where in the variable the piece begins */
+	uint64_t size;
+};
+
+struct grf_places {
+	GRF_ARRAY(struct grf_place) array;
+};
+
+/* Appends what of an expression is in memory. `size`: of the whole variable. */
+void grf_places_add(struct grf_places *places, const Dwarf_Op *operations, size_t count,
+		    uint64_t low, uint64_t high, uint64_t size);
+
+/* Appends the places of a DW_AT_location: an expression, which holds in [low, high), or a list. */
+void grf_places_read(struct grf_places *places, Dwarf_Attribute *location, uint64_t low,
+		     uint64_t high, uint64_t size);
+
+/* --- variables.c: the index over all compilation units ---------------------------------------- */
+
+struct grf_frame_description;
+
+struct grf_subprogram {
+	uint64_t low, high;                        /* link-time addresses */
+	uint64_t die;                              /* offset in .debug_info */
+	struct grf_frame_description *description; /* locals.c; NULL until asked for */
+	bool described;
+};
+
+struct grf_variables;
+
+/* An empty index, which reads the DWARF when it is first asked. NULL: out of memory. */
+struct grf_variables *grf_variables_create(struct grf_executable *executable,
+					   const struct grf_modules *modules);
+void grf_variables_destroy(struct grf_variables *variables);
+
+/* The subprogram around a link-time pc, or NULL. */
+struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables, uint64_t pc);
+
+/* The DIE that the DW_AT_type of `die` (or of its abstract origin) refers to, behind the typedefs
+ * that stand for entries of a generic function's dictionary. False: none. */
+bool grf_variables_type_die(Dwarf_Die *die, Dwarf_Die *ret);
+
+/* --- locals.c --------------------------------------------------------------------------------- */
+
+struct grf_locals;
+
+struct grf_locals *grf_locals_create(void);
+void grf_locals_destroy(struct grf_locals *locals);
+void grf_frame_description_destroy(struct grf_frame_description *description);
+
+/* --- closures.c ------------------------------------------------------------------------------- */
+
+struct grf_closures;
+
+struct grf_closures *grf_closures_create(void);
+void grf_closures_destroy(struct grf_closures *closures);
+
+#endif
