@@ -179,6 +179,10 @@ struct grf_local {
 	uint64_t piece_offset; /* where in the variable the piece begins */
 	struct grf_type *type; /* of the whole variable */
 	bool indirect;         /* escaped: the word at `address` is a pointer to the variable */
+	/* Not valid at this pc by its location list, but elsewhere in the function it lives in this
+	 * slot: names a slot that the stack map calls live and that nothing valid covers. Such ones
+	 * come last. */
+	bool stale_range;
 };
 
 /*
