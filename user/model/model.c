@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/model.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+/* Logs how long a step took, and begins the next one. */
+static void step(const char *what, uint64_t *began)
+{
+	uint64_t now = grf_now();
+
+	grf_debug("%s: %.3f s", what, (double)(now - *began) / 1e9);
+	*began = now;
+}
+
+static struct grf_error *missing(const char *name)
+{
+	return grf_error_create(
+	    GRF_ERROR_UNSUPPORTED,
+	    "the executable does not tell where %s is: it has neither DWARF nor "
+	    "a symbol table; build it without -ldflags=-s",
+	    name);
+}
+
+static struct grf_error *read_goroutines(struct grf_model *model)
+{
+	uint64_t allgs = grf_types_variable(model->types, "runtime.allgs");
+
+	if (!allgs)
+		return missing("runtime.allgs");
+	return grf_goroutines_read(model->image, &model->layout, model->modules, model->pclntab,
+				   allgs, grf_types_variable(model->types, "runtime.allm"),
+				   &model->goroutines);
+}
+
+static struct grf_error *read_heap(struct grf_model *model)
+{
+	struct grf_special_variables variables = {
+	    .allfin = grf_types_variable(model->types, "runtime.allfin"),
+	    .gc_cleanups = grf_types_variable(model->types, "runtime.gcCleanups"),
+	};
+	uint64_t mheap = grf_types_variable(model->types, "runtime.mheap_");
+	struct grf_error *error;
+
+	if (!mheap)
+		return missing("runtime.mheap_");
+	error = grf_heap_read(model->image, &model->layout, mheap, &model->heap);
+	if (error)
+		return error;
+	return grf_special_roots_read(model->image, &model->layout, model->heap, &variables,
+				      &model->specials);
+}
+
+static struct grf_error *read_all(struct grf_model *model)
+{
+	uint64_t began = grf_now();
+	struct grf_version version;
+	struct grf_error *error;
+
+	error = grf_version_find(model->executable, model->image, &version);
+	if (error)
+		return error;
+	error =
+	    grf_layout_resolve(&version, grf_executable_dwarf(model->executable), &model->layout);
+	if (error)
+		return error;
+	step("layout", &began);
+	error = grf_modules_read(model->image, model->executable, &model->layout, &model->modules);
+	if (error)
+		return error;
+	error = grf_pclntab_create(model->image, &model->layout, model->modules, &model->pclntab);
+	if (error)
+		return error;
+	step("modules and function table", &began);
+	error = grf_types_create(model->image, model->executable, &model->layout, model->modules,
+				 model->pclntab, &model->types);
+	if (error)
+		return error;
+	step("types", &began);
+	error = read_heap(model);
+	if (error)
+		return error;
+	step("heap", &began);
+	error = read_goroutines(model);
+	step("goroutines", &began);
+	return error;
+}
+
+struct grf_error *grf_model_create(const struct grf_image *image, struct grf_executable *executable,
+				   unsigned int threads, struct grf_model **ret)
+{
+	struct grf_model *model = calloc(1, sizeof(*model));
+	struct grf_error *error;
+
+	(void)threads;
+	if (!model)
+		return grf_error_no_memory();
+	model->image = image;
+	model->executable = executable;
+	error = read_all(model);
+	if (error) {
+		grf_model_destroy(model);
+		return error;
+	}
+	*ret = model;
+	return NULL;
+}
+
+void grf_model_destroy(struct grf_model *model)
+{
+	if (!model)
+		return;
+	grf_special_roots_destroy(model->specials);
+	grf_goroutines_destroy(model->goroutines);
+	grf_heap_destroy(model->heap);
+	grf_types_destroy(model->types);
+	grf_pclntab_destroy(model->pclntab);
+	grf_modules_destroy(model->modules);
+	free(model);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The reference tree of a model: the walk, class by class, and its totals. */
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "views/walk.h"
+
+static void walk_free(struct grf_walk *walk)
+{
+	for (size_t i = 0; i < walk->areas.count; i++) {
+		free(walk->areas.items[i].pending);
+		free(walk->areas.items[i].assembled);
+	}
+	grf_array_free(&walk->areas);
+	grf_array_free(&walk->partials);
+	grf_pair_map_free(&walk->partial_index);
+	grf_frontier_free(&walk->typed);
+	grf_frontier_free(&walk->deferred);
+	grf_frontier_free(&walk->in_stack);
+	grf_stored_types_free(&walk->stored);
+	grf_spots_free(&walk->spots);
+	grf_tree_builder_free(&walk->builder);
+	free(walk->scratch);
+	free(walk->states);
+}
+
+static void add_totals(struct grf_tree *tree)
+{
+	for (uint32_t i = 0; i < tree->node_count; i++) {
+		const struct grf_tree_node *node = &tree->nodes[i];
+
+		tree->objects += node->objects;
+		tree->bytes += node->bytes;
+		tree->class_objects[node->root_class] += node->objects;
+		tree->class_bytes[node->root_class] += node->bytes;
+		if (node->untyped) {
+			tree->untyped_objects += node->objects;
+			tree->untyped_bytes += node->bytes;
+		}
+	}
+}
+
+static struct grf_error *walk_all(struct grf_walk *walk)
+{
+	struct grf_error *error = grf_object_states_create(walk->heap, &walk->states);
+
+	if (!error)
+		error = grf_walk_areas(walk);
+	for (int root_class = 0; !error && root_class < GRF_ROOT_CLASSES; root_class++) {
+		uint64_t began = grf_now();
+
+		error = grf_walk_class(walk, (enum grf_root_class)root_class);
+		grf_debug("root class %d: %llu objects after %.3f s", root_class,
+			  (unsigned long long)walk->reached, (double)(grf_now() - began) / 1e9);
+	}
+	grf_progress_end();
+	if (!error && walk->no_memory)
+		error = grf_error_no_memory();
+	if (!error && walk->implausible)
+		grf_warn("%llu objects have a type descriptor that cannot be read; what they point "
+			 "to is not followed",
+			 (unsigned long long)walk->implausible);
+	return error;
+}
+
+struct grf_error *grf_tree_create(struct grf_model *model, const struct grf_tree_options *options,
+				  struct grf_tree **ret)
+{
+	struct grf_tree *tree = calloc(1, sizeof(*tree));
+	struct grf_walk *walk = calloc(1, sizeof(*walk));
+	struct grf_error *error;
+
+	if (!tree || !walk) {
+		free(tree);
+		free(walk);
+		return grf_error_no_memory();
+	}
+	walk->model = model;
+	walk->heap = model->heap;
+	walk->types = model->types;
+	grf_tree_builder_init(&walk->builder, tree, options);
+	grf_spots_init(&walk->spots, model->types, &walk->builder);
+	error = walk_all(walk);
+	walk_free(walk);
+	free(walk);
+	if (error) {
+		grf_tree_destroy(tree);
+		return error;
+	}
+	tree->heap_objects = model->heap->allocated_count;
+	tree->heap_bytes = model->heap->allocated_bytes;
+	add_totals(tree);
+	*ret = tree;
+	return NULL;
+}

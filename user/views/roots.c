@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the walk begins: package variables, goroutines' frames, finalizers and their like, each in
+ * its class. A root word that a variable covers is followed by the variable's plan and named after
+ * it; one that none covers hangs, untyped, from the symbol or function that it stands in.
+ */
+#include "views/walk.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+/* Longer names than this are cut; the longest that Go's own library has are around 300 bytes. */
+#define NAME_BYTES 4096
+
+/* More variables than this in one frame are not looked at. */
+#define FRAME_LOCALS 4096
+
+/* The runtime's own variables and symbols, told by their package. */
+static bool is_runtime_name(const char *name)
+{
+	static const char *const prefixes[] = {"runtime.", "internal/runtime/",
+					       "runtime/internal/"};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+static uint32_t root_spot(struct grf_walk *walk, enum grf_root_class root_class, const char *name,
+			  struct grf_type *type)
+{
+	uint32_t node = grf_tree_root(&walk->builder, root_class, name);
+	uint32_t spot = 0;
+
+	if (node != GRF_TREE_NONE)
+		spot = grf_spot_get(&walk->spots, node, type, GRF_CONTENT_ONE);
+	if (!spot)
+		grf_walk_fail(walk);
+	return spot;
+}
+
+static struct grf_error *add_area(struct grf_walk *walk, uint64_t start, uint64_t end,
+				  const uint8_t *mask, uint64_t mask_bits)
+{
+	uint64_t bits = (end - start) / 8;
+	struct grf_area *area;
+	uint64_t *pending;
+
+	if (end <= start || !mask)
+		return NULL;
+	if (mask_bits > bits)
+		mask_bits = bits;
+	pending = calloc(grf_bitmap_words(bits) + 1, sizeof(*pending));
+	area = grf_array_add(&walk->areas);
+	if (!pending || !area) {
+		free(pending);
+		return grf_error_no_memory();
+	}
+	area->start = start;
+	area->end = end;
+	area->pending = pending;
+	area->memory = grf_image_at(walk->model->image, start, end - start);
+	for (uint64_t i = 0; i < mask_bits; i++)
+		if (mask[i >> 3] >> (i & 7) & 1)
+			grf_bit_set(pending, i);
+	return NULL;
+}
+
+/* A segment that the image has in pieces, put together; what is missing stays zero. */
+static struct grf_error *assemble(struct grf_walk *walk, struct grf_area *area)
+{
+	uint64_t length = area->end - area->start;
+	uint8_t *memory = calloc(1, length);
+
+	if (!memory)
+		return grf_error_no_memory();
+	for (uint64_t at = 0; at < length; at += 4096) {
+		uint64_t part = length - at < 4096 ? length - at : 4096;
+		_cleanup_error_ struct grf_error *absent =
+		    grf_image_read(walk->model->image, area->start + at, memory + at, part);
+
+		(void)absent;
+	}
+	area->memory = area->assembled = memory;
+	return NULL;
+}
+
+struct grf_error *grf_walk_areas(struct grf_walk *walk)
+{
+	const struct grf_modules *modules = walk->model->modules;
+	struct grf_error *error;
+
+	for (size_t i = 0; i < modules->count; i++) {
+		const struct grf_module *module = &modules->items[i];
+
+		error = add_area(walk, module->data, module->edata, module->data_mask,
+				 module->data_mask_bits);
+		if (!error)
+			error = add_area(walk, module->bss, module->ebss, module->bss_mask,
+					 module->bss_mask_bits);
+		if (error)
+			return error;
+	}
+	for (size_t i = 0; i < walk->areas.count; i++) {
+		if (walk->areas.items[i].memory)
+			continue;
+		error = assemble(walk, &walk->areas.items[i]);
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+/* Follows a variable at `address` in an area: the `size` bytes of it there, which are those from
+ * byte `skip` of its type on. */
+static void walk_variable(struct grf_walk *walk, const struct grf_area *area, uint64_t address,
+			  uint64_t size, uint64_t skip, uint32_t spot)
+{
+	uint64_t offset = address - area->start;
+	struct grf_view view;
+
+	if (!spot || address < area->start || address >= area->end || (offset | skip) & 7 ||
+	    skip > offset)
+		return;
+	if (size > area->end - address)
+		size = area->end - address;
+	view = (struct grf_view){
+	    .memory = area->memory + offset - skip,
+	    .room = skip + size,
+	    .skip = skip,
+	    .pending = area->pending,
+	    .first = (offset - skip) / 8,
+	    .end = (offset + size) / 8,
+	};
+	grf_walk_value(walk, spot, &view);
+}
+
+static void walk_globals(struct grf_walk *walk, enum grf_root_class root_class)
+{
+	size_t count;
+	const struct grf_global *globals = grf_types_globals(walk->types, &count);
+
+	for (size_t i = 0; i < count && !walk->no_memory; i++) {
+		const struct grf_global *global = &globals[i];
+		const struct grf_area *area = grf_walk_area(walk, global->address);
+
+		if (!area || !global->type ||
+		    is_runtime_name(global->name) != (root_class == GRF_ROOT_RUNTIME))
+			continue;
+		grf_type_plan(walk->types, global->type);
+		if (!global->type->pointer_bytes)
+			continue;
+		walk_variable(walk, area, global->address, global->type->size, 0,
+			      root_spot(walk, root_class, global->name, global->type));
+	}
+}
+
+/* The name for a word of a data segment that no variable covers: its symbol, without the number
+ * that the compiler gives to temporaries, else the segment. */
+static void data_word_name(struct grf_walk *walk, uint64_t address, char *name, size_t size)
+{
+	uint64_t bias = grf_executable_bias(walk->model->executable), start, length;
+	const char *symbol =
+	    grf_executable_symbol_at(walk->model->executable, address - bias, &start, &length);
+	size_t end;
+
+	if (!symbol) {
+		snprintf(name, size, "data segment");
+		return;
+	}
+	snprintf(name, size, "%s", symbol);
+	end = strlen(name);
+	while (end && isdigit((unsigned char)name[end - 1]))
+		end--;
+	if (end > 6 && !strncmp(name + end - 6, "stmp_", 5))
+		name[end] = '\0';
+	else if (strstr(name, "..stmp_"))
+		name[end] = '\0';
+}
+
+static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_class)
+{
+	char name[NAME_BYTES];
+
+	for (size_t k = 0; k < walk->areas.count; k++) {
+		struct grf_area *area = &walk->areas.items[k];
+		uint64_t bits = (area->end - area->start) / 8;
+
+		for (uint64_t i = 0; i < bits && !walk->no_memory; i++) {
+			uint64_t value;
+
+			if (!area->pending[i >> 6]) {
+				i |= 63;
+				continue;
+			}
+			if (!grf_bit(area->pending, i))
+				continue;
+			value = grf_load_u64(area->memory + i * 8);
+			if (!value || !grf_heap_span(walk->heap, value))
+				continue;
+			data_word_name(walk, area->start + i * 8, name, sizeof(name));
+			if (root_class != GRF_ROOT_RUNTIME && is_runtime_name(name))
+				continue;
+			grf_bit_clear(area->pending, i);
+			grf_walk_defer(walk, value, root_spot(walk, root_class, name, NULL));
+		}
+	}
+}
+
+/* What the walk of one goroutine's stack works with. */
+struct stack_walk {
+	struct grf_walk *walk;
+	enum grf_root_class root_class;
+	struct grf_area area;
+	uint64_t capacity; /* words of area.pending */
+	struct grf_local locals[FRAME_LOCALS];
+	char name[NAME_BYTES];
+};
+
+static uint32_t local_spot(struct stack_walk *stack, const struct grf_local *local)
+{
+	snprintf(stack->name, sizeof(stack->name), "%s.%s", local->function, local->name);
+	return root_spot(stack->walk, stack->root_class, stack->name, local->type);
+}
+
+/* Whether a word of the stack is still to be claimed. */
+static bool is_pending(const struct grf_area *area, uint64_t address, uint64_t size)
+{
+	if (address < area->start || address >= area->end || address & 7)
+		return false;
+	for (uint64_t at = address; at < address + size && at < area->end; at += 8)
+		if (grf_bit(area->pending, (at - area->start) / 8))
+			return true;
+	return false;
+}
+
+static void walk_local(struct stack_walk *stack, const struct grf_local *local)
+{
+	struct grf_area *area = &stack->area;
+	uint64_t offset = local->address - area->start;
+
+	if (!local->type || !local->name || !local->function ||
+	    !is_pending(area, local->address, local->indirect ? 8 : local->size))
+		return;
+	grf_type_plan(stack->walk->types, local->type);
+	if (local->indirect) {
+		grf_bit_clear(area->pending, offset / 8);
+		grf_walk_emit(stack->walk, grf_load_u64(area->memory + offset),
+			      local_spot(stack, local));
+	} else if (local->type->pointer_bytes) {
+		walk_variable(stack->walk, area, local->address, local->size, local->piece_offset,
+			      local_spot(stack, local));
+	}
+}
+
+static void walk_frames(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+{
+	for (uint32_t i = 0; i < goroutine->frame_count && !stack->walk->no_memory; i++) {
+		const struct grf_frame *frame = &goroutine->frames[i];
+		size_t count;
+
+		if (!frame->function.name)
+			continue;
+		count = grf_types_locals(stack->walk->types, frame->lookup_pc, frame->fp,
+					 stack->locals, FRAME_LOCALS);
+		if (count > FRAME_LOCALS)
+			count = FRAME_LOCALS;
+		for (size_t k = 0; k < count; k++)
+			walk_local(stack, &stack->locals[k]);
+	}
+}
+
+/* The function to name a root after that has no variable. */
+static const char *frame_name(const struct grf_goroutine *goroutine, uint32_t frame)
+{
+	if (frame < goroutine->frame_count && goroutine->frames[frame].function.name)
+		return goroutine->frames[frame].function.name;
+	return "goroutine";
+}
+
+static void walk_values(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+{
+	for (uint32_t i = 0; i < goroutine->value_count; i++) {
+		const struct grf_goroutine_value *value = &goroutine->values[i];
+		uint32_t spot = root_spot(stack->walk, stack->root_class,
+					  frame_name(goroutine, value->frame), NULL);
+
+		if (value->kind == GRF_VALUE_CONTEXT || value->kind == GRF_VALUE_DEFER)
+			grf_walk_emit_function(stack->walk, value->value, spot);
+		else
+			grf_walk_defer(stack->walk, value->value, spot);
+	}
+}
+
+/* The words that no variable covers. */
+static void defer_stack_words(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+{
+	for (uint32_t i = 0; i < goroutine->word_count; i++) {
+		const struct grf_stack_word *word = &goroutine->words[i];
+		uint64_t bit = (word->address - stack->area.start) / 8, value;
+
+		if (word->address < stack->area.start || word->address >= stack->area.end ||
+		    !grf_bit(stack->area.pending, bit))
+			continue;
+		value = grf_load_u64(stack->area.memory + bit * 8);
+		if (value && grf_heap_span(stack->walk->heap, value))
+			grf_walk_defer(stack->walk, value,
+				       root_spot(stack->walk, stack->root_class,
+						 frame_name(goroutine, word->frame), NULL));
+	}
+}
+
+/* Sets up the area of a goroutine's stack, down to its lowest live word. False: nothing there. */
+static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+{
+	uint64_t low, high = goroutine->stack_high & ~(uint64_t)7, words;
+
+	if (!goroutine->word_count)
+		return false;
+	low = goroutine->words[0].address & ~(uint64_t)7;
+	if (low < goroutine->stack_low || low >= high)
+		return false;
+	words = grf_bitmap_words((high - low) / 8) + 1;
+	if (words > stack->capacity) {
+		uint64_t *pending = realloc(stack->area.pending, words * sizeof(*pending));
+
+		if (!pending) {
+			grf_walk_fail(stack->walk);
+			return false;
+		}
+		stack->area.pending = pending;
+		stack->capacity = words;
+	}
+	memset(stack->area.pending, 0, words * sizeof(*stack->area.pending));
+	stack->area.start = low;
+	stack->area.end = high;
+	stack->area.memory = grf_image_at(stack->walk->model->image, low, high - low);
+	if (!stack->area.memory)
+		return false;
+	for (uint32_t i = 0; i < goroutine->word_count; i++) {
+		uint64_t address = goroutine->words[i].address;
+
+		if (address >= low && address < high && !(address & 7))
+			grf_bit_set(stack->area.pending, (address - low) / 8);
+	}
+	return true;
+}
+
+static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+{
+	if (stack_area(stack, goroutine)) {
+		stack->walk->stack = &stack->area;
+		walk_frames(stack, goroutine);
+		grf_walk_run_stack(stack->walk);
+		defer_stack_words(stack, goroutine);
+		stack->walk->stack = NULL;
+	}
+	walk_values(stack, goroutine);
+}
+
+static struct grf_error *walk_goroutines(struct grf_walk *walk, enum grf_root_class root_class)
+{
+	const struct grf_goroutines *goroutines = walk->model->goroutines;
+	_cleanup_free_ struct stack_walk *stack = calloc(1, sizeof(*stack));
+
+	if (!stack)
+		return grf_error_no_memory();
+	stack->walk = walk;
+	stack->root_class = root_class;
+	for (size_t i = 0; i < goroutines->count && !walk->no_memory; i++) {
+		if (goroutines->items[i].system != (root_class == GRF_ROOT_RUNTIME))
+			continue;
+		walk_goroutine(stack, &goroutines->items[i]);
+	}
+	free(stack->area.pending);
+	return NULL;
+}
+
+/* The type that a pointer type points to, from the address of the pointer type's descriptor. */
+static struct grf_type *pointee_of(struct grf_walk *walk, uint64_t descriptor)
+{
+	struct grf_type *type =
+	    descriptor ? grf_types_by_descriptor(walk->types, descriptor) : NULL;
+
+	if (!type)
+		return NULL;
+	grf_type_plan(walk->types, type);
+	if (type->slot_count != 1 || type->slots[0].kind != GRF_SLOT_POINTER)
+		return NULL;
+	return type->slots[0].target;
+}
+
+static void walk_specials(struct grf_walk *walk)
+{
+	const struct grf_special_roots *roots = walk->model->specials;
+
+	for (size_t i = 0; i < roots->count && !walk->no_memory; i++) {
+		const struct grf_special_root *root = &roots->items[i];
+		uint32_t spot =
+		    root_spot(walk, GRF_ROOT_FINALIZER, root->name, pointee_of(walk, root->type));
+
+		if (!root->value)
+			continue;
+		switch (root->kind) {
+		case GRF_ROOT_OBJECT:
+			grf_walk_emit(walk, root->value, spot);
+			break;
+		case GRF_ROOT_REFERENTS:
+			grf_walk_referents(walk, root->value, spot);
+			break;
+		case GRF_ROOT_FUNCTION:
+			grf_walk_emit_function(walk, root->value, spot);
+			break;
+		}
+	}
+}
+
+struct grf_error *grf_walk_class(struct grf_walk *walk, enum grf_root_class root_class)
+{
+	struct grf_error *error = NULL;
+
+	switch (root_class) {
+	case GRF_ROOT_APPLICATION:
+		walk_globals(walk, root_class);
+		break;
+	case GRF_ROOT_GOROUTINE:
+		error = walk_goroutines(walk, root_class);
+		break;
+	case GRF_ROOT_FINALIZER:
+		walk_specials(walk);
+		break;
+	default:
+		walk_globals(walk, root_class);
+		error = walk_goroutines(walk, root_class);
+		break;
+	}
+	if (error)
+		return error;
+	if (root_class == GRF_ROOT_APPLICATION || root_class == GRF_ROOT_RUNTIME) {
+		/* Typed ways first: they claim what the linker laid out in the data segments. */
+		error = grf_walk_run(walk, true);
+		if (error)
+			return error;
+		defer_data_words(walk, root_class);
+	}
+	return grf_walk_run(walk, false);
+}

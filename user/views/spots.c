@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "views/spots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Named elements of an array: [0] to [9], [10+]. */
+#define ELEMENTS 11
+
+void grf_spots_init(struct grf_spots *spots, struct grf_types *types,
+		    struct grf_tree_builder *builder)
+{
+	*spots = (struct grf_spots){.types = types, .builder = builder, .count = 1};
+}
+
+void grf_spots_free(struct grf_spots *spots)
+{
+	for (uint32_t i = 0; i < spots->block_count; i++)
+		free(spots->blocks[i]);
+	free(spots->blocks);
+	free(spots->pool);
+	grf_pair_map_free(&spots->index);
+}
+
+static bool add_block(struct grf_spots *spots)
+{
+	struct grf_spot **blocks, *block;
+
+	if (spots->block_count > UINT32_MAX >> 13)
+		return false;
+	block = malloc(4096 * sizeof(*block));
+	blocks = realloc(spots->blocks, (spots->block_count + 1) * sizeof(struct grf_spot *));
+	if (blocks)
+		spots->blocks = blocks;
+	if (!block || !blocks) {
+		free(block);
+		return false;
+	}
+	spots->blocks[spots->block_count++] = block;
+	return true;
+}
+
+uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *type,
+		      enum grf_content content)
+{
+	uint64_t place = (uint64_t)node << 2 | content;
+	uint32_t id = grf_pair_map_get(&spots->index, place, (uintptr_t)type);
+
+	if (id != GRF_PAIR_MAP_NONE)
+		return id;
+	if (spots->count >> 12 >= spots->block_count && !add_block(spots))
+		return 0;
+	id = spots->count;
+	*grf_spot_at(spots, id) = (struct grf_spot){
+	    .type = type,
+	    .node = node,
+	    .content = (uint8_t)content,
+	};
+	if (!grf_pair_map_put(&spots->index, place, (uintptr_t)type, id))
+		return 0;
+	spots->count++;
+	if (type)
+		grf_type_plan(spots->types, type);
+	return id;
+}
+
+static uint32_t children_of(struct grf_spots *spots, const struct grf_spot *spot)
+{
+	switch (spot->content) {
+	case GRF_CONTENT_ARRAY:
+		if (!spot->type->array_unnamed)
+			grf_type_element_names(spots->types, spot->type);
+		return spot->type->array_unnamed ? 1 : ELEMENTS;
+	case GRF_CONTENT_POINTERS:
+		return 1;
+	default:
+		return spot->type->child_count;
+	}
+}
+
+bool grf_spot_prepare(struct grf_spots *spots, uint32_t id)
+{
+	struct grf_spot *spot = grf_spot_at(spots, id);
+	uint32_t wanted;
+
+	if (spot->children || !spot->type)
+		return true;
+	wanted = children_of(spots, spot);
+	if (!spots->pool_count)
+		spots->pool_count = 1;
+	if (wanted >= UINT32_MAX / 2 - spots->pool_count)
+		return false;
+	if (spots->pool_count + wanted > spots->pool_capacity) {
+		uint32_t capacity = (spots->pool_count + wanted) * 2;
+		uint32_t *pool = realloc(spots->pool, capacity * sizeof(*pool));
+
+		if (!pool)
+			return false;
+		spots->pool = pool;
+		spots->pool_capacity = capacity;
+	}
+	memset(&spots->pool[spots->pool_count], 0, wanted * sizeof(*spots->pool));
+	spot->children = spots->pool_count;
+	spots->pool_count += wanted;
+	return true;
+}
+
+uint32_t grf_spot_make_child(struct grf_spots *spots, uint32_t id, uint32_t child,
+			     const char *const *path, uint32_t path_length, struct grf_type *type,
+			     enum grf_content content)
+{
+	uint32_t node = grf_spot_at(spots, id)->node, made;
+
+	for (uint32_t i = 0; i < path_length; i++) {
+		node = grf_tree_child(spots->builder, node, path[i]);
+		if (node == GRF_TREE_NONE)
+			return 0;
+	}
+	made = grf_spot_get(spots, node, type, content);
+	if (made)
+		spots->pool[grf_spot_at(spots, id)->children + child] = made;
+	return made;
+}
+
+uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, uint64_t index)
+{
+	const struct grf_spot *spot = grf_spot_at(spots, id);
+	const char *const *names;
+	uint32_t child;
+
+	if (spot->type->array_unnamed)
+		return grf_spot_child(spots, id, 0, NULL, 0, spot->type, GRF_CONTENT_ONE);
+	names = spot->type->element_names;
+	child = index < ELEMENTS - 1 ? (uint32_t)index : ELEMENTS - 1;
+	return grf_spot_child(spots, id, child, names ? &names[child] : NULL, names ? 1 : 0,
+			      spot->type, GRF_CONTENT_ONE);
+}
+
+uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,
+			  struct grf_type *type)
+{
+	struct grf_spot *spot = grf_spot_at(spots, id);
+
+	if (!type)
+		return id;
+	if (spot->dynamic_key != key || !spot->dynamic_spot) {
+		uint32_t made = grf_spot_get(spots, spot->node, type, GRF_CONTENT_ONE);
+
+		if (!made)
+			return 0;
+		spot = grf_spot_at(spots, id);
+		spot->dynamic_key = key;
+		spot->dynamic_spot = made;
+	}
+	return spot->dynamic_spot;
+}
+
+uint32_t grf_spot_sub_objects(struct grf_spots *spots, uint32_t id)
+{
+	uint32_t node =
+	    grf_tree_child(spots->builder, grf_spot_at(spots, id)->node, grf_sub_objects_name);
+
+	return node == GRF_TREE_NONE ? 0 : grf_spot_get(spots, node, NULL, GRF_CONTENT_ONE);
+}

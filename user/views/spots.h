@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Spots: what a walk expects at an address, and where in the tree it belongs. A spot is a tree node
+ * with a type; the spots that its slots lead to are found by the slot's index, so that following a
+ * pointer costs no lookup by name. Many spots may share a node: the dynamic types of an interface,
+ * or the header, the tables and the groups of a map.
+ */
+#ifndef GRF_VIEWS_SPOTS_H
+#define GRF_VIEWS_SPOTS_H
+
+#include "graph/pair_map.h"
+#include "model/types.h"
+#include "views/tree_builder.h"
+
+enum grf_content {
+	GRF_CONTENT_ONE,      /* one value of the type */
+	GRF_CONTENT_ARRAY,    /* values of the type, to the end of the object */
+	GRF_CONTENT_POINTERS, /* pointers to values of the type, to the end of the object */
+};
+
+/* What is known of how a spot's type fits an object for which the runtime stores a type. */
+enum grf_stored_choice {
+	GRF_CHOICE_STATIC,          /* take the spot's type: it covers all and fits exactly */
+	GRF_CHOICE_STATIC_FILTERED, /* take it, but it has more pointers than the collector follows
+				     */
+	GRF_CHOICE_STORED,          /* take the stored one */
+	GRF_CHOICE_NEITHER,         /* the spot says "no pointers": what is there is untyped */
+};
+
+struct grf_spot {
+	struct grf_type *type; /* NULL: unknown */
+	uint32_t node;
+	uint32_t children;     /* its first child spot in the pool; 0: not made yet */
+	uint8_t content;       /* enum grf_content */
+	uint8_t stored_choice; /* for objects with `stored_address`, slots of `stored_key` bytes */
+	uint32_t dynamic_spot; /* the last child by dynamic type, that of `dynamic_key` */
+	const void *dynamic_key;
+	uint64_t coverage_key; /* 1 + (object size << 16 | offset) of `coverage` */
+	uint64_t coverage;
+	uint64_t stored_address;
+	uint64_t stored_key;
+};
+
+struct grf_spots {
+	struct grf_types *types;
+	struct grf_tree_builder *builder;
+	struct grf_spot **blocks; /* of 4096 */
+	uint32_t block_count;
+	uint32_t count; /* ids 1 to count - 1 are in use */
+	uint32_t *pool; /* child spots */
+	uint32_t pool_count, pool_capacity;
+	struct grf_pair_map index; /* (node << 2 | content, type) -> spot */
+};
+
+void grf_spots_init(struct grf_spots *spots, struct grf_types *types,
+		    struct grf_tree_builder *builder);
+void grf_spots_free(struct grf_spots *spots);
+
+static inline struct grf_spot *grf_spot_at(const struct grf_spots *spots, uint32_t id)
+{
+	return &spots->blocks[id >> 12][id & 4095];
+}
+
+/* The spot of a node with a type. 0: out of memory. */
+uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *type,
+		      enum grf_content content);
+
+/* Makes room for the child spots of `id` and plans its type. False: out of memory. */
+bool grf_spot_prepare(struct grf_spots *spots, uint32_t id);
+
+/* The spot that `path` leads to from the spot `id`, remembered as its child `child`. Prepared spots
+ * only. 0: out of memory. */
+uint32_t grf_spot_make_child(struct grf_spots *spots, uint32_t id, uint32_t child,
+			     const char *const *path, uint32_t path_length, struct grf_type *type,
+			     enum grf_content content);
+
+/* The child spot if it was made before, else makes it. */
+static inline uint32_t grf_spot_child(struct grf_spots *spots, uint32_t id, uint32_t child,
+				      const char *const *path, uint32_t path_length,
+				      struct grf_type *type, enum grf_content content)
+{
+	uint32_t known = spots->pool[grf_spot_at(spots, id)->children + child];
+
+	if (known)
+		return known;
+	return grf_spot_make_child(spots, id, child, path, path_length, type, content);
+}
+
+/* The spot for element `index` of an array spot. */
+uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, uint64_t index);
+
+/* The spot of `id`'s node with another type. `key` tells the types apart that a place leads to. */
+uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,
+			  struct grf_type *type);
+
+/* The untyped spot "$sub_objects$" below `id`. */
+uint32_t grf_spot_sub_objects(struct grf_spots *spots, uint32_t id);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "views/walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* How far ahead of its visit an object's memory is asked for: enough visits to cover a miss. */
+#define PREFETCH_AHEAD 12
+
+/* How many visits between two looks at interruption and progress. */
+#define BREATH 65536
+
+static void push(struct grf_walk *walk, struct grf_frontier *frontier, uint64_t address,
+		 uint32_t spot, uint32_t where)
+{
+	struct grf_place place = {.address = address, .spot = spot, .where = where};
+
+	if (!grf_frontier_push(frontier, &place))
+		grf_walk_fail(walk);
+}
+
+void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot)
+{
+	if (address && spot)
+		push(walk, &walk->deferred, address, spot, 0);
+}
+
+/* Counts an object at the spot's node. */
+static void reach(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
+		  const struct grf_spot *spot)
+{
+	struct grf_tree_node *node = &walk->builder.tree->nodes[spot->node];
+
+	walk->states[id] = GRF_OBJECT_REACHED;
+	walk->reached++;
+	node->objects++;
+	node->bytes += span->element_size;
+}
+
+/* Looks at the state of a found object: its turn in the ring has come. */
+static void settle(struct grf_walk *walk, const struct grf_found *found)
+{
+	const struct grf_span *span = &walk->heap->spans[found->span];
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, found->spot);
+	uint8_t state = walk->states[found->id];
+	uint64_t payload;
+
+	if (state & GRF_OBJECT_PARTIAL) {
+		if (spot->type && spot->type->pointer_bytes)
+			push(walk, &walk->typed, found->address, found->spot,
+			     found->span | GRF_PLACE_REVISIT);
+		return;
+	}
+	if (state)
+		return;
+	/* A pointer to something unknown gives way to typed ones, unless the object itself knows.
+	 */
+	if (!spot->type &&
+	    !grf_span_stored_type(span, grf_span_slot(span, found->address), &payload)) {
+		push(walk, &walk->deferred, found->address, found->spot, 0);
+		return;
+	}
+	reach(walk, found->id, span, spot);
+	if (span->pointer_layout != GRF_POINTERS_NONE)
+		push(walk, &walk->typed, found->address, found->spot, found->span);
+}
+
+/* A pointer that is not into the heap: into the stack at hand, or a data segment, where objects
+ * that the linker laid out have no name of their own and are known through who points at them. */
+static void emit_outside(struct grf_walk *walk, uint64_t address, uint32_t spot)
+{
+	const struct grf_spot *at = grf_spot_at(&walk->spots, spot);
+
+	if (!at->type || !at->type->pointer_bytes)
+		return;
+	if (walk->stack && address >= walk->stack->start && address < walk->stack->end)
+		push(walk, &walk->in_stack, address, spot, GRF_PLACE_AREA);
+	else if (grf_walk_area(walk, address))
+		push(walk, &walk->typed, address, spot, GRF_PLACE_AREA);
+}
+
+void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
+{
+	const struct grf_span *span = grf_heap_span(walk->heap, address);
+	struct grf_found *found;
+	uint32_t slot;
+
+	if (!spot) {
+		grf_walk_fail(walk);
+		return;
+	}
+	if (!span) {
+		emit_outside(walk, address, spot);
+		return;
+	}
+	if (address < span->base || (slot = grf_span_slot(span, address)) >= span->slot_count)
+		return;
+	if (walk->ring_written - walk->ring_read == GRF_RING_SIZE)
+		settle(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
+	found = &walk->ring[walk->ring_written++ % GRF_RING_SIZE];
+	found->address = address;
+	found->id = span->first_object + slot;
+	found->spot = spot;
+	found->span = (uint32_t)(span - walk->heap->spans);
+	__builtin_prefetch(&walk->states[found->id], 1);
+}
+
+static void settle_all(struct grf_walk *walk)
+{
+	while (walk->ring_read != walk->ring_written)
+		settle(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
+}
+
+static void prefetch(const struct grf_walk *walk)
+{
+	const struct grf_place *place = grf_frontier_peek(&walk->typed, PREFETCH_AHEAD);
+	const struct grf_span *span;
+	uint64_t offset;
+	uint32_t where;
+
+	if (!place)
+		return;
+	where = place->where & ~GRF_PLACE_REVISIT;
+	if (where >= walk->heap->span_count)
+		return;
+	span = &walk->heap->spans[where];
+	offset = place->address - span->base;
+	__builtin_prefetch(span->memory + offset);
+	if (span->pointer_bits)
+		__builtin_prefetch(span->pointer_bits + offset / 64);
+}
+
+/* A deferred place whose turn has come: reach the object if nobody did. */
+static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
+{
+	const struct grf_span *span;
+	struct grf_place visit = *place;
+	uint64_t id, payload;
+	uint32_t slot;
+
+	if (place->where == GRF_PLACE_PARTIAL) {
+		grf_walk_visit_deferred(walk, place);
+		return;
+	}
+	if (!grf_heap_find(walk->heap, place->address, &span, &slot))
+		return;
+	id = span->first_object + slot;
+	if (walk->states[id])
+		return;
+	reach(walk, id, span, grf_spot_at(&walk->spots, place->spot));
+	if (span->pointer_layout == GRF_POINTERS_NONE)
+		return;
+	visit.where = (uint32_t)(span - walk->heap->spans);
+	if (grf_span_stored_type(span, slot, &payload))
+		push(walk, &walk->typed, visit.address, visit.spot, visit.where);
+	else
+		grf_walk_visit_deferred(walk, &visit);
+}
+
+struct grf_error *grf_walk_run(struct grf_walk *walk, bool typed_only)
+{
+	struct grf_place place;
+	uint64_t breath = 0;
+
+	while (!walk->no_memory) {
+		if (!walk->typed.count)
+			settle_all(walk);
+		if (walk->typed.count) {
+			prefetch(walk);
+			grf_frontier_pop(&walk->typed, &place);
+			grf_walk_visit(walk, &place);
+		} else if (!typed_only && grf_frontier_pop(&walk->deferred, &place)) {
+			take_deferred(walk, &place);
+		} else {
+			return NULL;
+		}
+		if (++breath % BREATH)
+			continue;
+		if (grf_interrupted())
+			return grf_error_interrupted();
+		grf_progress("walking the heap", walk->reached, walk->heap->allocated_count);
+	}
+	return grf_error_no_memory();
+}
+
+void grf_walk_run_stack(struct grf_walk *walk)
+{
+	struct grf_place place;
+
+	while (!walk->no_memory && grf_frontier_pop(&walk->in_stack, &place))
+		grf_walk_visit(walk, &place);
+}
+
+bool grf_walk_scratch(struct grf_walk *walk, uint64_t bits)
+{
+	uint64_t words = grf_bitmap_words(bits) + 1;
+
+	if (words > walk->scratch_words) {
+		uint64_t *grown = realloc(walk->scratch, words * sizeof(*grown));
+
+		if (!grown) {
+			grf_walk_fail(walk);
+			return false;
+		}
+		walk->scratch = grown;
+		walk->scratch_words = words;
+	}
+	memset(walk->scratch, 0, words * sizeof(*walk->scratch));
+	return true;
+}
+
+struct grf_area *grf_walk_area(struct grf_walk *walk, uint64_t address)
+{
+	for (size_t i = 0; i < walk->areas.count; i++) {
+		struct grf_area *area = &walk->areas.items[i];
+
+		if (address >= area->start && address < area->end)
+			return area;
+	}
+	return NULL;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Following the slots of a value's plan. */
+#include "views/walk.h"
+
+/* Deeper nesting of inline arrays than this is no Go type. */
+#define MAX_NESTING 64
+
+/* Whether the word `offset` bytes into the value may be followed; at most once where that is
+ * counted. */
+static bool take(const struct grf_view *view, uint64_t offset)
+{
+	uint64_t bit;
+
+	if (offset & 7 || offset < view->skip || offset + 8 > view->room || offset + 8 < offset)
+		return false;
+	if (!view->pending)
+		return true;
+	bit = view->first + offset / 8;
+	if (bit >= view->end || !grf_bit(view->pending, bit))
+		return false;
+	grf_bit_clear(view->pending, bit);
+	return true;
+}
+
+static void follow_interface(struct grf_walk *walk, uint32_t base, uint64_t word, bool is_itab,
+			     uint64_t data)
+{
+	const struct grf_interface_type *interface;
+
+	if (!grf_types_by_interface(walk->types, word, is_itab, &interface))
+		grf_walk_emit(walk, data, base);
+	else if (interface->is_func)
+		grf_walk_emit_function(walk, data, base);
+	else
+		grf_walk_emit(walk, data,
+			      grf_spot_dynamic(&walk->spots, base, interface, interface->pointee));
+}
+
+void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot)
+{
+	const struct grf_span *span;
+	struct grf_type *closure;
+	uint64_t pc;
+	uint32_t slot;
+
+	if (!spot) {
+		grf_walk_fail(walk);
+		return;
+	}
+	/* A function value outside the heap captures nothing. */
+	if (!grf_heap_find(walk->heap, address, &span, &slot))
+		return;
+	if (address + 8 > span->base + (slot + 1) * span->element_size)
+		return;
+	pc = grf_load_u64(span->memory + (address - span->base));
+	closure = grf_types_closure(walk->types, pc);
+	grf_walk_emit(walk, address, grf_spot_dynamic(&walk->spots, spot, closure, closure));
+}
+
+static void follow_directory(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
+			     const struct grf_view *view, uint64_t value)
+{
+	uint64_t at = (uint64_t)slot->discriminator;
+	bool single;
+
+	if (at < view->skip || at + 8 > view->room || at + 8 < at)
+		return;
+	single = !grf_load_u64(view->memory + at);
+	grf_walk_emit(walk, value,
+		      grf_spot_child(&walk->spots, id, slot->child + (single ? 0 : 1), slot->path,
+				     slot->path_length, single ? slot->target : slot->alternative,
+				     single ? GRF_CONTENT_ONE : GRF_CONTENT_POINTERS));
+}
+
+static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
+			const struct grf_view *view)
+{
+	uint64_t value = grf_load_u64(view->memory + grf_slot_pointer(slot));
+	enum grf_content content = GRF_CONTENT_ONE;
+	struct grf_type *target = NULL;
+	uint32_t child;
+
+	if (!value)
+		return;
+	if (slot->kind == GRF_SLOT_MAP_DIRECTORY) {
+		follow_directory(walk, id, slot, view, value);
+		return;
+	}
+	if (slot->kind == GRF_SLOT_POINTER || slot->kind == GRF_SLOT_ARRAY_POINTER)
+		target = slot->target;
+	if (slot->kind == GRF_SLOT_ARRAY_POINTER && target)
+		content = GRF_CONTENT_ARRAY;
+	child = grf_spot_child(&walk->spots, id, slot->child, slot->path, slot->path_length, target,
+			       content);
+	switch (slot->kind) {
+	case GRF_SLOT_FUNC:
+		grf_walk_emit_function(walk, value, child);
+		break;
+	case GRF_SLOT_EFACE:
+	case GRF_SLOT_IFACE:
+		/* In a piece of a variable the type word may be elsewhere. */
+		follow_interface(
+		    walk, child,
+		    slot->offset < view->skip ? 0 : grf_load_u64(view->memory + slot->offset),
+		    slot->kind == GRF_SLOT_IFACE, value);
+		break;
+	default:
+		grf_walk_emit(walk, value, child);
+	}
+}
+
+static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_view *view,
+		       unsigned int nesting);
+
+static struct grf_view part(const struct grf_view *view, uint64_t offset, uint64_t room)
+{
+	return (struct grf_view){
+	    .memory = view->memory + offset,
+	    .room = room,
+	    .skip = view->skip > offset ? view->skip - offset : 0,
+	    .pending = view->pending,
+	    .first = view->first + offset / 8,
+	    .end = view->end,
+	};
+}
+
+/* Follows `count` values `stride` bytes apart, as far as there is room. `id` is the spot of the
+ * array or, with `unnamed`, of every element. */
+static void walk_elements(struct grf_walk *walk, uint32_t id, bool unnamed,
+			  const struct grf_view *view, uint64_t stride, uint64_t count,
+			  unsigned int nesting)
+{
+	if (stride < 8 || stride & 7 || !grf_spot_at(&walk->spots, id)->type->pointer_bytes)
+		return;
+	if (!grf_spot_prepare(&walk->spots, id)) {
+		grf_walk_fail(walk);
+		return;
+	}
+	for (uint64_t k = 0; k < count && stride <= view->room - k * stride; k++) {
+		struct grf_view element = part(view, k * stride, stride);
+		uint32_t spot = unnamed ? id : grf_spot_element(&walk->spots, id, k);
+
+		if (!spot) {
+			grf_walk_fail(walk);
+			return;
+		}
+		walk_value(walk, spot, &element, nesting + 1);
+	}
+}
+
+static void walk_inline_array(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
+			      const struct grf_view *view, unsigned int nesting)
+{
+	struct grf_view inner;
+	uint32_t array;
+
+	if (!slot->target || slot->offset >= view->room || slot->offset & 7)
+		return;
+	array = grf_spot_child(&walk->spots, id, slot->child, slot->path, slot->path_length,
+			       slot->target, slot->unnamed ? GRF_CONTENT_ONE : GRF_CONTENT_ARRAY);
+	if (!array) {
+		grf_walk_fail(walk);
+		return;
+	}
+	inner = part(view, slot->offset, view->room - slot->offset);
+	walk_elements(walk, array, slot->unnamed, &inner, slot->stride, slot->count, nesting);
+}
+
+static void walk_pointers(struct grf_walk *walk, uint32_t id, const struct grf_view *view)
+{
+	struct grf_type *type = grf_spot_at(&walk->spots, id)->type;
+
+	for (uint64_t offset = 0; offset + 8 <= view->room; offset += 8) {
+		uint64_t value;
+
+		if (!take(view, offset) || !(value = grf_load_u64(view->memory + offset)))
+			continue;
+		grf_walk_emit(walk, value,
+			      grf_spot_child(&walk->spots, id, 0, NULL, 0, type, GRF_CONTENT_ONE));
+	}
+}
+
+static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_view *view,
+		       unsigned int nesting)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	const struct grf_type *type = spot->type;
+
+	if (!type || nesting > MAX_NESTING)
+		return;
+	if (!spot->children && !grf_spot_prepare(&walk->spots, id)) {
+		grf_walk_fail(walk);
+		return;
+	}
+	if (spot->content == GRF_CONTENT_ARRAY) {
+		walk_elements(walk, id, false, view, type->size, UINT64_MAX, nesting);
+		return;
+	}
+	if (spot->content == GRF_CONTENT_POINTERS) {
+		walk_pointers(walk, id, view);
+		return;
+	}
+	for (uint32_t i = 0; i < type->slot_count; i++) {
+		const struct grf_slot *slot = &type->slots[i];
+
+		if (slot->kind == GRF_SLOT_INLINE_ARRAY)
+			walk_inline_array(walk, id, slot, view, nesting);
+		else if (take(view, grf_slot_pointer(slot)))
+			follow_slot(walk, id, slot, view);
+	}
+}
+
+void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_view *view)
+{
+	walk_value(walk, spot, view, 0);
+}
