@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The containers of the walk: pair map, frontier, object states. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "graph/frontier.h"
+#include "graph/objects.h"
+#include "graph/pair_map.h"
+
+static void test_pair_map_tells_pairs_apart(void **state)
+{
+	struct grf_pair_map map = {0};
+
+	(void)state;
+	assert_int_equal(grf_pair_map_get(&map, 1, 2), GRF_PAIR_MAP_NONE);
+	for (uint32_t i = 0; i < 100000; i++)
+		assert_true(grf_pair_map_put(&map, i % 1000, i / 1000, i));
+	assert_int_equal(map.count, 100000);
+	for (uint32_t i = 0; i < 100000; i++)
+		assert_int_equal(grf_pair_map_get(&map, i % 1000, i / 1000), i);
+	assert_int_equal(grf_pair_map_get(&map, 1000, 0), GRF_PAIR_MAP_NONE);
+	assert_int_equal(grf_pair_map_get(&map, 0, 100), GRF_PAIR_MAP_NONE);
+	assert_true(grf_pair_map_put(&map, 5, 6, 7));
+	assert_int_equal(map.count, 100000);
+	assert_int_equal(grf_pair_map_get(&map, 5, 6), 7);
+	grf_pair_map_free(&map);
+}
+
+static void test_frontier_keeps_order_across_blocks(void **state)
+{
+	struct grf_frontier frontier = {0};
+	uint64_t pushed = 0, popped = 0;
+	struct grf_place place;
+
+	(void)state;
+	assert_false(grf_frontier_pop(&frontier, &place));
+	/* Grows to several blocks, shrinks, grows again, and is empty in between. */
+	for (int round = 0; round < 6; round++) {
+		for (uint64_t i = 0; i < 70000 + (uint64_t)round * 30000; i++) {
+			place = (struct grf_place){.address = pushed++, .spot = 1};
+			assert_true(grf_frontier_push(&frontier, &place));
+		}
+		for (uint64_t i = 0; round == 3 ? frontier.count : i < 50000; i++) {
+			assert_true(grf_frontier_pop(&frontier, &place));
+			assert_int_equal(place.address, popped++);
+		}
+	}
+	assert_int_equal(frontier.count, pushed - popped);
+	while (grf_frontier_pop(&frontier, &place))
+		assert_int_equal(place.address, popped++);
+	assert_int_equal(popped, pushed);
+	grf_frontier_free(&frontier);
+}
+
+static void test_frontier_peek_sees_what_will_be_popped(void **state)
+{
+	struct grf_frontier frontier = {0};
+	struct grf_place place = {0};
+
+	(void)state;
+	for (uint64_t i = 0; i < 10; i++) {
+		place.address = i;
+		assert_true(grf_frontier_push(&frontier, &place));
+	}
+	assert_true(grf_frontier_pop(&frontier, &place));
+	assert_int_equal(grf_frontier_peek(&frontier, 0)->address, 1);
+	assert_int_equal(grf_frontier_peek(&frontier, 8)->address, 9);
+	assert_null(grf_frontier_peek(&frontier, 9));
+	grf_frontier_free(&frontier);
+}
+
+static void test_object_states_know_free_slots(void **state)
+{
+	uint8_t allocated_a[] = {0x05}, allocated_b[] = {0xff, 0x01};
+	struct grf_span spans[] = {
+	    {.allocated = allocated_a, .slot_count = 3, .first_object = 0},
+	    {.allocated = allocated_b, .slot_count = 10, .first_object = 3},
+	};
+	struct grf_heap heap = {.spans = spans, .span_count = 2, .object_ids = 13};
+	uint8_t *states;
+
+	(void)state;
+	assert_null(grf_object_states_create(&heap, &states));
+	for (int i = 0; i < 13; i++)
+		assert_int_equal(states[i], i == 1 || i == 12 ? GRF_OBJECT_FREE : 0);
+	free(states);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_pair_map_tells_pairs_apart),
+	    cmocka_unit_test(test_frontier_keeps_order_across_blocks),
+	    cmocka_unit_test(test_frontier_peek_sees_what_will_be_popped),
+	    cmocka_unit_test(test_object_states_know_free_slots),
+	};
+
+	return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
+}
