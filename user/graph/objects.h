@@ -14,6 +14,9 @@ enum grf_object_state {
 	GRF_OBJECT_REACHED = 1,
 	/* Reached, but by types that do not cover all its pointers; see struct grf_partial. */
 	GRF_OBJECT_PARTIAL = 2,
+	/* Its pointers have been followed; what reaches it while it waits for that may know more of
+	   it. */
+	GRF_OBJECT_VISITED = 4,
 	/* No object: a free slot. Never together with the others. */
 	GRF_OBJECT_FREE = 0x80,
 };

@@ -34,6 +34,8 @@ static void reach(struct grf_walk *walk, uint64_t id, const struct grf_span *spa
 	struct grf_tree_node *node = &walk->builder.tree->nodes[spot->node];
 
 	walk->states[id] = GRF_OBJECT_REACHED;
+	if (span->pointer_layout == GRF_POINTERS_NONE)
+		walk->states[id] |= GRF_OBJECT_VISITED;
 	walk->reached++;
 	node->objects++;
 	node->bytes += span->element_size;
@@ -47,7 +49,8 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 	uint8_t state = walk->states[found->id];
 	uint64_t payload;
 
-	if (state & GRF_OBJECT_PARTIAL) {
+	/* Another way to an object that waits to be visited, or of which something is left. */
+	if (state == GRF_OBJECT_REACHED || state & GRF_OBJECT_PARTIAL) {
 		if (spot->type && spot->type->pointer_bytes)
 			push(walk, &walk->typed, found->address, found->spot,
 			     found->span | GRF_PLACE_REVISIT);

@@ -535,6 +535,7 @@ void grf_walk_visit(struct grf_walk *walk, const struct grf_place *place)
 	}
 	object_at(walk, place->where & ~GRF_PLACE_REVISIT, place->address, &object);
 	if (!(place->where & GRF_PLACE_REVISIT)) {
+		walk->states[object.id] |= GRF_OBJECT_VISITED;
 		visit_object(walk, &object, place->spot);
 		return;
 	}
@@ -555,6 +556,7 @@ void grf_walk_visit_deferred(struct grf_walk *walk, const struct grf_place *plac
 	if (place->where != GRF_PLACE_PARTIAL) {
 		object_at(walk, place->where, place->address, &object);
 		object.keep = false;
+		walk->states[object.id] |= GRF_OBJECT_VISITED;
 		visit_object(walk, &object, place->spot);
 		return;
 	}
