@@ -4,20 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void span_states(const struct grf_span *span, uint8_t *states)
+{
+	uint32_t slot = 0;
+
+	/* Most spans are full: eight slots at a time. */
+	while (slot < span->slot_count) {
+		if (!(slot & 7) && slot + 8 <= span->slot_count &&
+		    span->allocated[slot >> 3] == 0xff) {
+			memset(&states[slot], 0, 8);
+			slot += 8;
+			continue;
+		}
+		states[slot] = grf_span_allocated(span, slot) ? 0 : GRF_OBJECT_FREE;
+		slot++;
+	}
+}
+
 struct grf_error *grf_object_states_create(const struct grf_heap *heap, uint8_t **ret)
 {
 	uint8_t *states = malloc(heap->object_ids ? heap->object_ids : 1);
 
 	if (!states)
 		return grf_error_no_memory();
-	memset(states, GRF_OBJECT_FREE, heap->object_ids);
-	for (size_t i = 0; i < heap->span_count; i++) {
-		const struct grf_span *span = &heap->spans[i];
-
-		for (uint32_t slot = 0; slot < span->slot_count; slot++)
-			if (grf_span_allocated(span, slot))
-				states[span->first_object + slot] = 0;
-	}
+	for (size_t i = 0; i < heap->span_count; i++)
+		span_states(&heap->spans[i], &states[heap->spans[i].first_object]);
 	*ret = states;
 	return NULL;
 }
