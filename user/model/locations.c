@@ -119,6 +119,15 @@ void grf_places_add(struct grf_places *places, const Dwarf_Op *operations, size_
 		add_place(places, &at, low, high, 0, size);
 }
 
+bool grf_expression_read(Dwarf_Attribute *attribute, Dwarf_Op **ret, size_t *ret_count)
+{
+	Dwarf_Attribute expression = *attribute;
+
+	if (expression.form == DW_FORM_block1 && expression.valp && *expression.valp < 0x80)
+		expression.form = DW_FORM_exprloc;
+	return dwarf_getlocation(&expression, ret, ret_count) == 0;
+}
+
 void grf_places_read(struct grf_places *places, Dwarf_Attribute *location, uint64_t low,
 		     uint64_t high, uint64_t size)
 {
@@ -128,10 +137,8 @@ void grf_places_read(struct grf_places *places, Dwarf_Attribute *location, uint6
 	ptrdiff_t at = 0;
 	size_t count;
 
-	/* Go writes single expressions as DW_FORM_block1 in DWARF 4 and 5 alike, which
-	 * dwarf_getlocations() takes for no location at all. */
 	if (dwarf_formblock(location, &block) == 0) {
-		if (block.length && dwarf_getlocation(location, &operations, &count) == 0)
+		if (grf_expression_read(location, &operations, &count))
 			grf_places_add(places, operations, count, low, high, size);
 		return;
 	}

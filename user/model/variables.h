@@ -37,6 +37,11 @@ struct grf_places {
 void grf_places_add(struct grf_places *places, const Dwarf_Op *operations, size_t count,
 		    uint64_t low, uint64_t high, uint64_t size);
 
+/* The operations of an attribute that is a single expression. Go writes those as DW_FORM_block1 in
+ * DWARF 4 and 5 alike, which dwarf_getlocation() takes for no expression at all; the encoding is
+ * that of DW_FORM_exprloc as long as the length fits in seven bits. */
+bool grf_expression_read(Dwarf_Attribute *attribute, Dwarf_Op **ret, size_t *ret_count);
+
 /* Appends the places of a DW_AT_location: an expression, which holds in [low, high), or a list. */
 void grf_places_read(struct grf_places *places, Dwarf_Attribute *location, uint64_t low,
 		     uint64_t high, uint64_t size);

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What closures hold: the plan of a closure object, by the function that it calls.
+ *
+ * A *funcval points to a code address and behind it the captured variables, by value or as pointers
+ * to them. Two sources tell what they are. The type of the object, found where such objects are
+ * made (closure_sites.c), has every field, but names them X0, X1 and so on. The function's DWARF
+ * has the variables' names, from Go 1.23 on with their offsets (DW_AT_go_closure_offset), but not
+ * those that optimised code never looks at. So the type gives the slots and DWARF the names; where
+ * no type was found, DWARF gives both.
+ *
+ * Up to Go 1.22 DWARF does not have the offsets; they follow from the function's code
+ * (closure_loads.c), else from the types where those leave no doubt.
+ */
+#include <dwarf.h>
+#include <stdio.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "model/closure_loads.h"
+#include "model/closure_sites.h"
+#include "model/types_private.h"
+#include "model/variables.h"
+
+#define CAPTURES_MAX 1024
+#define SLOTS_MAX    (1 << 16)
+#define OFFSET_MAX   (1 << 20)
+#define NO_OFFSET    GRF_CLOSURE_OFFSET_UNKNOWN
+/* The first release (go1.N) whose DWARF has DW_AT_go_closure_offset. */
+#define CLOSURE_OFFSET_SINCE 23
+#define KIND_MASK            0x1f
+#define KIND_STRUCT          25
+#define STRUCT_FIELD_SIZE    24
+#define CLOSURE_TYPE_PREFIX  "struct { F uintptr; "
+
+/* Closures that the runtime makes itself, by the function that they call. */
+static const struct {
+	const char *function;
+	const char *type;
+} made_by_reflect[] = {
+    {"reflect.makeFuncStub", "reflect.makeFuncImpl"},
+    {"reflect.methodValueCall", "reflect.methodValue"},
+};
+
+/* A captured variable as the function's DWARF has it. */
+struct capture {
+	const char *name; /* without "&" */
+	bool is_pointer;  /* was "&x": `type` is a pointer to the variable's type */
+	struct grf_type *type;
+	struct grf_type *pointee;
+	uint64_t offset; /* in the closure object, or NO_OFFSET */
+	bool used;       /* gave a field its name */
+};
+
+/* A field of the object's type behind the code address. */
+struct field {
+	const char *name;
+	struct grf_type *type;
+	uint64_t offset;
+	bool named; /* `name` is the captured variable's */
+};
+
+struct closure {
+	uint64_t pc;
+	struct grf_type *type;
+	UT_hash_handle hh;
+};
+
+struct grf_closures {
+	struct closure *by_pc;
+	struct grf_closure_sites *sites; /* NULL until asked for */
+};
+
+struct captures {
+	GRF_ARRAY(struct capture) array;
+};
+
+struct fields {
+	GRF_ARRAY(struct field) array;
+};
+
+struct grf_closures *grf_closures_create(void)
+{
+	return calloc(1, sizeof(struct grf_closures));
+}
+
+void grf_closures_destroy(struct grf_closures *closures)
+{
+	struct closure *closure, *next;
+
+	if (!closures)
+		return;
+	HASH_ITER (hh, closures->by_pc, closure, next) {
+		HASH_DEL(closures->by_pc, closure);
+		free(closure);
+	}
+	grf_closure_sites_destroy(closures->sites);
+	free(closures);
+}
+
+/* --- the object's type ------------------------------------------------------------------------ */
+
+static bool is_entry(void *context, uint64_t address)
+{
+	struct grf_types *types = context;
+	struct grf_function function;
+
+	return grf_pclntab_find(types->table, address, &function) && function.entry == address;
+}
+
+static bool is_closure_type(void *context, uint64_t address)
+{
+	struct grf_types *types = context;
+	struct grf_type *type;
+	uint8_t kind;
+
+	if (!grf_image_u8(types->image, address + grf_offset(types->layout, type, kind), &kind) ||
+	    (kind & KIND_MASK) != KIND_STRUCT)
+		return false;
+	type = grf_types_by_descriptor(types, address);
+	return type && type->name &&
+	       !strncmp(type->name, CLOSURE_TYPE_PREFIX, strlen(CLOSURE_TYPE_PREFIX));
+}
+
+/* The module's text as memory: from the image, whose segments may part it, else from the file. */
+static void scan_module(struct grf_types *types, struct grf_closure_sites *sites,
+			const struct grf_module *module)
+{
+	const struct grf_closure_site_checks checks = {is_entry, is_closure_type, types};
+	const uint64_t text[2] = {module->text, module->etext};
+	const uint64_t descriptors[2] = {module->types, module->etypes};
+	uint64_t at = module->text;
+
+	while (at < module->etext) {
+		const struct grf_segment *segment = grf_image_find(types->image, at);
+		uint64_t end;
+
+		if (!segment)
+			return;
+		end = segment->end < module->etext ? segment->end : module->etext;
+		grf_closure_sites_scan(sites, segment->data + (at - segment->start), end - at, at,
+				       text, descriptors, &checks);
+		at = end;
+	}
+}
+
+static uint64_t object_descriptor(struct grf_types *types, uint64_t pc)
+{
+	struct grf_closures *closures = types->closures;
+
+	if (!closures->sites) {
+		closures->sites = grf_closure_sites_create();
+		for (size_t i = 0; closures->sites && i < types->modules->count; i++)
+			scan_module(types, closures->sites, &types->modules->items[i]);
+	}
+	return closures->sites ? grf_closure_sites_find(closures->sites, pc) : 0;
+}
+
+/* The fields behind F. internal/abi.StructType: PkgPath, then the slice of {Name, Typ, Offset}. */
+static void read_fields(struct grf_types *types, uint64_t descriptor, bool is_method_value,
+			struct fields *fields)
+{
+	uint64_t after = descriptor + grf_offset(types->layout, type, _size), at, count;
+	const uint8_t *memory;
+
+	if (!grf_image_u64(types->image, after + 8, &at) ||
+	    !grf_image_u64(types->image, after + 16, &count) || count > CAPTURES_MAX)
+		return;
+	memory = grf_image_at(types->image, at, count * STRUCT_FIELD_SIZE);
+	for (uint64_t i = 1; memory && i < count; i++) {
+		struct field *field = grf_array_add(&fields->array);
+		char name[16];
+
+		if (!field)
+			return;
+		snprintf(name, sizeof(name), "X%u", (unsigned int)(i - 1));
+		field->name = grf_types_intern(types, is_method_value ? "R" : name);
+		field->type = grf_types_by_descriptor(
+		    types, grf_load_u64(memory + i * STRUCT_FIELD_SIZE + 8));
+		field->offset = grf_load_u64(memory + i * STRUCT_FIELD_SIZE + 16);
+		if (field->offset > OFFSET_MAX) {
+			fields->array.count--;
+			return;
+		}
+	}
+}
+
+/* --- captured variables in DWARF -------------------------------------------------------------- */
+
+static uint64_t unsigned_attribute(Dwarf_Die *die, unsigned int name, uint64_t otherwise)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word value;
+
+	if (!dwarf_attr_integrate(die, name, &attribute) ||
+	    dwarf_formudata(&attribute, &value) != 0)
+		return otherwise;
+	return value;
+}
+
+static void read_capture(struct grf_types *types, Dwarf_Die *die, uint64_t offset,
+			 struct captures *captures)
+{
+	const char *name = dwarf_diename(die);
+	struct capture *capture;
+	Dwarf_Die type, pointee;
+
+	/* ".dict" and temporaries have no name to give. */
+	if (!name || !*name || *name == '.' || !grf_variables_type_die(die, &type) ||
+	    captures->array.count >= CAPTURES_MAX)
+		return;
+	capture = grf_array_add(&captures->array);
+	if (!capture)
+		return;
+	capture->is_pointer = name[0] == '&' && name[1];
+	capture->name = grf_types_intern(types, name + capture->is_pointer);
+	capture->type = grf_types_of_die(types, &type);
+	if (capture->is_pointer && dwarf_tag(&type) == DW_TAG_pointer_type &&
+	    grf_variables_type_die(&type, &pointee))
+		capture->pointee = grf_types_of_die(types, &pointee);
+	capture->offset = offset;
+	if (!capture->type || !capture->name)
+		captures->array.count--;
+}
+
+/* The code of the function, for compilers that do not tell the offsets. */
+static bool read_loads(struct grf_types *types, Dwarf_Die *function,
+		       struct grf_closure_loads *loads)
+{
+	Dwarf_Addr low, high;
+	const uint8_t *code;
+
+	if (dwarf_lowpc(function, &low) != 0 || dwarf_highpc(function, &high) != 0 || high <= low)
+		return false;
+	code = grf_image_at(types->image, low + grf_executable_bias(types->executable), high - low);
+	if (!code)
+		return false;
+	grf_closure_loads_read(loads, code, high - low, low);
+	return true;
+}
+
+/* A variable without go_closure_offset: captured if it comes from the closure object, or if it was
+ * declared before the function literal. */
+static void read_capture_by_code(struct grf_types *types, Dwarf_Die *die, uint64_t literal_line,
+				 const struct grf_closure_loads *loads, struct captures *captures)
+{
+	uint64_t line = unsigned_attribute(die, DW_AT_decl_line, UINT64_MAX), offset, size = 0;
+	Dwarf_Attribute location;
+	struct grf_type *type;
+	Dwarf_Die type_die;
+
+	if (!dwarf_attr_integrate(die, DW_AT_location, &location) ||
+	    !grf_variables_type_die(die, &type_die))
+		return;
+	type = grf_types_of_die(types, &type_die);
+	size = type ? type->size : 0;
+	offset = grf_closure_loads_offset(loads, &location, size);
+	if (offset != NO_OFFSET || line <= literal_line)
+		read_capture(types, die, offset, captures);
+}
+
+static void read_captures(struct grf_types *types, Dwarf_Die *function, struct captures *captures)
+{
+	bool by_code = types->layout->version.minor < CLOSURE_OFFSET_SINCE;
+	uint64_t line = unsigned_attribute(function, DW_AT_decl_line, 0);
+	struct grf_closure_loads loads;
+	Dwarf_Die die;
+
+	if ((by_code && !read_loads(types, function, &loads)) || dwarf_child(function, &die) != 0)
+		return;
+	do {
+		uint64_t offset;
+
+		if (dwarf_tag(&die) != DW_TAG_variable)
+			continue;
+		if (by_code) {
+			read_capture_by_code(types, &die, line, &loads, captures);
+			continue;
+		}
+		offset = unsigned_attribute(&die, GRF_AT_GO_CLOSURE_OFFSET, NO_OFFSET);
+		if (offset >= 8 && offset <= OFFSET_MAX)
+			read_capture(types, &die, offset, captures);
+	} while (dwarf_siblingof(&die, &die) == 0);
+}
+
+/* --- fields and their names ------------------------------------------------------------------- */
+
+static bool same_type(const struct grf_type *a, const struct grf_type *b)
+{
+	return a && b && (a == b || (a->name && b->name && !strcmp(a->name, b->name)));
+}
+
+/* A captured variable "&x" is a field *T, or a field T of which the function takes the address. */
+static bool fits(const struct capture *capture, const struct field *field)
+{
+	return !field->named && (same_type(capture->type, field->type) ||
+				 (capture->is_pointer && same_type(capture->pointee, field->type)));
+}
+
+static void name_field(struct field *field, struct capture *capture)
+{
+	field->name = capture->name;
+	field->named = true;
+	capture->used = true;
+}
+
+/* The only nameless field that the capture fits, when it is the only one left that fits it. */
+static struct field *only_field(const struct captures *captures, const struct capture *capture,
+				struct fields *fields)
+{
+	struct field *found = NULL;
+
+	for (size_t i = 0; i < fields->array.count; i++) {
+		struct field *field = &fields->array.items[i];
+
+		if (!fits(capture, field))
+			continue;
+		if (found)
+			return NULL;
+		found = field;
+	}
+	for (size_t i = 0; found && i < captures->array.count; i++) {
+		const struct capture *other = &captures->array.items[i];
+
+		if (other != capture && !other->used && fits(other, found))
+			return NULL;
+	}
+	return found;
+}
+
+static void name_fields(struct captures *captures, struct fields *fields)
+{
+	for (size_t i = 0; i < captures->array.count; i++) {
+		struct capture *capture = &captures->array.items[i];
+
+		for (size_t j = 0; j < fields->array.count; j++) {
+			struct field *field = &fields->array.items[j];
+
+			if (field->offset == capture->offset && fits(capture, field))
+				name_field(field, capture);
+		}
+	}
+	for (size_t i = 0; i < captures->array.count; i++) {
+		struct capture *capture = &captures->array.items[i];
+		struct field *field = capture->used ? NULL : only_field(captures, capture, fields);
+
+		if (field)
+			name_field(field, capture);
+	}
+}
+
+/* Without the object's type: the fields that DWARF alone tells for sure. Of "&x" it does not tell
+ * whether x or a pointer to it is in the object, unless another variable follows too soon. */
+static void fields_from_captures(const struct captures *captures, struct fields *fields)
+{
+	for (size_t i = 0; i < captures->array.count; i++) {
+		const struct capture *capture = &captures->array.items[i];
+		bool sure = !capture->is_pointer;
+		struct field *field;
+
+		for (size_t j = 0; j < captures->array.count && !sure; j++) {
+			uint64_t next = captures->array.items[j].offset;
+
+			sure = capture->pointee && next > capture->offset &&
+			       next - capture->offset < capture->pointee->size;
+		}
+		if (!sure || capture->offset == NO_OFFSET)
+			continue;
+		field = grf_array_add(&fields->array);
+		if (!field)
+			return;
+		field->name = capture->name;
+		field->type = capture->type;
+		field->offset = capture->offset;
+	}
+}
+
+/* --- the plan --------------------------------------------------------------------------------- */
+
+static uint32_t children_of(const struct grf_slot *slot)
+{
+	switch (slot->kind) {
+	case GRF_SLOT_INLINE_ARRAY:
+		return slot->unnamed ? 1 : 11;
+	case GRF_SLOT_MAP_DIRECTORY:
+		return 2;
+	default:
+		return 1;
+	}
+}
+
+/* The path of a slot of a captured variable: function, variable, then the way inside it. */
+static const char *const *slot_path(struct grf_types *types, const char *function,
+				    const char *variable, const struct grf_slot *inner)
+{
+	const char **path =
+	    grf_types_allocate(types, ((size_t)inner->path_length + 2) * sizeof(*path));
+
+	if (!path)
+		return NULL;
+	path[0] = function;
+	path[1] = variable;
+	if (inner->path_length)
+		memcpy(path + 2, inner->path, inner->path_length * sizeof(*path));
+	return path;
+}
+
+static bool add_slots(struct grf_types *types, struct grf_type *closure, const struct field *field)
+{
+	char element[4096];
+	const char *variable;
+
+	snprintf(element, sizeof(element), "%s. (%s)", field->name,
+		 field->type->name ? field->type->name : "?");
+	variable = grf_types_intern(types, element);
+	if (!variable)
+		return false;
+	for (uint32_t i = 0; i < field->type->slot_count; i++) {
+		const struct grf_slot *inner = &field->type->slots[i];
+		struct grf_slot *slot = &closure->slots[closure->slot_count];
+
+		if (inner->path_length > UINT16_MAX - 2)
+			continue;
+		*slot = *inner;
+		slot->path = slot_path(types, closure->name, variable, inner);
+		if (!slot->path)
+			return false;
+		slot->path_length = inner->path_length + 2;
+		slot->offset += field->offset;
+		slot->discriminator += (int64_t)field->offset;
+		slot->child = closure->child_count;
+		closure->child_count += children_of(slot);
+		closure->slot_count++;
+	}
+	return true;
+}
+
+static int by_offset(const void *left, const void *right)
+{
+	const struct field *a = left, *b = right;
+
+	return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+/* Size and pointer words as the fields have them; grf_slot fields are filled in by add_slots(). */
+static void add_pointers(struct grf_type *closure, const struct field *field)
+{
+	const struct grf_type *type = field->type;
+
+	if (field->offset + type->size > closure->size)
+		closure->size = field->offset + type->size;
+	if (!type->pointer_bytes)
+		return;
+	if (field->offset + type->pointer_bytes > closure->pointer_bytes)
+		closure->pointer_bytes = field->offset + type->pointer_bytes;
+	if (field->offset / 8 < 64)
+		closure->pointer_mask |= type->pointer_mask << (field->offset / 8);
+}
+
+static void plan_closure(struct grf_types *types, struct grf_type *closure, struct fields *fields)
+{
+	uint64_t slots = 0, end = 8;
+
+	if (fields->array.count)
+		qsort(fields->array.items, fields->array.count, sizeof(*fields->array.items),
+		      by_offset);
+	for (size_t i = 0; i < fields->array.count; i++) {
+		struct field *field = &fields->array.items[i];
+
+		if (!field->type || field->offset < end || field->type->size > OFFSET_MAX) {
+			field->type = NULL;
+			continue;
+		}
+		end = field->offset + field->type->size;
+		grf_type_plan(types, field->type);
+		slots += field->type->slot_count;
+		add_pointers(closure, field);
+	}
+	if (!slots || slots > SLOTS_MAX)
+		return;
+	closure->slots = grf_types_allocate(types, slots * sizeof(*closure->slots));
+	for (size_t i = 0; closure->slots && i < fields->array.count; i++) {
+		const struct field *field = &fields->array.items[i];
+
+		if (field->type && !add_slots(types, closure, field))
+			return;
+	}
+}
+
+/* --- closures by pc --------------------------------------------------------------------------- */
+
+/* The name of the function that begins at `pc`, and its DIE when there is one. */
+static const char *function_at(struct grf_types *types, uint64_t pc, Dwarf_Die *die,
+			       bool *ret_have_die)
+{
+	uint64_t link_pc = pc - grf_executable_bias(types->executable);
+	struct grf_subprogram *subprogram = grf_variables_subprogram(types->variables, link_pc);
+	struct grf_function function;
+
+	*ret_have_die = subprogram && subprogram->low == link_pc &&
+			dwarf_offdie(grf_executable_dwarf(types->executable), subprogram->die, die);
+	if (*ret_have_die && dwarf_diename(die))
+		return grf_types_intern(types, dwarf_diename(die));
+	if (types->table && grf_pclntab_find(types->table, pc, &function) && function.entry == pc)
+		return grf_types_intern(types, function.name);
+	return NULL;
+}
+
+static bool is_method_value(const char *function)
+{
+	size_t length = strlen(function);
+
+	return length > 3 && !strcmp(function + length - 3, "-fm");
+}
+
+static struct grf_type *made_by_runtime(struct grf_types *types, const char *function)
+{
+	for (size_t i = 0; i < sizeof(made_by_reflect) / sizeof(*made_by_reflect); i++) {
+		if (!strcmp(function, made_by_reflect[i].function))
+			return grf_types_by_name(types, made_by_reflect[i].type);
+	}
+	return NULL;
+}
+
+static struct grf_type *closure_type(struct grf_types *types, uint64_t pc)
+{
+	struct captures captures = {0};
+	struct fields fields = {0};
+	struct grf_type *closure;
+	const char *function;
+	bool have_die;
+	Dwarf_Die die;
+
+	function = function_at(types, pc, &die, &have_die);
+	if (!function)
+		return NULL;
+	closure = made_by_runtime(types, function);
+	if (closure)
+		return closure;
+	closure = grf_types_allocate(types, sizeof(*closure));
+	if (!closure)
+		return NULL;
+	closure->name = function;
+	closure->size = 8;
+	closure->planned = true;
+	closure->descriptor = object_descriptor(types, pc);
+	if (have_die)
+		read_captures(types, &die, &captures);
+	if (closure->descriptor) {
+		read_fields(types, closure->descriptor, is_method_value(function), &fields);
+		name_fields(&captures, &fields);
+	} else {
+		fields_from_captures(&captures, &fields);
+	}
+	plan_closure(types, closure, &fields);
+	grf_array_free(&captures.array);
+	grf_array_free(&fields.array);
+	return closure;
+}
+
+struct grf_type *grf_types_closure(struct grf_types *types, uint64_t pc)
+{
+	struct grf_closures *closures = types->closures;
+	struct closure *closure;
+
+	HASH_FIND(hh, closures->by_pc, &pc, sizeof(pc), closure);
+	if (closure)
+		return closure->type;
+	closure = calloc(1, sizeof(*closure));
+	if (!closure)
+		return NULL;
+	closure->pc = pc;
+	closure->type = closure_type(types, pc);
+	HASH_ADD(hh, closures->by_pc, pc, sizeof(closure->pc), closure);
+	return closure->type;
+}
