@@ -29,9 +29,9 @@
 /* The first release (go1.N) whose DWARF has DW_AT_go_closure_offset. */
 #define CLOSURE_OFFSET_SINCE 23
 #define KIND_MASK            0x1f
+#define KIND_UINTPTR         12
 #define KIND_STRUCT          25
 #define STRUCT_FIELD_SIZE    24
-#define CLOSURE_TYPE_PREFIX  "struct { F uintptr; "
 
 /* Closures that the runtime makes itself, by the function that they call. */
 static const struct {
@@ -49,6 +49,7 @@ struct capture {
 	struct grf_type *type;
 	struct grf_type *pointee;
 	uint64_t offset; /* in the closure object, or NO_OFFSET */
+	bool declared;   /* DWARF has the offset */
 	bool used;       /* gave a field its name */
 };
 
@@ -108,18 +109,27 @@ static bool is_entry(void *context, uint64_t address)
 	return grf_pclntab_find(types->table, address, &function) && function.entry == address;
 }
 
+/* A struct whose first field is F uintptr, and not the only one. */
 static bool is_closure_type(void *context, uint64_t address)
 {
 	struct grf_types *types = context;
-	struct grf_type *type;
+	uint64_t after = address + grf_offset(types->layout, type, _size), fields, count;
+	int64_t kind_at = grf_offset(types->layout, type, kind);
+	const uint8_t *field, *name;
 	uint8_t kind;
 
-	if (!grf_image_u8(types->image, address + grf_offset(types->layout, type, kind), &kind) ||
-	    (kind & KIND_MASK) != KIND_STRUCT)
+	if (address % 8 || !grf_image_u8(types->image, address + kind_at, &kind) ||
+	    (kind & KIND_MASK) != KIND_STRUCT || !grf_image_u64(types->image, after + 8, &fields) ||
+	    !grf_image_u64(types->image, after + 16, &count) || count < 2 || count > CAPTURES_MAX)
 		return false;
-	type = grf_types_by_descriptor(types, address);
-	return type && type->name &&
-	       !strncmp(type->name, CLOSURE_TYPE_PREFIX, strlen(CLOSURE_TYPE_PREFIX));
+	field = grf_image_at(types->image, fields, STRUCT_FIELD_SIZE);
+	if (!field || grf_load_u64(field + 16) != 0 ||
+	    !grf_image_u8(types->image, grf_load_u64(field + 8) + kind_at, &kind) ||
+	    (kind & KIND_MASK) != KIND_UINTPTR)
+		return false;
+	/* internal/abi.Name: flags, length, bytes. */
+	name = grf_image_at(types->image, grf_load_u64(field), 3);
+	return name && name[1] == 1 && name[2] == 'F';
 }
 
 /* The module's text as memory: from the image, whose segments may part it, else from the file. */
@@ -198,7 +208,7 @@ static uint64_t unsigned_attribute(Dwarf_Die *die, unsigned int name, uint64_t o
 	return value;
 }
 
-static void read_capture(struct grf_types *types, Dwarf_Die *die, uint64_t offset,
+static void read_capture(struct grf_types *types, Dwarf_Die *die, uint64_t offset, bool declared,
 			 struct captures *captures)
 {
 	const char *name = dwarf_diename(die);
@@ -219,6 +229,7 @@ static void read_capture(struct grf_types *types, Dwarf_Die *die, uint64_t offse
 	    grf_variables_type_die(&type, &pointee))
 		capture->pointee = grf_types_of_die(types, &pointee);
 	capture->offset = offset;
+	capture->declared = declared;
 	if (!capture->type || !capture->name)
 		captures->array.count--;
 }
@@ -256,7 +267,7 @@ static void read_capture_by_code(struct grf_types *types, Dwarf_Die *die, uint64
 	size = type ? type->size : 0;
 	offset = grf_closure_loads_offset(loads, &location, size);
 	if (offset != NO_OFFSET || line <= literal_line)
-		read_capture(types, die, offset, captures);
+		read_capture(types, die, offset, false, captures);
 }
 
 static void read_captures(struct grf_types *types, Dwarf_Die *function, struct captures *captures)
@@ -279,7 +290,7 @@ static void read_captures(struct grf_types *types, Dwarf_Die *function, struct c
 		}
 		offset = unsigned_attribute(&die, GRF_AT_GO_CLOSURE_OFFSET, NO_OFFSET);
 		if (offset >= 8 && offset <= OFFSET_MAX)
-			read_capture(types, &die, offset, captures);
+			read_capture(types, &die, offset, true, captures);
 	} while (dwarf_siblingof(&die, &die) == 0);
 }
 
@@ -328,6 +339,21 @@ static struct field *only_field(const struct captures *captures, const struct ca
 	return found;
 }
 
+/* Whether every variable with an offset of its own begins a field. */
+static bool agree(const struct captures *captures, const struct fields *fields)
+{
+	for (size_t i = 0; i < captures->array.count; i++) {
+		const struct capture *capture = &captures->array.items[i];
+		bool found = !capture->declared;
+
+		for (size_t j = 0; j < fields->array.count && !found; j++)
+			found = fields->array.items[j].offset == capture->offset;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 static void name_fields(struct captures *captures, struct fields *fields)
 {
 	for (size_t i = 0; i < captures->array.count; i++) {
@@ -336,7 +362,8 @@ static void name_fields(struct captures *captures, struct fields *fields)
 		for (size_t j = 0; j < fields->array.count; j++) {
 			struct field *field = &fields->array.items[j];
 
-			if (field->offset == capture->offset && fits(capture, field))
+			if (field->offset == capture->offset &&
+			    (capture->declared || fits(capture, field)))
 				name_field(field, capture);
 		}
 	}
@@ -546,10 +573,13 @@ static struct grf_type *closure_type(struct grf_types *types, uint64_t pc)
 	closure->descriptor = object_descriptor(types, pc);
 	if (have_die)
 		read_captures(types, &die, &captures);
-	if (closure->descriptor) {
+	if (closure->descriptor)
 		read_fields(types, closure->descriptor, is_method_value(function), &fields);
+	if (closure->descriptor && agree(&captures, &fields)) {
 		name_fields(&captures, &fields);
 	} else {
+		closure->descriptor = 0;
+		fields.array.count = 0;
 		fields_from_captures(&captures, &fields);
 	}
 	plan_closure(types, closure, &fields);
