@@ -43,7 +43,12 @@ struct grf_stack_word {
 struct grf_goroutine_value {
 	uint64_t value;
 	uint32_t frame; /* the frame it belongs to; index, 0 when none fits */
-	enum { GRF_VALUE_REGISTER, GRF_VALUE_CONTEXT, GRF_VALUE_DEFER, GRF_VALUE_PANIC } kind;
+	enum {
+		GRF_VALUE_REGISTER,     /* of a thread, or saved off the stack */
+		GRF_VALUE_CONTEXT,      /* sched.ctxt: a *funcval */
+		GRF_VALUE_DEFER,        /* a deferred *funcval */
+		GRF_VALUE_DEFER_RECORD, /* a runtime._defer in the heap */
+	} kind;
 	bool conservative;
 };
 
