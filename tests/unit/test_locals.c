@@ -230,7 +230,7 @@ static void test_repeated(void **state)
 static void test_hidden(void **state)
 {
 	(void)state;
-	assert_true(is_hidden(".dict"));
+	assert_false(is_hidden(".dict"));
 	assert_true(is_hidden(".autotmp_4.ptr"));
 	assert_false(is_hidden(".this"));
 	assert_false(is_hidden("~r0"));

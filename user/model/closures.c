@@ -23,14 +23,11 @@
 #include "model/variables.h"
 
 #define CAPTURES_MAX 1024
-#define SLOTS_MAX    (1 << 16)
 #define OFFSET_MAX   (1 << 20)
 #define NO_OFFSET    GRF_CLOSURE_OFFSET_UNKNOWN
 /* The first release (go1.N) whose DWARF has DW_AT_go_closure_offset. */
 #define CLOSURE_OFFSET_SINCE 23
 #define KIND_MASK            0x1f
-#define KIND_UINTPTR         12
-#define KIND_STRUCT          25
 #define STRUCT_FIELD_SIZE    24
 
 /* Closures that the runtime makes itself, by the function that they call. */
@@ -119,13 +116,14 @@ static bool is_closure_type(void *context, uint64_t address)
 	uint8_t kind;
 
 	if (address % 8 || !grf_image_u8(types->image, address + kind_at, &kind) ||
-	    (kind & KIND_MASK) != KIND_STRUCT || !grf_image_u64(types->image, after + 8, &fields) ||
+	    (kind & KIND_MASK) != GRF_KIND_STRUCT ||
+	    !grf_image_u64(types->image, after + 8, &fields) ||
 	    !grf_image_u64(types->image, after + 16, &count) || count < 2 || count > CAPTURES_MAX)
 		return false;
 	field = grf_image_at(types->image, fields, STRUCT_FIELD_SIZE);
 	if (!field || grf_load_u64(field + 16) != 0 ||
 	    !grf_image_u8(types->image, grf_load_u64(field + 8) + kind_at, &kind) ||
-	    (kind & KIND_MASK) != KIND_UINTPTR)
+	    (kind & KIND_MASK) != GRF_KIND_UINTPTR)
 		return false;
 	/* internal/abi.Name: flags, length, bytes. */
 	name = grf_image_at(types->image, grf_load_u64(field), 3);
@@ -216,7 +214,7 @@ static void read_capture(struct grf_types *types, Dwarf_Die *die, uint64_t offse
 	Dwarf_Die type, pointee;
 
 	/* ".dict" and temporaries have no name to give. */
-	if (!name || !*name || *name == '.' || !grf_variables_type_die(die, &type) ||
+	if (!name || !*name || *name == '.' || !grf_variables_type_die(die, &type, NULL) ||
 	    captures->array.count >= CAPTURES_MAX)
 		return;
 	capture = grf_array_add(&captures->array);
@@ -226,7 +224,7 @@ static void read_capture(struct grf_types *types, Dwarf_Die *die, uint64_t offse
 	capture->name = grf_types_intern(types, name + capture->is_pointer);
 	capture->type = grf_types_of_die(types, &type);
 	if (capture->is_pointer && dwarf_tag(&type) == DW_TAG_pointer_type &&
-	    grf_variables_type_die(&type, &pointee))
+	    grf_variables_type_die(&type, &pointee, NULL))
 		capture->pointee = grf_types_of_die(types, &pointee);
 	capture->offset = offset;
 	capture->declared = declared;
@@ -261,7 +259,7 @@ static void read_capture_by_code(struct grf_types *types, Dwarf_Die *die, uint64
 	Dwarf_Die type_die;
 
 	if (!dwarf_attr_integrate(die, DW_AT_location, &location) ||
-	    !grf_variables_type_die(die, &type_die))
+	    !grf_variables_type_die(die, &type_die, NULL))
 		return;
 	type = grf_types_of_die(types, &type_die);
 	size = type ? type->size : 0;
@@ -402,65 +400,7 @@ static void fields_from_captures(const struct captures *captures, struct fields 
 	}
 }
 
-/* --- the plan --------------------------------------------------------------------------------- */
-
-static uint32_t children_of(const struct grf_slot *slot)
-{
-	switch (slot->kind) {
-	case GRF_SLOT_INLINE_ARRAY:
-		return slot->unnamed ? 1 : 11;
-	case GRF_SLOT_MAP_DIRECTORY:
-		return 2;
-	default:
-		return 1;
-	}
-}
-
-/* The path of a slot of a captured variable: function, variable, then the way inside it. */
-static const char *const *slot_path(struct grf_types *types, const char *function,
-				    const char *variable, const struct grf_slot *inner)
-{
-	const char **path =
-	    grf_types_allocate(types, ((size_t)inner->path_length + 2) * sizeof(*path));
-
-	if (!path)
-		return NULL;
-	path[0] = function;
-	path[1] = variable;
-	if (inner->path_length)
-		memcpy(path + 2, inner->path, inner->path_length * sizeof(*path));
-	return path;
-}
-
-static bool add_slots(struct grf_types *types, struct grf_type *closure, const struct field *field)
-{
-	char element[4096];
-	const char *variable;
-
-	snprintf(element, sizeof(element), "%s. (%s)", field->name,
-		 field->type->name ? field->type->name : "?");
-	variable = grf_types_intern(types, element);
-	if (!variable)
-		return false;
-	for (uint32_t i = 0; i < field->type->slot_count; i++) {
-		const struct grf_slot *inner = &field->type->slots[i];
-		struct grf_slot *slot = &closure->slots[closure->slot_count];
-
-		if (inner->path_length > UINT16_MAX - 2)
-			continue;
-		*slot = *inner;
-		slot->path = slot_path(types, closure->name, variable, inner);
-		if (!slot->path)
-			return false;
-		slot->path_length = inner->path_length + 2;
-		slot->offset += field->offset;
-		slot->discriminator += (int64_t)field->offset;
-		slot->child = closure->child_count;
-		closure->child_count += children_of(slot);
-		closure->slot_count++;
-	}
-	return true;
-}
+/* --- the type --------------------------------------------------------------------------------- */
 
 static int by_offset(const void *left, const void *right)
 {
@@ -469,49 +409,51 @@ static int by_offset(const void *left, const void *right)
 	return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
-/* Size and pointer words as the fields have them; grf_slot fields are filled in by add_slots(). */
-static void add_pointers(struct grf_type *closure, const struct field *field)
+/* Leaves out what has no type or does not fit; returns the end of the last field. */
+static uint64_t check_fields(struct fields *fields)
 {
-	const struct grf_type *type = field->type;
-
-	if (field->offset + type->size > closure->size)
-		closure->size = field->offset + type->size;
-	if (!type->pointer_bytes)
-		return;
-	if (field->offset + type->pointer_bytes > closure->pointer_bytes)
-		closure->pointer_bytes = field->offset + type->pointer_bytes;
-	if (field->offset / 8 < 64)
-		closure->pointer_mask |= type->pointer_mask << (field->offset / 8);
-}
-
-static void plan_closure(struct grf_types *types, struct grf_type *closure, struct fields *fields)
-{
-	uint64_t slots = 0, end = 8;
+	uint64_t end = sizeof(uint64_t); /* behind the code address */
+	size_t kept = 0;
 
 	if (fields->array.count)
 		qsort(fields->array.items, fields->array.count, sizeof(*fields->array.items),
 		      by_offset);
 	for (size_t i = 0; i < fields->array.count; i++) {
-		struct field *field = &fields->array.items[i];
-
-		if (!field->type || field->offset < end || field->type->size > OFFSET_MAX) {
-			field->type = NULL;
-			continue;
-		}
-		end = field->offset + field->type->size;
-		grf_type_plan(types, field->type);
-		slots += field->type->slot_count;
-		add_pointers(closure, field);
-	}
-	if (!slots || slots > SLOTS_MAX)
-		return;
-	closure->slots = grf_types_allocate(types, slots * sizeof(*closure->slots));
-	for (size_t i = 0; closure->slots && i < fields->array.count; i++) {
 		const struct field *field = &fields->array.items[i];
 
-		if (field->type && !add_slots(types, closure, field))
-			return;
+		if (!field->type || field->offset < end || field->type->size > OFFSET_MAX)
+			continue;
+		end = field->offset + field->type->size;
+		fields->array.items[kept++] = *field;
 	}
+	fields->array.count = kept;
+	return end;
+}
+
+/* A struct of the captured variables inside a struct of the function's name, so that paths begin
+ * with the one and go on with the other. */
+static struct grf_type *make_type(struct grf_types *types, const char *function,
+				  struct fields *fields)
+{
+	uint64_t size = check_fields(fields);
+	struct grf_type *closure =
+	    grf_types_make(types, GRF_KIND_STRUCT, function, size, fields->array.count != 0);
+	struct grf_type *variables;
+
+	if (!closure || !fields->array.count)
+		return closure;
+	variables =
+	    grf_types_make(types, GRF_KIND_STRUCT, function, size, (uint32_t)fields->array.count);
+	for (size_t i = 0; i < fields->array.count; i++) {
+		const struct field *field = &fields->array.items[i];
+
+		if (!variables ||
+		    !grf_types_add_field(types, variables, field->name, field->type, field->offset))
+			return closure;
+	}
+	if (grf_types_add_field(types, closure, NULL, variables, 0))
+		grf_type_source(closure)->shape.fields[0].path = function;
+	return closure;
 }
 
 /* --- closures by pc --------------------------------------------------------------------------- */
@@ -554,6 +496,7 @@ static struct grf_type *closure_type(struct grf_types *types, uint64_t pc)
 	struct captures captures = {0};
 	struct fields fields = {0};
 	struct grf_type *closure;
+	uint64_t descriptor;
 	const char *function;
 	bool have_die;
 	Dwarf_Die die;
@@ -564,25 +507,23 @@ static struct grf_type *closure_type(struct grf_types *types, uint64_t pc)
 	closure = made_by_runtime(types, function);
 	if (closure)
 		return closure;
-	closure = grf_types_allocate(types, sizeof(*closure));
-	if (!closure)
-		return NULL;
-	closure->name = function;
-	closure->size = 8;
-	closure->planned = true;
-	closure->descriptor = object_descriptor(types, pc);
 	if (have_die)
 		read_captures(types, &die, &captures);
-	if (closure->descriptor)
-		read_fields(types, closure->descriptor, is_method_value(function), &fields);
-	if (closure->descriptor && agree(&captures, &fields)) {
+	descriptor = object_descriptor(types, pc);
+	if (descriptor)
+		read_fields(types, descriptor, is_method_value(function), &fields);
+	if (descriptor && agree(&captures, &fields)) {
 		name_fields(&captures, &fields);
 	} else {
-		closure->descriptor = 0;
+		descriptor = 0;
 		fields.array.count = 0;
 		fields_from_captures(&captures, &fields);
 	}
-	plan_closure(types, closure, &fields);
+	closure = make_type(types, function, &fields);
+	if (closure) {
+		closure->descriptor = descriptor;
+		grf_type_plan(types, closure);
+	}
 	grf_array_free(&captures.array);
 	grf_array_free(&fields.array);
 	return closure;

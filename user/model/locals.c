@@ -13,6 +13,11 @@
  * its slot is live by the stack map. So behind the variables that are valid at the pc come those
  * that have a place in the frame elsewhere in the function, the likeliest first, marked
  * `stale_range`: the compiler gives a slot to values of one type, and mostly to one variable.
+ *
+ * A generic function is compiled once for all types of a shape, and its variables have that shape
+ * for a type. The true types stand in a dictionary, to which the hidden parameter .dict points
+ * (cmd/compile/internal/noder, reader.go): an entry is the address of a runtime._type. Where a
+ * frame has .dict in memory, its variables get their true types from there.
  */
 #include <dwarf.h>
 #include <string.h>
@@ -22,6 +27,9 @@
 #include "model/variables.h"
 
 #define SCOPE_DEPTH_MAX 200
+#define DICTIONARY      ".dict"
+#define DICTIONARY_MAX  4096 /* entries */
+#define LOCALS_MAX      4096 /* of a frame */
 #define VARIABLES_MAX   (1 << 16)
 
 struct range {
@@ -41,6 +49,7 @@ struct variable {
 	uint32_t scope;
 	bool indirect;
 	bool component;
+	uint64_t dictionary_entry; /* of the true type, or GRF_NO_DICTIONARY */
 	size_t first_place, place_count;
 };
 
@@ -55,7 +64,10 @@ struct grf_frame_description {
 struct frame_locals {
 	uint64_t pc;
 	struct grf_local *items;
+	uint64_t *dictionary_entries; /* of each item */
 	size_t count;
+	int64_t dictionary; /* offset of .dict's slot */
+	bool have_dictionary;
 	UT_hash_handle hh;
 };
 
@@ -77,6 +89,7 @@ void grf_locals_destroy(struct grf_locals *locals)
 	HASH_ITER (hh, locals->by_pc, frame, next) {
 		HASH_DEL(locals->by_pc, frame);
 		free(frame->items);
+		free(frame->dictionary_entries);
 		free(frame);
 	}
 	free(locals);
@@ -95,10 +108,10 @@ void grf_frame_description_destroy(struct grf_frame_description *description)
 
 /* --- reading a function ----------------------------------------------------------------------- */
 
-/* The variables of a generic function's machinery, and the compiler's temporaries. */
+/* The compiler's temporaries. */
 static bool is_hidden(const char *name)
 {
-	return name[0] == '.' && strcmp(name, ".this") != 0;
+	return name[0] == '.' && strcmp(name, ".this") != 0 && strcmp(name, DICTIONARY) != 0;
 }
 
 /* "k.len", which Go 1.27 has beside k where it took k apart. */
@@ -114,7 +127,7 @@ static bool type_variable(struct grf_types *types, Dwarf_Die *type, struct varia
 
 	if (variable->indirect && dwarf_tag(type) == DW_TAG_pointer_type) {
 		variable->size = sizeof(uint64_t);
-		if (grf_variables_type_die(type, &pointee))
+		if (grf_variables_type_die(type, &pointee, &variable->dictionary_entry))
 			variable->type = grf_types_of_die(types, &pointee);
 		return true;
 	}
@@ -137,7 +150,7 @@ static void read_variable(struct grf_types *types, struct grf_frame_description 
 
 	if (!name || !*name || is_hidden(name) || description->variables.count >= VARIABLES_MAX ||
 	    !dwarf_attr_integrate(die, DW_AT_location, &location) ||
-	    !grf_variables_type_die(die, &type))
+	    !grf_variables_type_die(die, &type, &found.dictionary_entry))
 		return;
 	found.indirect = name[0] == '&' && name[1];
 	found.component = is_component(name);
@@ -253,6 +266,7 @@ struct candidate {
 	const struct variable *variable;
 	const struct grf_place *place;
 	const struct scope *scope;
+	bool inlined; /* belongs to an inlined function, which has a dictionary of its own */
 	bool in_scope;
 	bool valid;
 	uint64_t distance; /* from the pc to the place's range */
@@ -292,6 +306,8 @@ static void collect(const struct grf_frame_description *description, uint64_t pc
 			candidate->variable = variable;
 			candidate->place = place;
 			candidate->scope = scope;
+			candidate->inlined =
+			    scope->function != description->scopes.items[0].function;
 			candidate->in_scope = in_scope;
 			candidate->valid = in_scope && !variable->component && pc >= place->low &&
 					   pc < place->high;
@@ -340,13 +356,24 @@ static bool is_repeated(const struct grf_local *items, size_t count, const struc
 
 static void fill_frame(struct frame_locals *frame, const struct candidates *candidates)
 {
-	frame->items = calloc(candidates->array.count + 1, sizeof(*frame->items));
-	if (!frame->items)
+	size_t room = candidates->array.count < LOCALS_MAX ? candidates->array.count : LOCALS_MAX;
+
+	frame->items = calloc(room + 1, sizeof(*frame->items));
+	frame->dictionary_entries = calloc(room + 1, sizeof(*frame->dictionary_entries));
+	if (!frame->items || !frame->dictionary_entries)
 		return;
-	for (size_t i = 0; i < candidates->array.count; i++) {
+	for (size_t i = 0; i < candidates->array.count && frame->count < room; i++) {
 		const struct candidate *candidate = &candidates->array.items[i];
 		struct grf_local *local = &frame->items[frame->count];
 
+		if (!strcmp(candidate->variable->name, DICTIONARY)) {
+			if (!frame->have_dictionary && !candidate->inlined)
+				frame->dictionary = candidate->place->offset;
+			frame->have_dictionary |= !candidate->inlined;
+			continue;
+		}
+		frame->dictionary_entries[frame->count] =
+		    candidate->inlined ? GRF_NO_DICTIONARY : candidate->variable->dictionary_entry;
 		local->function = candidate->scope->function;
 		local->name = candidate->variable->name;
 		local->address = (uint64_t)candidate->place->offset;
@@ -393,16 +420,37 @@ static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 	return frame;
 }
 
+/* The type that an entry of the dictionary at `dictionary` stands for, if it has the shape. */
+static struct grf_type *true_type(struct grf_types *types, uint64_t dictionary, uint64_t entry,
+				  struct grf_type *shape)
+{
+	struct grf_type *type;
+	uint64_t descriptor;
+
+	if (!dictionary || entry >= DICTIONARY_MAX ||
+	    !grf_image_u64(types->image, dictionary + entry * 8, &descriptor) ||
+	    !grf_modules_by_type(types->modules, descriptor))
+		return shape;
+	type = grf_types_by_descriptor(types, descriptor);
+	return type && type->size == shape->size ? type : shape;
+}
+
 size_t grf_types_locals(struct grf_types *types, uint64_t pc, uint64_t cfa, struct grf_local *ret,
 			size_t capacity)
 {
 	const struct frame_locals *frame = frame_at(types, pc);
+	uint64_t dictionary = 0;
 
 	if (!frame)
 		return 0;
+	if (frame->have_dictionary)
+		grf_image_u64(types->image, cfa + (uint64_t)frame->dictionary, &dictionary);
 	for (size_t i = 0; i < frame->count && i < capacity; i++) {
 		ret[i] = frame->items[i];
 		ret[i].address += cfa;
+		if (frame->dictionary_entries[i] != GRF_NO_DICTIONARY && ret[i].type)
+			ret[i].type =
+			    true_type(types, dictionary, frame->dictionary_entries[i], ret[i].type);
 	}
 	return frame->count;
 }

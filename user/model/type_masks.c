@@ -24,10 +24,10 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "model/types_private.h"
+
 #define WORD_BYTES        8
 #define KIND_MASK         0x1f
-#define KIND_ARRAY        17
-#define KIND_STRUCT       25
 #define KIND_GC_PROGRAM   0x40
 #define TFLAG_ON_DEMAND   0x10
 #define STRUCT_FIELD_SIZE 24
@@ -271,9 +271,9 @@ static bool build(struct builder *builder, uint64_t address, uint64_t at, uint64
 	bitmap = finished_bitmap(masks, type.gcdata, type.words);
 	if (bitmap)
 		return copy_bitmap(builder, bitmap, at, type.words);
-	if ((type.kind & KIND_MASK) == KIND_ARRAY)
+	if ((type.kind & KIND_MASK) == GRF_KIND_ARRAY)
 		return build_array(builder, address, &type, at, depth);
-	if ((type.kind & KIND_MASK) == KIND_STRUCT)
+	if ((type.kind & KIND_MASK) == GRF_KIND_STRUCT)
 		return build_struct(builder, address, &type, at, depth);
 	return false;
 }
@@ -439,4 +439,10 @@ const uint64_t *grf_type_masks_find(struct grf_type_masks *masks, uint64_t addre
 	if (ret_type_size)
 		*ret_type_size = mask->size;
 	return mask->bits;
+}
+
+const uint64_t *grf_types_pointer_mask(struct grf_types *types, uint64_t address,
+				       uint64_t *ret_words, uint64_t *ret_type_size)
+{
+	return grf_type_masks_find(types->masks, address, ret_words, ret_type_size);
 }

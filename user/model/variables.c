@@ -201,16 +201,22 @@ struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables,
 	return &variables->functions.items[low - 1];
 }
 
-bool grf_variables_type_die(Dwarf_Die *die, Dwarf_Die *ret)
+bool grf_variables_type_die(Dwarf_Die *die, Dwarf_Die *ret, uint64_t *ret_entry)
 {
 	Dwarf_Attribute attribute;
+	Dwarf_Word entry;
 
+	if (ret_entry)
+		*ret_entry = GRF_NO_DICTIONARY;
 	if (!dwarf_attr_integrate(die, DW_AT_type, &attribute) ||
 	    !dwarf_formref_die(&attribute, ret))
 		return false;
 	for (int i = 0; i < DICTIONARY_TYPEDEFS_MAX; i++) {
-		if (dwarf_tag(ret) != DW_TAG_typedef || !dwarf_hasattr(ret, GRF_AT_GO_DICT_INDEX))
+		if (dwarf_tag(ret) != DW_TAG_typedef ||
+		    !dwarf_attr(ret, GRF_AT_GO_DICT_INDEX, &attribute))
 			return true;
+		if (ret_entry && dwarf_formudata(&attribute, &entry) == 0)
+			*ret_entry = entry;
 		if (!dwarf_attr(ret, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, ret))
 			return false;
 	}
@@ -264,7 +270,8 @@ static void fill_globals(struct grf_types *types, struct grf_variables *variable
 			continue;
 		global->name = variable->name;
 		global->address = variable->address + bias;
-		if (dwarf_offdie(dwarf, variable->die, &die) && grf_variables_type_die(&die, &type))
+		if (dwarf_offdie(dwarf, variable->die, &die) &&
+		    grf_variables_type_die(&die, &type, NULL))
 			global->type = grf_types_of_die(types, &type);
 		count++;
 	}

@@ -67,9 +67,15 @@ void grf_variables_destroy(struct grf_variables *variables);
 /* The subprogram around a link-time pc, or NULL. */
 struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables, uint64_t pc);
 
-/* The DIE that the DW_AT_type of `die` (or of its abstract origin) refers to, behind the typedefs
- * that stand for entries of a generic function's dictionary. False: none. */
-bool grf_variables_type_die(Dwarf_Die *die, Dwarf_Die *ret);
+#define GRF_NO_DICTIONARY UINT64_MAX
+
+/*
+ * The DIE that the DW_AT_type of `die` (or of its abstract origin) refers to. In generic functions
+ * that is a typedef for an entry of the dictionary, over the type that the code was compiled for
+ * (a shape): *ret is the shape then, and *ret_entry (may be NULL) the entry's index, else
+ * GRF_NO_DICTIONARY. False: no type.
+ */
+bool grf_variables_type_die(Dwarf_Die *die, Dwarf_Die *ret, uint64_t *ret_entry);
 
 /* --- locals.c --------------------------------------------------------------------------------- */
 
