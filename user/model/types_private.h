@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the parts of the type builder share; private to the model. types.h is the face.
+ *
+ * A type goes through three hands. A reader (dwarf_types.c, runtime_types.c) turns its source into
+ * a shape: Go kind, element, fields. special_types.c replaces the shapes of the types that the
+ * runtime and the standard library treat in a special way. The planner (plans.c) turns a shape into
+ * slots, and does not know where it came from. Types made up here (map groups, channel buffers) have
+ * their shape from the beginning.
+ */
+#ifndef GRF_MODEL_TYPES_PRIVATE_H
+#define GRF_MODEL_TYPES_PRIVATE_H
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/types.h"
+
+/* internal/abi.Kind; what the target does not have, from 32 on. */
+enum grf_kind {
+	GRF_KIND_UNKNOWN = 0,
+	GRF_KIND_UINT8 = 8,
+	GRF_KIND_UINTPTR = 12,
+	GRF_KIND_ARRAY = 17,
+	GRF_KIND_CHAN = 18,
+	GRF_KIND_FUNC = 19,
+	GRF_KIND_INTERFACE = 20,
+	GRF_KIND_MAP = 21,
+	GRF_KIND_POINTER = 22,
+	GRF_KIND_SLICE = 23,
+	GRF_KIND_STRING = 24,
+	GRF_KIND_STRUCT = 25,
+	GRF_KIND_UNSAFE_POINTER = 26,
+	GRF_KIND_LAST = 26,
+	GRF_KIND_ARRAY_POINTER = 32, /* a pointer to an array of `element` that fills its object */
+	GRF_KIND_MAP_DIRECTORY,      /* dirPtr: groups of `element`, or tables of type `key` */
+};
+
+struct grf_type_field {
+	const char *path; /* interned path element, "name. (type)"; NULL: none */
+	const char *name; /* interned; NULL: none */
+	struct grf_type *type;
+	uint64_t offset;
+};
+
+struct grf_shape {
+	uint8_t kind;         /* enum grf_kind */
+	bool empty_interface; /* interface without methods */
+	bool unnamed;         /* array: its elements add nothing to the path */
+	struct grf_type *element;
+	struct grf_type *key;
+	/* Map: the structure it points to, and what its memory is made of: the group of a Swiss
+	 * map, the bucket of an older one. Channel: the hchan. NULL when the source does not say. */
+	struct grf_type *header;
+	struct grf_type *group;
+	uint64_t count; /* array: elements */
+	struct grf_type_field *fields;
+	uint32_t field_count;
+	int64_t discriminator; /* MAP_DIRECTORY: of the directory's length, from dirPtr */
+};
+
+enum grf_source_kind {
+	GRF_SOURCE_MADE, /* `shape` is all there is */
+	GRF_SOURCE_DWARF,
+	GRF_SOURCE_DESCRIPTOR,
+};
+
+/* grf_type.source */
+struct grf_type_source {
+	uint8_t kind; /* enum grf_source_kind */
+	bool shaped;  /* `shape` is filled in */
+	bool planning;
+	uint64_t die;     /* DWARF: offset in .debug_info */
+	uint64_t address; /* DESCRIPTOR: of the runtime._type */
+	struct grf_type *hchan, *map_header; /* made for this element / map, once */
+	struct grf_shape shape;
+};
+
+struct grf_variables;
+struct grf_locals;
+struct grf_closures;
+struct grf_type_masks;
+struct grf_arena_chunk;
+struct grf_interned;
+struct grf_type_entry;
+struct grf_interface_entry;
+struct grf_die_index;
+
+struct grf_types {
+	const struct grf_image *image;
+	struct grf_executable *executable;
+	const struct grf_layout *layout;
+	const struct grf_modules *modules;
+	struct grf_pclntab *table;
+	Dwarf *dwarf; /* NULL: none, or none with Go types */
+
+	/* The parts that live in files of their own. */
+	struct grf_variables *variables;
+	struct grf_locals *locals;
+	struct grf_closures *closures;
+	struct grf_type_masks *masks;
+
+	/* types.c */
+	struct grf_arena_chunk *arena;
+	uint64_t plan_bytes; /* slots and paths, of all plans */
+	struct grf_interned *interned;
+	struct grf_type_entry *by_die;        /* by DIE offset */
+	struct grf_type_entry *by_descriptor; /* by address; type may be NULL: not plausible */
+	struct grf_interface_entry *by_interface;
+	unsigned int depth; /* of nested planning and naming */
+
+	struct grf_die_index *index; /* dwarf_types.c */
+	struct grf_type *byte;       /* what strings point to */
+};
+
+/* How deeply types nest: structs and arrays in one another, and the names made of names. */
+#define GRF_TYPES_DEPTH_MAX 64
+
+/* --- types.c ---------------------------------------------------------------------------------- */
+
+/* Zeroed memory that lives as long as `types`, aligned for anything; NULL when out of memory. */
+void *grf_types_allocate(struct grf_types *types, size_t size);
+
+/* The one copy of a string; lives as long as `types`. NULL when out of memory. */
+const char *grf_types_intern(struct grf_types *types, const char *string);
+const char *grf_types_intern_format(struct grf_types *types, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A new type without a plan; `name` is interned here. NULL when out of memory. */
+struct grf_type *grf_types_new(struct grf_types *types, enum grf_source_kind kind, const char *name,
+			       uint64_t size);
+
+/* A new type of kind GRF_SOURCE_MADE with room for `fields` fields. */
+struct grf_type *grf_types_make(struct grf_types *types, enum grf_kind kind, const char *name,
+				uint64_t size, uint32_t fields);
+
+/* Sets the next field of a made struct. `name` NULL: the field adds nothing to a path. False: out
+ * of memory, or no type. */
+bool grf_types_add_field(struct grf_types *types, struct grf_type *structure, const char *name,
+			 struct grf_type *type, uint64_t offset);
+
+static inline struct grf_type_source *grf_type_source(const struct grf_type *type)
+{
+	return type->source;
+}
+
+/* The shape of a type, read when first asked for and with special cases put in; never NULL. */
+const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type *type);
+
+/* The field `name` of a struct, or NULL. */
+const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, const char *name);
+
+/* --- dwarf_types.c ---------------------------------------------------------------------------- */
+
+/* Indexes the type DIEs. Leaves types->dwarf NULL when there is nothing to be had. */
+struct grf_error *grf_dwarf_types_open(struct grf_types *types);
+void grf_dwarf_types_close(struct grf_types *types);
+
+/* The type of any type DIE, typedefs too. NULL when it is no type. Equal DIEs give equal types. */
+struct grf_type *grf_types_of_die(struct grf_types *types, Dwarf_Die *die);
+
+/* The type whose runtime._type is `offset` bytes into the executable's types, or NULL. */
+struct grf_type *grf_dwarf_types_by_runtime_offset(struct grf_types *types, uint64_t offset);
+
+/* The type of that name, or NULL. */
+struct grf_type *grf_dwarf_types_by_name(struct grf_types *types, const char *name);
+
+void grf_dwarf_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret);
+
+/* --- runtime_types.c -------------------------------------------------------------------------- */
+
+/* The type of a descriptor that DWARF does not know. NULL: not plausible. */
+struct grf_type *grf_runtime_types_open(struct grf_types *types, uint64_t address);
+void grf_runtime_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret);
+
+/* The kind and "the value is its own pointer" flag of a descriptor. False: not plausible. */
+bool grf_runtime_types_kind(struct grf_types *types, uint64_t address, enum grf_kind *ret_kind,
+			    bool *ret_direct);
+
+/* The full name of the type of a descriptor, as DWARF would give it; interned. NULL: not plausible.
+ */
+const char *grf_runtime_types_name(struct grf_types *types, uint64_t address);
+
+/* --- special_types.c -------------------------------------------------------------------------- */
+
+/* Replaces what of a freshly read shape is known better, and sets the type's variant. */
+void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
+			     struct grf_shape *shape);
+
+/* The structures that a map and a channel point to; NULL when not known. */
+struct grf_type *grf_special_types_map(struct grf_types *types, struct grf_type *map);
+struct grf_type *grf_special_types_chan(struct grf_types *types, struct grf_type *chan);
+
+/* --- plans.c ---------------------------------------------------------------------------------- */
+
+/* What the single pointer of a pointer-shaped value leads to. */
+struct grf_slot;
+const struct grf_slot *grf_plans_first_pointer(struct grf_types *types, struct grf_type *type);
+
+#endif
