@@ -208,6 +208,38 @@ static void test_vector_and_large_frames(void **state)
 	assert_int_equal(find_store(&loads, 0x100), 0x90);
 }
 
+/* A deferred closure in the frame; beside it a function's address that goes elsewhere. */
+static void test_on_stack(void **state)
+{
+	struct grf_stack_closure found[4];
+	struct grf_closure_loads loads;
+	struct code code = {0};
+
+	(void)state;
+	EMIT(&code, "\x48\x83\xc4\x80"); /* add $-0x80, %rsp */
+	emit_lea(&code, LEA_RCX, TEXT + 0x300);
+	EMIT(&code, "\x48\x89\x4c\x24\x28"); /* mov %rcx, 0x28(%rsp) */
+	emit_lea(&code, LEA_RCX, TEXT + 0x400);
+	EMIT(&code, "\x48\x89\x44\x24\x30"); /* mov %rax, 0x30(%rsp) */
+	emit_lea(&code, LEA_R8, TEXT + 0x500);
+	EMIT(&code, "\x4c\x89\x44\x24\x78"); /* mov %r8, 0x78(%rsp) */
+	emit_lea(&code, LEA_RCX, TEXT + 0x600);
+	EMIT(&code, "\x48\x89\x8c\x24\x80\x00\x00\x00"); /* above the frame */
+	emit_lea(&code, LEA_RCX, TEXT + 0x700);
+	EMIT(&code, STORE_F);
+	EMIT(&code, "\x90\x90\x90\x90\x90\x90\x90\x90");
+	grf_closure_loads_read(&loads, code.bytes, code.length, TEXT);
+	assert_int_equal(loads.frame, 0x80);
+	assert_int_equal(grf_closure_loads_on_stack(&loads, found, 4), 2);
+	assert_int_equal(found[0].entry, TEXT + 0x300);
+	assert_int_equal(found[0].offset, 0x28 - 0x80 - 16);
+	assert_int_equal(found[1].entry, TEXT + 0x500);
+	assert_int_equal(found[1].offset, 0x78 - 0x80 - 16);
+	assert_int_equal(grf_closure_loads_on_stack(&loads, found, 1), 1);
+	loads.length = 12; /* ends inside the mov */
+	assert_int_equal(grf_closure_loads_on_stack(&loads, found, 4), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +248,7 @@ int main(void)
 	    cmocka_unit_test(test_sites_contradict),
 	    cmocka_unit_test(test_stores),
 	    cmocka_unit_test(test_vector_and_large_frames),
+	    cmocka_unit_test(test_on_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,7 +140,7 @@ static void add_variable(struct grf_frame_description *description, const char *
 				      .type = &pointer,
 				      .size = 8,
 				      .scope = scope,
-				      .component = is_component(name),
+				      .slot_only = is_component(name),
 				      .first_place = description->places.array.count - 1,
 				      .place_count = 1};
 	*place = (struct grf_place){low, high, offset, 0, 8};

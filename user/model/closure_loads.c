@@ -16,7 +16,13 @@
  *	mov  0x8(%rdx), %rcx
  *	mov  %rcx, 0x30(%rsp)
  *
- * (cmd/compile/internal/ssagen, buildssa). This is evidence, not decoding: the instructions are
+ * (cmd/compile/internal/ssagen, buildssa). Closure objects that do not escape are made in the
+ *frame, which DWARF does not tell either:
+ *
+ *	lea  main.f.func1(%rip), %rcx
+ *	mov  %rcx, 0x28(%rsp)
+ *
+ * This is evidence, not decoding: the instructions are
  * recognised by their bytes, and the caller believes an offset only where a field of the right type
  * begins.
  */
@@ -30,6 +36,7 @@
 #define PROLOGUE_LENGTH 512
 #define OFFSET_MAX      (1 << 20)
 #define RDX             2
+#define FRAME_LINK      16 /* between slots and frame address: frame pointer, return address */
 #define XMM_BYTES       16
 
 /* An instruction that moves between a register and memory at a displacement from a register. */
@@ -111,6 +118,12 @@ static size_t take(struct prologue *prologue, const uint8_t *at, uint64_t left)
 	if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xec && !prologue->loads->frame) {
 		prologue->loads->frame = grf_load_u32(at + 3);
 		return 7;
+	}
+	/* 128 bytes fit in a byte only as add $-0x80. */
+	if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xc4 && at[3] >= 0x80 &&
+	    !prologue->loads->frame) {
+		prologue->loads->frame = -(int8_t)at[3];
+		return 4;
 	}
 	if (wide && at[1] == 0x8b && read_move(at + 2, left - 2, at[0] & 4, &move)) {
 		prologue->general[move.reg] = loaded(prologue, &move);
@@ -212,8 +225,7 @@ static uint64_t offset_by_slot(const struct grf_closure_loads *loads, Dwarf_Attr
 	grf_places_read(&places, location, loads->entry, loads->entry + loads->length, size);
 	for (size_t i = 0; i < places.array.count && found == GRF_CLOSURE_OFFSET_UNKNOWN; i++) {
 		const struct grf_place *place = &places.array.items[i];
-		/* Between slots and frame address: saved frame pointer, return address. */
-		int64_t slot = place->offset + loads->frame + 16;
+		int64_t slot = place->offset + loads->frame + FRAME_LINK;
 
 		for (size_t j = 0; j < loads->count; j++) {
 			if (loads->stores[j].slot != slot)
@@ -234,4 +246,36 @@ uint64_t grf_closure_loads_offset(const struct grf_closure_loads *loads, Dwarf_A
 	if (offset == GRF_CLOSURE_OFFSET_UNKNOWN && loads->frame)
 		offset = offset_by_slot(loads, location, size);
 	return offset;
+}
+
+/* lea F(%rip), reg; mov reg, N(%rsp): the first word of a closure object in the frame. */
+static bool makes_closure(const struct grf_closure_loads *loads, uint64_t at,
+			  struct grf_stack_closure *ret)
+{
+	const uint8_t *code = loads->code + at;
+	struct move move;
+	unsigned int reg;
+
+	if ((code[0] & 0xfb) != 0x48 || code[1] != 0x8d || (code[2] & 0xc7) != 0x05)
+		return false;
+	reg = (code[2] >> 3 & 7) + (code[0] & 4 ? 8 : 0);
+	if ((code[7] & 0xfb) != 0x48 || code[8] != 0x89 ||
+	    !read_move(code + 9, loads->length - at - 9, code[7] & 4, &move) || move.base != 4 ||
+	    move.reg != reg || move.displacement < 0 || move.displacement >= loads->frame)
+		return false;
+	ret->offset = move.displacement - loads->frame - FRAME_LINK;
+	ret->entry = loads->entry + at + 7 + (uint64_t)(int64_t)(int32_t)grf_load_u32(code + 3);
+	return true;
+}
+
+size_t grf_closure_loads_on_stack(const struct grf_closure_loads *loads,
+				  struct grf_stack_closure *ret, size_t capacity)
+{
+	size_t count = 0;
+
+	for (uint64_t at = 0; at + 16 <= loads->length && count < capacity; at++) {
+		if (makes_closure(loads, at, &ret[count]))
+			count++;
+	}
+	return count;
 }

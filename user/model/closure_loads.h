@@ -32,4 +32,14 @@ void grf_closure_loads_read(struct grf_closure_loads *loads, const uint8_t *code
 uint64_t grf_closure_loads_offset(const struct grf_closure_loads *loads, Dwarf_Attribute *location,
 				  uint64_t size);
 
+/* A closure object that a function keeps in its frame. */
+struct grf_stack_closure {
+	int64_t offset; /* from the canonical frame address */
+	uint64_t entry; /* link-time address of the closure's function */
+};
+
+/* The first `capacity` of those that the code makes; returns how many were written. */
+size_t grf_closure_loads_on_stack(const struct grf_closure_loads *loads,
+				  struct grf_stack_closure *ret, size_t capacity);
+
 #endif

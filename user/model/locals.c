@@ -23,14 +23,17 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "base/cleanup.h"
+#include "model/closure_loads.h"
 #include "model/types_private.h"
 #include "model/variables.h"
 
-#define SCOPE_DEPTH_MAX 200
-#define DICTIONARY      ".dict"
-#define DICTIONARY_MAX  4096 /* entries */
-#define LOCALS_MAX      4096 /* of a frame */
-#define VARIABLES_MAX   (1 << 16)
+#define SCOPE_DEPTH_MAX    200
+#define DICTIONARY         ".dict"
+#define DICTIONARY_MAX     4096 /* entries */
+#define LOCALS_MAX         4096 /* of a frame */
+#define STACK_CLOSURES_MAX 128
+#define VARIABLES_MAX      (1 << 16)
 
 struct range {
 	uint64_t low, high;
@@ -48,7 +51,7 @@ struct variable {
 	uint64_t size;
 	uint32_t scope;
 	bool indirect;
-	bool component;
+	bool slot_only;            /* only a name for a slot that nothing else names */
 	uint64_t dictionary_entry; /* of the true type, or GRF_NO_DICTIONARY */
 	size_t first_place, place_count;
 };
@@ -114,7 +117,7 @@ static bool is_hidden(const char *name)
 	return name[0] == '.' && strcmp(name, ".this") != 0 && strcmp(name, DICTIONARY) != 0;
 }
 
-/* "k.len", which Go 1.27 has beside k where it took k apart. */
+/* "k.len", which Go 1.27 has beside k where it took k apart, with places that may be k's. */
 static bool is_component(const char *name)
 {
 	return strchr(name + 1, '.') != NULL;
@@ -153,7 +156,7 @@ static void read_variable(struct grf_types *types, struct grf_frame_description 
 	    !grf_variables_type_die(die, &type, &found.dictionary_entry))
 		return;
 	found.indirect = name[0] == '&' && name[1];
-	found.component = is_component(name);
+	found.slot_only = is_component(name);
 	found.name = grf_types_intern(types, name + found.indirect);
 	if (!found.name || !type_variable(types, &type, &found))
 		return;
@@ -225,6 +228,57 @@ static void read_scope(struct grf_types *types, struct grf_frame_description *de
 	} while (dwarf_siblingof(&die, &die) == 0);
 }
 
+/* A closure object in the frame is a variable named like the closure's function, with the captured
+ * variables for fields. */
+static void add_closure(struct grf_types *types, struct grf_frame_description *description,
+			const struct grf_stack_closure *closure)
+{
+	const struct range *whole = &description->ranges.items[0];
+	uint64_t entry = closure->entry + grf_executable_bias(types->executable);
+	struct grf_type *type = grf_types_closure(types, entry);
+	const char *dot = type && type->slot_count ? strrchr(type->name, '.') : NULL;
+	_cleanup_free_ char *function = dot ? strndup(type->name, dot - type->name) : NULL;
+	struct variable *variable;
+	struct grf_place *place;
+	struct scope *scope;
+
+	type = dot ? grf_closure_variables(type) : NULL;
+	scope = function && type ? grf_array_add(&description->scopes) : NULL;
+	place = scope ? grf_array_add(&description->places.array) : NULL;
+	variable = place ? grf_array_add(&description->variables) : NULL;
+	if (!variable)
+		return;
+	*scope = description->scopes.items[0];
+	scope->function = grf_types_intern(types, function);
+	*place = (struct grf_place){whole->low, whole->high, closure->offset, 0, type->size};
+	variable->name = grf_types_intern(types, dot + 1);
+	variable->type = type;
+	variable->size = type->size;
+	variable->scope = description->scopes.count - 1;
+	variable->slot_only = true;
+	variable->dictionary_entry = GRF_NO_DICTIONARY;
+	variable->first_place = description->places.array.count - 1;
+	variable->place_count = scope->function && variable->name ? 1 : 0;
+}
+
+static void read_closures(struct grf_types *types, struct grf_frame_description *description)
+{
+	const struct range *whole = &description->ranges.items[0];
+	struct grf_stack_closure closures[STACK_CLOSURES_MAX];
+	struct grf_closure_loads loads;
+	const uint8_t *code;
+	size_t count;
+
+	code = grf_image_at(types->image, whole->low + grf_executable_bias(types->executable),
+			    whole->high - whole->low);
+	if (!code)
+		return;
+	grf_closure_loads_read(&loads, code, whole->high - whole->low, whole->low);
+	count = grf_closure_loads_on_stack(&loads, closures, STACK_CLOSURES_MAX);
+	for (size_t i = 0; i < count; i++)
+		add_closure(types, description, &closures[i]);
+}
+
 /* Go's frames are described from the canonical frame address; C's, from elsewhere. */
 static bool has_go_frame_base(Dwarf_Die *die)
 {
@@ -257,6 +311,7 @@ static struct grf_frame_description *describe(struct grf_types *types,
 		return NULL;
 	}
 	read_scope(types, description, &die, scope);
+	read_closures(types, description);
 	return description;
 }
 
@@ -309,7 +364,7 @@ static void collect(const struct grf_frame_description *description, uint64_t pc
 			candidate->inlined =
 			    scope->function != description->scopes.items[0].function;
 			candidate->in_scope = in_scope;
-			candidate->valid = in_scope && !variable->component && pc >= place->low &&
+			candidate->valid = in_scope && !variable->slot_only && pc >= place->low &&
 					   pc < place->high;
 			if (pc >= place->high)
 				candidate->distance = pc - place->high;
@@ -320,8 +375,8 @@ static void collect(const struct grf_frame_description *description, uint64_t pc
 }
 
 /* Valid ones first, innermost scope first. Then those whose scope holds the pc, then those whose
- * range ended last before it, then one that is yet to begin. Components, whose places are not to
- * be trusted, come last. Ties: as DWARF has them. */
+ * range ended last before it, then one that is yet to begin. Last what only names a slot. Ties: as
+ * DWARF has them. */
 static int by_likelihood(const void *left, const void *right)
 {
 	const struct candidate *a = left, *b = right;
@@ -330,8 +385,8 @@ static int by_likelihood(const void *left, const void *right)
 		return a->valid ? -1 : 1;
 	if (a->valid && a->scope->depth != b->scope->depth)
 		return a->scope->depth > b->scope->depth ? -1 : 1;
-	if (a->variable->component != b->variable->component)
-		return a->variable->component ? 1 : -1;
+	if (a->variable->slot_only != b->variable->slot_only)
+		return a->variable->slot_only ? 1 : -1;
 	if (a->in_scope != b->in_scope)
 		return a->in_scope ? -1 : 1;
 	if (a->distance != b->distance)

@@ -89,6 +89,10 @@ void grf_frame_description_destroy(struct grf_frame_description *description);
 
 struct grf_closures;
 
+/* Of a type that grf_types_closure() made: the struct of the captured variables alone, whose paths
+ * do not begin with the function; NULL when it captures nothing. */
+struct grf_type *grf_closure_variables(const struct grf_type *closure);
+
 struct grf_closures *grf_closures_create(void);
 void grf_closures_destroy(struct grf_closures *closures);
 
