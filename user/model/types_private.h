@@ -5,8 +5,8 @@
  * A type goes through three hands. A reader (dwarf_types.c, runtime_types.c) turns its source into
  * a shape: Go kind, element, fields. special_types.c replaces the shapes of the types that the
  * runtime and the standard library treat in a special way. The planner (plans.c) turns a shape into
- * slots, and does not know where it came from. Types made up here (map groups, channel buffers) have
- * their shape from the beginning.
+ * slots, and does not know where it came from. Types made up here (map groups, channel buffers)
+ * have their shape from the beginning.
  */
 #ifndef GRF_MODEL_TYPES_PRIVATE_H
 #define GRF_MODEL_TYPES_PRIVATE_H
@@ -39,8 +39,9 @@ enum grf_kind {
 };
 
 struct grf_type_field {
-	const char *path; /* interned path element, "name. (type)"; NULL: none */
-	const char *name; /* interned; NULL: none */
+	const char *name; /* interned; adds "name. (type)" to paths */
+	const char *path; /* interned; what it adds to paths instead, when not NULL */
+	bool plain;       /* adds nothing */
 	struct grf_type *type;
 	uint64_t offset;
 };
@@ -48,11 +49,12 @@ struct grf_type_field {
 struct grf_shape {
 	uint8_t kind;         /* enum grf_kind */
 	bool empty_interface; /* interface without methods */
-	bool unnamed;         /* array: its elements add nothing to the path */
+	bool unnamed;         /* array: its elements add nothing to paths */
 	struct grf_type *element;
 	struct grf_type *key;
 	/* Map: the structure it points to, and what its memory is made of: the group of a Swiss
-	 * map, the bucket of an older one. Channel: the hchan. NULL when the source does not say. */
+	 * map, the bucket of an older one. Channel: the hchan. NULL when the source does not say.
+	 */
 	struct grf_type *header;
 	struct grf_type *group;
 	uint64_t count; /* array: elements */
@@ -72,9 +74,9 @@ struct grf_type_source {
 	uint8_t kind; /* enum grf_source_kind */
 	bool shaped;  /* `shape` is filled in */
 	bool planning;
-	uint64_t die;     /* DWARF: offset in .debug_info */
-	uint64_t address; /* DESCRIPTOR: of the runtime._type */
-	struct grf_type *hchan, *map_header; /* made for this element / map, once */
+	uint64_t die;              /* DWARF: offset in .debug_info */
+	uint64_t address;          /* DESCRIPTOR: of the runtime._type */
+	struct grf_type *contents; /* made for this map or channel, once: what it points to */
 	struct grf_shape shape;
 };
 
@@ -132,14 +134,17 @@ const char *grf_types_intern_format(struct grf_types *types, const char *format,
 struct grf_type *grf_types_new(struct grf_types *types, enum grf_source_kind kind, const char *name,
 			       uint64_t size);
 
-/* A new type of kind GRF_SOURCE_MADE with room for `fields` fields. */
+/* A new type of kind GRF_SOURCE_MADE with room for `fields` fields. NULL when out of memory. */
 struct grf_type *grf_types_make(struct grf_types *types, enum grf_kind kind, const char *name,
 				uint64_t size, uint32_t fields);
 
-/* Sets the next field of a made struct. `name` NULL: the field adds nothing to a path. False: out
- * of memory, or no type. */
-bool grf_types_add_field(struct grf_types *types, struct grf_type *structure, const char *name,
-			 struct grf_type *type, uint64_t offset);
+/* A made pointer, or pointer to an array, to `element`. NULL when that is, or memory is out. */
+struct grf_type *grf_types_make_pointer(struct grf_types *types, enum grf_kind kind,
+					struct grf_type *element);
+
+/* Sets the next field of a made struct; `path` NULL: it adds nothing to paths. False: no type. */
+bool grf_types_add_field(struct grf_type *structure, const char *path, struct grf_type *type,
+			 uint64_t offset);
 
 static inline struct grf_type_source *grf_type_source(const struct grf_type *type)
 {
@@ -148,6 +153,10 @@ static inline struct grf_type_source *grf_type_source(const struct grf_type *typ
 
 /* The shape of a type, read when first asked for and with special cases put in; never NULL. */
 const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type *type);
+
+/* The type made for a DIE offset before, NULL included. */
+bool grf_types_known_die(struct grf_types *types, uint64_t die, struct grf_type **ret);
+void grf_types_remember_die(struct grf_types *types, uint64_t die, struct grf_type *type);
 
 /* The field `name` of a struct, or NULL. */
 const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, const char *name);
@@ -162,7 +171,7 @@ void grf_dwarf_types_close(struct grf_types *types);
 struct grf_type *grf_types_of_die(struct grf_types *types, Dwarf_Die *die);
 
 /* The type whose runtime._type is `offset` bytes into the executable's types, or NULL. */
-struct grf_type *grf_dwarf_types_by_runtime_offset(struct grf_types *types, uint64_t offset);
+struct grf_type *grf_dwarf_types_by_offset(struct grf_types *types, uint64_t offset);
 
 /* The type of that name, or NULL. */
 struct grf_type *grf_dwarf_types_by_name(struct grf_types *types, const char *name);
@@ -171,17 +180,25 @@ void grf_dwarf_types_shape(struct grf_types *types, struct grf_type *type, struc
 
 /* --- runtime_types.c -------------------------------------------------------------------------- */
 
-/* The type of a descriptor that DWARF does not know. NULL: not plausible. */
-struct grf_type *grf_runtime_types_open(struct grf_types *types, uint64_t address);
+/* What every runtime._type begins with. */
+struct grf_descriptor {
+	uint64_t address;
+	uint64_t size;
+	uint64_t pointer_bytes;
+	enum grf_kind kind;
+	uint8_t tflag;
+	bool direct;   /* in an interface, the data word is the value itself */
+	int32_t name;  /* offset from the module's types */
+	uint64_t tail; /* address of what follows, by kind */
+};
+
+/* False: not plausible. */
+bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_descriptor *ret);
+
+/* The name of the type, as far as can be told as DWARF has it; interned. */
+const char *grf_descriptor_name(struct grf_types *types, const struct grf_descriptor *descriptor);
+
 void grf_runtime_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret);
-
-/* The kind and "the value is its own pointer" flag of a descriptor. False: not plausible. */
-bool grf_runtime_types_kind(struct grf_types *types, uint64_t address, enum grf_kind *ret_kind,
-			    bool *ret_direct);
-
-/* The full name of the type of a descriptor, as DWARF would give it; interned. NULL: not plausible.
- */
-const char *grf_runtime_types_name(struct grf_types *types, uint64_t address);
 
 /* --- special_types.c -------------------------------------------------------------------------- */
 
@@ -189,14 +206,18 @@ const char *grf_runtime_types_name(struct grf_types *types, uint64_t address);
 void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
 			     struct grf_shape *shape);
 
-/* The structures that a map and a channel point to; NULL when not known. */
-struct grf_type *grf_special_types_map(struct grf_types *types, struct grf_type *map);
-struct grf_type *grf_special_types_chan(struct grf_types *types, struct grf_type *chan);
+/* --- container_types.c ------------------------------------------------------------------------ */
+
+/* What a map or a channel points to; NULL when not known. */
+struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type *container);
+
+/* Whether the type is a map's group or bucket by its name; its shape is then changed to name keys
+ * and elements as a map's. */
+bool grf_container_apply(struct grf_types *types, struct grf_type *type, struct grf_shape *shape);
 
 /* --- plans.c ---------------------------------------------------------------------------------- */
 
-/* What the single pointer of a pointer-shaped value leads to. */
-struct grf_slot;
+/* The first slot that is a pointer, inside inline arrays too, or NULL. Plans the type. */
 const struct grf_slot *grf_plans_first_pointer(struct grf_types *types, struct grf_type *type);
 
 #endif
