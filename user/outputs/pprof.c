@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "outputs/pprof.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <zlib.h>
+
+#include "base/cleanup.h"
+#include "outputs/file.h"
+#include "profile.pb-c.h"
+
+typedef Grf__Pprof__Profile Profile;
+typedef Grf__Pprof__Sample Sample;
+typedef Grf__Pprof__Location Location;
+typedef Grf__Pprof__Function Function;
+typedef Grf__Pprof__Line Line;
+typedef Grf__Pprof__ValueType ValueType;
+
+/* A name's place in the string table and the function and location made of it. */
+struct name {
+	UT_hash_handle hh;
+	const char *text;
+	int64_t string;
+	uint64_t location; /* id; 0: none */
+};
+
+/* An element: one name is one function with one location. */
+struct element {
+	Function function;
+	Location location;
+	Line line;
+	Line *lines[1];
+};
+
+struct writer {
+	const struct grf_tree *tree;
+	struct name *names;
+	struct name *name_memory; /* as many as there can be */
+	size_t name_count;
+	char **strings;
+	struct element *elements; /* by location id - 1 */
+	Function **functions;
+	Location **locations;
+	size_t location_count;
+	Sample *samples;
+	Sample **sample_list;
+	size_t sample_count;
+	uint64_t *chains; /* the samples' location ids */
+	int64_t *values;
+};
+
+static struct name *name_of(struct writer *writer, const char *text)
+{
+	struct name *name;
+
+	HASH_FIND_STR(writer->names, text, name);
+	if (name)
+		return name;
+	name = &writer->name_memory[writer->name_count];
+	name->text = text;
+	name->string = (int64_t)writer->name_count;
+	writer->strings[writer->name_count++] = (char *)text;
+	HASH_ADD_KEYPTR(hh, writer->names, name->text, strlen(text), name);
+	return name;
+}
+
+static uint64_t location_of(struct writer *writer, const char *text)
+{
+	struct name *name = name_of(writer, text);
+	struct element *element;
+
+	if (name->location)
+		return name->location;
+	element = &writer->elements[writer->location_count];
+	name->location = ++writer->location_count;
+	grf__pprof__function__init(&element->function);
+	grf__pprof__location__init(&element->location);
+	grf__pprof__line__init(&element->line);
+	element->function.id = name->location;
+	element->function.name = name->string;
+	element->line.function_id = name->location;
+	element->lines[0] = &element->line;
+	element->location.id = name->location;
+	element->location.n_line = 1;
+	element->location.line = element->lines;
+	writer->functions[name->location - 1] = &element->function;
+	writer->locations[name->location - 1] = &element->location;
+	return name->location;
+}
+
+static void add_sample(struct writer *writer, uint32_t index, uint64_t **chain)
+{
+	const struct grf_tree_node *node = &writer->tree->nodes[index];
+	Sample *sample = &writer->samples[writer->sample_count];
+	int64_t *values = &writer->values[writer->sample_count * 2];
+	uint64_t *first = *chain;
+
+	grf__pprof__sample__init(sample);
+	for (uint32_t at = index; at != GRF_TREE_NONE; at = writer->tree->nodes[at].parent)
+		*(*chain)++ = location_of(writer, writer->tree->nodes[at].name);
+	values[0] = (int64_t)node->objects;
+	values[1] = (int64_t)node->bytes;
+	sample->location_id = first;
+	sample->n_location_id = (size_t)(*chain - first);
+	sample->value = values;
+	sample->n_value = 2;
+	writer->sample_list[writer->sample_count++] = sample;
+}
+
+/* Allocates everything at its largest. False: out of memory. */
+static bool prepare(struct writer *writer, size_t extra_strings)
+{
+	const struct grf_tree *tree = writer->tree;
+	size_t nodes = tree->node_count, samples = 0, chain = 0;
+
+	for (size_t i = 0; i < nodes; i++) {
+		if (!tree->nodes[i].objects)
+			continue;
+		samples++;
+		chain += tree->nodes[i].depth + 1;
+	}
+	writer->name_memory = calloc(nodes + extra_strings, sizeof(*writer->name_memory));
+	writer->strings = calloc(nodes + extra_strings, sizeof(*writer->strings));
+	writer->elements = calloc(nodes + 1, sizeof(*writer->elements));
+	writer->functions = calloc(nodes + 1, sizeof(*writer->functions));
+	writer->locations = calloc(nodes + 1, sizeof(*writer->locations));
+	writer->samples = calloc(samples + 1, sizeof(*writer->samples));
+	writer->sample_list = calloc(samples + 1, sizeof(*writer->sample_list));
+	writer->values = calloc(samples + 1, 2 * sizeof(*writer->values));
+	writer->chains = calloc(chain + 1, sizeof(*writer->chains));
+	return writer->name_memory && writer->strings && writer->elements && writer->functions &&
+	       writer->locations && writer->samples && writer->sample_list && writer->values &&
+	       writer->chains;
+}
+
+static void release(struct writer *writer)
+{
+	HASH_CLEAR(hh, writer->names);
+	free(writer->name_memory);
+	free(writer->strings);
+	free(writer->elements);
+	free(writer->functions);
+	free(writer->locations);
+	free(writer->samples);
+	free(writer->sample_list);
+	free(writer->values);
+	free(writer->chains);
+}
+
+static struct grf_error *compress_and_write(const void *data, size_t size, const char *path)
+{
+	z_stream stream = {0};
+	_cleanup_free_ void *packed = NULL;
+	size_t bound;
+	int result;
+
+	/* 15 + 16: a gzip header, whose time stays zero, so that the same tree gives the same
+	 * bytes. */
+	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
+		return grf_error_no_memory();
+	bound = deflateBound(&stream, size);
+	packed = malloc(bound);
+	if (!packed || size > UINT32_MAX || bound > UINT32_MAX) {
+		deflateEnd(&stream);
+		return packed ? grf_error_create(GRF_ERROR_OUTPUT,
+						 "the profile is larger than 4 GiB; give a smaller "
+						 "--max-depth, or leave --no-fold out")
+			      : grf_error_no_memory();
+	}
+	stream.next_in = (Bytef *)data;
+	stream.avail_in = (uInt)size;
+	stream.next_out = packed;
+	stream.avail_out = (uInt)bound;
+	result = deflate(&stream, Z_FINISH);
+	deflateEnd(&stream);
+	if (result != Z_STREAM_END)
+		return grf_error_create(GRF_ERROR_OUTPUT, "cannot compress the profile");
+	return grf_output_write(path, packed, stream.total_out);
+}
+
+static struct grf_error *serialise(const Profile *profile, const char *path)
+{
+	size_t size = grf__pprof__profile__get_packed_size(profile);
+	_cleanup_free_ uint8_t *data = malloc(size ? size : 1);
+
+	if (!data)
+		return grf_error_no_memory();
+	grf__pprof__profile__pack(profile, data);
+	return compress_and_write(data, size, path);
+}
+
+struct grf_error *grf_pprof_write(const struct grf_tree *tree,
+				  const struct grf_pprof_options *options, const char *path)
+{
+	struct writer writer = {.tree = tree};
+	_cleanup_free_ int64_t *comments = calloc(options->comment_count + 1, sizeof(*comments));
+	Profile profile = GRF__PPROF__PROFILE__INIT;
+	ValueType objects = GRF__PPROF__VALUE_TYPE__INIT, space = GRF__PPROF__VALUE_TYPE__INIT;
+	ValueType *types[] = {&objects, &space};
+	struct grf_error *error;
+	uint64_t *chain;
+
+	if (!comments || !prepare(&writer, options->comment_count + 8)) {
+		release(&writer);
+		return grf_error_no_memory();
+	}
+	name_of(&writer, "");
+	objects.type = name_of(&writer, "inuse_objects")->string;
+	objects.unit = name_of(&writer, "count")->string;
+	space.type = name_of(&writer, "inuse_space")->string;
+	space.unit = name_of(&writer, "bytes")->string;
+	chain = writer.chains;
+	for (uint32_t i = 0; i < tree->node_count; i++)
+		if (tree->nodes[i].objects)
+			add_sample(&writer, i, &chain);
+	for (size_t i = 0; i < options->comment_count; i++)
+		comments[i] = name_of(&writer, options->comments[i])->string;
+	profile.sample_type = types;
+	profile.n_sample_type = 2;
+	profile.sample = writer.sample_list;
+	profile.n_sample = writer.sample_count;
+	profile.location = writer.locations;
+	profile.n_location = writer.location_count;
+	profile.function = writer.functions;
+	profile.n_function = writer.location_count;
+	profile.string_table = writer.strings;
+	profile.n_string_table = writer.name_count;
+	profile.time_nanos = options->time_nanos;
+	profile.comment = comments;
+	profile.n_comment = options->comment_count;
+	profile.default_sample_type = space.type;
+	error = serialise(&profile, path);
+	release(&writer);
+	return error;
+}

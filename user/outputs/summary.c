@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "outputs/summary.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define BUFFERS 16
+#define LARGEST 10
+
+static char *next_buffer(void)
+{
+	static _Thread_local char buffers[BUFFERS][40];
+	static _Thread_local unsigned int turn;
+
+	return buffers[turn++ % BUFFERS];
+}
+
+const char *grf_format_bytes(uint64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	char *buffer = next_buffer();
+	double value = (double)bytes;
+	unsigned int unit = 0;
+
+	/* 1023.5 KiB would print as 1024 KiB. */
+	while (value >= 1023.5 && unit < 6) {
+		value /= 1024;
+		unit++;
+	}
+	if (!unit)
+		snprintf(buffer, 40, "%" PRIu64 " B", bytes);
+	else
+		snprintf(buffer, 40, "%.*f %s",
+			 value < 9.995   ? 2
+			 : value < 99.95 ? 1
+					 : 0,
+			 value, units[unit]);
+	return buffer;
+}
+
+const char *grf_format_count(uint64_t count)
+{
+	char digits[24], *buffer = next_buffer(), *to = buffer;
+	int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
+
+	for (int i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = '\0';
+	return buffer;
+}
+
+static const char *format_time(uint64_t nanoseconds)
+{
+	char *buffer = next_buffer();
+
+	if (nanoseconds < 1000000)
+		snprintf(buffer, 40, "%.0f us", (double)nanoseconds / 1e3);
+	else if (nanoseconds < 1000000000)
+		snprintf(buffer, 40, "%.2f ms", (double)nanoseconds / 1e6);
+	else
+		snprintf(buffer, 40, "%.2f s", (double)nanoseconds / 1e9);
+	return buffer;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 100.0;
+}
+
+static void print_held(FILE *stream, const struct grf_pause *pause)
+{
+	if (!pause) {
+		fprintf(stream, "  %-12s core file\n", "held");
+		return;
+	}
+	fprintf(stream,
+		"  %-12s %s, for %s (%s clock): stop %s, registers %s, copy %s, resume %s\n",
+		"held", pause->freeze, format_time(pause->total), pause->clock,
+		format_time(pause->stop), format_time(pause->registers),
+		format_time(pause->copying), format_time(pause->resume));
+	fprintf(stream, "  %-12s %s by %s; registers by %s\n", "copied",
+		grf_format_bytes(pause->bytes), pause->copy, pause->register_source);
+}
+
+static void print_roots(FILE *stream, const struct grf_tree *tree)
+{
+	struct grf_tree_root roots[LARGEST];
+	size_t count = grf_tree_largest_roots(tree, roots, LARGEST);
+
+	if (!count)
+		return;
+	fprintf(stream, "\n  %10s  %6s  %12s  largest roots\n", "bytes", "share", "objects");
+	for (size_t i = 0; i < count; i++)
+		fprintf(stream, "  %10s  %5.1f%%  %12s  %s\n", grf_format_bytes(roots[i].bytes),
+			percent(roots[i].bytes, tree->bytes), grf_format_count(roots[i].objects),
+			roots[i].name);
+}
+
+void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct grf_model *model,
+		       const struct grf_pause *pause)
+{
+	uint64_t typed = tree->bytes - tree->untyped_bytes;
+
+	fprintf(stream, "\n  %-12s %s\n", "Go version", model->layout.version.text);
+	print_held(stream, pause);
+	fprintf(stream, "  %-12s %s in %s objects; %s goroutines\n", "heap in use",
+		grf_format_bytes(tree->heap_bytes), grf_format_count(tree->heap_objects),
+		grf_format_count(model->goroutines->count));
+	fprintf(stream, "  %-12s %s in %s objects (%.1f%% of the heap)\n", "reachable",
+		grf_format_bytes(tree->bytes), grf_format_count(tree->objects),
+		percent(tree->bytes, tree->heap_bytes));
+	fprintf(stream, "  %-12s %.2f%% of the reachable bytes; %s in %s objects are not\n",
+		"typed", percent(typed, tree->bytes), grf_format_bytes(tree->untyped_bytes),
+		grf_format_count(tree->untyped_objects));
+	print_roots(stream, tree);
+	fputc('\n', stream);
+}
