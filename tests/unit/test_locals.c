@@ -178,6 +178,7 @@ static void check_order(const struct grf_frame_description *description, uint64_
 	assert_int_equal(frame.count, count);
 	grf_array_free(&candidates.array);
 	free(frame.items);
+	free(frame.dictionary_entries);
 }
 
 static void test_order(void **state)

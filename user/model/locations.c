@@ -12,7 +12,7 @@
 #include "model/variables.h"
 
 #define FRAME_MAX  (INT64_C(1) << 31) /* no slot is farther from the frame's base */
-#define PLACES_MAX (1 << 20)          /* in one function */
+#define PLACES_MAX (1 << 16)          /* in one function */
 
 enum part { PART_EMPTY, PART_MEMORY, PART_OTHER };
 
