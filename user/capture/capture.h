@@ -76,6 +76,10 @@ struct grf_capture_options {
 struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_options *options,
 				      struct grf_capture **ret);
 
+/* Checks that `pid` is a process (no thread, no zombie, not this one), with the same errors; looks
+ * at /proc only. */
+struct grf_error *grf_capture_check(pid_t pid);
+
 void grf_capture_destroy(struct grf_capture *capture);
 
 #endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the subcommands share. */
+#ifndef GRF_CLI_CLI_H
+#define GRF_CLI_CLI_H
+
+#include <argp.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "capture/capture.h"
+#include "image/image.h"
+
+/* Exit statuses; docs/grf-bpf.1 lists them. 128 + signal when interrupted. */
+enum grf_exit {
+	GRF_EXIT_OK = 0,
+	GRF_EXIT_FAILURE = 1,
+	GRF_EXIT_USAGE = 2,
+	GRF_EXIT_NO_PROCESS = 3,
+	GRF_EXIT_PERMISSION = 4,
+	GRF_EXIT_EXITED = 5,
+	GRF_EXIT_NOT_GO = 6,
+	GRF_EXIT_UNSUPPORTED = 7,
+	GRF_EXIT_BAD_INPUT = 8,
+	GRF_EXIT_MISMATCH = 9,
+	GRF_EXIT_OUTPUT = 10,
+};
+
+/* A subcommand. `run` gets its own arguments, the first one being its name. */
+struct grf_command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+};
+
+int grf_command_attach(int argc, char **argv);
+int grf_command_core(int argc, char **argv);
+int grf_command_version(int argc, char **argv);
+
+/* Options that every command has which makes a profile. */
+struct grf_profile_options {
+	const char *output;
+	unsigned int max_depth;
+	unsigned int threads;
+	int verbosity;
+	bool no_fold;
+};
+
+void grf_profile_options_init(struct grf_profile_options *options);
+/* An argp child for them; its input is the struct. */
+extern const struct argp grf_profile_argp;
+
+/* A whole number from `low` to `high`, or a usage error through argp. */
+unsigned long grf_parse_number(const struct argp_state *state, const char *what, const char *text,
+			       unsigned long low, unsigned long high);
+
+/* From image to output: model, tree, profile, summary. `pause` is NULL for a core. */
+struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
+				   const struct grf_profile_options *options,
+				   const struct grf_pause *pause);
+
+/* Checks what can be checked of an executable before anything else is done: that it is a Go
+ * program, of a supported version, with DWARF. */
+struct grf_error *grf_check_executable(struct grf_executable *executable);
+
+/* Prints `error` in one line on stderr, frees it, and gives the exit status for it. NULL: 0. */
+int grf_exit_status(struct grf_error *error);
+
+/* SIGINT and SIGTERM end the work at its next step. */
+void grf_handle_signals(void);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "image/executable.h"
+#include "outputs/file.h"
+
+struct core_options {
+	struct grf_profile_options profile;
+	const char *executable, *core;
+};
+
+static const char description[] =
+    "Shows what kept the memory of a Go program alive when its core was taken.\v"
+    "EXE is the program that CORE is of; CORE comes from gcore, from the kernel, or from dlv's "
+    "dump. No privileges are needed.\n\n"
+    "Examples:\n"
+    "  grf-bpf core ./server core.1234\n"
+    "  grf-bpf core ./server core.1234 -o - | go tool pprof -top /dev/stdin\n";
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct core_options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->profile;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			options->executable = argument;
+		else if (state->arg_num == 1)
+			options->core = argument;
+		else
+			argp_error(state, "too many arguments");
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->core)
+			argp_error(state, "give an executable and a core file");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static struct grf_error *run(const struct core_options *options)
+{
+	struct grf_executable *executable;
+	struct grf_image *image;
+	struct grf_error *error;
+
+	error = grf_output_check(options->profile.output);
+	if (error)
+		return error;
+	error = grf_executable_open(options->executable, &executable);
+	if (error)
+		return error;
+	error = grf_check_executable(executable);
+	if (!error)
+		error = grf_image_open_core(options->core, executable, &image);
+	if (!error) {
+		error = grf_make_profile(image, executable, &options->profile, NULL);
+		grf_image_destroy(image);
+	}
+	grf_executable_destroy(executable);
+	return error;
+}
+
+int grf_command_core(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{&grf_profile_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {
+	    .parser = parse_option,
+	    .args_doc = "EXE CORE",
+	    .doc = description,
+	    .children = children,
+	};
+	struct core_options options = {0};
+
+	argp_err_exit_status = GRF_EXIT_USAGE;
+	argv[0] = (char *)"grf-bpf core";
+	grf_profile_options_init(&options.profile);
+	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+		return GRF_EXIT_USAGE;
+	grf_log_init(options.profile.verbosity);
+	grf_handle_signals();
+	return grf_exit_status(run(&options));
+}

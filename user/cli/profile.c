@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What attach and core do alike: their options, and the way from an image to the output. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "model/model.h"
+#include "outputs/file.h"
+#include "outputs/pprof.h"
+#include "outputs/summary.h"
+#include "views/tree.h"
+
+#define DEFAULT_OUTPUT    "grf.out"
+#define DEFAULT_MAX_DEPTH 256
+#define MAX_MAX_DEPTH     100000
+#define MAX_THREADS       1024
+
+enum { OPTION_MAX_DEPTH = 0x100, OPTION_NO_FOLD };
+
+static const struct argp_option profile_options[] = {
+    {"output", 'o', "FILE", 0,
+     "Write the profile to FILE (default " DEFAULT_OUTPUT "; - is standard output)", 0},
+    {"max-depth", OPTION_MAX_DEPTH, "N", 0,
+     "Longest reference chain; what is deeper counts at its last element (default 256)", 0},
+    {"no-fold", OPTION_NO_FOLD, NULL, 0,
+     "Give every step of recursive structures, instead of folding a chain that comes back to "
+     "an element that it already holds",
+     0},
+    {"jobs", 'j', "N", 0, "Work with N threads (default: one for each core)", 0},
+    {"verbose", 'v', NULL, 0, "Tell what is done and why; twice for more", 0},
+    {0},
+};
+
+void grf_profile_options_init(struct grf_profile_options *options)
+{
+	*options = (struct grf_profile_options){
+	    .output = DEFAULT_OUTPUT,
+	    .max_depth = DEFAULT_MAX_DEPTH,
+	};
+}
+
+unsigned long grf_parse_number(const struct argp_state *state, const char *what, const char *text,
+			       unsigned long low, unsigned long high)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || end == text || strspn(text, "0123456789") != strlen(text) ||
+	    value < low || value > high)
+		argp_error(state, "%s must be a number from %lu to %lu, not `%s'", what, low, high,
+			   text);
+	return value;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct grf_profile_options *options = state->input;
+
+	switch (key) {
+	case 'o':
+		options->output = strcmp(argument, "-") ? argument : "/dev/stdout";
+		return 0;
+	case 'j':
+		options->threads =
+		    (unsigned int)grf_parse_number(state, "--jobs", argument, 1, MAX_THREADS);
+		return 0;
+	case 'v':
+		options->verbosity++;
+		return 0;
+	case OPTION_MAX_DEPTH:
+		options->max_depth = (unsigned int)grf_parse_number(state, "--max-depth", argument,
+								    1, MAX_MAX_DEPTH);
+		return 0;
+	case OPTION_NO_FOLD:
+		options->no_fold = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp grf_profile_argp = {.options = profile_options, .parser = parse_option};
+
+struct grf_error *grf_check_executable(struct grf_executable *executable)
+{
+	struct grf_version version;
+	struct grf_error *error = grf_version_find(executable, NULL, &version);
+	struct grf_section section;
+
+	if (error)
+		return error;
+	if (version.minor < 22)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"%s was built with %s; grf-bpf reads Go 1.22 and later",
+					grf_executable_path(executable), version.text);
+	if (!grf_executable_section(executable, ".debug_info", &section))
+		return grf_error_create(
+		    GRF_ERROR_UNSUPPORTED,
+		    "%s has no debug information (DWARF): it was built with -ldflags=-w or -s, or "
+		    "stripped; give an executable of the same build that has it",
+		    grf_executable_path(executable));
+	return NULL;
+}
+
+/* True when the profile goes where the summary would. */
+static bool is_standard_output(const char *path)
+{
+	return !strcmp(path, "/dev/stdout");
+}
+
+static struct grf_error *write_profile(const struct grf_tree *tree, const struct grf_model *model,
+				       const struct grf_profile_options *options,
+				       const struct grf_pause *pause)
+{
+	char version[160], held[200];
+	const char *comments[2] = {version, held};
+	struct grf_pprof_options pprof = {.comments = comments, .comment_count = 1};
+	struct grf_error *error;
+	FILE *stream = is_standard_output(options->output) ? stderr : stdout;
+
+	snprintf(version, sizeof(version), "go_version: %s", model->layout.version.text);
+	if (pause) {
+		snprintf(held, sizeof(held), "pause_ns: %llu (%s)",
+			 (unsigned long long)pause->total, pause->freeze);
+		pprof.comment_count = 2;
+	}
+	error = grf_pprof_write(tree, &pprof, options->output);
+	if (error)
+		return error;
+	grf_summary_print(stream, tree, model, pause);
+	fprintf(stream, "successfully output to `%s`\n", options->output);
+	if (fflush(stream))
+		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot write the summary");
+	return NULL;
+}
+
+struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
+				   const struct grf_profile_options *options,
+				   const struct grf_pause *pause)
+{
+	struct grf_tree_options tree_options = {
+	    .max_depth = options->max_depth,
+	    .no_fold = options->no_fold,
+	    .threads = options->threads,
+	};
+	uint64_t began = grf_now();
+	struct grf_model *model;
+	struct grf_tree *tree;
+	struct grf_error *error;
+
+	error = grf_model_create(image, executable, options->threads, &model);
+	if (error)
+		return error;
+	error = grf_tree_create(model, &tree_options, &tree);
+	if (!error) {
+		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
+		error = write_profile(tree, model, options, pause);
+		grf_tree_destroy(tree);
+	}
+	grf_model_destroy(model);
+	return error;
+}
