@@ -47,6 +47,11 @@ struct move {
 	size_t length; /* behind prefix and opcode */
 };
 
+static int64_t signed_byte(uint8_t byte)
+{
+	return (int64_t)(byte ^ 0x80) - 0x80;
+}
+
 /* Reads the operands that begin at `at`, of which `left` bytes may be read. */
 static bool read_move(const uint8_t *at, uint64_t left, bool high_reg, struct move *ret)
 {
@@ -67,7 +72,7 @@ static bool read_move(const uint8_t *at, uint64_t left, bool high_reg, struct mo
 		length = 2;
 	}
 	if (mode == 1) {
-		ret->displacement = (int8_t)at[length];
+		ret->displacement = signed_byte(at[length]);
 		length += 1;
 	} else if (mode == 2) {
 		ret->displacement = (int32_t)grf_load_u32(at + length);
@@ -112,7 +117,7 @@ static size_t take(struct prologue *prologue, const uint8_t *at, uint64_t left)
 	if (left < 8)
 		return 1;
 	if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xec && !prologue->loads->frame) {
-		prologue->loads->frame = (int8_t)at[3];
+		prologue->loads->frame = signed_byte(at[3]);
 		return 4;
 	}
 	if (at[0] == 0x48 && at[1] == 0x81 && at[2] == 0xec && !prologue->loads->frame) {
@@ -122,7 +127,7 @@ static size_t take(struct prologue *prologue, const uint8_t *at, uint64_t left)
 	/* 128 bytes fit in a byte only as add $-0x80. */
 	if (at[0] == 0x48 && at[1] == 0x83 && at[2] == 0xc4 && at[3] >= 0x80 &&
 	    !prologue->loads->frame) {
-		prologue->loads->frame = -(int8_t)at[3];
+		prologue->loads->frame = -signed_byte(at[3]);
 		return 4;
 	}
 	if (wide && at[1] == 0x8b && read_move(at + 2, left - 2, at[0] & 4, &move)) {

@@ -88,8 +88,10 @@ void grf_closures_destroy(struct grf_closures *closures)
 
 	if (!closures)
 		return;
-	HASH_ITER (hh, closures->by_pc, closure, next) {
-		HASH_DEL(closures->by_pc, closure);
+	closure = closures->by_pc;
+	HASH_CLEAR(hh, closures->by_pc);
+	for (; closure; closure = next) {
+		next = closure->hh.next;
 		free(closure);
 	}
 	grf_closure_sites_destroy(closures->sites);
@@ -447,12 +449,15 @@ static struct grf_type *make_type(struct grf_types *types, const char *function,
 	for (size_t i = 0; i < fields->array.count; i++) {
 		const struct field *field = &fields->array.items[i];
 
-		if (!variables ||
-		    !grf_types_add_field(types, variables, field->name, field->type, field->offset))
+		const char *path =
+		    grf_types_intern_format(types, "%s. (%s)", field->name, field->type->name);
+
+		if (!variables || !path ||
+		    !grf_types_add_field(variables, path, field->type, field->offset))
 			return closure;
 	}
-	if (grf_types_add_field(types, closure, NULL, variables, 0))
-		grf_type_source(closure)->shape.fields[0].path = function;
+	if (variables)
+		grf_types_add_field(closure, closure->name, variables, 0);
 	return closure;
 }
 

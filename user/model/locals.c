@@ -23,7 +23,6 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "base/cleanup.h"
 #include "model/closure_loads.h"
 #include "model/types_private.h"
 #include "model/variables.h"
@@ -89,8 +88,10 @@ void grf_locals_destroy(struct grf_locals *locals)
 
 	if (!locals)
 		return;
-	HASH_ITER (hh, locals->by_pc, frame, next) {
-		HASH_DEL(locals->by_pc, frame);
+	frame = locals->by_pc;
+	HASH_CLEAR(hh, locals->by_pc);
+	for (; frame; frame = next) {
+		next = frame->hh.next;
 		free(frame->items);
 		free(frame->dictionary_entries);
 		free(frame);
@@ -237,7 +238,9 @@ static void add_closure(struct grf_types *types, struct grf_frame_description *d
 	uint64_t entry = closure->entry + grf_executable_bias(types->executable);
 	struct grf_type *type = grf_types_closure(types, entry);
 	const char *dot = type && type->slot_count ? strrchr(type->name, '.') : NULL;
-	_cleanup_free_ char *function = dot ? strndup(type->name, dot - type->name) : NULL;
+	const char *function =
+	    dot ? grf_types_intern_format(types, "%.*s", (int)(dot - type->name), type->name)
+		: NULL;
 	struct variable *variable;
 	struct grf_place *place;
 	struct scope *scope;
@@ -249,7 +252,7 @@ static void add_closure(struct grf_types *types, struct grf_frame_description *d
 	if (!variable)
 		return;
 	*scope = description->scopes.items[0];
-	scope->function = grf_types_intern(types, function);
+	scope->function = function;
 	*place = (struct grf_place){whole->low, whole->high, closure->offset, 0, type->size};
 	variable->name = grf_types_intern(types, dot + 1);
 	variable->type = type;
@@ -258,7 +261,7 @@ static void add_closure(struct grf_types *types, struct grf_frame_description *d
 	variable->slot_only = true;
 	variable->dictionary_entry = GRF_NO_DICTIONARY;
 	variable->first_place = description->places.array.count - 1;
-	variable->place_count = scope->function && variable->name ? 1 : 0;
+	variable->place_count = variable->name ? 1 : 0;
 }
 
 static void read_closures(struct grf_types *types, struct grf_frame_description *description)

@@ -382,8 +382,10 @@ void grf_type_masks_destroy(struct grf_type_masks *masks)
 
 	if (!masks)
 		return;
-	HASH_ITER (hh, masks->by_address, mask, next) {
-		HASH_DEL(masks->by_address, mask);
+	mask = masks->by_address;
+	HASH_CLEAR(hh, masks->by_address);
+	for (; mask; mask = next) {
+		next = mask->hh.next;
 		free(mask->bits);
 		free(mask);
 	}
