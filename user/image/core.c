@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ELF cores. The file is mapped and its segments point into the map, at whatever alignment the
+ * writer chose (gdb does not align them). What a core leaves out is added behind: the executable's
+ * file-backed pages come from the executable, other memory that is larger in the process than in
+ * the file reads as zero.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/procfs.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "image/image_private.h"
+#include "image/notes.h"
+
+/* Zero memory beyond this is not taken from a core: nothing of a process is as large. */
+#define MAX_ZERO ((uint64_t)1 << 46)
+
+struct core_reader {
+	const char *path;
+	const uint8_t *file;
+	uint64_t size;
+	Elf64_Ehdr header;
+	uint64_t segment_count;
+	struct grf_image *image;
+	struct grf_executable *executable;
+	bool no_memory;
+};
+
+static struct grf_error *truncated(const struct core_reader *reader, uint64_t wanted)
+{
+	return grf_error_create(GRF_ERROR_BAD_INPUT,
+				"%s is truncated: %llu of %llu bytes are missing; take the core "
+				"again, with enough room on the disk",
+				reader->path, (unsigned long long)(wanted - reader->size),
+				(unsigned long long)wanted);
+}
+
+static struct grf_error *read_header(struct core_reader *reader)
+{
+	Elf64_Ehdr *header = &reader->header;
+
+	if (reader->size < sizeof(*header))
+		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s is not a core file", reader->path);
+	memcpy(header, reader->file, sizeof(*header));
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_type != ET_CORE)
+		return grf_error_create(GRF_ERROR_BAD_INPUT,
+					"%s is not a core file; the order is EXE CORE",
+					reader->path);
+	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
+	    header->e_machine != EM_X86_64)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED, "%s is not of an x86-64 process",
+					reader->path);
+	if (header->e_phentsize != sizeof(Elf64_Phdr))
+		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s: its program headers are broken",
+					reader->path);
+	reader->segment_count = header->e_phnum;
+	/* More than 16 bits can count: the first section header tells. */
+	if (header->e_phnum == PN_XNUM) {
+		Elf64_Shdr first;
+
+		if (header->e_shoff > reader->size ||
+		    reader->size - header->e_shoff < sizeof(first))
+			return truncated(reader, header->e_shoff + sizeof(first));
+		memcpy(&first, reader->file + header->e_shoff, sizeof(first));
+		reader->segment_count = first.sh_info;
+	}
+	if (header->e_phoff > reader->size ||
+	    reader->segment_count > (reader->size - header->e_phoff) / sizeof(Elf64_Phdr))
+		return truncated(reader,
+				 header->e_phoff + reader->segment_count * sizeof(Elf64_Phdr));
+	return NULL;
+}
+
+static Elf64_Phdr segment_header(const struct core_reader *reader, uint64_t index)
+{
+	Elf64_Phdr header;
+
+	memcpy(&header, reader->file + reader->header.e_phoff + index * sizeof(header),
+	       sizeof(header));
+	return header;
+}
+
+static struct grf_error *check_lengths(const struct core_reader *reader)
+{
+	uint64_t end = 0;
+
+	for (uint64_t i = 0; i < reader->segment_count; i++) {
+		Elf64_Phdr header = segment_header(reader, i);
+
+		if (header.p_type != PT_LOAD && header.p_type != PT_NOTE)
+			continue;
+		if (header.p_offset + header.p_filesz < header.p_offset ||
+		    header.p_vaddr + header.p_memsz < header.p_vaddr)
+			return grf_error_create(GRF_ERROR_BAD_INPUT,
+						"%s: segment %llu wraps around the address space",
+						reader->path, (unsigned long long)i);
+		if (header.p_offset + header.p_filesz > end)
+			end = header.p_offset + header.p_filesz;
+	}
+	return end > reader->size ? truncated(reader, end) : NULL;
+}
+
+static void take_thread(struct core_reader *reader, const struct grf_note *note)
+{
+	struct elf_prstatus status;
+	struct grf_thread *thread;
+	const uint64_t *registers;
+
+	if (note->size < sizeof(status))
+		return;
+	memcpy(&status, note->data, sizeof(status));
+	thread = grf_array_add(&reader->image->threads);
+	if (!thread) {
+		reader->no_memory = true;
+		return;
+	}
+	registers = (const uint64_t *)&status.pr_reg;
+	thread->tid = status.pr_pid;
+	thread->general_count = ELF_NGREG;
+	memcpy(thread->general, registers, sizeof(status.pr_reg));
+	/* user_regs_struct: 4 rbp, 16 rip, 19 rsp, 21 fs_base. */
+	thread->bp = registers[4];
+	thread->pc = registers[16];
+	thread->sp = registers[19];
+	thread->tls = registers[21];
+}
+
+static void take_auxv(struct core_reader *reader, const struct grf_note *note)
+{
+	for (size_t at = 0; at + 16 <= note->size; at += 8) {
+		uint64_t *word = grf_array_add(&reader->image->auxv);
+
+		if (!word) {
+			reader->no_memory = true;
+			return;
+		}
+		*word = grf_load_u64(note->data + at);
+	}
+}
+
+/* NT_FILE: count, page size, count times {start, end, offset in pages}, count names. */
+static void take_files(struct core_reader *reader, const struct grf_note *note)
+{
+	uint64_t count, page;
+	const char *name, *end = (const char *)note->data + note->size;
+
+	if (note->size < 16)
+		return;
+	count = grf_load_u64(note->data);
+	page = grf_load_u64(note->data + 8);
+	if (count > (note->size - 16) / 24)
+		return;
+	name = (const char *)note->data + 16 + count * 24;
+	for (uint64_t i = 0; i < count; i++) {
+		const uint8_t *entry = note->data + 16 + i * 24;
+		const char *next = memchr(name, '\0', (size_t)(end - name));
+		struct grf_mapping *mapping = next ? grf_array_add(&reader->image->mappings) : NULL;
+
+		if (!mapping)
+			return;
+		*mapping = (struct grf_mapping){grf_load_u64(entry), grf_load_u64(entry + 8),
+						grf_load_u64(entry + 16) * page, name};
+		name = next + 1;
+	}
+}
+
+static void take_note(void *context, const struct grf_note *note)
+{
+	struct core_reader *reader = context;
+
+	if (grf_note_is(note, "CORE", NT_PRSTATUS))
+		take_thread(reader, note);
+	else if (grf_note_is(note, "CORE", NT_AUXV))
+		take_auxv(reader, note);
+	else if (grf_note_is(note, "CORE", NT_FILE))
+		take_files(reader, note);
+}
+
+static uint32_t segment_flags(uint32_t flags)
+{
+	return (flags & PF_R ? GRF_SEGMENT_READ : 0) | (flags & PF_W ? GRF_SEGMENT_WRITE : 0) |
+	       (flags & PF_X ? GRF_SEGMENT_EXECUTE : 0);
+}
+
+static struct grf_error *read_segments(struct core_reader *reader)
+{
+	for (uint64_t i = 0; i < reader->segment_count; i++) {
+		Elf64_Phdr header = segment_header(reader, i);
+		const uint8_t *data = reader->file + header.p_offset;
+
+		if (header.p_type == PT_NOTE)
+			grf_notes_read(data, header.p_filesz, header.p_align, take_note, reader);
+		else if (header.p_type == PT_LOAD &&
+			 !grf_image_add(reader->image, header.p_vaddr,
+					header.p_vaddr + header.p_filesz,
+					segment_flags(header.p_flags), data))
+			reader->no_memory = true;
+		if (reader->no_memory)
+			return grf_error_no_memory();
+	}
+	return NULL;
+}
+
+/* Whether a file is mapped there: what the core left out of it is the file's, not zero. */
+static bool is_file_backed(const struct grf_image *image, uint64_t start)
+{
+	for (size_t i = 0; i < image->mappings.count; i++)
+		if (start >= image->mappings.items[i].start && start < image->mappings.items[i].end)
+			return true;
+	return false;
+}
+
+/* Memory larger than its bytes in the file: zero, unless a file or the executable is there. */
+static struct grf_error *add_zeros(struct core_reader *reader)
+{
+	for (uint64_t i = 0; i < reader->segment_count; i++) {
+		Elf64_Phdr header = segment_header(reader, i);
+		uint64_t start = header.p_vaddr + header.p_filesz;
+		uint64_t end = header.p_vaddr + header.p_memsz;
+
+		if (header.p_type != PT_LOAD || start >= end || end - start > MAX_ZERO ||
+		    is_file_backed(reader->image, start) || grf_image_find(reader->image, start))
+			continue;
+		if (!grf_image_add_zero(reader->image, start, end, segment_flags(header.p_flags)))
+			return grf_error_no_memory();
+	}
+	return NULL;
+}
+
+/* A build id as text; for messages. */
+static void format_id(const uint8_t *id, size_t size, char *text, size_t room)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < size && at + 3 < room; i++)
+		at += (size_t)snprintf(text + at, room - at, "%02x", id[i]);
+	text[at] = '\0';
+}
+
+struct found_id {
+	const uint8_t *gnu;
+	size_t gnu_size;
+	char go[256];
+};
+
+static void take_id(void *context, const struct grf_note *note)
+{
+	struct found_id *found = context;
+
+	if (grf_note_is(note, "GNU", NT_GNU_BUILD_ID)) {
+		found->gnu = note->data;
+		found->gnu_size = note->size;
+	} else if (grf_note_is(note, "Go", GRF_NOTE_GO_BUILD_ID)) {
+		snprintf(found->go, sizeof(found->go), "%.*s", (int)note->size, note->data);
+	}
+}
+
+/* The build ids of the executable that the process had mapped, as far as the core has its first
+ * page. */
+static void find_ids(const struct core_reader *reader, struct found_id *ret)
+{
+	uint64_t base, count = 0, size = 0;
+	uint64_t headers;
+
+	*ret = (struct found_id){0};
+	if (!grf_image_auxv(reader->image, AT_PHDR, &headers) ||
+	    !grf_image_auxv(reader->image, AT_PHNUM, &count) ||
+	    !grf_image_auxv(reader->image, AT_PHENT, &size) || size != sizeof(Elf64_Phdr) ||
+	    count > 65536)
+		return;
+	base = grf_executable_bias(reader->executable);
+	for (uint64_t i = 0; i < count; i++) {
+		const uint8_t *at = grf_image_at(reader->image, headers + i * size, size), *notes;
+		Elf64_Phdr header;
+
+		if (!at)
+			return;
+		memcpy(&header, at, sizeof(header));
+		if (header.p_type != PT_NOTE)
+			continue;
+		notes = grf_image_at(reader->image, header.p_vaddr + base, header.p_filesz);
+		if (notes)
+			grf_notes_read(notes, header.p_filesz, header.p_align, take_id, ret);
+	}
+}
+
+static struct grf_error *mismatch(const struct core_reader *reader, const char *mine,
+				  const char *theirs)
+{
+	return grf_error_create(
+	    GRF_ERROR_MISMATCH,
+	    "%s and %s do not belong together: build id %.64s in the executable, "
+	    "%.64s in the core; give the executable that the process ran",
+	    grf_executable_path(reader->executable), reader->path, mine, theirs);
+}
+
+/* Compares text that both have: a core whose pages of the executable's code differ from it is of
+ * another program. Works for cores without any build id in them. */
+static struct grf_error *compare_ids(const struct core_reader *reader)
+{
+	const char *go_id = grf_executable_go_build_id(reader->executable);
+	struct found_id found;
+	const uint8_t *gnu;
+	size_t gnu_size;
+
+	find_ids(reader, &found);
+	gnu = grf_executable_gnu_build_id(reader->executable, &gnu_size);
+	if (*found.go && *go_id)
+		return strcmp(found.go, go_id) ? mismatch(reader, go_id, found.go) : NULL;
+	if (found.gnu && gnu) {
+		char mine[65], theirs[65];
+
+		format_id(gnu, gnu_size, mine, sizeof(mine));
+		format_id(found.gnu, found.gnu_size, theirs, sizeof(theirs));
+		return strcmp(mine, theirs) ? mismatch(reader, mine, theirs) : NULL;
+	}
+	grf_verbose("%s holds no build id; whether %s belongs to it is not checked", reader->path,
+		    grf_executable_path(reader->executable));
+	return NULL;
+}
+
+static struct grf_error *read_core(struct core_reader *reader)
+{
+	struct grf_error *error = read_header(reader);
+
+	if (!error)
+		error = check_lengths(reader);
+	if (!error)
+		error = read_segments(reader);
+	/* Sorted without the executable first: its build id is looked for in the core itself. */
+	if (!error)
+		error = grf_image_finish(reader->image, NULL);
+	if (!error)
+		error = grf_image_set_bias(reader->image, reader->executable);
+	if (!error)
+		error = compare_ids(reader);
+	if (!error)
+		error = grf_image_finish(reader->image, reader->executable);
+	if (!error)
+		error = add_zeros(reader);
+	if (!error)
+		error = grf_image_finish(reader->image, NULL);
+	if (!error && !reader->image->threads.count)
+		grf_verbose(
+		    "%s has no threads: goroutines that were running are read as they stood "
+		    "when they were last scheduled",
+		    reader->path);
+	return error;
+}
+
+struct grf_error *grf_image_open_core(const char *path, struct grf_executable *executable,
+				      struct grf_image **ret)
+{
+	struct core_reader reader = {.path = path, .executable = executable};
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct grf_image_backing *backing;
+	struct grf_error *error;
+	struct stat status;
+	void *file;
+
+	if (fd < 0 || fstat(fd, &status))
+		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot open the core %s", path);
+	if (!S_ISREG(status.st_mode) || !status.st_size)
+		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s is not a core file", path);
+	file = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (file == MAP_FAILED)
+		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot map the core %s", path);
+	reader.file = file;
+	reader.size = (uint64_t)status.st_size;
+	reader.image = grf_image_new();
+	backing = reader.image ? grf_array_add(&reader.image->backings) : NULL;
+	if (!backing) {
+		munmap(file, (size_t)status.st_size);
+		grf_image_destroy(reader.image);
+		return grf_error_no_memory();
+	}
+	*backing = (struct grf_image_backing){file, (size_t)status.st_size};
+	error = read_core(&reader);
+	if (error) {
+		grf_image_destroy(reader.image);
+		return error;
+	}
+	*ret = reader.image;
+	return NULL;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "image/image.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "capture/capture.h"
+#include "image/image_private.h"
+
+#define PAGE_BYTES 4096u
+
+struct grf_image *grf_image_new(void)
+{
+	return calloc(1, sizeof(struct grf_image));
+}
+
+bool grf_image_add(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags,
+		   const uint8_t *data)
+{
+	struct grf_segment *segment;
+
+	if (end <= start)
+		return true;
+	segment = grf_array_add(&image->segments);
+	if (!segment)
+		return false;
+	*segment = (struct grf_segment){start, end, flags, data};
+	return true;
+}
+
+bool grf_image_add_zero(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags)
+{
+	struct grf_image_backing *backing;
+	void *memory;
+
+	if (end <= start)
+		return true;
+	/* Untouched, it costs address space only. */
+	memory =
+	    mmap(NULL, end - start, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	backing = grf_array_add(&image->backings);
+	if (!backing) {
+		munmap(memory, end - start);
+		return false;
+	}
+	*backing = (struct grf_image_backing){memory, end - start};
+	return grf_image_add(image, start, end, flags, memory);
+}
+
+void grf_image_destroy(struct grf_image *image)
+{
+	if (!image)
+		return;
+	for (size_t i = 0; i < image->backings.count; i++)
+		munmap(image->backings.items[i].memory, image->backings.items[i].size);
+	grf_array_free(&image->backings);
+	grf_array_free(&image->segments);
+	grf_array_free(&image->mappings);
+	grf_array_free(&image->threads);
+	grf_array_free(&image->auxv);
+	grf_capture_destroy(image->capture);
+	free(image);
+}
+
+/* Sorting keeps the order of addition among equal starts: the later one is cut. */
+struct ordered_segment {
+	struct grf_segment segment;
+	size_t order;
+};
+
+static int by_start(const void *left, const void *right)
+{
+	const struct ordered_segment *a = left, *b = right;
+
+	if (a->segment.start != b->segment.start)
+		return a->segment.start < b->segment.start ? -1 : 1;
+	return a->order < b->order ? -1 : 1;
+}
+
+/* Cuts from `segment` what lies before `end`. */
+static void cut_before(struct grf_segment *segment, uint64_t end)
+{
+	if (segment->start >= end)
+		return;
+	if (end > segment->end)
+		end = segment->end;
+	segment->data += end - segment->start;
+	segment->start = end;
+}
+
+static bool sort_segments(struct grf_image *image)
+{
+	size_t count = image->segments.count, kept = 0;
+	struct ordered_segment *ordered = malloc((count + 1) * sizeof(*ordered));
+	uint64_t end = 0;
+
+	if (!ordered)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		ordered[i] = (struct ordered_segment){image->segments.items[i], i};
+	qsort(ordered, count, sizeof(*ordered), by_start);
+	for (size_t i = 0; i < count; i++) {
+		struct grf_segment segment = ordered[i].segment;
+
+		cut_before(&segment, end);
+		if (segment.start >= segment.end)
+			continue;
+		end = segment.end;
+		image->segments.items[kept++] = segment;
+	}
+	image->segments.count = kept;
+	free(ordered);
+	return true;
+}
+
+/* Adds the parts of [start, end) that the first `count` segments (sorted) leave free. */
+static bool fill_gaps(struct grf_image *image, size_t count, uint64_t start, uint64_t end,
+		      uint32_t flags, const uint8_t *data)
+{
+	uint64_t at = start;
+
+	for (size_t i = 0; i < count && at < end; i++) {
+		struct grf_segment segment = image->segments.items[i];
+		uint64_t gap_end = segment.start < end ? segment.start : end;
+
+		if (segment.end <= at)
+			continue;
+		if (gap_end > at && !grf_image_add(image, at, gap_end, flags, data + (at - start)))
+			return false;
+		at = segment.end;
+	}
+	return at >= end || grf_image_add(image, at, end, flags, data + (at - start));
+}
+
+struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executable *executable)
+{
+	const struct grf_load *loads;
+	size_t count, sorted;
+
+	if (!sort_segments(image))
+		return grf_error_no_memory();
+	if (!executable)
+		return NULL;
+	loads = grf_executable_loads(executable, &count);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t start = loads[i].address + grf_executable_bias(executable);
+
+		sorted = image->segments.count;
+		if (start + loads[i].file_size < start)
+			continue;
+		if (!fill_gaps(image, sorted, start, start + loads[i].file_size, loads[i].flags,
+			       loads[i].data) ||
+		    !sort_segments(image))
+			return grf_error_no_memory();
+	}
+	return NULL;
+}
+
+struct grf_error *grf_image_set_bias(const struct grf_image *image,
+				     struct grf_executable *executable)
+{
+	uint64_t entry, link_entry = grf_executable_entry(executable);
+
+	if (!grf_image_auxv(image, AT_ENTRY, &entry)) {
+		grf_verbose("no auxiliary vector: taking the executable to be where it was linked");
+		return NULL;
+	}
+	if ((entry - link_entry) % PAGE_BYTES)
+		return grf_error_create(
+		    GRF_ERROR_MISMATCH,
+		    "%s is not what the process runs: its entry point is %#llx, "
+		    "the process started at %#llx",
+		    grf_executable_path(executable), (unsigned long long)link_entry,
+		    (unsigned long long)entry);
+	grf_executable_set_bias(executable, entry - link_entry);
+	return NULL;
+}
+
+static bool take_capture(struct grf_image *image, const struct grf_capture *capture)
+{
+	for (size_t i = 0; i < capture->range_count; i++) {
+		const struct grf_capture_range *range = &capture->ranges[i];
+
+		if (!grf_image_add(image, range->start, range->end, range->flags, range->data))
+			return false;
+	}
+	for (size_t i = 0; i < capture->mapping_count; i++) {
+		struct grf_mapping *mapping = grf_array_add(&image->mappings);
+
+		if (!mapping)
+			return false;
+		*mapping = capture->mappings[i];
+	}
+	for (size_t i = 0; i < capture->thread_count; i++) {
+		struct grf_thread *thread = grf_array_add(&image->threads);
+
+		if (!thread)
+			return false;
+		*thread = capture->threads[i];
+	}
+	for (size_t i = 0; i < capture->auxv_count; i++) {
+		uint64_t *word = grf_array_add(&image->auxv);
+
+		if (!word)
+			return false;
+		*word = capture->auxv[i];
+	}
+	return true;
+}
+
+struct grf_error *grf_image_from_capture(struct grf_capture *capture,
+					 struct grf_executable *executable, struct grf_image **ret)
+{
+	struct grf_image *image = grf_image_new();
+	struct grf_error *error;
+
+	if (!image) {
+		grf_capture_destroy(capture);
+		return grf_error_no_memory();
+	}
+	image->capture = capture;
+	error = take_capture(image, capture) ? grf_image_set_bias(image, executable)
+					     : grf_error_no_memory();
+	if (!error)
+		error = grf_image_finish(image, executable);
+	if (error) {
+		grf_image_destroy(image);
+		return error;
+	}
+	*ret = image;
+	return NULL;
+}
+
+struct grf_error *grf_image_from_segments(const struct grf_segment *segments, size_t count,
+					  struct grf_image **ret)
+{
+	struct grf_image *image = grf_image_new();
+	bool fits = image != NULL;
+
+	for (size_t i = 0; fits && i < count; i++)
+		fits = grf_image_add(image, segments[i].start, segments[i].end, segments[i].flags,
+				     segments[i].data);
+	if (!fits || !sort_segments(image)) {
+		grf_image_destroy(image);
+		return grf_error_no_memory();
+	}
+	*ret = image;
+	return NULL;
+}
+
+const struct grf_segment *grf_image_segments(const struct grf_image *image, size_t *ret_count)
+{
+	*ret_count = image->segments.count;
+	return image->segments.items;
+}
+
+const struct grf_mapping *grf_image_mappings(const struct grf_image *image, size_t *ret_count)
+{
+	*ret_count = image->mappings.count;
+	return image->mappings.items;
+}
+
+const struct grf_thread *grf_image_threads(const struct grf_image *image, size_t *ret_count)
+{
+	*ret_count = image->threads.count;
+	return image->threads.items;
+}
+
+bool grf_image_auxv(const struct grf_image *image, uint64_t type, uint64_t *ret)
+{
+	for (size_t i = 0; i + 1 < image->auxv.count; i += 2) {
+		if (image->auxv.items[i] != type)
+			continue;
+		*ret = image->auxv.items[i + 1];
+		return true;
+	}
+	return false;
+}
+
+const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address)
+{
+	const struct grf_segment *segments = image->segments.items;
+	size_t low = 0, high = image->segments.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (segments[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && address < segments[low - 1].end ? &segments[low - 1] : NULL;
+}
+
+const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uint64_t length)
+{
+	const struct grf_segment *segment = grf_image_find(image, address);
+
+	if (!segment || length > segment->end - address)
+		return NULL;
+	return segment->data + (address - segment->start);
+}
+
+struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address, void *buffer,
+				 uint64_t length)
+{
+	uint8_t *to = buffer;
+
+	while (length) {
+		const struct grf_segment *segment = grf_image_find(image, address);
+		uint64_t part;
+
+		if (!segment)
+			return grf_error_create(GRF_ERROR_FAULT,
+						"address %#llx is not in the image",
+						(unsigned long long)address);
+		part = segment->end - address < length ? segment->end - address : length;
+		memcpy(to, segment->data + (address - segment->start), part);
+		to += part;
+		address += part;
+		length -= part;
+	}
+	return NULL;
+}
+
+/* Loads `size` bytes, which may lie in two segments. */
+static bool load(const struct grf_image *image, uint64_t address, void *ret, uint64_t size)
+{
+	const uint8_t *at = grf_image_at(image, address, size);
+	struct grf_error *error;
+
+	if (at) {
+		memcpy(ret, at, size);
+		return true;
+	}
+	memset(ret, 0, size);
+	if (!grf_image_find(image, address) || !grf_image_find(image, address + size - 1))
+		return false;
+	error = grf_image_read(image, address, ret, size);
+	if (!error)
+		return true;
+	grf_error_free(error);
+	memset(ret, 0, size);
+	return false;
+}
+
+bool grf_image_u8(const struct grf_image *image, uint64_t address, uint8_t *ret)
+{
+	return load(image, address, ret, sizeof(*ret));
+}
+
+bool grf_image_u16(const struct grf_image *image, uint64_t address, uint16_t *ret)
+{
+	return load(image, address, ret, sizeof(*ret));
+}
+
+bool grf_image_u32(const struct grf_image *image, uint64_t address, uint32_t *ret)
+{
+	return load(image, address, ret, sizeof(*ret));
+}
+
+bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret)
+{
+	return load(image, address, ret, sizeof(*ret));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The image as its makers fill it in; private to the stage. */
+#ifndef GRF_IMAGE_IMAGE_PRIVATE_H
+#define GRF_IMAGE_IMAGE_PRIVATE_H
+
+#include "base/array.h"
+#include "image/executable.h"
+#include "image/image.h"
+
+/* Memory of ours that an image lets go of at its end. */
+struct grf_image_backing {
+	void *memory;
+	size_t size;
+};
+
+struct grf_image {
+	GRF_ARRAY(struct grf_segment) segments;
+	GRF_ARRAY(struct grf_mapping) mappings;
+	GRF_ARRAY(struct grf_thread) threads;
+	GRF_ARRAY(uint64_t) auxv; /* pairs */
+	GRF_ARRAY(struct grf_image_backing) backings;
+	struct grf_capture *capture; /* owned, or NULL */
+};
+
+struct grf_image *grf_image_new(void);
+
+/* Adds a segment; empty ones and ones that wrap around are left out. False: out of memory. */
+bool grf_image_add(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags,
+		   const uint8_t *data);
+
+/* The same for memory that reads as zero. */
+bool grf_image_add_zero(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags);
+
+/*
+ * Sorts the segments, cuts overlaps (what was added first stays), and fills what the executable's
+ * file-backed pages cover and nothing else does from the executable, whose bias must be set.
+ */
+struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executable *executable);
+
+/* Works the load bias out from AT_ENTRY, and sets it. */
+struct grf_error *grf_image_set_bias(const struct grf_image *image,
+				     struct grf_executable *executable);
+
+#endif
