@@ -389,12 +389,6 @@ bool grf_types_by_interface(struct grf_types *types, uint64_t word, bool is_itab
 	return entry->plausible;
 }
 
-const uint64_t *grf_types_pointer_mask(struct grf_types *types, uint64_t address,
-				       uint64_t *ret_words, uint64_t *ret_type_size)
-{
-	return grf_type_masks_find(types->masks, address, ret_words, ret_type_size);
-}
-
 /* --- life ------------------------------------------------------------------------------------- */
 
 bool grf_types_have_dwarf(const struct grf_types *types)
