@@ -226,6 +226,18 @@ static void plan_struct(struct grf_types *types, struct grf_type *type,
 	}
 }
 
+/* A map's group met outside of its map has the plan of one with named entries. */
+static void plan_group(struct grf_types *types, struct grf_type *type)
+{
+	struct grf_type *named = grf_container_group(types, type);
+
+	if (!named)
+		return;
+	grf_type_plan(types, named);
+	type->slots = named->slots;
+	type->slot_count = named->slot_count;
+}
+
 /* --- any kind --------------------------------------------------------------------------------- */
 
 static void plan_shape(struct grf_types *types, struct grf_type *type,
@@ -233,7 +245,10 @@ static void plan_shape(struct grf_types *types, struct grf_type *type,
 {
 	switch (shape->kind) {
 	case GRF_KIND_STRUCT:
-		plan_struct(types, type, shape);
+		if (shape->is_group)
+			plan_group(types, type);
+		else
+			plan_struct(types, type, shape);
 		return;
 	case GRF_KIND_ARRAY:
 		plan_array(types, type, shape);

@@ -194,10 +194,10 @@ const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type
 		return &nothing;
 	if (source->shaped)
 		return &source->shape;
+	if (types->depth >= GRF_TYPES_DEPTH_MAX)
+		return &nothing;
 	/* Set first: a type that asks for its own shape finds none. */
 	source->shaped = true;
-	if (types->depth >= GRF_TYPES_DEPTH_MAX)
-		return &source->shape;
 	types->depth++;
 	if (source->kind == GRF_SOURCE_DWARF)
 		grf_dwarf_types_shape(types, type, &shape);

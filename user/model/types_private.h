@@ -50,6 +50,7 @@ struct grf_shape {
 	uint8_t kind;         /* enum grf_kind */
 	bool empty_interface; /* interface without methods */
 	bool unnamed;         /* array: its elements add nothing to paths */
+	bool is_group;        /* struct: the group or bucket of a map */
 	struct grf_type *element;
 	struct grf_type *key;
 	/* Map: the structure it points to, and what its memory is made of: the group of a Swiss
@@ -211,9 +212,12 @@ void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
 /* What a map or a channel points to; NULL when not known. */
 struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type *container);
 
-/* Whether the type is a map's group or bucket by its name; its shape is then changed to name keys
- * and elements as a map's. */
-bool grf_container_apply(struct grf_types *types, struct grf_type *type, struct grf_shape *shape);
+/* Is it the group or bucket of a map, by its name? */
+bool grf_container_is_group(const struct grf_type *type);
+
+/* A group or bucket that is looked at by itself: the same, with keys and elements named as those of
+ * a map. NULL when it does not look like one. */
+struct grf_type *grf_container_group(struct grf_types *types, struct grf_type *type);
 
 /* --- plans.c ---------------------------------------------------------------------------------- */
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Types whose declaration does not tell what the runtime and the standard library keep in them: an
+ * unsafe.Pointer that always points to one type, a struct of which the object holds more than the
+ * static type says. Names that a release does not have are not found in its DWARF and change
+ * nothing, so one table serves all releases.
+ */
+#include <string.h>
+
+#include "model/types_private.h"
+
+#define WORD_BYTES 8
+
+enum field_action {
+	POINTS_TO,          /* a pointer to the type `argument` */
+	POINTS_TO_ARRAY,    /* a pointer to an array of them */
+	POINTS_TO_ARGUMENT, /* a pointer to the structure's type argument, which it stands for */
+	HAS_TYPE,           /* is of type `argument` */
+	EMPTY_INTERFACE,    /* data word of an interface{}; the word before it is its type */
+	INTERFACE,          /* the same for an interface with methods: an itab */
+};
+
+/* What a field really is. A structure's name that ends with '[' stands for all its instances. */
+static const struct field_rule {
+	const char *structure;
+	const char *field;
+	enum field_action action;
+	const char *argument;
+} field_rules[] = {
+    {"sync/atomic.Pointer[", "v", POINTS_TO_ARGUMENT, NULL},
+    {"internal/runtime/atomic.Pointer[", "u", POINTS_TO_ARGUMENT, NULL}, /* 1.23 on */
+    {"runtime/internal/atomic.Pointer[", "u", POINTS_TO_ARGUMENT, NULL},
+    /* A weak pointer keeps a word of the runtime's alive, not what it points to. */
+    {"weak.Pointer[", "u", POINTS_TO, "uintptr"},
+    {"internal/weak.Pointer[", "u", POINTS_TO, "uintptr"},
+    {"sync.Pool", "local", POINTS_TO_ARRAY, "sync.poolLocal"},
+    {"sync.Pool", "victim", POINTS_TO_ARRAY, "sync.poolLocal"},
+    {"sync.eface", "val", EMPTY_INTERFACE, NULL},
+    {"sync.entry", "p", POINTS_TO, "interface {}"}, /* to 1.19 */
+    {"sync.notifyList", "head", POINTS_TO, "runtime.sudog"},
+    {"sync.notifyList", "tail", POINTS_TO, "runtime.sudog"},
+    /* Wrong for values that Elem() made of pointers to pointers; these are rare. */
+    {"reflect.Value", "ptr", EMPTY_INTERFACE, NULL},
+    {"reflect.emptyInterface", "word", EMPTY_INTERFACE, NULL},
+    {"reflect.nonEmptyInterface", "word", INTERFACE, NULL},
+    {"internal/abi.EmptyInterface", "Data", EMPTY_INTERFACE, NULL},
+    {"internal/abi.NonEmptyInterface", "Data", INTERFACE, NULL},
+    {"internal/reflectlite.Value", "ptr", EMPTY_INTERFACE, NULL},
+    {"internal/reflectlite.emptyInterface", "word", EMPTY_INTERFACE, NULL},
+    {"runtime.eface", "data", EMPTY_INTERFACE, NULL},
+    {"runtime.iface", "data", INTERFACE, NULL},
+    {"runtime.stringStruct", "str", POINTS_TO, "uint8"},
+    {"runtime.timeTimer", "c", HAS_TYPE, "<-chan time.Time"},
+    {"runtime.g", "labels", POINTS_TO, "runtime/pprof.labelMap"},
+};
+
+/* Objects that are more than their static type: nodes of HashTrieMap (sync.Map from 1.24 on), which
+ * are entries or inner nodes by a flag. */
+static const struct flag_variant {
+	const char *type, *flag, *when_set, *otherwise;
+} flag_variants[] = {
+    {"internal/sync.node[", "isEntry", "internal/sync.entry[", "internal/sync.indirect["},
+    {"internal/concurrent.node[", "isEntry", "internal/concurrent.entry[",
+     "internal/concurrent.indirect["},
+    {"unique.node[", "isEntry", "unique.entry[", "unique.indirect["},
+};
+
+/* The same where only the size of the object tells: time.NewTimer returns the beginning of a
+ * runtime.timeTimer (1.23 on, runtime/time.go). */
+static const struct room_variant {
+	const char *type, *whole;
+} room_variants[] = {
+    {"time.Timer", "runtime.timeTimer"},
+    {"time.Ticker", "runtime.timeTimer"},
+};
+
+/* Does a type go by this name, or is it an instance of this generic type? */
+static bool is_named(const struct grf_type *type, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (name[length - 1] == '[')
+		return !strncmp(type->name, name, length);
+	return !strcmp(type->name, name);
+}
+
+/* --- fields ----------------------------------------------------------------------------------- */
+
+/* The type argument: from a field `_ [0]*T`, else by the name between the brackets. */
+static struct grf_type *type_argument(struct grf_types *types, const struct grf_type *type,
+				      const struct grf_shape *shape)
+{
+	const char *begin = strchr(type->name, '['), *name;
+	size_t length;
+
+	for (uint32_t i = 0; i < shape->field_count; i++) {
+		const struct grf_shape *array = grf_types_shape(types, shape->fields[i].type);
+
+		if (array->kind == GRF_KIND_ARRAY && !array->count && array->element)
+			return grf_types_shape(types, array->element)->element;
+	}
+	length = begin ? strlen(begin) : 0;
+	if (length < 3 || begin[length - 1] != ']')
+		return NULL;
+	name = grf_types_intern_format(types, "%.*s", (int)(length - 2), begin + 1);
+	return name ? grf_types_by_name(types, name) : NULL;
+}
+
+static struct grf_type *interface_type(struct grf_types *types, bool empty)
+{
+	struct grf_type *made = grf_types_make(
+	    types, GRF_KIND_INTERFACE, empty ? "interface {}" : "interface", 2 * WORD_BYTES, 0);
+
+	if (made)
+		grf_type_source(made)->shape.empty_interface = empty;
+	return made;
+}
+
+static struct grf_type *ruled_type(struct grf_types *types, const struct field_rule *rule,
+				   const struct grf_type *structure, const struct grf_shape *shape)
+{
+	struct grf_type *argument =
+	    rule->argument ? grf_types_by_name(types, rule->argument) : NULL;
+
+	switch (rule->action) {
+	case POINTS_TO:
+		return grf_types_make_pointer(types, GRF_KIND_POINTER, argument);
+	case POINTS_TO_ARRAY:
+		return grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, argument);
+	case POINTS_TO_ARGUMENT:
+		return grf_types_make_pointer(types, GRF_KIND_POINTER,
+					      type_argument(types, structure, shape));
+	case HAS_TYPE:
+		return argument;
+	case EMPTY_INTERFACE:
+	case INTERFACE:
+		return interface_type(types, rule->action == EMPTY_INTERFACE);
+	}
+	return NULL;
+}
+
+static void apply_rule(struct grf_types *types, const struct field_rule *rule,
+		       const struct grf_type *structure, struct grf_shape *shape)
+{
+	bool pair = rule->action == EMPTY_INTERFACE || rule->action == INTERFACE;
+
+	for (uint32_t i = 0; i < shape->field_count; i++) {
+		struct grf_type_field *field = &shape->fields[i];
+		struct grf_type *type;
+		enum grf_kind kind;
+
+		if (!field->name || strcmp(field->name, rule->field))
+			continue;
+		kind = grf_types_shape(types, field->type)->kind;
+		/* Some releases have the right type already. */
+		if (kind != GRF_KIND_UNSAFE_POINTER && rule->action != POINTS_TO_ARGUMENT)
+			return;
+		type = ruled_type(types, rule, structure, shape);
+		if (!type || (pair && field->offset < WORD_BYTES))
+			return;
+		/* These stand for the value itself. */
+		field->plain = pair || rule->action == POINTS_TO_ARGUMENT;
+		field->type = type;
+		if (pair)
+			field->offset -= WORD_BYTES;
+		return;
+	}
+}
+
+/* --- variants --------------------------------------------------------------------------------- */
+
+/* An instance of another generic type with the same arguments: "p.entry[" of "p.node[K,V]". */
+static struct grf_type *sibling(struct grf_types *types, const struct grf_type *type,
+				const char *name)
+{
+	const char *arguments = strchr(type->name, '[');
+	const char *full =
+	    arguments ? grf_types_intern_format(types, "%s%s", name, arguments + 1) : NULL;
+
+	return full ? grf_types_by_name(types, full) : NULL;
+}
+
+static void set_variant(struct grf_types *types, struct grf_type *type,
+			const struct grf_shape *shape)
+{
+	for (size_t i = 0; i < sizeof(flag_variants) / sizeof(*flag_variants); i++) {
+		const struct flag_variant *variant = &flag_variants[i];
+		const struct grf_type_field *flag;
+
+		if (!is_named(type, variant->type))
+			continue;
+		flag = grf_shape_field(shape, variant->flag);
+		type->variant_type = sibling(types, type, variant->when_set);
+		type->variant_else = sibling(types, type, variant->otherwise);
+		if (!flag || !type->variant_type || !type->variant_else)
+			return;
+		type->variant_offset = flag->offset;
+		type->variant = GRF_VARIANT_IF_BYTE_SET;
+		return;
+	}
+	for (size_t i = 0; i < sizeof(room_variants) / sizeof(*room_variants); i++) {
+		if (!is_named(type, room_variants[i].type))
+			continue;
+		type->variant_type = grf_types_by_name(types, room_variants[i].whole);
+		if (type->variant_type && type->variant_type->size > type->size)
+			type->variant = GRF_VARIANT_IF_ROOM;
+		return;
+	}
+}
+
+void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
+			     struct grf_shape *shape)
+{
+	/* Code for pointers of any type is compiled once, for *uint8. */
+	if (shape->kind == GRF_KIND_POINTER && !strncmp(type->name, "go.shape.*", 10))
+		shape->kind = GRF_KIND_UNSAFE_POINTER;
+	if (shape->kind == GRF_KIND_POINTER && shape->element &&
+	    !strcmp(shape->element->name, "runtime.funcval"))
+		shape->kind = GRF_KIND_FUNC;
+	if (shape->kind != GRF_KIND_STRUCT)
+		return;
+	if (grf_container_is_group(type)) {
+		shape->is_group = true;
+		type->array_unnamed = true;
+		return;
+	}
+	for (size_t i = 0; i < sizeof(field_rules) / sizeof(*field_rules); i++) {
+		if (is_named(type, field_rules[i].structure))
+			apply_rule(types, &field_rules[i], type, shape);
+	}
+	set_variant(types, type, shape);
+}
