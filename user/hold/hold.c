@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stopping a process so that neither it nor its parent can tell.
+ *
+ * PTRACE_SEIZE makes us the tracer of a thread without stopping it, and PTRACE_INTERRUPT then
+ * stops it without a signal: the parent's waitpid(WUNTRACED) reports nothing, and no handler of the
+ * target runs. PTRACE_DETACH lets it go. A system call in which the thread waited is taken up again
+ * by the kernel. What needs care:
+ *
+ * - Signals. A seized thread stops for its tracer before each signal that it is about to receive,
+ *   and Go sends itself one (SIGURG) to preempt a goroutine. We therefore seize at the last moment.
+ *   A thread that stops with a signal instead of our interrupt stands all the same; it is left so,
+ *   and the signal goes with the detach, which delivers it.
+ *
+ * - Our own death. If the tracer dies the kernel detaches all threads, and they run on. But it
+ *   forgets a signal whose stop was already consumed by wait. All waits here use WNOWAIT: the
+ *   kernel keeps the stop's signal, and a tracer that is killed at any instant loses none.
+ *   PTRACE_O_TRACESYSGOOD keeps a stop that nobody waited for from becoming a SIGTRAP. No option
+ *   is set that would kill.
+ *
+ * - A thread that cannot be detached. Detaching needs a stopped thread; one in uninterruptible
+ *   sleep does not stop. The tracer is a thread of ours that ends with the hold, and its end
+ *   detaches what is left, in any state. It also does none of the work that takes memory or time:
+ *   killed, it goes at once, while the copying threads may take longer.
+ *
+ * - New threads. A thread may be just making another one. The list of threads is read again until
+ *   a pass over it, with all known threads standing, finds no new one. Then none is left that could
+ *   make one.
+ *
+ * - A target that was stopped before (SIGSTOP, a shell's Ctrl-Z): seizing keeps the group stop, and
+ *   detaching goes back into it without a word to the parent.
+ *
+ * A thread that waitid() reports as stopped may still be on its way off the CPU; its saved
+ * registers are complete only after. Any ptrace request waits for that, so one is made for each.
+ */
+#include "hold/hold.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "hold/private.h"
+
+/* How long threads may take to stop before we give up. The others stand meanwhile. */
+#define STOP_LIMIT 1000000000u
+/* Rounds of asking that only yield the CPU, before asking sleeps in between. */
+#define EAGER_ROUNDS 50
+#define MORE_THREADS 1024
+
+enum thread_state {
+	SEIZED,
+	INTERRUPTED,
+	STOPPED,
+	GONE,
+};
+
+struct thread {
+	pid_t tid;
+	enum thread_state state;
+	int signal; /* the stop came before this signal, which the detach delivers */
+};
+
+struct hold {
+	const struct grf_target *target;
+	grf_hold_work *work;
+	void *context;
+	struct grf_hold_report *report;
+	GRF_ARRAY(struct thread) threads;
+	pid_t *tids; /* for work(): `tid_capacity` elements */
+	size_t tid_capacity;
+	size_t known; /* a thread of the list was last found at this index or after */
+	bool died;    /* a thread that we held is gone: the process is being killed */
+	struct grf_error *error;
+};
+
+static struct thread *find_thread(struct hold *hold, pid_t tid)
+{
+	size_t i, index;
+
+	/* The kernel lists threads in the order of their numbering, so the next is mostly next. */
+	for (i = 0; i < hold->threads.count; i++) {
+		index = (hold->known + i) % hold->threads.count;
+		if (hold->threads.items[index].tid == tid) {
+			hold->known = index + 1;
+			return &hold->threads.items[index];
+		}
+	}
+	return NULL;
+}
+
+/* Why PTRACE_SEIZE was refused. NULL: the thread is about to exit, which is no error. */
+static struct grf_error *seize_refused(struct hold *hold, pid_t tid, int errnum)
+{
+	char state = grf_target_thread_state(hold->target, tid);
+	pid_t tracer;
+
+	if (errnum == ESRCH || state == '\0' || state == 'Z' || state == 'X')
+		return NULL;
+	tracer = grf_target_tracer(hold->target, tid);
+	if (tracer > 0 && tracer != getpid())
+		return grf_error_create(
+		    GRF_ERROR_PERMISSION,
+		    "process %d is traced by process %d (a debugger or strace); only one tracer "
+		    "is possible",
+		    hold->target->pid, tracer);
+	if (errnum == EPERM || errnum == EACCES)
+		return grf_target_refused(hold->target->pid);
+	return grf_error_errno(GRF_ERROR_OTHER, errnum, "seize thread %d of process %d", tid,
+			       hold->target->pid);
+}
+
+static struct grf_error *seize(struct hold *hold, pid_t tid, bool *ret_new)
+{
+	struct thread *thread = find_thread(hold, tid);
+
+	if (thread && thread->state != GONE)
+		return NULL;
+	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD))
+		return seize_refused(hold, tid, errno);
+	if (!thread)
+		thread = grf_array_add(&hold->threads);
+	if (!thread)
+		return grf_error_no_memory();
+	*thread = (struct thread){.tid = tid, .state = SEIZED};
+	*ret_new = true;
+	return NULL;
+}
+
+/* Seizes every thread in the list that is not ours yet. */
+static struct grf_error *seize_all(struct hold *hold, bool *ret_new)
+{
+	int fd = openat(hold->target->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct grf_error *error = NULL;
+	struct dirent *entry;
+	DIR *task;
+
+	*ret_new = false;
+	if (fd < 0)
+		return grf_target_exited(hold->target->pid);
+	task = fdopendir(fd);
+	if (!task) {
+		close(fd);
+		return grf_error_no_memory();
+	}
+	while (!error && (entry = readdir(task)))
+		if (entry->d_name[0] != '.')
+			error = seize(hold, (pid_t)strtol(entry->d_name, NULL, 10), ret_new);
+	closedir(task);
+	return error;
+}
+
+static void interrupt_all(struct hold *hold)
+{
+	size_t i;
+
+	for (i = 0; i < hold->threads.count; i++) {
+		struct thread *thread = &hold->threads.items[i];
+
+		if (thread->state != SEIZED)
+			continue;
+		/* ESRCH: it exits just now. The wait will tell. */
+		ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0);
+		thread->state = INTERRUPTED;
+	}
+}
+
+static void reap(struct thread *thread)
+{
+	siginfo_t info;
+
+	thread->state = GONE;
+	waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | __WALL);
+}
+
+/* Looks whether the thread stands by now, without consuming its stop. */
+static void look(struct hold *hold, struct thread *thread)
+{
+	unsigned long message;
+	siginfo_t info = {0};
+	int event;
+
+	if (waitid(P_PID, (id_t)thread->tid, &info,
+		   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL)) {
+		if (errno == ECHILD)
+			thread->state = GONE;
+		return;
+	}
+	if (!info.si_pid)
+		return;
+	if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
+		reap(thread);
+		return;
+	}
+	event = info.si_status >> 8;
+	if (!event)
+		thread->signal = info.si_status & 0x7f;
+	else if (event == PTRACE_EVENT_STOP && (info.si_status & 0x7f) != SIGTRAP)
+		hold->report->stopped_already = true;
+	/* Waits until the thread has left its CPU, see the top of the file. */
+	if (!ptrace(PTRACE_GETEVENTMSG, thread->tid, 0, &message))
+		thread->state = STOPPED;
+}
+
+/* One look at every thread that was interrupted. True when none is left to look at. */
+static bool look_at_all(struct hold *hold, struct thread **ret_running)
+{
+	size_t i;
+
+	*ret_running = NULL;
+	for (i = 0; i < hold->threads.count; i++) {
+		struct thread *thread = &hold->threads.items[i];
+
+		if (thread->state == INTERRUPTED)
+			look(hold, thread);
+		if (thread->state == INTERRUPTED)
+			*ret_running = thread;
+	}
+	return !*ret_running;
+}
+
+static struct grf_error *wait_all(struct hold *hold)
+{
+	const struct timespec moment = {.tv_nsec = 20000};
+	struct thread *running;
+	unsigned int round;
+
+	for (round = 0; !look_at_all(hold, &running); round++) {
+		if (grf_interrupted())
+			return grf_error_interrupted();
+		if (grf_now() - hold->report->interrupting > STOP_LIMIT)
+			return grf_error_create(
+			    GRF_ERROR_OTHER,
+			    "thread %d of process %d does not stop (state %c, D is a wait in the "
+			    "kernel that nothing interrupts); try again",
+			    running->tid, hold->target->pid,
+			    grf_target_thread_state(hold->target, running->tid));
+		if (round < EAGER_ROUNDS)
+			sched_yield();
+		else
+			nanosleep(&moment, NULL);
+	}
+	return NULL;
+}
+
+static size_t count_stopped(struct hold *hold)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < hold->threads.count; i++)
+		count += hold->threads.items[i].state == STOPPED;
+	return count;
+}
+
+static struct grf_error *stop_all(struct hold *hold)
+{
+	struct grf_error *error;
+	bool found;
+
+	/* Bounded: a pass takes its time, and all of them together the limit of wait_all(). */
+	for (;;) {
+		error = seize_all(hold, &found);
+		if (error)
+			return error;
+		if (!found)
+			break;
+		if (!hold->report->interrupting)
+			hold->report->interrupting = grf_now();
+		hold->report->passes++;
+		interrupt_all(hold);
+		error = wait_all(hold);
+		if (error)
+			return error;
+		if (grf_now() - hold->report->interrupting > STOP_LIMIT)
+			return grf_error_create(GRF_ERROR_OTHER,
+						"process %d makes threads faster than they can be "
+						"stopped; try again",
+						hold->target->pid);
+	}
+	hold->report->threads = count_stopped(hold);
+	return hold->report->threads ? NULL : grf_target_exited(hold->target->pid);
+}
+
+static void release_all(struct hold *hold)
+{
+	size_t i;
+
+	hold->report->releasing = grf_now();
+	for (i = 0; i < hold->threads.count; i++) {
+		struct thread *thread = &hold->threads.items[i];
+
+		if (thread->state != STOPPED)
+			continue;
+		if (ptrace(PTRACE_DETACH, thread->tid, 0, (long)thread->signal) && errno == ESRCH) {
+			/* Only SIGKILL moves a thread that we hold. */
+			hold->died = true;
+			reap(thread);
+		}
+	}
+	hold->report->released = grf_now();
+}
+
+/* Fills hold->tids, which was made before the stop; grown here only if many threads came. */
+static bool list_tids(struct hold *hold, size_t *ret_count)
+{
+	size_t i, count = 0;
+
+	if (hold->threads.count > hold->tid_capacity) {
+		pid_t *grown = reallocarray(hold->tids, hold->threads.count, sizeof(*grown));
+
+		if (!grown)
+			return false;
+		hold->tids = grown;
+		hold->tid_capacity = hold->threads.count;
+	}
+	for (i = 0; i < hold->threads.count; i++)
+		if (hold->threads.items[i].state == STOPPED)
+			hold->tids[count++] = hold->threads.items[i].tid;
+	*ret_count = count;
+	return true;
+}
+
+static void *tracer(void *argument)
+{
+	struct hold *hold = argument;
+	size_t count = 0;
+
+	prctl(PR_SET_TIMERSLACK, 1ul);
+	hold->error = stop_all(hold);
+	hold->report->stopped = grf_now();
+	if (!hold->error && !list_tids(hold, &count))
+		hold->error = grf_error_no_memory();
+	if (!hold->error)
+		hold->work(hold->context, hold->tids, count);
+	release_all(hold);
+	if (!hold->error && hold->died)
+		hold->error = grf_target_exited(hold->target->pid);
+	return NULL;
+}
+
+/* Room for the threads that there are and many more, so that nothing is allocated at the stop. */
+static struct grf_error *make_room(struct hold *hold)
+{
+	size_t count = 2 * grf_target_thread_count(hold->target) + MORE_THREADS;
+
+	hold->threads.items = calloc(count, sizeof(*hold->threads.items));
+	hold->tids = calloc(count, sizeof(*hold->tids));
+	if (!hold->threads.items || !hold->tids)
+		return grf_error_no_memory();
+	hold->threads.capacity = hold->tid_capacity = count;
+	return NULL;
+}
+
+struct grf_error *grf_hold(const struct grf_target *target, grf_hold_work *work, void *context,
+			   struct grf_hold_report *ret)
+{
+	struct hold hold = {.target = target, .work = work, .context = context, .report = ret};
+	pthread_t thread;
+	int result;
+
+	memset(ret, 0, sizeof(*ret));
+	hold.error = make_room(&hold);
+	if (!hold.error) {
+		result = pthread_create(&thread, NULL, tracer, &hold);
+		if (result)
+			hold.error = grf_error_errno(GRF_ERROR_OTHER, result, "create a thread");
+		else
+			pthread_join(thread, NULL);
+	}
+	grf_array_free(&hold.threads);
+	free(hold.tids);
+	return hold.error;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Hold: brings a process to a standstill and lets it go again. Knows nothing of memory or Go.
+ */
+#ifndef GRF_HOLD_HOLD_H
+#define GRF_HOLD_HOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/*
+ * A process that is to be held. Everything about it is read through `directory`, an open
+ * descriptor of /proc/PID: when the process is gone reads fail, also where its number is in use
+ * again.
+ */
+struct grf_target {
+	pid_t pid;
+	int directory;
+};
+
+/*
+ * Opens process `pid` after looking whether it can be held at all. Errors: NO_PROCESS (none, a
+ * thread's id, a zombie, ourselves), PERMISSION (not ours to trace, or traced by another), NOT_GO
+ * (a kernel thread).
+ */
+struct grf_error *grf_target_open(pid_t pid, struct grf_target *ret);
+void grf_target_close(struct grf_target *target);
+
+/* A descriptor of the file `name` in /proc/PID, or an error that explains the refusal. */
+struct grf_error *grf_target_open_file(const struct grf_target *target, const char *name, int flags,
+				       int *ret);
+
+/* The number of threads at this moment; 0 when the process is gone. */
+size_t grf_target_thread_count(const struct grf_target *target);
+
+/* How the hold went. Times are grf_now(). */
+struct grf_hold_report {
+	uint64_t interrupting; /* before the first interrupt */
+	uint64_t stopped;      /* every thread stands */
+	uint64_t releasing;    /* before the first thread is let go */
+	uint64_t released;     /* after the last */
+	size_t threads;
+	size_t passes;        /* over the list of threads until it held no new one */
+	bool stopped_already; /* the process stood in a group stop (SIGSTOP) before */
+};
+
+/* What is done while the target stands. `tids` are the threads. Must not allocate or log. */
+typedef void grf_hold_work(void *context, const pid_t *tids, size_t count);
+
+/*
+ * Stops every thread of `target`, calls work() and lets them go. work() runs in a thread that
+ * exists for this call, the tracer; ptrace requests for the target's threads can be made from it.
+ *
+ * On every return the target runs on, or stands stopped as it did before. Errors, besides those of
+ * grf_target_open(): EXITED (the process went away before or during the hold; work() may or may
+ * not have run), INTERRUPTED (before work() was called), OTHER (a thread did not stop in time).
+ */
+struct grf_error *grf_hold(const struct grf_target *target, grf_hold_work *work, void *context,
+			   struct grf_hold_report *ret);
+
+#endif

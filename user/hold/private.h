@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Shared inside the stage: small readers of /proc and the errors that several places make. */
+#ifndef GRF_HOLD_PRIVATE_H
+#define GRF_HOLD_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "hold/hold.h"
+
+/* Reads a small file whole and ends it with NUL. -1 and errno on failure. */
+ssize_t grf_target_read_small(int directory, const char *name, char *buffer, size_t size);
+
+/* The state letter of a thread (proc(5)), '\0' when it is gone. */
+char grf_target_thread_state(const struct grf_target *target, pid_t tid);
+
+/* Who traces the thread, 0: nobody or unknown. */
+pid_t grf_target_tracer(const struct grf_target *target, pid_t tid);
+
+struct grf_error *grf_target_refused(pid_t pid);
+struct grf_error *grf_target_exited(pid_t pid);
+
+#endif

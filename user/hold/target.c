@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "hold/hold.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "hold/private.h"
+
+#define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
+
+ssize_t grf_target_read_small(int directory, const char *name, char *buffer, size_t size)
+{
+	_cleanup_close_ int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return -1;
+	do
+		length = read(fd, buffer, size - 1);
+	while (length < 0 && errno == EINTR);
+	if (length < 0)
+		return -1;
+	buffer[length] = '\0';
+	return length;
+}
+
+/* The number after "NAME:" in the text of a status file, or -1. */
+static long status_field(const char *status, const char *name)
+{
+	size_t length = strlen(name);
+	const char *line;
+
+	for (line = status; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, name, length) && line[length] == ':')
+			return strtol(line + length + 1, NULL, 10);
+	}
+	return -1;
+}
+
+/* State and flags from the text of a stat file. The command, in parentheses, may hold anything. */
+static bool parse_stat(const char *stat, char *ret_state, unsigned int *ret_flags)
+{
+	const char *after = strrchr(stat, ')');
+
+	return after && sscanf(after, ") %c %*d %*d %*d %*d %*d %u", ret_state, ret_flags) == 2;
+}
+
+char grf_target_thread_state(const struct grf_target *target, pid_t tid)
+{
+	char name[48], stat[1024], state;
+	unsigned int flags;
+
+	snprintf(name, sizeof(name), "task/%d/stat", tid);
+	if (grf_target_read_small(target->directory, name, stat, sizeof(stat)) < 0 ||
+	    !parse_stat(stat, &state, &flags))
+		return '\0';
+	return state;
+}
+
+pid_t grf_target_tracer(const struct grf_target *target, pid_t tid)
+{
+	char name[48], status[4096];
+
+	snprintf(name, sizeof(name), "task/%d/status", tid);
+	if (grf_target_read_small(target->directory, name, status, sizeof(status)) < 0)
+		return 0;
+	return (pid_t)status_field(status, "TracerPid");
+}
+
+static int ptrace_scope(void)
+{
+	char text[16];
+
+	if (grf_target_read_small(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text,
+				  sizeof(text)) < 0)
+		return 0;
+	return atoi(text);
+}
+
+struct grf_error *grf_target_refused(pid_t pid)
+{
+	int scope = ptrace_scope();
+
+	if (scope >= 3)
+		return grf_error_create(
+		    GRF_ERROR_PERMISSION,
+		    "process %d: not permitted: kernel.yama.ptrace_scope is 3, which forbids all "
+		    "tracing until the next boot",
+		    pid);
+	if (scope > 0)
+		return grf_error_create(
+		    GRF_ERROR_PERMISSION,
+		    "process %d: not permitted to trace it: run as root or with CAP_SYS_PTRACE%s",
+		    pid,
+		    scope == 1 ? ", or set kernel.yama.ptrace_scope=0 for processes of your own"
+			       : " (kernel.yama.ptrace_scope is 2)");
+	return grf_error_create(
+	    GRF_ERROR_PERMISSION,
+	    "process %d: not permitted to trace it: run as root or with CAP_SYS_PTRACE", pid);
+}
+
+struct grf_error *grf_target_exited(pid_t pid)
+{
+	return grf_error_create(GRF_ERROR_EXITED, "process %d exited while it was looked at", pid);
+}
+
+static struct grf_error *check_status(pid_t pid, const char *status)
+{
+	long tgid = status_field(status, "Tgid");
+	long tracer = status_field(status, "TracerPid");
+
+	if (tgid == getpid())
+		return grf_error_create(GRF_ERROR_NO_PROCESS, "process %d is grf-bpf itself", pid);
+	if (tgid != pid)
+		return grf_error_create(GRF_ERROR_NO_PROCESS,
+					"%d is a thread of process %ld: use %ld", pid, tgid, tgid);
+	if (tracer > 0)
+		return grf_error_create(
+		    GRF_ERROR_PERMISSION,
+		    "process %d is traced by process %ld (a debugger or strace); only one tracer "
+		    "is possible",
+		    pid, tracer);
+	return NULL;
+}
+
+static struct grf_error *check_stat(pid_t pid, const char *stat)
+{
+	unsigned int flags;
+	char state;
+
+	if (!parse_stat(stat, &state, &flags))
+		return grf_error_create(GRF_ERROR_OTHER, "process %d: /proc/%d/stat is unreadable",
+					pid, pid);
+	if (flags & PF_KTHREAD)
+		return grf_error_create(GRF_ERROR_NOT_GO, "process %d is a kernel thread", pid);
+	if (state == 'Z' || state == 'X')
+		return grf_error_create(
+		    GRF_ERROR_NO_PROCESS,
+		    "process %d is a zombie: it has exited and only waits for its parent", pid);
+	return NULL;
+}
+
+struct grf_error *grf_target_open(pid_t pid, struct grf_target *ret)
+{
+	_cleanup_close_ int directory = -1;
+	char path[32], status[4096], stat[1024];
+	struct grf_error *error;
+
+	if (pid <= 0)
+		return grf_error_create(GRF_ERROR_NO_PROCESS, "%d is no process id", pid);
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0 ||
+	    grf_target_read_small(directory, "status", status, sizeof(status)) < 0 ||
+	    grf_target_read_small(directory, "stat", stat, sizeof(stat)) < 0) {
+		if (errno == EACCES || errno == EPERM)
+			return grf_target_refused(pid);
+		return grf_error_create(GRF_ERROR_NO_PROCESS, "no process %d", pid);
+	}
+	error = check_status(pid, status);
+	if (!error)
+		error = check_stat(pid, stat);
+	if (error)
+		return error;
+	ret->pid = pid;
+	ret->directory = directory;
+	directory = -1;
+	return NULL;
+}
+
+void grf_target_close(struct grf_target *target)
+{
+	if (target->directory >= 0)
+		close(target->directory);
+	target->directory = -1;
+}
+
+struct grf_error *grf_target_open_file(const struct grf_target *target, const char *name, int flags,
+				       int *ret)
+{
+	int fd = openat(target->directory, name, flags | O_CLOEXEC);
+
+	if (fd >= 0) {
+		*ret = fd;
+		return NULL;
+	}
+	if (errno == EACCES || errno == EPERM)
+		return grf_target_refused(target->pid);
+	if (errno == ESRCH || (errno == ENOENT && !grf_target_thread_count(target)))
+		return grf_target_exited(target->pid);
+	return grf_error_errno(GRF_ERROR_OTHER, errno, "open /proc/%d/%s", target->pid, name);
+}
+
+size_t grf_target_thread_count(const struct grf_target *target)
+{
+	char status[4096];
+	long count;
+
+	if (grf_target_read_small(target->directory, "status", status, sizeof(status)) < 0)
+		return 0;
+	count = status_field(status, "Threads");
+	return count > 0 ? (size_t)count : 0;
+}
