@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A layout is put together in three steps, each better informed than the one before: the table's
+ * column for the release; what a GOEXPERIMENT of the build makes different from that; what the
+ * target's own DWARF says. Go's linker puts all types of a program, the runtime's own among them,
+ * into the compilation unit of package runtime (cmd/link/internal/ld/dwarf.go), so only a few units
+ * are looked into, and none once every structure was seen.
+ */
 #include "model/layout.h"
 
 #include <dwarf.h>
@@ -11,6 +18,12 @@
 /* No structure of the runtime is larger; heapArena is 2.2 MB. */
 #define MAX_STRUCTURE (16 << 20)
 
+/* Embedded structures deeper than this are none. */
+#define MAX_EMBEDDING 4
+
+/* DW_AT_go_embedded_field (cmd/internal/dwarf/dwarf_defs.go). */
+#define AT_GO_EMBEDDED_FIELD 0x2903
+
 static const struct {
 	const char *structures; /* Go names, parted by '|' */
 	const char *fields;     /* likewise; empty: the size of the structure */
@@ -22,6 +35,52 @@ static const struct {
 
 _Static_assert(sizeof(grf_layout_table) / sizeof(*grf_layout_table) == GRF_FIELD_COUNT,
 	       "layout_table.h and layout_fields.h have the same rows");
+
+/* Builds whose structures look like those of another release. */
+static const struct {
+	size_t flag; /* of the experiment, in struct grf_version */
+	bool value;
+	int since;              /* minor release that this holds from on */
+	const char *structures; /* the row's Go structure names */
+	int like;               /* minor release */
+} experiment_layouts[] = {
+    {offsetof(struct grf_version, alloc_headers), false, 22, "runtime.heapArena", 21},
+    {offsetof(struct grf_version, swiss_map), false, 24, "runtime.hmap", 23},
+    {offsetof(struct grf_version, green_tea), true, 25, "runtime.spanInlineMarkBits", 26},
+};
+
+/* Without these there is no reading a program. */
+static const struct {
+	enum grf_field field;
+	const char *name;
+} required[] = {
+#define REQUIRED(structure, field)                                                                 \
+	{                                                                                          \
+		GRF_FIELD_##structure##_##field, #structure "." #field                             \
+	}
+    REQUIRED(bitvector, n),           REQUIRED(bitvector, bytedata),   REQUIRED(finalizer, _size),
+    REQUIRED(finalizer, arg),         REQUIRED(finalizer, fn),         REQUIRED(finblock, _size),
+    REQUIRED(finblock, alllink),      REQUIRED(finblock, cnt),         REQUIRED(finblock, fin),
+    REQUIRED(heap_arena, spans),      REQUIRED(mheap, allspans),       REQUIRED(mheap, arenas),
+    REQUIRED(mheap, sweepgen),        REQUIRED(moduledata, _size),     REQUIRED(moduledata, bss),
+    REQUIRED(moduledata, data),       REQUIRED(moduledata, ebss),      REQUIRED(moduledata, edata),
+    REQUIRED(moduledata, etext),      REQUIRED(moduledata, etypes),    REQUIRED(moduledata, ftab),
+    REQUIRED(moduledata, gcbss),      REQUIRED(moduledata, gcbssmask), REQUIRED(moduledata, gcdata),
+    REQUIRED(moduledata, gcdatamask), REQUIRED(moduledata, maxpc),     REQUIRED(moduledata, minpc),
+    REQUIRED(moduledata, next),       REQUIRED(moduledata, pc_header), REQUIRED(moduledata, text),
+    REQUIRED(moduledata, types),      REQUIRED(mspan, _size),          REQUIRED(mspan, alloc_bits),
+    REQUIRED(mspan, elemsize),        REQUIRED(mspan, freeindex),      REQUIRED(mspan, gcmark_bits),
+    REQUIRED(mspan, nelems),          REQUIRED(mspan, npages),         REQUIRED(mspan, spanclass),
+    REQUIRED(mspan, specials),        REQUIRED(mspan, start_addr),     REQUIRED(mspan, state),
+    REQUIRED(mspan, sweepgen),        REQUIRED(mspan, limit),          REQUIRED(pc_header, nfunc),
+    REQUIRED(special, kind),          REQUIRED(special, next),         REQUIRED(special, offset),
+#undef REQUIRED
+};
+
+int grf_layout_newest_minor(void)
+{
+	return grf_layout_releases[GRF_LAYOUT_RELEASES - 1].minor;
+}
 
 /* The column of the release nearest to `version`: of the same minor the newest that is not newer,
  * else the oldest; of no such minor, the newest before it, else the first. */
@@ -64,25 +123,76 @@ static bool is_one_of(const char *name, const char *alternatives)
 	return false;
 }
 
-static bool member_offset(Dwarf_Die *structure, const char *fields, int64_t *ret)
+static void take_table(struct grf_layout *layout)
 {
-	Dwarf_Die child;
+	const struct grf_version *version = &layout->version;
+	unsigned int column = column_for(version);
 
-	if (dwarf_child(structure, &child) != 0)
+	for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++)
+		layout->offset[i] = grf_layout_table[i][column];
+	for (size_t k = 0; k < sizeof(experiment_layouts) / sizeof(*experiment_layouts); k++) {
+		struct grf_version like = {.minor = experiment_layouts[k].like, .patch = 9999};
+		bool value = *(const bool *)((const char *)version + experiment_layouts[k].flag);
+
+		if (version->minor < experiment_layouts[k].since ||
+		    value != experiment_layouts[k].value)
+			continue;
+		column = column_for(&like);
+		for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++)
+			if (!strcmp(names[i].structures, experiment_layouts[k].structures))
+				layout->offset[i] = grf_layout_table[i][column];
+	}
+}
+
+/* The structure that an embedded field is, through its typedef. */
+static bool embedded_structure(Dwarf_Die *member, Dwarf_Die *ret)
+{
+	Dwarf_Attribute attribute;
+	bool embedded;
+	Dwarf_Die type;
+
+	if (!dwarf_attr(member, AT_GO_EMBEDDED_FIELD, &attribute) ||
+	    dwarf_formflag(&attribute, &embedded) != 0 || !embedded ||
+	    !dwarf_formref_die(dwarf_attr(member, DW_AT_type, &attribute), &type))
+		return false;
+	if (dwarf_tag(&type) == DW_TAG_typedef &&
+	    !dwarf_formref_die(dwarf_attr(&type, DW_AT_type, &attribute), &type))
+		return false;
+	*ret = type;
+	return dwarf_tag(&type) == DW_TAG_structure_type;
+}
+
+/* A structure's own field goes before one of the structures that it embeds, as in Go. */
+static bool member_offset(Dwarf_Die *structure, const char *fields, unsigned int depth,
+			  int64_t *ret)
+{
+	Dwarf_Die child, embedded;
+	bool found = false;
+
+	if (depth > MAX_EMBEDDING || dwarf_child(structure, &child) != 0)
 		return false;
 	do {
 		const char *name = dwarf_diename(&child);
 		Dwarf_Attribute attribute;
 		Dwarf_Word offset;
+		int64_t inner;
 
-		if (dwarf_tag(&child) != DW_TAG_member || !name || !is_one_of(name, fields) ||
+		if (dwarf_tag(&child) != DW_TAG_member || !name ||
 		    dwarf_formudata(dwarf_attr(&child, DW_AT_data_member_location, &attribute),
-				    &offset) != 0)
+				    &offset) != 0 ||
+		    offset > MAX_STRUCTURE)
 			continue;
-		*ret = (int64_t)offset;
-		return true;
+		if (is_one_of(name, fields)) {
+			*ret = (int64_t)offset;
+			return true;
+		}
+		if (!found && embedded_structure(&child, &embedded) &&
+		    member_offset(&embedded, fields, depth + 1, &inner)) {
+			*ret = (int64_t)offset + inner;
+			found = true;
+		}
 	} while (dwarf_siblingof(&child, &child) == 0);
-	return false;
+	return found;
 }
 
 /* Takes all fields of one structure from its DIE. Fields that it lacks do not exist here. */
@@ -99,8 +209,7 @@ static void take_structure(struct grf_layout *layout, const char *name, Dwarf_Di
 			continue;
 		if (!*names[i].fields)
 			offset = size;
-		else if (member_offset(die, names[i].fields, &offset) &&
-			 (offset < 0 || offset >= size))
+		else if (member_offset(die, names[i].fields, 0, &offset) && offset >= size)
 			offset = -1;
 		if (offset != layout->offset[i])
 			grf_debug("layout: %s %s is at %lld, not at %lld as in the table", name,
@@ -109,11 +218,30 @@ static void take_structure(struct grf_layout *layout, const char *name, Dwarf_Di
 	}
 }
 
-static bool is_wanted(const char *name)
+/* Which structures were seen, by their `_size` rows. */
+struct seen {
+	bool rows[GRF_FIELD_COUNT];
+	unsigned int left; /* of those that the table has for this release */
+};
+
+static void start_seen(const struct grf_layout *layout, struct seen *seen)
 {
+	memset(seen, 0, sizeof(*seen));
 	for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++)
-		if (is_one_of(name, names[i].structures))
-			return true;
+		if (!*names[i].fields && layout->offset[i] >= 0)
+			seen->left++;
+}
+
+/* Whether `name` is a structure that is wanted and was not seen before. */
+static bool is_new(const struct grf_layout *layout, struct seen *seen, const char *name)
+{
+	for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++) {
+		if (*names[i].fields || seen->rows[i] || !is_one_of(name, names[i].structures))
+			continue;
+		seen->rows[i] = true;
+		seen->left -= layout->offset[i] >= 0;
+		return true;
+	}
 	return false;
 }
 
@@ -124,39 +252,50 @@ static bool is_runtime_unit(const char *name)
 			!strcmp(name, "internal/runtime/maps"));
 }
 
+static void take_unit(struct grf_layout *layout, struct seen *seen, Dwarf_Die *unit)
+{
+	Dwarf_Die die;
+
+	if (dwarf_child(unit, &die) != 0)
+		return;
+	do {
+		const char *name;
+
+		if (dwarf_tag(&die) != DW_TAG_structure_type)
+			continue;
+		name = dwarf_diename(&die);
+		if (name && is_new(layout, seen, name))
+			take_structure(layout, name, &die);
+	} while (seen->left && dwarf_siblingof(&die, &die) == 0);
+}
+
 static void take_dwarf(struct grf_layout *layout, Dwarf *dwarf)
 {
 	Dwarf_CU *unit = NULL;
-	Dwarf_Die unit_die, die;
+	Dwarf_Die unit_die;
+	struct seen seen;
 
-	while (dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &unit_die, NULL) == 0) {
-		if (!is_runtime_unit(dwarf_diename(&unit_die)) || dwarf_child(&unit_die, &die) != 0)
-			continue;
-		do {
-			const char *name;
-
-			if (dwarf_tag(&die) != DW_TAG_structure_type)
-				continue;
-			name = dwarf_diename(&die);
-			if (name && is_wanted(name))
-				take_structure(layout, name, &die);
-		} while (dwarf_siblingof(&die, &die) == 0);
-	}
+	start_seen(layout, &seen);
+	while (seen.left && dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &unit_die, NULL) == 0)
+		if (is_runtime_unit(dwarf_diename(&unit_die)))
+			take_unit(layout, &seen, &unit_die);
 }
 
 struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *dwarf,
 				     struct grf_layout *ret)
 {
-	unsigned int column = column_for(version);
-
 	if (version->minor < grf_layout_releases[0].minor)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"%s is too old: grf-bpf reads Go 1.%d and later",
 					version->text, grf_layout_releases[0].minor);
 	ret->version = *version;
-	for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++)
-		ret->offset[i] = grf_layout_table[i][column];
+	take_table(ret);
 	if (dwarf)
 		take_dwarf(ret, dwarf);
+	for (size_t i = 0; i < sizeof(required) / sizeof(*required); i++)
+		if (ret->offset[required[i].field] < 0)
+			return grf_error_create(GRF_ERROR_UNSUPPORTED,
+						"the runtime of %s has no field like %s",
+						version->text, required[i].name);
 	return NULL;
 }

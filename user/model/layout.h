@@ -45,9 +45,13 @@ struct grf_layout {
 
 /* Fills a layout for `version` from the tables (nearest table column of the same minor, else the
  * nearest older one), then overrides each value that `dwarf` (may be NULL) knows. Values are
- * checked for plausibility (0 <= offset < size of structure). */
+ * checked for plausibility (0 <= offset < size of structure), and the fields without which nothing
+ * can be read are there: GRF_ERROR_UNSUPPORTED else, and for releases before the first table. */
 struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *dwarf,
 				     struct grf_layout *ret);
+
+/* The newest minor release that there is a table for. */
+int grf_layout_newest_minor(void);
 
 /* The offset of a field that must exist; asserts nothing: -1 when it does not. */
 #define grf_offset(layout, structure, field) ((layout)->offset[GRF_FIELD_##structure##_##field])

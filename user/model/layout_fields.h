@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The runtime's fields that are read: GRF_LAYOUT_FIELD(structure, field, Go structure names, Go
- * field names). Where Go renamed a structure or a field, both names stand, parted by '|'. The field
- * `_size` is the size of the structure. Included with GRF_LAYOUT_FIELD defined; no include guard.
+ * field names). Where Go renamed a structure or a field, both names stand, parted by '|'. A field
+ * may be promoted from an embedded structure. The field `_size` is the size of the structure.
+ * Included with GRF_LAYOUT_FIELD defined; no include guard.
  */
 GRF_LAYOUT_FIELD(bitvector, _size, "runtime.bitvector", "")
 GRF_LAYOUT_FIELD(bitvector, bytedata, "runtime.bitvector", "bytedata")
 GRF_LAYOUT_FIELD(bitvector, n, "runtime.bitvector", "n")
 GRF_LAYOUT_FIELD(cleanup_block, _size, "runtime.cleanupBlock", "")
+GRF_LAYOUT_FIELD(cleanup_block, alllink, "runtime.cleanupBlock", "alllink")
 GRF_LAYOUT_FIELD(cleanup_block, cleanup_block_header, "runtime.cleanupBlock", "cleanupBlockHeader")
 GRF_LAYOUT_FIELD(cleanup_block, cleanups, "runtime.cleanupBlock", "cleanups")
+GRF_LAYOUT_FIELD(cleanup_block, n, "runtime.cleanupBlock", "n")
 GRF_LAYOUT_FIELD(cleanup_fn, _size, "runtime.cleanupFn", "")
 GRF_LAYOUT_FIELD(cleanup_fn, arg, "runtime.cleanupFn", "arg")
 GRF_LAYOUT_FIELD(cleanup_fn, call, "runtime.cleanupFn", "call")

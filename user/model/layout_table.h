@@ -22,8 +22,10 @@ static const int32_t grf_layout_table[][GRF_LAYOUT_RELEASES] = {
 	{8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8}, /* bitvector.bytedata */
 	{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, /* bitvector.n */
 	{-1, -1, -1, -1, -1, -1, -1, -1, -1, 512, 512, 512}, /* cleanup_block._size */
+	{-1, -1, -1, -1, -1, -1, -1, -1, -1, 16, 16, 16}, /* cleanup_block.alllink */
 	{-1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0}, /* cleanup_block.cleanup_block_header */
 	{-1, -1, -1, -1, -1, -1, -1, -1, -1, 32, 32, 32}, /* cleanup_block.cleanups */
+	{-1, -1, -1, -1, -1, -1, -1, -1, -1, 24, 24, 24}, /* cleanup_block.n */
 	{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 24, 24}, /* cleanup_fn._size */
 	{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 16, 16}, /* cleanup_fn.arg */
 	{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 0}, /* cleanup_fn.call */

@@ -38,7 +38,8 @@ struct grf_modules {
 	size_t count;
 };
 
-/* Reads the version (build info, else runtime.buildVersion). GRF_ERROR_NOT_GO when neither is. */
+/* Reads the version (build info, else runtime.buildVersion). GRF_ERROR_NOT_GO when neither is.
+ * `image` NULL: from the file alone. */
 struct grf_error *grf_version_find(struct grf_executable *executable, const struct grf_image *image,
 				   struct grf_version *ret);
 
