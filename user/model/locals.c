@@ -32,6 +32,7 @@
 #define DICTIONARY_MAX     4096 /* entries */
 #define LOCALS_MAX         4096 /* of a frame */
 #define STACK_CLOSURES_MAX 128
+#define SPILLS_SEARCHED    5
 #define VARIABLES_MAX      (1 << 16)
 
 struct range {
@@ -70,6 +71,7 @@ struct frame_locals {
 	size_t count;
 	int64_t dictionary; /* offset of .dict's slot */
 	bool have_dictionary;
+	bool generic; /* some item is of a shape */
 	UT_hash_handle hh;
 };
 
@@ -432,6 +434,7 @@ static void fill_frame(struct frame_locals *frame, const struct candidates *cand
 		}
 		frame->dictionary_entries[frame->count] =
 		    candidate->inlined ? GRF_NO_DICTIONARY : candidate->variable->dictionary_entry;
+		frame->generic |= frame->dictionary_entries[frame->count] != GRF_NO_DICTIONARY;
 		local->function = candidate->scope->function;
 		local->name = candidate->variable->name;
 		local->address = (uint64_t)candidate->place->offset;
@@ -480,7 +483,7 @@ static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 
 /* The type that an entry of the dictionary at `dictionary` stands for, if it has the shape. */
 static struct grf_type *true_type(struct grf_types *types, uint64_t dictionary, uint64_t entry,
-				  struct grf_type *shape)
+				  const struct grf_type *shape)
 {
 	struct grf_type *type;
 	uint64_t descriptor;
@@ -488,25 +491,65 @@ static struct grf_type *true_type(struct grf_types *types, uint64_t dictionary, 
 	if (!dictionary || entry >= DICTIONARY_MAX ||
 	    !grf_image_u64(types->image, dictionary + entry * 8, &descriptor) ||
 	    !grf_modules_by_type(types->modules, descriptor))
-		return shape;
+		return NULL;
 	type = grf_types_by_descriptor(types, descriptor);
-	return type && type->size == shape->size ? type : shape;
+	return type && type->size == shape->size ? type : NULL;
+}
+
+/* Whether `dictionary` is one for this frame: read-only, with a fitting type in every entry. */
+static bool is_dictionary(struct grf_types *types, const struct frame_locals *frame,
+			  uint64_t dictionary)
+{
+	const struct grf_segment *segment = grf_image_find(types->image, dictionary);
+	bool any = false;
+
+	if (dictionary % 8 || !segment || (segment->flags & GRF_SEGMENT_WRITE))
+		return false;
+	for (size_t i = 0; i < frame->count; i++) {
+		if (frame->dictionary_entries[i] == GRF_NO_DICTIONARY || !frame->items[i].type)
+			continue;
+		if (!true_type(types, dictionary, frame->dictionary_entries[i],
+			       frame->items[i].type))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/* The dictionary of a frame at `cfa`. Up to Go 1.26 optimised code has no location for .dict, which
+ * then mostly is where arguments in registers are spilled to, first or behind the receiver. */
+static uint64_t find_dictionary(struct grf_types *types, const struct frame_locals *frame,
+				uint64_t cfa)
+{
+	uint64_t dictionary;
+
+	if (frame->have_dictionary)
+		return grf_image_u64(types->image, cfa + (uint64_t)frame->dictionary,
+				     &dictionary) &&
+			       is_dictionary(types, frame, dictionary)
+			   ? dictionary
+			   : 0;
+	for (uint64_t offset = 0; offset < SPILLS_SEARCHED * 8; offset += 8) {
+		if (grf_image_u64(types->image, cfa + offset, &dictionary) &&
+		    is_dictionary(types, frame, dictionary))
+			return dictionary;
+	}
+	return 0;
 }
 
 size_t grf_types_locals(struct grf_types *types, uint64_t pc, uint64_t cfa, struct grf_local *ret,
 			size_t capacity)
 {
 	const struct frame_locals *frame = frame_at(types, pc);
-	uint64_t dictionary = 0;
+	uint64_t dictionary;
 
 	if (!frame)
 		return 0;
-	if (frame->have_dictionary)
-		grf_image_u64(types->image, cfa + (uint64_t)frame->dictionary, &dictionary);
+	dictionary = frame->generic ? find_dictionary(types, frame, cfa) : 0;
 	for (size_t i = 0; i < frame->count && i < capacity; i++) {
 		ret[i] = frame->items[i];
 		ret[i].address += cfa;
-		if (frame->dictionary_entries[i] != GRF_NO_DICTIONARY && ret[i].type)
+		if (dictionary && frame->dictionary_entries[i] != GRF_NO_DICTIONARY && ret[i].type)
 			ret[i].type =
 			    true_type(types, dictionary, frame->dictionary_entries[i], ret[i].type);
 	}
