@@ -15,6 +15,7 @@
 #define WORD_BYTES     8
 #define MASK_BYTES     512
 #define NAMED_ELEMENTS 11
+#define OFF_HEAP_DEPTH 8
 
 /* How many bytes a value of a kind must have for its slot to fit. */
 static uint64_t kind_bytes(enum grf_kind kind)
@@ -105,6 +106,27 @@ static void plan_pointer(struct grf_types *types, struct grf_type *type,
 	plan_single(
 	    types, type,
 	    (struct grf_slot){.kind = target ? slot_kind : GRF_SLOT_UNSAFE, .target = target});
+}
+
+/* Memory that the collector does not know: marked by a first field of type sys.NotInHeap (1.20 on,
+ * cmd/compile/internal/types), or of a struct that has one. C's incomplete types have it too. */
+static bool is_off_heap(struct grf_types *types, struct grf_type *type)
+{
+	static const char suffix[] = "sys.NotInHeap";
+
+	for (int depth = 0; depth < OFF_HEAP_DEPTH; depth++) {
+		size_t length = strlen(type->name);
+		const struct grf_shape *shape;
+
+		if (length >= sizeof(suffix) - 1 &&
+		    !strcmp(type->name + length - (sizeof(suffix) - 1), suffix))
+			return true;
+		shape = grf_types_shape(types, type);
+		if (shape->kind != GRF_KIND_STRUCT || !shape->field_count)
+			return false;
+		type = shape->fields[0].type;
+	}
+	return false;
 }
 
 static void plan_array(struct grf_types *types, struct grf_type *type,
@@ -258,7 +280,8 @@ static void plan_shape(struct grf_types *types, struct grf_type *type,
 		return;
 	switch (shape->kind) {
 	case GRF_KIND_POINTER:
-		plan_pointer(types, type, GRF_SLOT_POINTER, shape->element);
+		if (!shape->element || !is_off_heap(types, shape->element))
+			plan_pointer(types, type, GRF_SLOT_POINTER, shape->element);
 		break;
 	case GRF_KIND_UNSAFE_POINTER:
 		plan_pointer(types, type, GRF_SLOT_UNSAFE, NULL);

@@ -28,6 +28,10 @@
 #define TFLAG_EXTRA_STAR 2
 #define TFLAG_NAMED      4
 
+/* internal/abi.Name: bits of its first byte */
+#define NAME_EXPORTED 1
+#define NAME_EMBEDDED 8
+
 /* The tails, behind the common part. */
 #define ARRAY_LENGTH      16 /* element, slice, length */
 #define CHAN_DIRECTION    8  /* element, direction */
@@ -227,6 +231,10 @@ static void append_named(const struct grf_types *types, const struct grf_descrip
 	const char *dot = memchr(text, '.', head);
 	const char *path = dot ? package_path(types, type, &path_length) : NULL;
 
+	/* Some have the whole path in their name. */
+	if (path && path_length < length && !memcmp(path, text, path_length) &&
+	    text[path_length] == '.')
+		path = NULL;
 	if (path && path_length)
 		append(name, "%.*s%.*s", (int)path_length, path,
 		       (int)(length - (size_t)(dot - text)), dot);
@@ -278,22 +286,36 @@ static void append_func(struct grf_types *types, const struct grf_descriptor *ty
 		append(name, ")");
 }
 
+/* DWARF qualifies fields that other packages do not see: struct { net.addr string; Port int } */
+static void append_field(struct grf_types *types, uint64_t field, uint64_t package,
+			 struct name_text *name)
+{
+	uint64_t address = word_at(types, field);
+	uint8_t flags = 0;
+	size_t length, path_length;
+	const char *text = name_bytes(types, address, &length);
+	const char *path = name_bytes(types, package, &path_length);
+	bool embedded = grf_image_u8(types->image, address, &flags) && (flags & NAME_EMBEDDED);
+
+	if (text && !embedded) {
+		if (path && path_length && !(flags & NAME_EXPORTED))
+			append(name, "%.*s.", (int)path_length, path);
+		append(name, "%.*s ", (int)length, text);
+	}
+	append_type(types, word_at(types, field + WORD_BYTES), name);
+}
+
 static void append_struct(struct grf_types *types, const struct grf_descriptor *type,
 			  struct name_text *name)
 {
+	uint64_t package = word_at(types, type->tail);
 	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
 	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + WORD_BYTES);
 
 	append(name, "struct {");
 	for (uint64_t i = 0; i < count && name->steps > 0; i++) {
-		uint64_t field = fields + i * STRUCT_FIELD_SIZE;
-		size_t length;
-		const char *text = name_bytes(types, word_at(types, field), &length);
-
 		append(name, i ? "; " : " ");
-		if (text)
-			append(name, "%.*s ", (int)length, text);
-		append_type(types, word_at(types, field + WORD_BYTES), name);
+		append_field(types, fields + i * STRUCT_FIELD_SIZE, package, name);
 	}
 	append(name, count ? " }" : "}");
 }
@@ -358,6 +380,14 @@ static bool is_composite(enum grf_kind kind)
 	}
 }
 
+/* The groups and buckets of maps are structs with names of their own. */
+static bool is_struct_literal(const char *text, size_t length)
+{
+	static const char prefix[] = "struct {";
+
+	return length >= sizeof(prefix) - 1 && !memcmp(text, prefix, sizeof(prefix) - 1);
+}
+
 static void append_descriptor(struct grf_types *types, const struct grf_descriptor *type,
 			      struct name_text *name)
 {
@@ -367,7 +397,7 @@ static void append_descriptor(struct grf_types *types, const struct grf_descript
 
 	if (found && (type->tflag & TFLAG_NAMED))
 		append_named(types, type, text, length, name);
-	else if (found && !is_composite(type->kind))
+	else if (found && !is_composite(type->kind) && !is_struct_literal(text, length))
 		append(name, "%.*s", (int)length, text);
 	else
 		append_composite(types, type, name);

@@ -203,6 +203,7 @@ const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type
 		grf_dwarf_types_shape(types, type, &shape);
 	else
 		grf_runtime_types_shape(types, type, &shape);
+	shape.declared = shape.kind;
 	grf_special_types_apply(types, type, &shape);
 	types->depth--;
 	source->shape = shape;
@@ -258,6 +259,13 @@ void grf_types_remember_die(struct grf_types *types, uint64_t die, struct grf_ty
 	add_entry(types, &types->by_die, die, type);
 }
 
+static bool agrees(struct grf_types *types, struct grf_type *type,
+		   const struct grf_descriptor *descriptor)
+{
+	return type->size == descriptor->size &&
+	       grf_types_shape(types, type)->declared == descriptor->kind;
+}
+
 /* The DWARF of the executable describes the types of the first module, the executable's own. */
 static struct grf_type *in_dwarf(struct grf_types *types, const struct grf_descriptor *descriptor,
 				 const char *name)
@@ -271,14 +279,10 @@ static struct grf_type *in_dwarf(struct grf_types *types, const struct grf_descr
 	if (address >= module->types && address < module->etypes)
 		type = grf_dwarf_types_by_offset(types, address - module->types);
 	/* The offset in DWARF may be stale or made up: the two must agree on what can be told. */
-	if (type && type->size == descriptor->size &&
-	    grf_types_shape(types, type)->kind == descriptor->kind)
+	if (type && agrees(types, type, descriptor))
 		return type;
 	type = grf_dwarf_types_by_name(types, name);
-	if (type && type->size == descriptor->size && !type->descriptor &&
-	    grf_types_shape(types, type)->kind == descriptor->kind)
-		return type;
-	return NULL;
+	return type && !type->descriptor && agrees(types, type, descriptor) ? type : NULL;
 }
 
 static struct grf_type *find_descriptor(struct grf_types *types, uint64_t address)

@@ -48,6 +48,7 @@ struct grf_type_field {
 
 struct grf_shape {
 	uint8_t kind;         /* enum grf_kind */
+	uint8_t declared;     /* the same as the source has it */
 	bool empty_interface; /* interface without methods */
 	bool unnamed;         /* array: its elements add nothing to paths */
 	bool is_group;        /* struct: the group or bucket of a map */
