@@ -40,7 +40,7 @@ CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
-.PHONY: all clean unit
+.PHONY: all clean unit check e2e deps demo bench install uninstall format lint
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -76,6 +76,41 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libgrf.a
 
 unit: $(TEST_BINARIES)
 	@status=0; for test in $(TEST_BINARIES); do $$test || status=1; done; exit $$status
+
+# End-to-end tests: Go programs built with several toolchains, attached to for real. As root.
+e2e: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) python3 -m pytest -q -n $(E2E_JOBS) tests/e2e $(E2E_ARGS)
+E2E_JOBS ?= 2
+
+check: all unit e2e
+
+deps:
+	tests/scripts/install-deps.sh
+
+demo: all
+	@tests/scripts/demo.sh $(BUILD)
+
+# At scale, beside goref where GOREF= names one.
+bench: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) python3 tests/bench/bench_scale.py
+
+install: all
+	install -D -m 755 $(BUILD)/grf-bpf $(DESTDIR)$(PREFIX)/bin/grf-bpf
+	install -D -m 644 docs/grf-bpf.1 $(DESTDIR)$(PREFIX)/share/man/man1/grf-bpf.1
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/grf-bpf $(DESTDIR)$(PREFIX)/share/man/man1/grf-bpf.1
+
+FORMATTED := $(filter-out user/model/layout_fields.h user/model/layout_table.h, \
+	       $(wildcard user/*/*.[ch] include/*/*.h bpf/*.[ch] tests/unit/*.[ch]))
+format:
+	clang-format -i $(FORMATTED)
+
+lint: $(SKELETONS) $(PROTO_C)
+	clang-format --dry-run -Werror $(FORMATTED)
+	printf '%s\n' $(LIB_SOURCES) $(CLI_SOURCES) | xargs -P 2 -n 4 sh -c \
+		'clang-tidy --quiet "$$@" -- -std=gnu17 -D_GNU_SOURCE -DGRF_VERSION=\"0\" \
+		-Iuser -Iinclude -I$(BUILD)/generated' lint
 
 clean:
 	rm -rf build build-sanitize

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Installs what building and testing grf-bpf needs on Debian or Ubuntu. Go is installed only where
+# there is none: it is needed by the demo and the tests, not by grf-bpf.
+set -eu
+
+if ! command -v apt-get >/dev/null; then
+	echo "make deps knows apt-get only; install by hand: clang, llvm, bpftool, libbpf, libelf," \
+		"libdw, zlib, protobuf-c, cmocka, uthash, python3-pytest, gdb, Go" >&2
+	exit 1
+fi
+sudo=
+[ "$(id -u)" -eq 0 ] || sudo=sudo
+
+packages="gcc make pkg-config clang llvm clang-format clang-tidy libbpf-dev libelf-dev libdw-dev
+zlib1g-dev libprotobuf-c-dev protobuf-c-compiler libcmocka-dev uthash-dev linux-libc-dev
+python3 python3-pytest python3-pytest-xdist gdb procps"
+command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages="$packages golang-go"
+
+missing=
+for package in $packages; do
+	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+		missing="$missing $package"
+done
+# bpftool is a package of its own on Debian, and part of the kernel's tools on Ubuntu.
+if [ ! -x /usr/sbin/bpftool ] && ! command -v bpftool >/dev/null; then
+	missing="$missing BPFTOOL"
+fi
+[ -n "$missing" ] || exit 0
+
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -q
+if apt-cache show bpftool >/dev/null 2>&1; then
+	missing=$(echo "$missing" | sed 's/BPFTOOL/bpftool/')
+else
+	missing=$(echo "$missing" | sed 's/BPFTOOL/linux-tools-common linux-tools-generic/')
+fi
+# shellcheck disable=SC2086 # a list of words
+$sudo apt-get install -q -y --no-install-recommends $missing
