@@ -1,0 +1,93 @@
+// sync and sync/atomic: Map, Pool, Pointer, Value, Once and friends.
+package main
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Named is 24 bytes.
+type Named struct {
+	Name string
+	ID   int
+}
+
+type Server struct {
+	mutex   sync.Mutex
+	config  atomic.Pointer[Named]
+	once    sync.Once
+	clients sync.Map
+	group   sync.WaitGroup
+	locks   sync.RWMutex
+}
+
+var (
+	clients       sync.Map
+	bigMap        sync.Map
+	deletedMap    sync.Map
+	pool          = sync.Pool{New: func() any { return new(Named) }}
+	atomicPointer atomic.Pointer[Named]
+	atomicValue   atomic.Value
+	atomicString  atomic.Value
+	server        *Server
+	onceValue     func() *Named
+)
+
+//go:noinline
+func text(length int) string {
+	bytes := make([]byte, length)
+	for i := range bytes {
+		bytes[i] = 'x'
+	}
+	return string(bytes)
+}
+
+//go:noinline
+func named(length int) *Named {
+	return &Named{Name: text(length)}
+}
+
+//go:noinline
+func setUp() {
+	for i := 0; i < 3; i++ {
+		clients.Store("key "+strconv.Itoa(i), named(64))
+	}
+	for i := 0; i < 1000; i++ {
+		bigMap.Store(i, named(96))
+	}
+	for i := 0; i < 10; i++ {
+		deletedMap.Store(i, named(112))
+	}
+	for i := 0; i < 6; i++ {
+		deletedMap.Delete(i)
+	}
+	atomicPointer.Store(named(32))
+	atomicValue.Store(named(48))
+	atomicString.Store(text(80))
+	server = &Server{}
+	server.config.Store(named(16))
+	server.clients.Store("key", named(128))
+	onceValue = sync.OnceValue(func() *Named { return named(144) })
+	onceValue()
+}
+
+//go:noinline
+func fillPool() {
+	for i := 0; i < 4; i++ {
+		pool.Put(named(160))
+	}
+}
+
+func main() {
+	setUp()
+	runtime.GC()
+	runtime.GC()
+	// Pools lose what they hold at the second GC.
+	fillPool()
+	os.Stdout.WriteString("READY\n")
+	time.Sleep(time.Hour)
+}

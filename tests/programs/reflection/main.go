@@ -1,0 +1,121 @@
+// Values of types that reflect made while the program runs: no DWARF describes them.
+package main
+
+import (
+	"os"
+	"reflect"
+	"runtime"
+	"time"
+)
+
+// Leaf is 24 bytes without pointers.
+type Leaf struct {
+	Numbers [3]int
+}
+
+var (
+	madeStruct   any
+	madeLarge    any
+	madeSlice    any
+	madeArray    any
+	madeMap      any
+	madeChannel  any
+	madeFunction func(int) int
+	boxedStruct  any
+	list         []any
+)
+
+//go:noinline
+func text(length int) string {
+	bytes := make([]byte, length)
+	for i := range bytes {
+		bytes[i] = 'x'
+	}
+	return string(bytes)
+}
+
+//go:noinline
+func leaf() *Leaf {
+	return &Leaf{Numbers: [3]int{1, 2, 3}}
+}
+
+//go:noinline
+func structType(extra int) reflect.Type {
+	fields := []reflect.StructField{
+		{Name: "Leaf", Type: reflect.TypeOf((*Leaf)(nil))},
+		{Name: "Text", Type: reflect.TypeOf("")},
+	}
+	if extra > 0 {
+		fields = append(fields, reflect.StructField{
+			Name: "Pad",
+			Type: reflect.ArrayOf(extra, reflect.TypeOf(byte(0))),
+		}, reflect.StructField{
+			Name: "Last",
+			Type: reflect.TypeOf((*Leaf)(nil)),
+		})
+	}
+	return reflect.StructOf(fields)
+}
+
+//go:noinline
+func fill(value reflect.Value, length int) reflect.Value {
+	value.Field(0).Set(reflect.ValueOf(leaf()))
+	value.Field(1).SetString(text(length))
+	if value.NumField() > 2 {
+		value.Field(3).Set(reflect.ValueOf(leaf()))
+	}
+	return value
+}
+
+//go:noinline
+func makeFunction(held *Leaf) func(int) int {
+	made := reflect.MakeFunc(reflect.TypeOf(madeFunction), func(in []reflect.Value) []reflect.Value {
+		return []reflect.Value{reflect.ValueOf(held.Numbers[0] + int(in[0].Int()))}
+	})
+	return made.Interface().(func(int) int)
+}
+
+//go:noinline
+func setUp() {
+	small := structType(0)
+	pointer := reflect.New(small)
+	fill(pointer.Elem(), 32)
+	madeStruct = pointer.Interface()
+
+	pointer = reflect.New(structType(1000))
+	fill(pointer.Elem(), 48)
+	madeLarge = pointer.Interface()
+
+	boxed := reflect.New(small)
+	boxedStruct = fill(boxed.Elem(), 64).Interface()
+
+	slice := reflect.MakeSlice(reflect.SliceOf(small), 2, 2)
+	fill(slice.Index(0), 16)
+	fill(slice.Index(1), 16)
+	madeSlice = slice.Interface()
+
+	array := reflect.New(reflect.ArrayOf(5, small))
+	fill(array.Elem().Index(3), 80)
+	madeArray = array.Interface()
+
+	made := reflect.MakeMap(reflect.MapOf(reflect.TypeOf(""), small))
+	element := reflect.New(small).Elem()
+	made.SetMapIndex(reflect.ValueOf(text(96)), fill(element, 112))
+	madeMap = made.Interface()
+
+	channel := reflect.MakeChan(reflect.ChanOf(reflect.BothDir, small), 3)
+	element = reflect.New(small).Elem()
+	channel.Send(fill(element, 128))
+	madeChannel = channel.Interface()
+
+	madeFunction = makeFunction(leaf())
+	list = []any{reflect.New(small).Interface()}
+}
+
+func main() {
+	setUp()
+	runtime.GC()
+	runtime.GC()
+	os.Stdout.WriteString("READY\n")
+	time.Sleep(time.Hour)
+}
