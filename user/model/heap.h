@@ -29,14 +29,15 @@ enum grf_pointer_layout {
 			      */
 };
 
-/* 96 bytes; what an edge needs stands in the first 64. */
+/* What an edge needs stands in the first 64 bytes. */
 struct grf_span {
 	uint64_t base;
 	uint64_t element_size; /* bytes of a slot */
 	uint64_t division;     /* ceil(2^64 / element_size): slot = high half of offset * division;
 				* exact for offsets below 2^32. 0 for a large span: slot 0. */
 	uint64_t first_object; /* id of slot 0 */
-	const uint8_t *memory; /* the span's bytes, base on, in memory of ours; all pages */
+	const uint8_t *memory; /* the span's bytes, base on, in memory of ours; all pages; zero
+				* where the image lacks them */
 	const uint8_t *allocated; /* one bit a slot: holds an object (free index and alloc bits) */
 	const uint8_t *pointer_bits; /* BITS, ARENA: one bit a word from base; else NULL */
 	uint32_t slot_count;
@@ -44,7 +45,8 @@ struct grf_span {
 	uint8_t size_class;
 	uint16_t reserved;
 	uint64_t large_type;   /* LARGE: address of the _type; 0: none */
-	uint64_t limit;        /* base + slot_count * element_size */
+	uint64_t limit;        /* base + slot_count * element_size; of a large object, the end of
+				* what was asked for: a pointer from there on is none to it */
 	uint64_t address;      /* of the runtime.mspan */
 	uint64_t specials;     /* first runtime.special, or 0 */
 	const uint8_t *marked; /* one bit a slot: marked (gcmarkBits | inline marks); NULL unread */
@@ -113,7 +115,8 @@ static inline bool grf_heap_find(const struct grf_heap *heap, uint64_t address,
 	if (!span)
 		return false;
 	slot = grf_span_slot(span, address);
-	if (slot >= span->slot_count || !grf_span_allocated(span, slot))
+	if (slot >= span->slot_count || !grf_span_allocated(span, slot) ||
+	    (!span->division && address >= span->limit))
 		return false;
 	*ret_span = span;
 	*ret_slot = slot;

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first moduledata is found by its symbol; in a stripped program by its section (Go 1.26 and
+ * later), or by the one word of the data sections that points to the pcHeader, whose section is
+ * known: the moduledata begins with it. Every candidate is checked against the pcHeader that it
+ * points to before it is believed.
+ */
 #include "model/modules.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/array.h"
-#include "base/cleanup.h"
 #include "base/log.h"
+#include "model/gc_program.h"
 
 /* More modules than this (the program and its plugins) are a broken chain. */
 #define MAX_MODULES 4096
 
-/* Data and bss segments larger than this are none. */
-#define MAX_SEGMENT ((uint64_t)1 << 40)
+/* Data and bss segments larger than this are none: linkers address them with 32 bits. */
+#define MAX_SEGMENT ((uint64_t)1 << 32)
 
 struct reader {
 	const struct grf_image *image;
@@ -72,96 +76,189 @@ static void read_fields(const struct reader *reader, struct grf_module *module)
 	};
 }
 
-/* What a moduledata without these properties is, is something else. */
-static bool plausible(const struct grf_module *module)
+static bool is_segment(uint64_t start, uint64_t end)
 {
-	return module->pc_header && module->text <= module->minpc &&
-	       module->minpc < module->maxpc && module->maxpc <= module->etext &&
-	       module->data <= module->edata && module->bss <= module->ebss &&
-	       module->edata - module->data < MAX_SEGMENT &&
-	       module->ebss - module->bss < MAX_SEGMENT && module->ftab.length > 1;
+	return start <= end && end - start < MAX_SEGMENT;
 }
 
-/* A runtime.bitvector: {int32 n; *byte}. False when its bytes are not in the image; the runtime
- * fills it in at start-up. */
-static bool read_mask(const struct reader *reader, int64_t offset, uint64_t segment,
-		      const uint8_t **ret_mask, uint64_t *ret_bits)
+/* Whether the pcHeader is one, and has as many functions as the module's table. */
+static bool has_header(const struct reader *reader, const struct grf_module *module)
 {
-	uint64_t at, data, bits = segment / 8;
+	const struct grf_layout *layout = reader->layout;
+	uint64_t at = module->pc_header + (uint64_t)grf_offset(layout, pc_header, nfunc), functions;
+	uint8_t pointer_size;
+
+	if (!grf_image_u64(reader->image, at, &functions) || functions + 1 != module->ftab.length)
+		return false;
+	if (!grf_has(layout, pc_header, ptr_size))
+		return true;
+	at = module->pc_header + (uint64_t)grf_offset(layout, pc_header, ptr_size);
+	return grf_image_u8(reader->image, at, &pointer_size) && pointer_size == 8;
+}
+
+/* What a moduledata without these properties is, is something else. */
+static bool plausible(const struct reader *reader, const struct grf_module *module)
+{
+	return module->text <= module->minpc && module->minpc < module->maxpc &&
+	       module->maxpc <= module->etext && is_segment(module->data, module->edata) &&
+	       is_segment(module->bss, module->ebss) && module->types <= module->etypes &&
+	       module->ftab.length > 1 && has_header(reader, module);
+}
+
+/* The mask that the runtime made at start-up, a runtime.bitvector {int32 n; *byte}; NULL when it is
+ * not in the image. */
+static const uint8_t *made_mask(const struct reader *reader, int64_t offset, uint64_t words,
+				uint64_t *ret_bits)
+{
+	uint64_t at = reader->address + (uint64_t)offset, data;
 	uint32_t count;
 
-	if (offset < 0)
-		return false;
-	at = reader->address + (uint64_t)offset;
 	if (!grf_image_u32(reader->image, at + (uint64_t)grf_offset(reader->layout, bitvector, n),
 			   &count) ||
 	    !grf_image_u64(reader->image,
-			   at + (uint64_t)grf_offset(reader->layout, bitvector, bytedata), &data))
-		return false;
-	/* n is an int32: of a segment of 16 GiB and more it keeps the low half. */
-	if (count < bits && bits >> 32 == 0)
-		bits = count;
-	*ret_mask = bits ? grf_image_at(reader->image, data, (bits + 7) / 8) : NULL;
-	*ret_bits = bits;
-	return *ret_mask || !bits;
+			   at + (uint64_t)grf_offset(reader->layout, bitvector, bytedata), &data) ||
+	    !count || !data)
+		return NULL;
+	*ret_bits = count < words ? count : words;
+	return grf_image_at(reader->image, data, (*ret_bits + 7) / 8);
+}
+
+/* Makes the mask from the GC program as the runtime does it. NULL: that is not there or broken, or
+ * memory is out. */
+static uint8_t *run_program(const struct reader *reader, int64_t offset, uint64_t words)
+{
+	uint64_t address = word(reader, offset);
+	const struct grf_segment *segment = grf_image_find(reader->image, address);
+	uint8_t *mask = segment ? calloc(1, (words + 7) / 8) : NULL;
+
+	if (!mask)
+		return NULL;
+	if (!grf_gc_program_run(segment->data + (address - segment->start), segment->end - address,
+				mask, words)) {
+		free(mask);
+		return NULL;
+	}
+	return mask;
+}
+
+/* Where moduledata has what belongs to one of the two segments with pointers. */
+struct segment_fields {
+	int64_t mask, program;
+	uint64_t start, end;
+};
+
+static struct grf_error *read_mask(const struct reader *reader, const struct segment_fields *fields,
+				   const uint8_t **ret_mask, uint64_t *ret_bits, uint8_t **ret_own)
+{
+	uint64_t words = (fields->end - fields->start) / 8;
+
+	if (!words)
+		return NULL;
+	*ret_mask = made_mask(reader, fields->mask, words, ret_bits);
+	if (*ret_mask)
+		return NULL;
+	*ret_mask = *ret_own = run_program(reader, fields->program, words);
+	*ret_bits = words;
+	if (*ret_mask)
+		return NULL;
+	return grf_error_create(GRF_ERROR_BAD_INPUT,
+				"neither the pointer mask nor the GC program of the data segment "
+				"at %#llx is in the image: its memory is missing or damaged",
+				(unsigned long long)fields->start);
 }
 
 static struct grf_error *read_masks(const struct reader *reader, struct grf_module *module)
 {
-	if (read_mask(reader, grf_offset(reader->layout, moduledata, gcdatamask),
-		      module->edata - module->data, &module->data_mask, &module->data_mask_bits) &&
-	    read_mask(reader, grf_offset(reader->layout, moduledata, gcbssmask),
-		      module->ebss - module->bss, &module->bss_mask, &module->bss_mask_bits))
-		return NULL;
-	return grf_error_create(
-	    GRF_ERROR_BAD_INPUT,
-	    "the pointer masks of the data segments are not in the image: the Go "
-	    "runtime had not started yet, or the core lacks its memory");
+	const struct segment_fields data = {
+	    grf_offset(reader->layout, moduledata, gcdatamask),
+	    grf_offset(reader->layout, moduledata, gcdata),
+	    module->data,
+	    module->edata,
+	};
+	const struct segment_fields bss = {
+	    grf_offset(reader->layout, moduledata, gcbssmask),
+	    grf_offset(reader->layout, moduledata, gcbss),
+	    module->bss,
+	    module->ebss,
+	};
+	struct grf_error *error;
+
+	error = read_mask(reader, &data, &module->data_mask, &module->data_mask_bits,
+			  &module->own_data_mask);
+	if (error)
+		return error;
+	return read_mask(reader, &bss, &module->bss_mask, &module->bss_mask_bits,
+			 &module->own_bss_mask);
+}
+
+static void free_masks(struct grf_module *module)
+{
+	free(module->own_data_mask);
+	free(module->own_bss_mask);
+}
+
+/* A plugin that failed to load stays in the chain, marked. */
+static bool is_bad(const struct reader *reader)
+{
+	uint8_t bad = 0;
+
+	if (grf_has(reader->layout, moduledata, bad))
+		grf_image_u8(
+		    reader->image,
+		    reader->address + (uint64_t)grf_offset(reader->layout, moduledata, bad), &bad);
+	return bad != 0;
+}
+
+static bool is_known(const struct grf_modules *modules, uint64_t address)
+{
+	for (size_t i = 0; i < modules->count; i++)
+		if (modules->items[i].address == address)
+			return true;
+	return false;
+}
+
+static struct grf_error *add_module(const struct reader *reader, struct grf_modules *modules,
+				    struct grf_module *module)
+{
+	struct grf_error *error = read_masks(reader, module);
+	struct grf_module *items;
+
+	if (error) {
+		free_masks(module);
+		return error;
+	}
+	items = reallocarray(modules->items, modules->count + 1, sizeof(*items));
+	if (!items) {
+		free_masks(module);
+		return grf_error_no_memory();
+	}
+	items[modules->count++] = *module;
+	modules->items = items;
+	return NULL;
 }
 
 static struct grf_error *read_chain(struct reader *reader, struct grf_modules *modules)
 {
-	GRF_ARRAY(struct grf_module) items = {0};
 	struct grf_error *error = NULL;
-	bool first = true;
 
-	for (; reader->address && items.count < MAX_MODULES && !error;
-	     reader->address = WORD(next)) {
-		struct grf_module module, *item;
-		uint8_t bad = 0;
+	for (unsigned int step = 0; reader->address && step < MAX_MODULES && !error; step++) {
+		struct grf_module module;
 
 		read_fields(reader, &module);
-		if (!plausible(&module)) {
-			if (first)
-				error =
-				    grf_error_create(GRF_ERROR_BAD_INPUT, "no module data at %#llx",
-						     (unsigned long long)reader->address);
+		if (!plausible(reader, &module) || is_known(modules, reader->address)) {
+			grf_warn("the chain of Go modules is broken at %#llx; modules after it are "
+				 "missing",
+				 (unsigned long long)reader->address);
 			break;
 		}
-		first = false;
-		if (grf_has(reader->layout, moduledata, bad))
-			grf_image_u8(reader->image,
-				     reader->address +
-					 (uint64_t)grf_offset(reader->layout, moduledata, bad),
-				     &bad);
-		/* A plugin that failed to load stays in the chain, marked. */
-		if (bad)
-			continue;
-		error = read_masks(reader, &module);
-		if (error)
-			break;
-		item = grf_array_add(&items);
-		if (item)
-			*item = module;
-		else
-			error = grf_error_no_memory();
+		if (!is_bad(reader))
+			error = add_module(reader, modules, &module);
+		reader->address = WORD(next);
 	}
-	modules->items = items.items;
-	modules->count = items.count;
 	return error;
 }
 
-/* Where the pcHeader stands, found by its magic numbers in the file; 0 when it is not found. */
+/* The link-time address of the pcHeader: its section begins with it. 0 when there is none. */
 static uint64_t find_pc_header(struct grf_executable *executable)
 {
 	static const char *const names[] = {".gopclntab", ".data.rel.ro.gopclntab"};
@@ -173,57 +270,72 @@ static uint64_t find_pc_header(struct grf_executable *executable)
 	return 0;
 }
 
+/* Whether the structure at reader->address is a moduledata. */
+static bool is_module(const struct reader *reader)
+{
+	struct grf_module module;
+
+	read_fields(reader, &module);
+	return plausible(reader, &module);
+}
+
 /* In a stripped binary before Go 1.26: the word in the data sections that points to the pcHeader
- * is the first one of the module data. */
-static uint64_t scan_for_header(struct grf_executable *executable, const struct grf_image *image,
-				const struct grf_layout *layout)
+ * is the first one of the moduledata. */
+static bool scan_for_header(struct reader *reader, struct grf_executable *executable)
 {
 	static const char *const names[] = {".noptrdata", ".data.rel.ro", ".data"};
 	uint64_t bias = grf_executable_bias(executable), header = find_pc_header(executable);
 	struct grf_section section;
 
 	for (size_t i = 0; header && i < sizeof(names) / sizeof(*names); i++) {
+		const uint8_t *memory;
+
 		if (!grf_executable_section(executable, names[i], &section))
 			continue;
-		for (uint64_t at = 0; at + 8 <= section.size; at += 8) {
-			struct reader reader = {image, layout, section.address + bias + at};
-			struct grf_module module;
-
-			if (word(&reader, 0) != header + bias)
+		memory = grf_image_at(reader->image, section.address + bias, section.size);
+		for (uint64_t at = 0; memory && at + 8 <= section.size; at += 8) {
+			if (grf_load_u64(memory + at) != header + bias)
 				continue;
-			read_fields(&reader, &module);
-			if (plausible(&module))
-				return reader.address;
+			reader->address = section.address + bias + at;
+			if (is_module(reader))
+				return true;
 		}
 	}
-	return 0;
+	return false;
 }
 
-static uint64_t find_first(struct grf_executable *executable, const struct grf_image *image,
-			   const struct grf_layout *layout)
+static bool find_first(struct reader *reader, struct grf_executable *executable)
 {
 	uint64_t bias = grf_executable_bias(executable), address, size;
 	struct grf_section section;
 
-	if (grf_executable_symbol(executable, "runtime.firstmoduledata", &address, &size))
-		return address + bias;
+	if (grf_executable_symbol(executable, "runtime.firstmoduledata", &address, &size)) {
+		reader->address = address + bias;
+		if (is_module(reader))
+			return true;
+	}
 	/* From Go 1.26 on the section is the structure (cmd/link). */
-	if (grf_executable_section(executable, ".go.module", &section))
-		return section.address + bias;
-	return scan_for_header(executable, image, layout);
+	if (grf_executable_section(executable, ".go.module", &section)) {
+		reader->address = section.address + bias;
+		if (is_module(reader))
+			return true;
+	}
+	return scan_for_header(reader, executable);
 }
 
 struct grf_error *grf_modules_read(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_layout *layout, struct grf_modules **ret)
 {
-	struct reader reader = {image, layout, find_first(executable, image, layout)};
+	struct reader reader = {image, layout, 0};
 	struct grf_modules *modules;
 	struct grf_error *error;
 
-	if (!reader.address)
-		return grf_error_create(GRF_ERROR_NOT_GO,
-					"%s has no Go module data; is it a Go program?",
-					grf_executable_path(executable));
+	if (!find_first(&reader, executable))
+		return grf_error_create(
+		    GRF_ERROR_NOT_GO,
+		    "no Go module data of %s in memory: it is not a Go program, or memory and "
+		    "executable do not belong together",
+		    grf_executable_path(executable));
 	modules = calloc(1, sizeof(*modules));
 	if (!modules)
 		return grf_error_no_memory();
@@ -240,6 +352,8 @@ void grf_modules_destroy(struct grf_modules *modules)
 {
 	if (!modules)
 		return;
+	for (size_t i = 0; i < modules->count; i++)
+		free_masks(&modules->items[i]);
 	free(modules->items);
 	free(modules);
 }

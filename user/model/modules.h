@@ -27,10 +27,12 @@ struct grf_module {
 	uint64_t noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss;
 	uint64_t types, etypes, rodata, gofunc;
 	struct grf_slice textsectmap;
-	/* One bit a word of data and bss: 1 = pointer. In image memory; checked to be there. */
+	/* One bit a word of data and bss: 1 = pointer. In image memory, checked to be there, or
+	 * where the runtime had not made them yet, in memory of the module's. */
 	const uint8_t *data_mask, *bss_mask;
 	uint64_t data_mask_bits, bss_mask_bits;
 	struct grf_slice typelinks, itablinks;
+	uint8_t *own_data_mask, *own_bss_mask; /* NULL: data_mask, bss_mask are the image's */
 };
 
 struct grf_modules {
@@ -43,6 +45,8 @@ struct grf_modules {
 struct grf_error *grf_version_find(struct grf_executable *executable, const struct grf_image *image,
 				   struct grf_version *ret);
 
+/* Reads the chain of modules. Ones that the runtime marked bad are left out. GRF_ERROR_NOT_GO when
+ * there is no first one to be found. */
 struct grf_error *grf_modules_read(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_layout *layout, struct grf_modules **ret);
 void grf_modules_destroy(struct grf_modules *modules);
