@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "capture/copy.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* What a thread takes at a time: the runs fit into one call (IOV_MAX is 1,024), and the pages are
+ * copied in about a millisecond, after which it looks for an interruption. */
+#define BATCH_RUNS  256
+#define BATCH_PAGES 1024
+
+struct batch {
+	struct iovec remote[BATCH_RUNS];
+	struct iovec local[BATCH_RUNS];
+	size_t first; /* what is before is done */
+	size_t count;
+};
+
+void grf_copy_init(struct grf_copy *copy, pid_t pid, int mem, int pagemap)
+{
+	memset(copy, 0, sizeof(*copy));
+	copy->pid = pid;
+	copy->mem = mem;
+	copy->resident.pagemap = pagemap;
+	pthread_mutex_init(&copy->mutex, NULL);
+}
+
+void grf_copy_destroy(struct grf_copy *copy)
+{
+	pthread_mutex_destroy(&copy->mutex);
+}
+
+void grf_copy_begin(struct grf_copy *copy, enum grf_copy_action action,
+		    const struct grf_piece *pieces, size_t count)
+{
+	copy->action = action;
+	copy->pieces = pieces;
+	copy->count = count;
+	copy->at = 0;
+	copy->cursor = count ? pieces[0].start : 0;
+	copy->bytes = copy->pages_skipped = 0;
+}
+
+static void fail(struct grf_copy *copy, int errnum)
+{
+	int none = 0;
+
+	__atomic_compare_exchange_n(&copy->error, &none, errnum, false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
+}
+
+/* Fills `runs` from the cursor on, which it moves. */
+static size_t take_runs(struct grf_copy *copy, const struct grf_piece *piece, struct grf_run *runs)
+{
+	uint64_t end = piece->end;
+
+	if (piece->part == GRF_MAP_RESIDENT)
+		return grf_resident_runs(&copy->resident, GRF_RESIDENT, copy->cursor, end, runs,
+					 BATCH_RUNS, BATCH_PAGES, &copy->cursor);
+	if (end - copy->cursor > (uint64_t)BATCH_PAGES * GRF_PAGE)
+		end = copy->cursor + (uint64_t)BATCH_PAGES * GRF_PAGE;
+	runs[0] = (struct grf_run){copy->cursor, end};
+	copy->cursor = end;
+	return 1;
+}
+
+/* The next runs that exist, from one piece. False: none is left. */
+static bool next_batch(struct grf_copy *copy, struct batch *batch)
+{
+	struct grf_run runs[BATCH_RUNS];
+	const struct grf_piece *piece = NULL;
+	size_t i;
+
+	batch->first = batch->count = 0;
+	pthread_mutex_lock(&copy->mutex);
+	while (!batch->count && copy->at < copy->count) {
+		piece = &copy->pieces[copy->at];
+		batch->count = take_runs(copy, piece, runs);
+		if (copy->cursor >= piece->end && ++copy->at < copy->count)
+			copy->cursor = copy->pieces[copy->at].start;
+		if (grf_interrupted())
+			break;
+	}
+	pthread_mutex_unlock(&copy->mutex);
+	for (i = 0; i < batch->count; i++) {
+		size_t length = runs[i].end - runs[i].start;
+
+		batch->remote[i] = (struct iovec){(void *)runs[i].start, length};
+		batch->local[i] =
+		    (struct iovec){piece->data + (runs[i].start - piece->start), length};
+	}
+	return batch->count;
+}
+
+/* Madvise makes all pages of a run exist in one call (Linux 5.14). */
+static void touch(struct grf_copy *copy, struct batch *batch)
+{
+	size_t i, offset;
+
+	for (i = 0; i < batch->count; i++) {
+		volatile uint8_t *data = batch->local[i].iov_base;
+
+		if (!madvise(batch->local[i].iov_base, batch->local[i].iov_len,
+			     MADV_POPULATE_WRITE))
+			continue;
+		if (errno != EINVAL) {
+			fail(copy, ENOMEM);
+			return;
+		}
+		for (offset = 0; offset < batch->local[i].iov_len; offset += GRF_PAGE)
+			data[offset] = 0;
+	}
+}
+
+/* Takes `length` bytes off the front of what the batch has still to do. */
+static void advance(struct batch *batch, size_t length)
+{
+	while (length) {
+		struct iovec *remote = &batch->remote[batch->first];
+		struct iovec *local = &batch->local[batch->first];
+		size_t part = length < remote->iov_len ? length : remote->iov_len;
+
+		remote->iov_base = (uint8_t *)remote->iov_base + part;
+		local->iov_base = (uint8_t *)local->iov_base + part;
+		remote->iov_len -= part;
+		local->iov_len -= part;
+		length -= part;
+		if (!remote->iov_len)
+			batch->first++;
+	}
+}
+
+static ssize_t read_some(struct grf_copy *copy, const struct batch *batch)
+{
+	const struct iovec *remote = &batch->remote[batch->first];
+	const struct iovec *local = &batch->local[batch->first];
+	size_t count = batch->count - batch->first;
+	ssize_t length;
+
+	length = -1;
+	errno = ENOSYS;
+	if (!__atomic_load_n(&copy->through_mem, __ATOMIC_RELAXED))
+		length = process_vm_readv(copy->pid, local, count, remote, count, 0);
+	if (length >= 0 || (errno != EPERM && errno != EACCES && errno != ENOSYS) || copy->mem < 0)
+		return length;
+	/* Refused, as some containers do: the other way, from now on. */
+	__atomic_store_n(&copy->through_mem, true, __ATOMIC_RELAXED);
+	length =
+	    pread(copy->mem, local->iov_base, local->iov_len, (off_t)(uintptr_t)remote->iov_base);
+	if (!length)
+		errno = ESRCH; /* the address space is gone */
+	return length ? length : -1;
+}
+
+/* What a failed read means. True: go on with the batch. */
+static bool survive(struct grf_copy *copy, struct batch *batch, int errnum)
+{
+	size_t to_next_page;
+
+	switch (errnum) {
+	case EINTR:
+		return !grf_interrupted();
+	case EFAULT:
+	case EIO:
+		/* This page went away since the scan, or cannot be read; it stays zero. */
+		to_next_page =
+		    GRF_PAGE - (uintptr_t)batch->remote[batch->first].iov_base % GRF_PAGE;
+		if (to_next_page > batch->remote[batch->first].iov_len)
+			to_next_page = batch->remote[batch->first].iov_len;
+		advance(batch, to_next_page);
+		__atomic_fetch_add(&copy->pages_skipped, 1, __ATOMIC_RELAXED);
+		return true;
+	default:
+		fail(copy, errnum);
+		return false;
+	}
+}
+
+static void read_all(struct grf_copy *copy, struct batch *batch)
+{
+	uint64_t bytes = 0;
+
+	while (batch->first < batch->count) {
+		ssize_t length = read_some(copy, batch);
+
+		if (length > 0) {
+			advance(batch, (size_t)length);
+			bytes += (uint64_t)length;
+		} else if (!survive(copy, batch, length ? errno : EFAULT)) {
+			break;
+		}
+	}
+	__atomic_fetch_add(&copy->bytes, bytes, __ATOMIC_RELAXED);
+}
+
+void grf_copy_work(struct grf_copy *copy)
+{
+	struct batch batch;
+
+	while (!grf_interrupted() && !__atomic_load_n(&copy->error, __ATOMIC_RELAXED) &&
+	       next_batch(copy, &batch)) {
+		if (copy->action == GRF_COPY_TOUCH)
+			touch(copy, &batch);
+		else
+			read_all(copy, &batch);
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Copying pieces of a process with several threads: first a touch of the destination, then reading.
+ */
+#ifndef GRF_CAPTURE_COPY_H
+#define GRF_CAPTURE_COPY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "capture/maps.h"
+#include "capture/resident.h"
+
+/* A run of target memory that is to be copied to `data`. */
+struct grf_piece {
+	uint64_t start;
+	uint64_t end;
+	uint32_t flags; /* enum grf_segment_flags */
+	enum grf_map_part part;
+	uint8_t *data;
+};
+
+enum grf_copy_action {
+	GRF_COPY_TOUCH, /* make the destination's pages exist */
+	GRF_COPY_READ,  /* fill them from the target */
+};
+
+struct grf_copy {
+	pid_t pid;
+	int mem;                      /* /proc/PID/mem, or -1 */
+	bool through_mem;             /* process_vm_readv is refused or not wanted */
+	struct grf_resident resident; /* the pages that exist */
+
+	/* One pass over the pieces, handed out to the threads in batches. */
+	enum grf_copy_action action;
+	const struct grf_piece *pieces;
+	size_t count;
+	size_t at;
+	uint64_t cursor;
+	pthread_mutex_t mutex;
+
+	/* Results, written atomically. */
+	uint64_t bytes;
+	uint64_t pages_skipped; /* that were there and could not be read */
+	int error;              /* errno; ESRCH: the process is gone */
+};
+
+void grf_copy_init(struct grf_copy *copy, pid_t pid, int mem, int pagemap);
+void grf_copy_destroy(struct grf_copy *copy);
+
+/* Begins a pass over `pieces`. */
+void grf_copy_begin(struct grf_copy *copy, enum grf_copy_action action,
+		    const struct grf_piece *pieces, size_t count);
+
+/* Takes part in the pass until nothing is left, an error occurs or the user interrupts. Called
+ * from any number of threads at a time; allocates nothing. */
+void grf_copy_work(struct grf_copy *copy);
+
+#endif

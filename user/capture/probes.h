@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The user-space ends of the programs in bpf/. Each is optional: where the kernel does not permit
+ * or does not know one, its open function returns an error that says why, and the capture goes on
+ * without it. Opening loads the program; everything slow is done there.
+ */
+#ifndef GRF_CAPTURE_PROBES_H
+#define GRF_CAPTURE_PROBES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "capture/capture.h"
+#include "grf/pause_clock.h"
+#include "grf/thread_registers.h"
+
+/* Why loading `what` failed with `errnum`; names the capabilities for EPERM. */
+struct grf_error *grf_probe_error(const char *what, int errnum);
+
+/* Sends what libbpf says to grf_debug(). */
+void grf_probe_init(void);
+
+/* The registers of threads: bpf/thread_registers.bpf.c. */
+struct grf_registers_probe;
+
+struct grf_error *grf_registers_open(pid_t pid, struct grf_registers_probe **ret);
+void grf_registers_close(struct grf_registers_probe *probe);
+
+/* The process id as the first PID namespace has it, which other programs need. */
+uint32_t grf_registers_kernel_tgid(const struct grf_registers_probe *probe);
+
+/* Reads the records of all threads of the (stopped) process; at most `capacity`, allocates nothing.
+ * Once for each open. */
+bool grf_registers_read(struct grf_registers_probe *probe, struct grf_thread_registers *records,
+			size_t capacity, size_t *ret_count);
+
+/* The record as a thread. */
+void grf_registers_convert(const struct grf_thread_registers *record, struct grf_thread *ret);
+
+/* The same of one stopped thread through ptrace, by its tracer. */
+bool grf_registers_ptrace(pid_t tid, struct grf_thread *ret);
+
+/* The stack bounds of goroutines: bpf/stack_bounds.bpf.c. */
+struct grf_stacks_probe;
+
+/* `room`: how many goroutines there may be. */
+struct grf_error *grf_stacks_open(pid_t pid, uint64_t allgs_address, uint64_t g_stack_offset,
+				  size_t room, struct grf_stacks_probe **ret);
+void grf_stacks_close(struct grf_stacks_probe *probe);
+
+/* Runs the program once; allocates nothing. */
+bool grf_stacks_run(struct grf_stacks_probe *probe);
+
+/* What it found, goroutines without a stack left out. */
+struct grf_error *grf_stacks_take(struct grf_stacks_probe *probe, struct grf_stack_bounds **ret,
+				  size_t *ret_count);
+
+/* The clock of the pause: bpf/pause_clock.bpf.c. */
+struct grf_pause_probe;
+
+/* `kernel_tgid`: from the registers' probe. `room`: how many threads there may be. */
+struct grf_error *grf_pause_open(uint32_t kernel_tgid, size_t room, struct grf_pause_probe **ret);
+void grf_pause_close(struct grf_pause_probe *probe);
+
+/* Waits until every thread that was seen to stop runs again, some milliseconds at most. False: none
+ * was seen to stop, or they did not all come back in that time. */
+bool grf_pause_finish(struct grf_pause_probe *probe, struct grf_pause_clock *ret);
+
+#endif

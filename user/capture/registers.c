@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "capture/probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "thread_registers.skel.h"
+
+#define WHAT "reading registers"
+
+struct grf_registers_probe {
+	struct thread_registers_bpf *skeleton;
+	struct bpf_link *link;
+	int iterator; /* for the one reading at the stop */
+	uint32_t kernel_tgid;
+};
+
+/* How many PID namespaces we are inside of: /proc/self/status lists our number in each. */
+static uint32_t namespace_level(void)
+{
+	_cleanup_free_ char *line = NULL;
+	uint32_t level = 0;
+	size_t size = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+
+	if (!status)
+		return 0;
+	while (getline(&line, &size, status) > 0) {
+		const char *at = line;
+
+		if (strncmp(line, "NSpid:", 6))
+			continue;
+		for (; *at; at++)
+			level += *at == '\t';
+		level -= level > 0;
+	}
+	fclose(status);
+	return level;
+}
+
+/* Linux before 6.1 does not know the limit to one process; the program looks for itself anyway. */
+static struct bpf_link *attach(struct bpf_program *program, pid_t pid)
+{
+	union bpf_iter_link_info info = {.task.pid = (uint32_t)pid};
+	LIBBPF_OPTS(bpf_iter_attach_opts, limited, .link_info = &info,
+		    .link_info_len = sizeof(info));
+	struct bpf_link *link = bpf_program__attach_iter(program, &limited);
+
+	return link ? link : bpf_program__attach_iter(program, NULL);
+}
+
+static bool read_records(int iterator, struct grf_thread_registers *records, size_t capacity,
+			 size_t *ret_count)
+{
+	size_t length = 0, room = capacity * sizeof(*records);
+	ssize_t part;
+
+	while (length < room) {
+		part = read(iterator, (char *)records + length, room - length);
+		if (part < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (part < 0)
+			return false;
+		if (!part)
+			break;
+		length += (size_t)part;
+	}
+	*ret_count = length / sizeof(*records);
+	return true;
+}
+
+/* One reading before the stop tells whether it works, and the number that other programs need. */
+static struct grf_error *try_out(struct grf_registers_probe *probe)
+{
+	struct grf_thread_registers record;
+	_cleanup_close_ int iterator = bpf_iter_create(bpf_link__fd(probe->link));
+	size_t count;
+
+	if (iterator < 0)
+		return grf_probe_error(WHAT, errno);
+	if (!read_records(iterator, &record, 1, &count) || !count)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					WHAT " by eBPF found no thread of the process");
+	probe->kernel_tgid = record.kernel_tgid;
+	probe->iterator = bpf_iter_create(bpf_link__fd(probe->link));
+	return probe->iterator < 0 ? grf_probe_error(WHAT, errno) : NULL;
+}
+
+static struct grf_error *load(struct grf_registers_probe *probe, pid_t pid)
+{
+	struct stat status;
+
+	probe->skeleton = thread_registers_bpf__open();
+	if (!probe->skeleton)
+		return grf_probe_error(WHAT, errno);
+	if (stat("/proc/self/ns/pid", &status))
+		return grf_probe_error(WHAT, errno);
+	probe->skeleton->rodata->target_pid = pid;
+	probe->skeleton->rodata->namespace_level = namespace_level();
+	probe->skeleton->rodata->namespace_inode = (uint32_t)status.st_ino;
+	if (thread_registers_bpf__load(probe->skeleton))
+		return grf_probe_error(WHAT, errno);
+	probe->link = attach(probe->skeleton->progs.thread_registers, pid);
+	return probe->link ? try_out(probe) : grf_probe_error(WHAT, errno);
+}
+
+struct grf_error *grf_registers_open(pid_t pid, struct grf_registers_probe **ret)
+{
+	struct grf_registers_probe *probe = calloc(1, sizeof(*probe));
+	struct grf_error *error;
+
+	if (!probe)
+		return grf_error_no_memory();
+	probe->iterator = -1;
+	error = load(probe, pid);
+	if (error) {
+		grf_registers_close(probe);
+		return error;
+	}
+	*ret = probe;
+	return NULL;
+}
+
+void grf_registers_close(struct grf_registers_probe *probe)
+{
+	if (!probe)
+		return;
+	if (probe->iterator >= 0)
+		close(probe->iterator);
+	bpf_link__destroy(probe->link);
+	thread_registers_bpf__destroy(probe->skeleton);
+	free(probe);
+}
+
+uint32_t grf_registers_kernel_tgid(const struct grf_registers_probe *probe)
+{
+	return probe->kernel_tgid;
+}
+
+bool grf_registers_read(struct grf_registers_probe *probe, struct grf_thread_registers *records,
+			size_t capacity, size_t *ret_count)
+{
+	return read_records(probe->iterator, records, capacity, ret_count);
+}
+
+static void from_user_registers(const struct user_regs_struct *registers, struct grf_thread *ret)
+{
+	_Static_assert(sizeof(*registers) <= sizeof(ret->general), "room for all registers");
+	ret->pc = registers->rip;
+	ret->sp = registers->rsp;
+	ret->bp = registers->rbp;
+	ret->tls = registers->fs_base;
+	ret->general_count = sizeof(*registers) / sizeof(ret->general[0]);
+	memcpy(ret->general, registers, sizeof(*registers));
+}
+
+void grf_registers_convert(const struct grf_thread_registers *record, struct grf_thread *ret)
+{
+	struct user_regs_struct registers = {0};
+
+	memcpy(&registers, record->words, sizeof(record->words));
+	/* The kernel keeps notes of its own above the 16 bits of a selector. */
+	registers.cs &= 0xffff;
+	registers.ss &= 0xffff;
+	registers.fs_base = record->fs_base;
+	registers.gs_base = record->gs_base;
+	registers.ds = record->ds;
+	registers.es = record->es;
+	registers.fs = record->fs;
+	registers.gs = record->gs;
+	memset(ret, 0, sizeof(*ret));
+	ret->tid = record->tid;
+	from_user_registers(&registers, ret);
+}
+
+bool grf_registers_ptrace(pid_t tid, struct grf_thread *ret)
+{
+	struct user_regs_struct registers = {0};
+	struct iovec vector = {&registers, sizeof(registers)};
+
+	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &vector))
+		return false;
+	memset(ret, 0, sizeof(*ret));
+	ret->tid = tid;
+	from_user_registers(&registers, ret);
+	return true;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "capture/space.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "capture/resident.h"
+
+/* Mappings further apart than this are clusters of their own, and so far may a cluster grow. */
+#define NEAR (1ull << 30)
+/* Areas that may be added at the stop. */
+#define MORE_AREAS 1024
+/* Copies lie in huge pages as their originals do. */
+#define HUGE_PAGE (2ull << 20)
+
+/* Reserves address space for [start, end), at an address equal to `start` modulo a huge page. */
+static bool add_area(struct grf_space *space, uint64_t start, uint64_t end)
+{
+	uint64_t length = end - start + GRF_PAGE, spare, skip;
+	uint8_t *base;
+
+	if (space->count == space->capacity || end < start || length > (1ull << 47))
+		return false;
+	/* Without access it counts towards no commit limit; that comes with grf_space_open(). */
+	base = mmap(NULL, length + HUGE_PAGE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		return false;
+	skip = (start - (uint64_t)(uintptr_t)base) % HUGE_PAGE;
+	spare = HUGE_PAGE - skip;
+	if (skip)
+		munmap(base, skip);
+	munmap(base + skip + length, spare);
+	space->areas[space->count++] = (struct grf_area){start, end, base + skip};
+	return true;
+}
+
+struct grf_error *grf_space_reserve(struct grf_space *space, size_t count,
+				    void (*get)(const void *context, size_t index, uint64_t *start,
+						uint64_t *end),
+				    const void *context)
+{
+	uint64_t start, end, next_start, next_end;
+	size_t i;
+
+	space->capacity = count + MORE_AREAS;
+	space->areas = calloc(space->capacity, sizeof(*space->areas));
+	if (!space->areas)
+		return grf_error_no_memory();
+	for (i = 0; i < count;) {
+		uint64_t room = NEAR;
+
+		get(context, i, &start, &end);
+		for (i++; i < count; i++) {
+			get(context, i, &next_start, &next_end);
+			if (next_start - end > NEAR) {
+				if (next_start - end < 2 * NEAR)
+					room = next_start - end - NEAR;
+				break;
+			}
+			end = next_end;
+		}
+		if (!add_area(space, start, end < UINT64_MAX - room ? end + room : end))
+			return grf_error_create(GRF_ERROR_NO_MEMORY,
+						"no address space for a copy of %#llx-%#llx",
+						(unsigned long long)start, (unsigned long long)end);
+	}
+	return NULL;
+}
+
+static uint8_t *find(const struct grf_space *space, uint64_t start, uint64_t end)
+{
+	size_t i;
+
+	for (i = 0; i < space->count; i++)
+		if (space->areas[i].start <= start && end <= space->areas[i].end)
+			return space->areas[i].base + (start - space->areas[i].start);
+	return NULL;
+}
+
+uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end)
+{
+	uint8_t *data = find(space, start, end);
+
+	if (!data && add_area(space, start, end))
+		data = find(space, start, end);
+	return data;
+}
+
+bool grf_space_open(uint8_t *data, uint64_t length)
+{
+	return !mprotect(data, length, PROT_READ | PROT_WRITE);
+}
+
+static void release_area(const struct grf_area *area, const struct grf_capture_range *ranges,
+			 size_t count)
+{
+	uint8_t *end = area->base + (area->end - area->start) + GRF_PAGE;
+	uint8_t *at = area->base;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		uint8_t *data = ranges[i].data;
+
+		if (data < at || data >= end)
+			continue;
+		if (data > at)
+			munmap(at, (size_t)(data - at));
+		at = data + (ranges[i].end - ranges[i].start);
+	}
+	munmap(at, (size_t)(end - at));
+}
+
+void grf_space_release(struct grf_space *space, const struct grf_capture_range *ranges,
+		       size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < space->count; i++)
+		release_area(&space->areas[i], ranges, count);
+	free(space->areas);
+	*space = (struct grf_space){0};
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where copies go. The target's address space is mirrored: neighbouring mappings are copied to
+ * neighbouring memory of ours, so that a heap whose mappings the kernel keeps as several, or that
+ * grows between plan and stop, still becomes one range. For each cluster of mappings an area of
+ * address space is reserved that also covers the gaps between them and what may grow behind; only
+ * pages that are written to cost memory.
+ */
+#ifndef GRF_CAPTURE_SPACE_H
+#define GRF_CAPTURE_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "capture/capture.h"
+
+struct grf_area {
+	uint64_t start; /* of the target's addresses that it mirrors */
+	uint64_t end;
+	uint8_t *base; /* one page more than end - start, which stays unused */
+};
+
+struct grf_space {
+	struct grf_area *areas;
+	size_t count;
+	size_t capacity;
+};
+
+/* Covers `runs` (ascending), `get` reading run `index`; leaves room for further areas. */
+struct grf_error *grf_space_reserve(struct grf_space *space, size_t count,
+				    void (*get)(const void *context, size_t index, uint64_t *start,
+						uint64_t *end),
+				    const void *context);
+
+/* Memory for [start, end), reserved further where no area covers it; not yet accessible. NULL: no
+ * address space. Allocates nothing of ours. */
+uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end);
+
+/* Makes `length` bytes at `data` readable and writable. */
+bool grf_space_open(uint8_t *data, uint64_t length);
+
+/* Gives back everything but `ranges` (ascending, each in one area), or everything. The ranges are
+ * the caller's from then on. */
+void grf_space_release(struct grf_space *space, const struct grf_capture_range *ranges,
+		       size_t count);
+
+#endif
