@@ -92,6 +92,14 @@ static uint64_t runtime_offset(const struct grf_types *types, Dwarf_Die *die)
 	return value - link_types < length ? value - link_types : 0;
 }
 
+/* The next DIE on the level; false: none. A broken sibling attribute leads back, and round. */
+static bool next_sibling(Dwarf_Die *die)
+{
+	uint64_t offset = dwarf_dieoffset(die);
+
+	return dwarf_siblingof(die, die) == 0 && dwarf_dieoffset(die) > offset;
+}
+
 static bool is_type_tag(int tag)
 {
 	switch (tag) {
@@ -155,7 +163,7 @@ static bool index_unit(struct grf_types *types, Dwarf_Die *unit)
 		indexed->name = name;
 		indexed->die = dwarf_dieoffset(&die);
 		indexed->runtime_offset = runtime_offset(types, &die);
-	} while (dwarf_siblingof(&die, &die) == 0);
+	} while (next_sibling(&die));
 	return true;
 }
 
@@ -394,7 +402,7 @@ static uint64_t array_count(Dwarf_Die *die)
 			return count;
 		if (number_attribute(&range, DW_AT_upper_bound, &count))
 			return count + 1;
-	} while (dwarf_siblingof(&range, &range) == 0);
+	} while (next_sibling(&range));
 	return 0;
 }
 
@@ -407,7 +415,7 @@ static uint32_t count_members(Dwarf_Die *die)
 		return 0;
 	do
 		count += dwarf_tag(&member) == DW_TAG_member;
-	while (count < FIELDS_MAX && dwarf_siblingof(&member, &member) == 0);
+	while (count < FIELDS_MAX && next_sibling(&member));
 	return count;
 }
 
@@ -433,7 +441,7 @@ static void read_members(struct grf_types *types, Dwarf_Die *die, struct grf_sha
 			field->offset = 0;
 		if (field->type)
 			ret->field_count++;
-	} while (ret->field_count < count && dwarf_siblingof(&member, &member) == 0);
+	} while (ret->field_count < count && next_sibling(&member));
 }
 
 /* The structure that a map or channel points to. */
