@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "hold/hold.h"
 #include "image/executable.h"
 #include "outputs/file.h"
 
@@ -96,6 +97,17 @@ static void find_goroutines(struct grf_executable *executable, struct grf_captur
 	capture->g_stack_offset = 0;
 }
 
+/* Looks whether the process can be held, before anything costly is done. */
+static struct grf_error *check_process(pid_t pid)
+{
+	struct grf_target target;
+	struct grf_error *error = grf_target_open(pid, &target);
+
+	if (!error)
+		grf_target_close(&target);
+	return error;
+}
+
 static struct grf_error *run(struct attach_options *options)
 {
 	struct grf_executable *executable = NULL;
@@ -106,7 +118,7 @@ static struct grf_error *run(struct attach_options *options)
 
 	error = grf_output_check(options->profile.output);
 	if (!error)
-		error = grf_capture_check(options->pid);
+		error = check_process(options->pid);
 	if (!error)
 		error = open_executable(options, &executable);
 	if (error)

@@ -38,7 +38,7 @@ func makeByReference() func() *Leaf {
 
 //go:noinline
 func makeTwo(first *Leaf, text string) func() int {
-	return func() int { return int(first.Words[1]) + len(text) }
+	return func() int { return int(first.Words[1]) + int(text[first.Words[2]]) }
 }
 
 //go:noinline
