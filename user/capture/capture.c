@@ -8,6 +8,7 @@
  */
 #include "capture/capture.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -106,12 +107,10 @@ static struct grf_error *read_auxv(struct session *session)
 	session->capture->auxv = auxv;
 	length = read(fd, auxv, AUXV_SIZE_LIMIT);
 	pairs = length > 0 ? (size_t)length / (2 * sizeof(*auxv)) : 0;
-	/* The pair after the last is zero, which is AT_NULL, if the list does not end by itself. */
-	auxv[2 * pairs] = auxv[2 * pairs + 1] = 0;
-	session->capture->auxv_count = pairs;
-	while (session->capture->auxv_count && !auxv[2 * (session->capture->auxv_count - 1)])
-		session->capture->auxv_count--;
-	session->capture->auxv_count++;
+	while (pairs && auxv[2 * (pairs - 1)] == AT_NULL)
+		pairs--;
+	auxv[2 * pairs] = auxv[2 * pairs + 1] = AT_NULL;
+	session->capture->auxv_count = 2 * (pairs + 1);
 	return NULL;
 }
 
@@ -192,7 +191,8 @@ static struct grf_error *prepare(struct session *session)
 		error = read_auxv(session);
 	if (error)
 		return error;
-	grf_copy_init(&session->copy, session->target.pid, session->mem, session->pagemap);
+	session->copy.mem = session->mem;
+	session->copy.resident.pagemap = session->pagemap;
 	session->copy.through_mem = options->no_process_vm_readv;
 	error =
 	    grf_plan_make(&session->first, session->maps, &session->copy.resident, &session->space);
@@ -484,6 +484,7 @@ struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_option
 	if (error)
 		return error;
 	session.capture = calloc(1, sizeof(*session.capture));
+	grf_copy_init(&session.copy, pid);
 	if (session.capture) {
 		session.capture->pid = pid;
 		error = run(&session);

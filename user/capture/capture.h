@@ -52,8 +52,8 @@ struct grf_capture {
 	size_t thread_count;
 	struct grf_stack_bounds *stacks;
 	size_t stack_count;
-	uint64_t *auxv; /* pairs type, value; ends with AT_NULL */
-	size_t auxv_count;
+	uint64_t *auxv;    /* pairs type, value; ends with AT_NULL */
+	size_t auxv_count; /* words, two for each pair */
 	struct grf_pause pause;
 };
 
@@ -75,10 +75,6 @@ struct grf_capture_options {
  */
 struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_options *options,
 				      struct grf_capture **ret);
-
-/* Checks that `pid` is a process (no thread, no zombie, not this one), with the same errors; looks
- * at /proc only. */
-struct grf_error *grf_capture_check(pid_t pid);
 
 void grf_capture_destroy(struct grf_capture *capture);
 

@@ -21,12 +21,12 @@ struct batch {
 	size_t count;
 };
 
-void grf_copy_init(struct grf_copy *copy, pid_t pid, int mem, int pagemap)
+void grf_copy_init(struct grf_copy *copy, pid_t pid)
 {
 	memset(copy, 0, sizeof(*copy));
 	copy->pid = pid;
-	copy->mem = mem;
-	copy->resident.pagemap = pagemap;
+	copy->mem = -1;
+	copy->resident.pagemap = -1;
 	pthread_mutex_init(&copy->mutex, NULL);
 }
 

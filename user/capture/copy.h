@@ -46,7 +46,8 @@ struct grf_copy {
 	int error;              /* errno; ESRCH: the process is gone */
 };
 
-void grf_copy_init(struct grf_copy *copy, pid_t pid, int mem, int pagemap);
+/* Without `mem` and pagemap, which the caller sets. */
+void grf_copy_init(struct grf_copy *copy, pid_t pid);
 void grf_copy_destroy(struct grf_copy *copy);
 
 /* Begins a pass over `pieces`. */
