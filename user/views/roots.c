@@ -258,13 +258,28 @@ static void walk_local(struct stack_walk *stack, const struct grf_local *local)
 	}
 }
 
+/*
+ * Whether a frame's roots belong to the class at hand. What the runtime's functions keep for their
+ * own ends, such as the sudog that a blocked receive waits with, is the runtime's, in whichever
+ * goroutine it stands; but a frame that is read conservatively holds what its caller had in
+ * registers.
+ */
+static bool is_of_class(const struct stack_walk *stack, const struct grf_goroutine *goroutine,
+			uint32_t frame)
+{
+	if (stack->root_class == GRF_ROOT_RUNTIME || frame >= goroutine->frame_count)
+		return true;
+	return goroutine->frames[frame].conservative || !goroutine->frames[frame].function.name ||
+	       !is_runtime_name(goroutine->frames[frame].function.name);
+}
+
 static void walk_frames(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	for (uint32_t i = 0; i < goroutine->frame_count && !stack->walk->no_memory; i++) {
 		const struct grf_frame *frame = &goroutine->frames[i];
 		size_t count;
 
-		if (!frame->function.name)
+		if (!frame->function.name || !is_of_class(stack, goroutine, i))
 			continue;
 		count = grf_types_locals(stack->walk->types, frame->lookup_pc, frame->fp,
 					 stack->locals, FRAME_LOCALS);
@@ -305,7 +320,8 @@ static void defer_stack_words(struct stack_walk *stack, const struct grf_gorouti
 		uint64_t bit = (word->address - stack->area.start) / 8, value;
 
 		if (word->address < stack->area.start || word->address >= stack->area.end ||
-		    !grf_bit(stack->area.pending, bit))
+		    !grf_bit(stack->area.pending, bit) ||
+		    !is_of_class(stack, goroutine, word->frame))
 			continue;
 		value = grf_load_u64(stack->area.memory + bit * 8);
 		if (value && grf_heap_span(stack->walk->heap, value))
@@ -373,7 +389,9 @@ static struct grf_error *walk_goroutines(struct grf_walk *walk, enum grf_root_cl
 	stack->walk = walk;
 	stack->root_class = root_class;
 	for (size_t i = 0; i < goroutines->count && !walk->no_memory; i++) {
-		if (goroutines->items[i].system != (root_class == GRF_ROOT_RUNTIME))
+		/* The user's goroutines come twice: the second time for the runtime's frames in
+		 * them. */
+		if (goroutines->items[i].system && root_class != GRF_ROOT_RUNTIME)
 			continue;
 		walk_goroutine(stack, &goroutines->items[i]);
 	}
@@ -424,6 +442,7 @@ struct grf_error *grf_walk_class(struct grf_walk *walk, enum grf_root_class root
 {
 	struct grf_error *error = NULL;
 
+	walk->runtime_only = root_class == GRF_ROOT_RUNTIME;
 	switch (root_class) {
 	case GRF_ROOT_APPLICATION:
 		walk_globals(walk, root_class);

@@ -40,6 +40,22 @@ static bool add_block(struct grf_spots *spots)
 	return true;
 }
 
+/*
+ * The scheduler's structures are all in runtime.allgs, allm and allp, and they point to one
+ * another: whoever has one has all. A channel that somebody waits for, or a timer, leads to them;
+ * that is not what keeps them alive, so only the runtime's own roots do.
+ */
+static bool is_scheduler_type(const struct grf_type *type)
+{
+	static const char *const names[] = {"runtime.g", "runtime.m", "runtime.p",
+					    "runtime.timers"};
+
+	for (size_t i = 0; type && i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(type->name, names[i]))
+			return true;
+	return false;
+}
+
 uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *type,
 		      enum grf_content content)
 {
@@ -55,6 +71,7 @@ uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *t
 	    .type = type,
 	    .node = node,
 	    .content = (uint8_t)content,
+	    .scheduler = is_scheduler_type(type),
 	};
 	if (!grf_pair_map_put(&spots->index, place, (uintptr_t)type, id))
 		return 0;

@@ -32,6 +32,7 @@ struct grf_spot {
 	uint32_t node;
 	uint32_t children;     /* its first child spot in the pool; 0: not made yet */
 	uint8_t content;       /* enum grf_content */
+	bool scheduler;        /* the type is one of the scheduler's own */
 	uint8_t stored_choice; /* for objects with `stored_address`, slots of `stored_key` bytes */
 	uint32_t dynamic_spot; /* the last child by dynamic type, that of `dynamic_key` */
 	const void *dynamic_key;

@@ -94,6 +94,8 @@ void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
 		grf_walk_fail(walk);
 		return;
 	}
+	if (grf_spot_at(&walk->spots, spot)->scheduler && !walk->runtime_only)
+		return;
 	if (!span) {
 		emit_outside(walk, address, spot);
 		return;

@@ -92,6 +92,7 @@ struct grf_walk {
 	uint64_t scratch_words;
 	uint64_t reached;     /* objects, for progress */
 	uint64_t implausible; /* objects whose stored type could not be read */
+	bool runtime_only; /* the class at hand is the runtime's: its own structures are followed */
 	bool no_memory;
 };
 
