@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ROOT / "tests" / "programs"
+PROGRAMS = ROOT / "tests" / "kinds"
 GRF_BPF = os.environ.get("GRF_BPF", str(ROOT / "build" / "grf-bpf"))
 CACHE = Path(os.environ.get("GRF_TEST_CACHE", ROOT / "build" / "e2e"))
 VERSIONS = os.environ.get(
