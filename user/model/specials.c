@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Specials hang from a span as a list sorted by offset (runtime/mheap.go). Their kinds are numbered
- * anew in nearly every release, so the numbers stand in a table; the fields come from the layout.
+ * Specials hang from a span as a list sorted by offset and kind (runtime/mheap.go). Their kinds are
+ * numbered anew in nearly every release, so the numbers stand in a table; the fields come from the
+ * layout.
+ *
+ * What they keep alive (markrootSpans in mgcmark.go): a finalizer its function and what its object
+ * points to, but not the object; a cleanup its function, and since Go 1.26 its argument; a weak
+ * handle the handle. Once it is queued to run, a finalizer keeps its object too, and the types that
+ * the call needs (they may be made by reflect, and then they are objects of the heap).
  */
 #include "model/specials.h"
 
@@ -10,12 +16,10 @@
 #include "base/array.h"
 #include "base/log.h"
 
-/* A list longer than this for each slot of its span is a loop. */
+/* A list longer than this for each slot of its span is none. */
 #define MAX_SPECIALS_PER_SLOT 64
 /* More blocks than this in a queue is a loop. */
-#define MAX_BLOCKS (1u << 24)
-
-enum special_kind { SPECIAL_OTHER, SPECIAL_FINALIZER, SPECIAL_WEAK_HANDLE, SPECIAL_CLEANUP };
+#define MAX_BLOCKS (1u << 20)
 
 /* _KindSpecial* from a minor release on; 0: the release has no such kind. */
 static const struct {
@@ -31,6 +35,7 @@ static const struct {
 struct special_reader {
 	const struct grf_image *image;
 	const struct grf_layout *layout;
+	const struct grf_heap *heap;
 	uint8_t finalizer, weak_handle, cleanup;
 	GRF_ARRAY(struct grf_special_root) roots;
 	bool no_memory;
@@ -113,13 +118,32 @@ static bool special_offset(const struct special_reader *reader, uint64_t special
 	return true;
 }
 
+/* Whether a chain's link is one that was seen a power of two steps ago: the chain is a loop
+ * (Brent's way of finding one). */
+struct loop_check {
+	uint64_t seen, steps, next;
+};
+
+static bool is_loop(struct loop_check *check, uint64_t link)
+{
+	if (link == check->seen)
+		return true;
+	if (check->steps++ == check->next) {
+		check->seen = link;
+		check->next = check->steps * 2;
+	}
+	return false;
+}
+
 static void read_span(struct special_reader *reader, const struct grf_span *span)
 {
 	uint64_t limit = (uint64_t)span->slot_count * MAX_SPECIALS_PER_SLOT;
 	uint64_t special = span->specials, offset;
+	struct loop_check check = {0};
 	uint8_t kind;
 
-	for (; special && limit; limit--, special = WORD(special, special, next)) {
+	for (; special && limit && !is_loop(&check, special);
+	     limit--, special = WORD(special, special, next)) {
 		if (!special_offset(reader, special, &offset) ||
 		    !grf_image_u8(reader->image,
 				  special + (uint64_t)grf_offset(reader->layout, special, kind),
@@ -134,65 +158,114 @@ static void read_span(struct special_reader *reader, const struct grf_span *span
 		reader->broken++;
 }
 
-/* Finalizers that wait to run: blocks {…, alllink, cnt, fin[]} off the heap (runtime/mfinal.go). */
-static void read_finalizer_queue(struct special_reader *reader, uint64_t variable)
+/* Something that a queued finalizer's call needs; the binary's own types are no objects. */
+static void add_type(struct special_reader *reader, uint64_t type)
 {
-	uint64_t block = word(reader, variable, 0), size, stride, room;
-	uint64_t left = MAX_BLOCKS;
+	if (grf_heap_span(reader->heap, type))
+		add(reader, "runtime.SetFinalizer.type", GRF_ROOT_OBJECT, type, 0);
+}
 
-	size = (uint64_t)grf_offset(reader->layout, finblock, _size);
-	stride = (uint64_t)grf_offset(reader->layout, finalizer, _size);
-	room = (size - (uint64_t)grf_offset(reader->layout, finblock, fin)) / stride;
-	for (; block && left; left--, block = WORD(block, finblock, alllink)) {
-		uint64_t entry = block + (uint64_t)grf_offset(reader->layout, finblock, fin);
-		uint64_t count = (uint32_t)WORD(block, finblock, cnt);
+/* Go 1.24 queues cleanups here, without an object. */
+static void add_queued_finalizer(struct special_reader *reader, uint64_t entry)
+{
+	if (!WORD(entry, finalizer, arg)) {
+		add(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION, WORD(entry, finalizer, fn),
+		    0);
+		return;
+	}
+	add(reader, "runtime.SetFinalizer.obj", GRF_ROOT_OBJECT, WORD(entry, finalizer, arg),
+	    WORD(entry, finalizer, ot));
+	add(reader, "runtime.SetFinalizer.fn", GRF_ROOT_FUNCTION, WORD(entry, finalizer, fn), 0);
+	add_type(reader, WORD(entry, finalizer, fint));
+	add_type(reader, WORD(entry, finalizer, ot));
+}
 
-		if (count > room)
-			count = room;
-		for (uint64_t i = 0; i < count; i++, entry += stride) {
-			add(reader, "runtime.SetFinalizer.obj", GRF_ROOT_OBJECT,
-			    WORD(entry, finalizer, arg), WORD(entry, finalizer, ot));
-			add(reader, "runtime.SetFinalizer.fn", GRF_ROOT_FUNCTION,
-			    WORD(entry, finalizer, fn), 0);
-		}
+static void add_queued_cleanup(struct special_reader *reader, uint64_t entry)
+{
+	if (grf_has(reader->layout, cleanup_fn, _size))
+		add_cleanup_fn(reader, entry);
+	else
+		add(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION, word(reader, entry, 0), 0);
+}
+
+/* A queue: blocks off the heap, all of them chained, each with a count of entries. */
+struct queue {
+	uint64_t block; /* the first */
+	int64_t size, link, count, entries;
+	int64_t stride;
+	void (*add_entry)(struct special_reader *reader, uint64_t entry);
+};
+
+static void read_queue(struct special_reader *reader, const struct queue *queue)
+{
+	struct loop_check check = {0};
+	uint64_t block = queue->block, left = MAX_BLOCKS, room;
+
+	if (queue->link < 0 || queue->count < 0 || queue->entries < 0 || queue->stride < 8 ||
+	    queue->size < queue->entries)
+		return;
+	room = (uint64_t)(queue->size - queue->entries) / (uint64_t)queue->stride;
+	for (; block && left && !is_loop(&check, block) && !reader->no_memory;
+	     left--, block = word(reader, block, queue->link)) {
+		uint64_t entry = block + (uint64_t)queue->entries;
+		uint32_t count = 0;
+
+		if (!grf_image_u32(reader->image, block + (uint64_t)queue->count, &count) ||
+		    count > room)
+			break;
+		for (uint32_t i = 0; i < count; i++, entry += (uint64_t)queue->stride)
+			queue->add_entry(reader, entry);
 	}
 	if (block)
 		reader->broken++;
 }
 
-/* cleanupBlockHeader: {lfnode {next, pushcnt}; alllink; n uint32} (runtime/mcleanup.go, 1.25+). */
-#define CLEANUP_BLOCK_ALL_LINK 16
-#define CLEANUP_BLOCK_COUNT    24
+/* runtime.allfin (mfinal.go). */
+static void read_finalizer_queue(struct special_reader *reader, uint64_t variable)
+{
+	const struct grf_layout *layout = reader->layout;
+	const struct queue queue = {
+	    .block = word(reader, variable, 0),
+	    .size = grf_offset(layout, finblock, _size),
+	    .link = grf_offset(layout, finblock, alllink),
+	    .count = grf_offset(layout, finblock, cnt),
+	    .entries = grf_offset(layout, finblock, fin),
+	    .stride = grf_offset(layout, finalizer, _size),
+	    .add_entry = add_queued_finalizer,
+	};
 
+	read_queue(reader, &queue);
+}
+
+/* runtime.gcCleanups (mcleanup.go, Go 1.25 and later). */
 static void read_cleanup_queue(struct special_reader *reader, uint64_t variable)
 {
 	const struct grf_layout *layout = reader->layout;
-	int64_t entries = grf_offset(layout, cleanup_block, cleanups);
-	uint64_t block, left = MAX_BLOCKS, stride = 8, room;
+	struct queue queue = {
+	    .size = grf_offset(layout, cleanup_block, _size),
+	    .link = grf_offset(layout, cleanup_block, alllink),
+	    .count = grf_offset(layout, cleanup_block, n),
+	    .entries = grf_offset(layout, cleanup_block, cleanups),
+	    .stride =
+		grf_has(layout, cleanup_fn, _size) ? grf_offset(layout, cleanup_fn, _size) : 8,
+	    .add_entry = add_queued_cleanup,
+	};
 
-	if (!grf_has(layout, cleanup_queue, all) || entries < 0)
+	if (!grf_has(layout, cleanup_queue, all))
 		return;
-	if (grf_has(layout, cleanup_fn, _size))
-		stride = (uint64_t)grf_offset(layout, cleanup_fn, _size);
-	room = ((uint64_t)grf_offset(layout, cleanup_block, _size) - (uint64_t)entries) / stride;
-	block = WORD(variable, cleanup_queue, all);
-	for (; block && left; left--, block = word(reader, block, CLEANUP_BLOCK_ALL_LINK)) {
-		uint64_t count = (uint32_t)word(reader, block, CLEANUP_BLOCK_COUNT);
+	queue.block = WORD(variable, cleanup_queue, all);
+	read_queue(reader, &queue);
+}
 
-		if (count > room)
-			count = room;
-		for (uint64_t i = 0; i < count; i++) {
-			uint64_t entry = block + (uint64_t)entries + i * stride;
-
-			if (grf_has(layout, cleanup_fn, _size))
-				add_cleanup_fn(reader, entry);
-			else
-				add(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION,
-				    word(reader, entry, 0), 0);
-		}
+static void choose_kinds(struct special_reader *reader)
+{
+	for (size_t i = 0; i < sizeof(kind_tables) / sizeof(*kind_tables); i++) {
+		if (kind_tables[i].since > reader->layout->version.minor)
+			break;
+		reader->finalizer = kind_tables[i].finalizer;
+		reader->weak_handle = kind_tables[i].weak_handle;
+		reader->cleanup = kind_tables[i].cleanup;
 	}
-	if (block)
-		reader->broken++;
 }
 
 struct grf_error *grf_special_roots_read(const struct grf_image *image,
@@ -201,18 +274,12 @@ struct grf_error *grf_special_roots_read(const struct grf_image *image,
 					 const struct grf_special_variables *variables,
 					 struct grf_special_roots **ret)
 {
-	struct special_reader reader = {.image = image, .layout = layout};
+	struct special_reader reader = {.image = image, .layout = layout, .heap = heap};
 	struct grf_special_roots *roots = calloc(1, sizeof(*roots));
 
 	if (!roots)
 		return grf_error_no_memory();
-	for (size_t i = 0; i < sizeof(kind_tables) / sizeof(*kind_tables); i++) {
-		if (kind_tables[i].since > layout->version.minor)
-			break;
-		reader.finalizer = kind_tables[i].finalizer;
-		reader.weak_handle = kind_tables[i].weak_handle;
-		reader.cleanup = kind_tables[i].cleanup;
-	}
+	choose_kinds(&reader);
 	for (size_t i = 0; i < heap->span_count; i++)
 		read_span(&reader, &heap->spans[i]);
 	if (variables->allfin)

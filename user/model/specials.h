@@ -20,8 +20,8 @@ enum grf_root_value_kind {
 };
 
 struct grf_special_root {
-	const char *name; /* "runtime.SetFinalizer.obj", ".fn", "runtime.AddCleanup.fn", ".arg",
-			   * "runtime weak handle", ... a literal */
+	const char *name; /* "runtime.SetFinalizer.obj", ".fn", ".type", "runtime.AddCleanup.fn",
+			   * ".arg", "runtime.weakHandle"; a literal */
 	enum grf_root_value_kind kind;
 	uint64_t value;
 	uint64_t type; /* address of the pointer's _type (finalizer's ot), 0 when not stored */
@@ -38,6 +38,7 @@ struct grf_special_variables {
 	uint64_t gc_cleanups;
 };
 
+/* Reads them all. A broken list ends there, with a warning that counts them. */
 struct grf_error *grf_special_roots_read(const struct grf_image *image,
 					 const struct grf_layout *layout,
 					 const struct grf_heap *heap,
