@@ -109,12 +109,8 @@ static struct grf_error *seize_refused(struct hold *hold, pid_t tid, int errnum)
 	if (errnum == ESRCH || state == '\0' || state == 'Z' || state == 'X')
 		return NULL;
 	tracer = grf_target_tracer(hold->target, tid);
-	if (tracer > 0 && tracer != getpid())
-		return grf_error_create(
-		    GRF_ERROR_PERMISSION,
-		    "process %d is traced by process %d (a debugger or strace); only one tracer "
-		    "is possible",
-		    hold->target->pid, tracer);
+	if (tracer > 0)
+		return grf_target_traced(hold->target->pid, tracer);
 	if (errnum == EPERM || errnum == EACCES)
 		return grf_target_refused(hold->target->pid);
 	return grf_error_errno(GRF_ERROR_OTHER, errnum, "seize thread %d of process %d", tid,
@@ -230,6 +226,20 @@ static bool look_at_all(struct hold *hold, struct thread **ret_running)
 	return !*ret_running;
 }
 
+/*
+ * A process that is killed now: its first thread is a zombie, of which wait tells nothing as long
+ * as other threads that we hold are not reaped. True when the thread is that far.
+ */
+static bool given_up(struct hold *hold, struct thread *thread)
+{
+	char state = grf_target_thread_state(hold->target, thread->tid);
+
+	if (state != 'Z' && state != 'X' && state != '\0')
+		return false;
+	thread->state = GONE;
+	return true;
+}
+
 static struct grf_error *wait_all(struct hold *hold)
 {
 	const struct timespec moment = {.tv_nsec = 20000};
@@ -237,6 +247,8 @@ static struct grf_error *wait_all(struct hold *hold)
 	unsigned int round;
 
 	for (round = 0; !look_at_all(hold, &running); round++) {
+		if (round >= EAGER_ROUNDS && given_up(hold, running))
+			continue;
 		if (grf_interrupted())
 			return grf_error_interrupted();
 		if (grf_now() - hold->report->interrupting > STOP_LIMIT)

@@ -18,5 +18,6 @@ pid_t grf_target_tracer(const struct grf_target *target, pid_t tid);
 
 struct grf_error *grf_target_refused(pid_t pid);
 struct grf_error *grf_target_exited(pid_t pid);
+struct grf_error *grf_target_traced(pid_t pid, pid_t tracer);
 
 #endif

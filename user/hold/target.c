@@ -73,6 +73,27 @@ pid_t grf_target_tracer(const struct grf_target *target, pid_t tid)
 	return (pid_t)status_field(status, "TracerPid");
 }
 
+/* The process that thread `tid` belongs to; `tid` where that cannot be told. */
+static pid_t process_of(pid_t tid)
+{
+	char path[48], status[4096];
+	long tgid;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (grf_target_read_small(AT_FDCWD, path, status, sizeof(status)) < 0)
+		return tid;
+	tgid = status_field(status, "Tgid");
+	return tgid > 0 ? (pid_t)tgid : tid;
+}
+
+struct grf_error *grf_target_traced(pid_t pid, pid_t tracer)
+{
+	return grf_error_create(GRF_ERROR_PERMISSION,
+				"process %d is traced by process %d (a debugger, strace or another "
+				"grf-bpf); only one tracer is possible",
+				pid, process_of(tracer));
+}
+
 static int ptrace_scope(void)
 {
 	char text[16];
@@ -121,11 +142,7 @@ static struct grf_error *check_status(pid_t pid, const char *status)
 		return grf_error_create(GRF_ERROR_NO_PROCESS,
 					"%d is a thread of process %ld: use %ld", pid, tgid, tgid);
 	if (tracer > 0)
-		return grf_error_create(
-		    GRF_ERROR_PERMISSION,
-		    "process %d is traced by process %ld (a debugger or strace); only one tracer "
-		    "is possible",
-		    pid, tracer);
+		return grf_target_traced(pid, (pid_t)tracer);
 	return NULL;
 }
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whom the hold refuses, and with which words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "hold/hold.h"
+#include "live_target.h"
+
+static bool may_trace;
+
+static void expect_refusal(pid_t pid, enum grf_error_code code, const char *words)
+{
+	struct grf_target target;
+	struct grf_error *error = grf_target_open(pid, &target);
+
+	assert_non_null(error);
+	if (error->code != code || !strstr(error->message, words))
+		fail_msg("code %d: %s", error->code, error->message);
+	grf_error_free(error);
+}
+
+static void test_no_process(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	expect_refusal(pid, GRF_ERROR_NO_PROCESS, "no process");
+	expect_refusal(0, GRF_ERROR_NO_PROCESS, "no process id");
+	expect_refusal(-5, GRF_ERROR_NO_PROCESS, "no process id");
+	expect_refusal(INT32_MAX, GRF_ERROR_NO_PROCESS, "no process");
+}
+
+static void test_zombie(void **state)
+{
+	pid_t pid = fork();
+	siginfo_t info;
+
+	(void)state;
+	if (!pid)
+		_exit(0);
+	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+	expect_refusal(pid, GRF_ERROR_NO_PROCESS, "zombie");
+	waitpid(pid, NULL, 0);
+}
+
+static void test_ourselves(void **state)
+{
+	(void)state;
+	expect_refusal(getpid(), GRF_ERROR_NO_PROCESS, "itself");
+}
+
+static void test_thread(void **state)
+{
+	struct live live;
+	char words[64];
+
+	(void)state;
+	assert_true(live_start(&live));
+	snprintf(words, sizeof(words), "thread of process %d", live.shared->target);
+	expect_refusal(live.shared->thread, GRF_ERROR_NO_PROCESS, words);
+	live_stop(&live);
+}
+
+static void test_traced(void **state)
+{
+	char words[64];
+	pid_t pid;
+
+	(void)state;
+	if (!may_trace)
+		skip();
+	pid = fork();
+	if (!pid)
+		for (;;)
+			pause();
+	assert_int_equal(ptrace(PTRACE_SEIZE, pid, 0, 0), 0);
+	snprintf(words, sizeof(words), "traced by process %d", getpid());
+	expect_refusal(pid, GRF_ERROR_PERMISSION, words);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Without privilege, somebody else's process: the capability is named. */
+static void test_permission(void **state)
+{
+	struct live live;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_true(live_start(&live));
+	pid = fork();
+	if (!pid) {
+		struct grf_target target;
+		struct grf_error *error;
+		int fd;
+
+		if (setuid(65534) || grf_target_open(live.shared->target, &target))
+			_exit(1);
+		error = grf_target_open_file(&target, "mem", 0, &fd);
+		_exit(error && error->code == GRF_ERROR_PERMISSION &&
+			      strstr(error->message, "CAP_SYS_PTRACE")
+			  ? 0
+			  : 2);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	live_stop(&live);
+}
+
+struct stand {
+	struct live *live;
+	uint64_t beats;
+	bool still;
+	size_t threads;
+	struct live_facts facts;
+};
+
+static void stand_work(void *context, const pid_t *tids, size_t count)
+{
+	struct stand *stand = context;
+
+	(void)tids;
+	stand->facts = live_look(stand->live->shared->target);
+	stand->threads = count;
+	stand->beats = stand->live->shared->beats;
+	live_sleep(30);
+	stand->still = stand->live->shared->beats == stand->beats;
+}
+
+static void test_stands_while_held(void **state)
+{
+	struct grf_hold_report report;
+	struct grf_target target;
+	struct live live;
+	struct stand stand = {.live = &live};
+
+	(void)state;
+	if (!may_trace)
+		skip();
+	assert_true(live_start(&live));
+	assert_null(grf_target_open(live.shared->target, &target));
+	assert_null(grf_hold(&target, stand_work, &stand, &report));
+	assert_true(stand.still);
+	assert_int_equal(stand.threads, LIVE_SLEEPERS + 4);
+	assert_int_equal(stand.facts.stopped, stand.threads);
+	assert_int_not_equal(stand.facts.tracer, 0);
+	assert_true(report.interrupting < report.stopped && report.stopped < report.releasing);
+	assert_true(report.releasing - report.stopped >= 30000000);
+	assert_true(live_beats(&live));
+	assert_int_equal(live_look(live.shared->target).tracer, 0);
+	grf_target_close(&target);
+	live_stop(&live);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_no_process),
+	    cmocka_unit_test(test_zombie),
+	    cmocka_unit_test(test_ourselves),
+	    cmocka_unit_test(test_thread),
+	    cmocka_unit_test(test_traced),
+	    cmocka_unit_test(test_permission),
+	    cmocka_unit_test(test_stands_while_held),
+	};
+
+	may_trace = live_may_trace();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
