@@ -22,10 +22,12 @@
  * named by fields.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "model/types_private.h"
 
 #define SLOTS      8
+#define INLINE_MAX 128 /* larger keys and elements stand elsewhere; all releases */
 #define WORD_BYTES 8
 
 /* runtime.mapextra, 1.17 to 1.23. */
@@ -48,10 +50,11 @@ static const char *entry_path(struct grf_types *types, const char *what, struct 
 	return grf_types_intern_format(types, "$%s. (%s)", what, named ? named->name : found->name);
 }
 
-/* Is this field of a slot, or of a group or bucket, about keys (or elements)? */
+/* Is this field of a slot, or of a group or bucket, about keys (or elements)? Package reflect,
+ * which makes map types too, has these names with capitals. */
 static bool is_key(const char *name)
 {
-	return !strcmp(name, "key") || !strcmp(name, "keys");
+	return !strcasecmp(name, "key") || !strcasecmp(name, "keys");
 }
 
 static bool is_element(const char *name)
@@ -59,7 +62,7 @@ static bool is_element(const char *name)
 	static const char *const names[] = {"elem", "elems", "value", "values"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (!strcmp(name, names[i]))
+		if (!strcasecmp(name, names[i]))
 			return true;
 	}
 	return false;
@@ -105,12 +108,25 @@ static struct grf_type *name_value(struct grf_types *types, struct grf_type *val
 	return made;
 }
 
+static struct grf_type *array_of(struct grf_types *types, struct grf_type *element, uint64_t count)
+{
+	struct grf_type *array =
+	    grf_types_make(types, GRF_KIND_ARRAY, element->name, element->size * count, 0);
+
+	if (!array)
+		return NULL;
+	grf_type_source(array)->shape.element = element;
+	grf_type_source(array)->shape.count = count;
+	grf_type_source(array)->shape.unnamed = true;
+	return array;
+}
+
 /* What stands in place of one of a group's or bucket's arrays of eight. NULL: leave it out. */
 static struct grf_type *name_array(struct grf_types *types, const struct grf_type_field *field,
 				   const struct entry_types *entry)
 {
 	const struct grf_shape *shape = grf_types_shape(types, field->type);
-	struct grf_type *element = shape->element, *array;
+	struct grf_type *element = shape->element;
 	const char *path;
 
 	if (shape->kind != GRF_KIND_ARRAY || !element || shape->count != SLOTS || !field->name)
@@ -118,19 +134,13 @@ static struct grf_type *name_array(struct grf_types *types, const struct grf_typ
 	path = path_of(types, field->name, element, entry);
 	if (path)
 		element = name_value(types, element, path);
-	else if (!strcmp(field->name, "slots"))
+	else if (!strcasecmp(field->name, "slots"))
 		element = name_slot(types, element, entry);
 	else
 		return NULL;
 	if (!element)
 		return NULL;
-	array = grf_types_make(types, GRF_KIND_ARRAY, field->type->name, field->type->size, 0);
-	if (array) {
-		grf_type_source(array)->shape.element = element;
-		grf_type_source(array)->shape.count = SLOTS;
-		grf_type_source(array)->shape.unnamed = true;
-	}
-	return array;
+	return array_of(types, element, SLOTS);
 }
 
 /* The fields of a group or bucket as those of a map; `self` is what a bucket's overflow leads to.
@@ -159,6 +169,48 @@ static bool name_fields(struct grf_types *types, const struct grf_shape *shape,
 		    (struct grf_type_field){.plain = true, .type = type, .offset = field->offset};
 	}
 	return true;
+}
+
+/* A key or element as it stands in a bucket. */
+static struct grf_type *bucket_value(struct grf_types *types, const char *what,
+				     struct grf_type *type)
+{
+	struct grf_type *stored = type;
+
+	if (type->size > INLINE_MAX)
+		stored = grf_types_make_pointer(types, GRF_KIND_POINTER, type);
+	return stored ? name_value(types, stored, entry_path(types, what, type, type)) : NULL;
+}
+
+/* The bucket of a map of which only key and element are known; the descriptor that package reflect
+ * makes for a bucket has no fields. */
+static struct grf_type *bucket_of(struct grf_types *types, const char *name,
+				  const struct entry_types *entry)
+{
+	struct grf_type *key, *element, *keys, *elements, *made;
+	uint64_t at;
+
+	if (!entry->key || !entry->element)
+		return NULL;
+	key = bucket_value(types, "mapkey", entry->key);
+	element = bucket_value(types, "mapval", entry->element);
+	if (!key || !element)
+		return NULL;
+	keys = array_of(types, key, SLOTS);
+	elements = array_of(types, element, SLOTS);
+	at = SLOTS + SLOTS * (key->size + element->size);
+	made = grf_types_make(types, GRF_KIND_STRUCT, name, at + WORD_BYTES, 3);
+	if (!keys || !elements || !made)
+		return NULL;
+	made->array_unnamed = true;
+	grf_types_add_field(made, NULL, keys, SLOTS);
+	grf_types_add_field(made, NULL, elements, SLOTS + keys->size);
+	grf_type_plan(types, keys);
+	grf_type_plan(types, elements);
+	if (keys->pointer_bytes || elements->pointer_bytes)
+		grf_types_add_field(made, NULL,
+				    grf_types_make_pointer(types, GRF_KIND_POINTER, made), at);
+	return made;
 }
 
 /* The group or bucket of a map, entries named after the map's types. */
@@ -292,7 +344,7 @@ static struct grf_type *hash_map(struct grf_types *types, const char *name,
 	struct grf_type *bucket = element_of(types, field_type(types, map->header, "buckets"));
 	struct grf_type *buckets, *extra, *made;
 
-	bucket = name_group(types, bucket ? bucket : map->group, &entry);
+	bucket = bucket ? name_group(types, bucket, &entry) : bucket_of(types, name, &entry);
 	buckets = grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, bucket);
 	if (!buckets || !grf_has(layout, hmap, _size) || !grf_has(layout, hmap, extra))
 		return NULL;
