@@ -1,12 +1,90 @@
 # SPDX-License-Identifier: BSD-2-Clause
-import os
-import sys
-from pathlib import Path
+"""
+End-to-end tests. They need root (or the capabilities that the README names), Go, and gcore.
 
-sys.path.insert(0, str(Path(__file__).parent))
+  GRF_BPF          the command to test (build/grf-bpf)
+  GRF_GO_VERSIONS  the Go versions to build programs with, such as "1.22.12 1.27.0"
+  GRF_TEST_BUILD   where programs are built (build/e2e)
+"""
+
+import os
+import shutil
+import sys
+
+import pytest
+
 sys.dont_write_bytecode = True
 
+from running import GRF, Target
+from toolchains import Builder, Unavailable
 
-def pytest_configure(config):
+_builder = Builder()
+
+# The toolchain for tests that do not depend on the version: the one that is there.
+ANY_VERSION = os.environ.get("GRF_GO_VERSIONS", "1.26").split()[-1]
+
+
+def pytest_sessionstart(session):
     if os.geteuid() != 0:
-        raise SystemExit("the end-to-end tests attach to processes: run them as root")
+        pytest.exit("the end-to-end tests attach to processes: run them as root", returncode=3)
+    if not GRF.exists():
+        pytest.exit(f"{GRF} is not there: run make first", returncode=3)
+
+
+def pytest_collection_finish(session):
+    # Workers of pytest-xdist build what they need, one at a time.
+    if session.config.option.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    for item in session.items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and isinstance(callspec.params.get("program"), tuple):
+            _builder.start(*callspec.params["program"])
+
+
+def pytest_sessionfinish(session):
+    _builder.close()
+
+
+def _build(version, mode, program):
+    try:
+        return _builder.build(version, mode, program)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def build():
+    """Builds a program: build(program, mode="optimised", version=...)."""
+    return lambda program, mode="optimised", version=ANY_VERSION: _build(version, mode, program)
+
+
+@pytest.fixture(scope="session")
+def toolchain():
+    try:
+        return _builder.toolchain(ANY_VERSION)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def start(build):
+    """Starts a program and stops it after the test: start(program, *arguments)."""
+    targets = []
+
+    def run(program, *arguments, mode="optimised", **options):
+        targets.append(Target(build(program, mode), *arguments, **options))
+        return targets[-1]
+
+    yield run
+    for target in targets:
+        target.stop()
+
+
+@pytest.fixture(scope="module")
+def core(build, tmp_path_factory):
+    """(executable, core) of a small program."""
+    if not shutil.which("gcore"):
+        pytest.skip("gcore is not installed")
+    executable = build("structs")
+    with Target(executable) as target:
+        yield executable, target.core(tmp_path_factory.mktemp("core") / "core")

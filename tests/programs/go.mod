@@ -1,3 +1,3 @@
-module programs
+module example.com/programs
 
 go 1.22

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // Cleanups and weak pointers, which came with Go 1.24.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // sync and sync/atomic: Map, Pool, Pointer, Value, Once and friends.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // Values whose sizes are known from the tests of a tool of the same kind, held by locals of main
 // and by package variables.
 package main

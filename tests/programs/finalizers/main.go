@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // Finalizers: of objects that live, and queued ones that cannot run because another one blocks.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // Structures that come back to themselves: their chains are folded; and objects that several
 // chains lead to, which stand on the shortest one.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // Values of types that reflect made while the program runs: no DWARF describes them.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // Structs: nested, embedded by value and by pointer, arrays, arrays of arrays, pointers to
 // pointers, structs without a name; behind a pointer and as package variables themselves.
 package main

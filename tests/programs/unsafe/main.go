@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
 // Pointers that do not say what they point at: unsafe.Pointer, *byte to something else, pointers
 // to fields and to elements, uintptr.
 package main

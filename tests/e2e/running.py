@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Running programs to look into, and grf-bpf itself."""
+
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import subprocess
+import time
+
+from toolchains import ROOT
+
+GRF = pathlib.Path(os.environ.get("GRF_BPF", ROOT / "build" / "grf-bpf"))
+
+# Exit statuses, as docs/grf-bpf.1 lists them.
+OK, FAILURE, USAGE, NO_PROCESS, PERMISSION, EXITED, NOT_GO, UNSUPPORTED = range(8)
+BAD_INPUT, MISMATCH, OUTPUT = 8, 9, 10
+INTERRUPTED = 130
+
+
+class Target:
+    """A program that has said READY."""
+
+    def __init__(self, executable, *arguments, environment=None, timeout=120, **options):
+        self.executable = pathlib.Path(executable)
+        self.facts = {}
+        self.process = subprocess.Popen(
+            [str(executable), *arguments],
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=dict(os.environ, TZ="UTC", **(environment or {})),
+            **options,
+        )
+        self.pid = self.process.pid
+        deadline = time.monotonic() + timeout
+        while True:
+            line = self._line(deadline)
+            if line == "READY":
+                return
+            if line.startswith("{"):
+                self.facts.update(json.loads(line))
+
+    def _line(self, deadline):
+        """The next line of output, a byte at a time: nothing is left in a buffer of ours."""
+        line = b""
+        stream = self.process.stdout.fileno()
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([stream], [], [], max(0, deadline - time.monotonic()))
+            byte = os.read(stream, 1) if ready else b""
+            if not byte:
+                self.stop()
+                raise RuntimeError(f"{self.executable} did not get READY (said {line!r})")
+            line += byte
+        return line.decode().rstrip("\n")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def state(self):
+        """The state letter of each thread."""
+        states = []
+        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+            states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+        return states
+
+    def check_runs(self):
+        """Fails when the target is gone, stopped, or traced."""
+        assert self.process.poll() is None, f"the target ended with {self.process.returncode}"
+        deadline = time.monotonic() + 2
+        while set(self.state()) & set("tTZ") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not set(self.state()) & set("tTZ"), f"threads are in states {self.state()}"
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        assert "TracerPid:\t0\n" in status, "the target is traced"
+
+    def core(self, path):
+        """Has gcore write a core file."""
+        result = subprocess.run(
+            ["gcore", "-o", str(path), str(self.pid)], capture_output=True, text=True, check=False
+        )
+        written = pathlib.Path(f"{path}.{self.pid}")
+        if not written.exists():
+            raise RuntimeError(f"gcore: {result.stdout}{result.stderr}")
+        written.rename(path)
+        return pathlib.Path(path)
+
+
+class Result:
+    def __init__(self, command, status, stdout, stderr):
+        self.command, self.status, self.stdout, self.stderr = command, status, stdout, stderr
+
+    def __str__(self):
+        return (
+            f"{' '.join(map(str, self.command))}\nstatus {self.status}\n"
+            f"--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+        )
+
+    def expect(self, status, *words):
+        """Checks for a failure as it should be: the status, one line, with these words in it."""
+        assert self.status == status, str(self)
+        if status in (OK, USAGE):
+            return self
+        lines = self.stderr.splitlines()
+        assert len(lines) == 1, f"not one line on standard error:\n{self}"
+        assert lines[0].startswith("grf-bpf: ") and len(lines[0]) > 20, str(self)
+        for word in words:
+            assert word.lower() in lines[0].lower(), f"no `{word}' in the message:\n{self}"
+        return self
+
+
+def grf(*arguments, prefix=(), timeout=300, **options):
+    """Runs grf-bpf to its end."""
+    command = [*prefix, str(GRF), *map(str, arguments)]
+    done = subprocess.run(
+        command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False, **options
+    )
+    return Result(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def kernel_core(executable, folder):
+    """The core that the kernel writes when a program dies of SIGABRT; None where it writes none
+    into the working directory."""
+    pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if pattern.startswith("|") or "/" in pattern:
+        return None
+    shell = shutil.which("sh")
+    process = subprocess.Popen(
+        [shell, "-c", f"ulimit -c unlimited; exec {executable}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=dict(os.environ, GOTRACEBACK="crash", TZ="UTC"),
+    )
+    with process.stdout as stream:
+        while stream.readline().strip() != b"READY":
+            if process.poll() is not None:
+                raise RuntimeError(f"{executable} did not get READY")
+        os.kill(process.pid, signal.SIGABRT)
+        process.wait()
+    cores = [path for path in pathlib.Path(folder).iterdir() if path.name.startswith("core")]
+    return cores[0] if cores else None
