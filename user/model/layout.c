@@ -21,6 +21,10 @@
 /* Embedded structures deeper than this are none. */
 #define MAX_EMBEDDING 4
 
+/* The wanted structures have about 600 members; with what they embed, all look-ups together see
+ * some 50,000. */
+#define MAX_MEMBERS (1u << 22)
+
 /* DW_AT_go_embedded_field (cmd/internal/dwarf/dwarf_defs.go). */
 #define AT_GO_EMBEDDED_FIELD 0x2903
 
@@ -162,9 +166,10 @@ static bool embedded_structure(Dwarf_Die *member, Dwarf_Die *ret)
 	return dwarf_tag(&type) == DW_TAG_structure_type;
 }
 
-/* A structure's own field goes before one of the structures that it embeds, as in Go. */
+/* A structure's own field goes before one of the structures that it embeds, as in Go. *left: how
+ * many more members may be looked at. */
 static bool member_offset(Dwarf_Die *structure, const char *fields, unsigned int depth,
-			  int64_t *ret)
+			  unsigned int *left, int64_t *ret)
 {
 	Dwarf_Die child, embedded;
 	bool found = false;
@@ -187,16 +192,17 @@ static bool member_offset(Dwarf_Die *structure, const char *fields, unsigned int
 			return true;
 		}
 		if (!found && embedded_structure(&child, &embedded) &&
-		    member_offset(&embedded, fields, depth + 1, &inner)) {
+		    member_offset(&embedded, fields, depth + 1, left, &inner)) {
 			*ret = (int64_t)offset + inner;
 			found = true;
 		}
-	} while (dwarf_siblingof(&child, &child) == 0);
+	} while (*left && --*left && dwarf_siblingof(&child, &child) == 0);
 	return found;
 }
 
 /* Takes all fields of one structure from its DIE. Fields that it lacks do not exist here. */
-static void take_structure(struct grf_layout *layout, const char *name, Dwarf_Die *die)
+static void take_structure(struct grf_layout *layout, const char *name, Dwarf_Die *die,
+			   unsigned int *members_left)
 {
 	int size = dwarf_bytesize(die);
 
@@ -209,7 +215,8 @@ static void take_structure(struct grf_layout *layout, const char *name, Dwarf_Di
 			continue;
 		if (!*names[i].fields)
 			offset = size;
-		else if (member_offset(die, names[i].fields, 0, &offset) && offset >= size)
+		else if (member_offset(die, names[i].fields, 0, members_left, &offset) &&
+			 offset >= size)
 			offset = -1;
 		if (offset != layout->offset[i])
 			grf_debug("layout: %s %s is at %lld, not at %lld as in the table", name,
@@ -222,11 +229,13 @@ static void take_structure(struct grf_layout *layout, const char *name, Dwarf_Di
 struct seen {
 	bool rows[GRF_FIELD_COUNT];
 	unsigned int left; /* of those that the table has for this release */
+	unsigned int members_left;
 };
 
 static void start_seen(const struct grf_layout *layout, struct seen *seen)
 {
 	memset(seen, 0, sizeof(*seen));
+	seen->members_left = MAX_MEMBERS;
 	for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++)
 		if (!*names[i].fields && layout->offset[i] >= 0)
 			seen->left++;
@@ -265,7 +274,7 @@ static void take_unit(struct grf_layout *layout, struct seen *seen, Dwarf_Die *u
 			continue;
 		name = dwarf_diename(&die);
 		if (name && is_new(layout, seen, name))
-			take_structure(layout, name, &die);
+			take_structure(layout, name, &die, &seen->members_left);
 	} while (seen->left && dwarf_siblingof(&die, &die) == 0);
 }
 

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Go versions, and where the runtime's fields are: from tables and from DWARF made by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <dwarf.h>
+
+#include "elf_file.h"
+#include "model/layout.h"
+
+static void test_versions(void **state)
+{
+	static const struct {
+		const char *text;
+		int minor, patch;
+		bool alloc_headers, swiss_map, green_tea, arenas;
+	} cases[] = {
+	    {"go1.17.13", 17, 13, false, false, false, false},
+	    {"go1.22.0", 22, 0, true, false, false, false},
+	    {"go1.22.12 X:noallocheaders", 22, 12, false, false, false, false},
+	    {"go1.23.4 X:noallocheaders", 23, 4, true, false, false, false},
+	    {"go1.24", 24, 0, true, true, false, false},
+	    {"go1.24.9 X:noswissmap,arenas", 24, 9, true, false, false, true},
+	    {"go1.25.12 X:greenteagc", 25, 12, true, true, true, false},
+	    {"go1.26.8", 26, 8, true, true, true, false},
+	    {"go1.26.10-X:nogreenteagc,foo", 26, 10, true, true, false, false},
+	    {"go1.26.10-X:noswissmap", 26, 10, true, true, true, false},
+	    {"go1.27rc1", 27, 0, true, true, true, false},
+	    {"go1.22.3 (Red Hat 1.22.3-1.el9)", 22, 3, true, false, false, false},
+	    {"devel go1.28-0123abcd Mon Jan 2 X:arenas", 28, 0, true, true, true, true},
+	    {"devel +0123abcd", 27, 0, true, true, true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct grf_version version;
+
+		assert_null(grf_version_parse(cases[i].text, &version));
+		assert_string_equal(version.text, cases[i].text);
+		assert_int_equal(version.minor, cases[i].minor);
+		assert_int_equal(version.patch, cases[i].patch);
+		assert_int_equal(version.alloc_headers, cases[i].alloc_headers);
+		assert_int_equal(version.swiss_map, cases[i].swiss_map);
+		assert_int_equal(version.green_tea, cases[i].green_tea);
+		assert_int_equal(version.arenas, cases[i].arenas);
+	}
+}
+
+static void expect_code(struct grf_error *error, enum grf_error_code code)
+{
+	assert_non_null(error);
+	assert_int_equal(error->code, code);
+	grf_error_free(error);
+}
+
+static void test_bad_versions(void **state)
+{
+	static const char *const texts[] = {"",      "go2.0",           "go1.",
+					    "go1.x", "go1.99999999999", "1.26"};
+	struct grf_version version;
+	char text[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		expect_code(grf_version_parse(texts[i], &version), GRF_ERROR_UNSUPPORTED);
+	memset(text, '1', sizeof(text) - 1);
+	memcpy(text, "go1.26.", 7);
+	text[sizeof(text) - 1] = '\0';
+	expect_code(grf_version_parse(text, &version), GRF_ERROR_UNSUPPORTED);
+}
+
+static void resolve(const char *text, Dwarf *dwarf, struct grf_layout *ret)
+{
+	struct grf_version version;
+
+	assert_null(grf_version_parse(text, &version));
+	assert_null(grf_layout_resolve(&version, dwarf, ret));
+}
+
+static void test_tables(void **state)
+{
+	static const struct {
+		const char *version;
+		int mask, elements, nelems_width, gobuf_bp, special_kind;
+	} cases[] = {
+	    {"go1.17.13", 480, 104, 8, 48, 10}, {"go1.20.1", 512, 104, 8, 48, 10},
+	    {"go1.21.13", 536, 112, 8, 48, 10}, {"go1.22.2", 536, 104, 2, 48, 10},
+	    {"go1.23.12", 536, 104, 2, 48, 10}, {"go1.24.9", 536, 104, 2, 48, 16},
+	    {"go1.25.0", 536, 104, 2, 40, 16},  {"go1.26.99", 544, 104, 2, 40, 16},
+	    {"go1.27rc2", 520, 104, 2, 40, 16}, {"go1.30.1", 520, 104, 2, 40, 16},
+	};
+	struct grf_layout layout;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		resolve(cases[i].version, NULL, &layout);
+		assert_int_equal(grf_offset(&layout, moduledata, gcdatamask), cases[i].mask);
+		assert_int_equal(grf_offset(&layout, mspan, elemsize), cases[i].elements);
+		assert_int_equal(grf_offset(&layout, mspan, nelems) -
+				     grf_offset(&layout, mspan, freeindex),
+				 cases[i].nelems_width);
+		assert_int_equal(grf_offset(&layout, gobuf, bp), cases[i].gobuf_bp);
+		assert_int_equal(grf_offset(&layout, special, kind), cases[i].special_kind);
+	}
+	assert_true(grf_has(&layout, cleanup_fn, arg));
+	assert_false(grf_has(&layout, moduledata, typelinks));
+}
+
+static void test_experiments_change_the_layout(void **state)
+{
+	struct grf_layout layout;
+
+	(void)state;
+	resolve("go1.22.12", NULL, &layout);
+	assert_int_equal(grf_offset(&layout, heap_arena, spans), 0);
+	assert_false(grf_has(&layout, heap_arena, bitmap));
+	resolve("go1.22.12 X:noallocheaders", NULL, &layout);
+	assert_int_equal(grf_offset(&layout, heap_arena, spans), 1064960);
+	assert_int_equal(grf_offset(&layout, heap_arena, bitmap), 0);
+	assert_int_equal(grf_offset(&layout, heap_arena, no_more_ptrs), 1048576);
+	resolve("go1.24.9", NULL, &layout);
+	assert_false(grf_has(&layout, hmap, buckets));
+	resolve("go1.24.9 X:noswissmap", NULL, &layout);
+	assert_int_equal(grf_offset(&layout, hmap, buckets), 16);
+	resolve("go1.25.5 X:greenteagc", NULL, &layout);
+	assert_int_equal(grf_offset(&layout, span_inline_mark_bits, marks), 64);
+}
+
+static void test_too_old(void **state)
+{
+	struct grf_version version;
+	struct grf_layout layout;
+
+	(void)state;
+	assert_null(grf_version_parse("go1.16.15", &version));
+	expect_code(grf_layout_resolve(&version, NULL, &layout), GRF_ERROR_UNSUPPORTED);
+}
+
+/* --- DWARF ------------------------------------------------------------------------------------ */
+
+/* Abbreviations: what a DIE of each code has. */
+enum { UNIT = 1, STRUCTURE, MEMBER, EMBEDDED, FUNCTION, TYPEDEF };
+static const uint8_t abbreviations[] = {
+    UNIT,
+    DW_TAG_compile_unit,
+    1,
+    DW_AT_name,
+    DW_FORM_string,
+    0,
+    0,
+    STRUCTURE,
+    DW_TAG_structure_type,
+    1,
+    DW_AT_name,
+    DW_FORM_string,
+    DW_AT_byte_size,
+    DW_FORM_udata,
+    0,
+    0,
+    MEMBER,
+    DW_TAG_member,
+    0,
+    DW_AT_name,
+    DW_FORM_string,
+    DW_AT_data_member_location,
+    DW_FORM_udata,
+    0,
+    0,
+    /* DW_AT_go_embedded_field 0x2903 */
+    EMBEDDED,
+    DW_TAG_member,
+    0,
+    DW_AT_name,
+    DW_FORM_string,
+    DW_AT_data_member_location,
+    DW_FORM_udata,
+    DW_AT_type,
+    DW_FORM_ref4,
+    0x83,
+    0x52,
+    DW_FORM_flag,
+    0,
+    0,
+    FUNCTION,
+    DW_TAG_subprogram,
+    1,
+    DW_AT_name,
+    DW_FORM_string,
+    0,
+    0,
+    TYPEDEF,
+    DW_TAG_typedef,
+    0,
+    DW_AT_name,
+    DW_FORM_string,
+    DW_AT_type,
+    DW_FORM_ref4,
+    0,
+    0,
+    0,
+};
+
+struct info {
+	uint8_t bytes[4096];
+	size_t size;
+	size_t unit; /* where the unit at hand begins */
+};
+
+static void put_byte(struct info *info, uint8_t byte)
+{
+	assert_true(info->size < sizeof(info->bytes));
+	info->bytes[info->size++] = byte;
+}
+
+static void put_u32(struct info *info, size_t at, uint32_t value)
+{
+	memcpy(info->bytes + at, &value, 4);
+}
+
+static void put_number(struct info *info, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		put_byte(info, (uint8_t)(value | 0x80));
+	put_byte(info, (uint8_t)value);
+}
+
+static void put_die(struct info *info, uint8_t code, const char *name)
+{
+	put_byte(info, code);
+	for (const char *at = name;; at++) {
+		put_byte(info, (uint8_t)*at);
+		if (!*at)
+			break;
+	}
+}
+
+static void begin_unit(struct info *info, const char *name)
+{
+	info->unit = info->size;
+	info->size += 4;
+	put_byte(info, 4); /* version */
+	put_byte(info, 0);
+	info->size += 4; /* abbreviations at 0 */
+	put_byte(info, 8);
+	put_die(info, UNIT, name);
+}
+
+static void end_unit(struct info *info)
+{
+	put_byte(info, 0);
+	put_u32(info, info->unit, (uint32_t)(info->size - info->unit - 4));
+}
+
+/* Returns the structure's offset in its unit. */
+static uint32_t begin_structure(struct info *info, const char *name, uint64_t size)
+{
+	uint32_t offset = (uint32_t)(info->size - info->unit);
+
+	put_die(info, STRUCTURE, name);
+	put_number(info, size);
+	return offset;
+}
+
+static void put_member(struct info *info, const char *name, uint64_t offset)
+{
+	put_die(info, MEMBER, name);
+	put_number(info, offset);
+}
+
+static void put_embedded(struct info *info, const char *name, uint64_t offset, uint32_t type)
+{
+	put_die(info, EMBEDDED, name);
+	put_number(info, offset);
+	put_u32(info, info->size, type);
+	info->size += 4;
+	put_byte(info, 1);
+}
+
+static void end_children(struct info *info)
+{
+	put_byte(info, 0);
+}
+
+static struct info info;
+
+static void put_unwanted(struct info *info)
+{
+	begin_unit(info, "main");
+	begin_structure(info, "runtime.special", 100);
+	put_member(info, "kind", 77);
+	end_children(info);
+	end_unit(info);
+}
+
+/* A function whose local type must not be taken, and an array that is none of the structures. */
+static void put_function(struct info *info)
+{
+	put_die(info, FUNCTION, "runtime.f");
+	begin_structure(info, "runtime.special", 96);
+	put_member(info, "kind", 66);
+	end_children(info);
+	end_children(info);
+}
+
+static void resolve_with_info(const char *text, struct grf_layout *ret, enum grf_error_code code)
+{
+	struct elf_file file = {.count = 0};
+	struct grf_executable *executable;
+	struct grf_version version;
+	struct grf_error *error;
+
+	elf_file_add(&file, ".debug_info", 0, info.bytes, info.size);
+	elf_file_add(&file, ".debug_abbrev", 0, abbreviations, sizeof(abbreviations));
+	elf_file_add(&file, ".data", 0x1000, "data", 4);
+	elf_file_write(&file);
+	assert_null(grf_executable_open(file.path, &executable));
+	elf_file_remove(&file);
+	assert_non_null(grf_executable_dwarf(executable));
+	assert_null(grf_version_parse(text, &version));
+	error = grf_layout_resolve(&version, grf_executable_dwarf(executable), ret);
+	if (code)
+		expect_code(error, code);
+	else
+		assert_null(error);
+	grf_executable_destroy(executable);
+}
+
+static void test_dwarf_goes_before_the_table(void **state)
+{
+	struct grf_layout layout;
+
+	(void)state;
+	memset(&info, 0, sizeof(info));
+	put_unwanted(&info);
+	begin_unit(&info, "runtime");
+	put_function(&info);
+	begin_structure(&info, "runtime.special", 40);
+	put_member(&info, "next", 8);
+	put_member(&info, "offset", 16);
+	put_member(&info, "kind", 32);
+	end_children(&info);
+	/* A second one is not looked at. */
+	begin_structure(&info, "runtime.special", 48);
+	put_member(&info, "next", 0);
+	end_children(&info);
+	begin_structure(&info, "runtime.g", 500);
+	put_member(&info, "goid", 496);
+	put_member(&info, "_panic", 500); /* not in the structure */
+	end_children(&info);
+	end_unit(&info);
+	resolve_with_info("go1.26.8", &layout, 0);
+	assert_int_equal(grf_offset(&layout, special, _size), 40);
+	assert_int_equal(grf_offset(&layout, special, next), 8);
+	assert_int_equal(grf_offset(&layout, special, offset), 16);
+	assert_int_equal(grf_offset(&layout, special, kind), 32);
+	assert_int_equal(grf_offset(&layout, g, goid), 496);
+	assert_int_equal(grf_offset(&layout, g, panic), -1);
+	/* This release's runtime.g has no more fields. */
+	assert_int_equal(grf_offset(&layout, g, m), -1);
+	/* What DWARF lacks comes from the table. */
+	assert_int_equal(grf_offset(&layout, mspan, nelems), 50);
+}
+
+static void test_other_names_and_embedded_fields(void **state)
+{
+	struct grf_layout layout;
+	uint32_t header, bitmap, alias;
+
+	(void)state;
+	memset(&info, 0, sizeof(info));
+	begin_unit(&info, "runtime");
+	header = begin_structure(&info, "runtime.lfnode", 16);
+	put_member(&info, "n", 3);
+	end_children(&info);
+	bitmap = begin_structure(&info, "runtime.cleanupBlockHeader", 40);
+	put_member(&info, "alllink", 16);
+	put_embedded(&info, "lfnode", 24, header);
+	end_children(&info);
+	alias = (uint32_t)(info.size - info.unit);
+	put_die(&info, TYPEDEF, "runtime.cleanupBlockHeader");
+	put_u32(&info, info.size, bitmap);
+	info.size += 4;
+	begin_structure(&info, "runtime.cleanupBlock", 512);
+	put_embedded(&info, "cleanupBlockHeader", 100, alias);
+	put_member(&info, "cleanups", 140);
+	end_children(&info);
+	begin_structure(&info, "runtime.finBlock", 4000);
+	put_member(&info, "alllink", 8);
+	put_member(&info, "cnt", 24);
+	put_member(&info, "fin", 32);
+	end_children(&info);
+	end_unit(&info);
+	resolve_with_info("go1.27.0", &layout, 0);
+	assert_int_equal(grf_offset(&layout, cleanup_block, cleanup_block_header), 100);
+	assert_int_equal(grf_offset(&layout, cleanup_block, alllink), 116);
+	assert_int_equal(grf_offset(&layout, cleanup_block, n), 127);
+	assert_int_equal(grf_offset(&layout, cleanup_block, cleanups), 140);
+	assert_int_equal(grf_offset(&layout, finblock, cnt), 24);
+}
+
+static void test_structures_that_embed_themselves(void **state)
+{
+	struct grf_layout layout;
+
+	(void)state;
+	memset(&info, 0, sizeof(info));
+	begin_unit(&info, "runtime");
+	put_embedded(&info, "x", 0, begin_structure(&info, "runtime.hchan", 96));
+	end_children(&info);
+	end_unit(&info);
+	resolve_with_info("go1.27.0", &layout, 0);
+	assert_int_equal(grf_offset(&layout, hchan, buf), -1);
+}
+
+static void test_required_fields(void **state)
+{
+	struct grf_layout layout;
+
+	(void)state;
+	memset(&info, 0, sizeof(info));
+	begin_unit(&info, "runtime");
+	begin_structure(&info, "runtime.mheap", 100);
+	put_member(&info, "arenas", 8);
+	put_member(&info, "sweepgen", 16);
+	end_children(&info);
+	end_unit(&info);
+	resolve_with_info("go1.27.0", &layout, GRF_ERROR_UNSUPPORTED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_versions),
+	    cmocka_unit_test(test_bad_versions),
+	    cmocka_unit_test(test_tables),
+	    cmocka_unit_test(test_experiments_change_the_layout),
+	    cmocka_unit_test(test_too_old),
+	    cmocka_unit_test(test_dwarf_goes_before_the_table),
+	    cmocka_unit_test(test_other_names_and_embedded_fields),
+	    cmocka_unit_test(test_structures_that_embed_themselves),
+	    cmocka_unit_test(test_required_fields),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
