@@ -79,7 +79,7 @@ unit: $(TEST_BINARIES)
 
 # End-to-end tests: Go programs built with several toolchains, attached to for real. As root.
 e2e: all
-	GRF_BPF=$(abspath $(BUILD)/grf-bpf) python3 -m pytest -q -n $(E2E_JOBS) tests/e2e $(E2E_ARGS)
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q -n $(E2E_JOBS) tests/e2e $(E2E_ARGS)
 E2E_JOBS ?= 2
 
 check: all unit e2e
@@ -92,7 +92,7 @@ demo: all
 
 # At scale, beside goref where GOREF= names one.
 bench: all
-	GRF_BPF=$(abspath $(BUILD)/grf-bpf) python3 tests/bench/bench_scale.py
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/bench/bench_scale.py
 
 install: all
 	install -D -m 755 $(BUILD)/grf-bpf $(DESTDIR)$(PREFIX)/bin/grf-bpf

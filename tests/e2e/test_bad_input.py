@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -78,23 +79,21 @@ def test_itself(tmp_path):
     assert done.returncode == NO_PROCESS, done.stderr
 
 
-def test_permission(target, tmp_path):
-    tool = tmp_path / "grf-bpf"
-    shutil.copy(GRF_BPF, tool)
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        folder.chmod(0o755)
-    out = tmp_path / "nobody"
-    out.mkdir()
-    out.chmod(0o777)
-    done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        + [str(tool), "attach", str(target.pid), "-o", str(out / "out")],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == PERMISSION, done.stderr
-    assert "CAP_SYS_PTRACE" in done.stderr
-    assert os.listdir(out) == []
+def test_permission(target):
+    # Below a folder that everybody may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        tool = os.path.join(folder, "grf-bpf")
+        shutil.copy(GRF_BPF, tool)
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+            + [tool, "attach", str(target.pid), "-o", os.path.join(folder, "out")],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == PERMISSION, done.stderr
+        assert "CAP_SYS_PTRACE" in done.stderr
+        assert os.listdir(folder) == ["grf-bpf"]
 
 
 def test_another_tracer(tmp_path, program):

@@ -36,7 +36,7 @@ static void end(struct fixture *fixture)
 	grf_tree_destroy(fixture->tree);
 }
 
-static void test_roots_are_one_for_each_class_and_name(void **state)
+static void test_roots_are_one_for_each_name(void **state)
 {
 	struct fixture fixture;
 	uint32_t a, b;
@@ -45,9 +45,10 @@ static void test_roots_are_one_for_each_class_and_name(void **state)
 	(void)state;
 	begin(&fixture, 256, false);
 	a = grf_tree_root(&fixture.builder, GRF_ROOT_APPLICATION, "main.cache");
-	b = grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, name);
+	b = grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.main.cache");
 	assert_int_not_equal(a, b);
-	assert_int_equal(grf_tree_root(&fixture.builder, GRF_ROOT_APPLICATION, name), a);
+	assert_int_equal(grf_tree_root(&fixture.builder, GRF_ROOT_RUNTIME, name), a);
+	assert_int_equal(fixture.tree->nodes[a].root_class, GRF_ROOT_APPLICATION);
 	assert_string_equal(fixture.tree->nodes[a].name, "main.cache");
 	assert_int_equal(fixture.tree->nodes[b].root_class, GRF_ROOT_GOROUTINE);
 	end(&fixture);
@@ -150,7 +151,7 @@ static void test_largest_roots_add_up_what_is_below(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_roots_are_one_for_each_class_and_name),
+	    cmocka_unit_test(test_roots_are_one_for_each_name),
 	    cmocka_unit_test(test_a_list_folds_into_one_element),
 	    cmocka_unit_test(test_a_tree_folds_into_its_orders),
 	    cmocka_unit_test(test_no_fold_goes_on_to_the_depth_limit),

@@ -77,12 +77,21 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static struct grf_error *open_executable(const struct attach_options *options,
 					 struct grf_executable **ret)
 {
+	struct grf_error *error;
 	char path[64];
 
 	if (options->executable)
 		return grf_executable_open(options->executable, ret);
 	snprintf(path, sizeof(path), "/proc/%d/exe", options->pid);
-	return grf_executable_open(path, ret);
+	error = grf_executable_open(path, ret);
+	if (!error || error->code != GRF_ERROR_PERMISSION)
+		return error;
+	grf_error_free(error);
+	return grf_error_create(
+	    GRF_ERROR_PERMISSION,
+	    "cannot read the executable of process %d: run as its user, or with "
+	    "CAP_SYS_PTRACE (sudo)",
+	    options->pid);
 }
 
 /* Tells the capture where the goroutines are, for their stack bounds. */

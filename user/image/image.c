@@ -138,6 +138,72 @@ static bool fill_gaps(struct grf_image *image, size_t count, uint64_t start, uin
 	return at >= end || grf_image_add(image, at, end, flags, data + (at - start));
 }
 
+/* Puts a buffer in the place of all that stands in [start, end); sorts. False: out of memory. */
+static bool replace_range(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags,
+			  const uint8_t *data)
+{
+	size_t count = image->segments.count, kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct grf_segment segment = image->segments.items[i], right = segment;
+
+		if (segment.end <= start || segment.start >= end) {
+			image->segments.items[kept++] = segment;
+			continue;
+		}
+		cut_before(&right, end);
+		if (segment.start < start) {
+			segment.end = start;
+			image->segments.items[kept++] = segment;
+		}
+		/* What is right of the range goes to the end; sorting brings it back. */
+		if (right.start < right.end) {
+			if (kept <= i)
+				image->segments.items[kept++] = right;
+			else if (!grf_image_add(image, right.start, right.end, right.flags,
+						right.data))
+				return false;
+		}
+	}
+	memmove(&image->segments.items[kept], &image->segments.items[count],
+		(image->segments.count - count) * sizeof(*image->segments.items));
+	image->segments.count -= count - kept;
+	return grf_image_add(image, start, end, flags, data) && sort_segments(image);
+}
+
+/*
+ * Makes one segment of what the executable loads in [start, end). The pages that the loader wrote
+ * to come from the process, the others from the file; tables that the linker laid out run across
+ * both, and readers take them whole.
+ */
+static bool join(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags)
+{
+	const struct grf_segment *first = grf_image_find(image, start);
+	struct grf_image_backing *backing;
+	struct grf_error *error;
+	uint8_t *memory;
+
+	if (end <= start || !first || first->end >= end)
+		return true;
+	memory = mmap(NULL, end - start, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	backing = grf_array_add(&image->backings);
+	if (!backing) {
+		munmap(memory, end - start);
+		return false;
+	}
+	*backing = (struct grf_image_backing){memory, end - start};
+	error = grf_image_read(image, start, memory, end - start);
+	if (error) {
+		/* Not all of it is there: it stays as it is, in pieces. */
+		grf_error_free(error);
+		return true;
+	}
+	return replace_range(image, start, end, flags, memory);
+}
+
 struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executable *executable)
 {
 	const struct grf_load *loads;
@@ -156,7 +222,8 @@ struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executabl
 			continue;
 		if (!fill_gaps(image, sorted, start, start + loads[i].file_size, loads[i].flags,
 			       loads[i].data) ||
-		    !sort_segments(image))
+		    !sort_segments(image) ||
+		    !join(image, start, start + loads[i].file_size, loads[i].flags))
 			return grf_error_no_memory();
 	}
 	return NULL;

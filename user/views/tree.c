@@ -84,14 +84,14 @@ uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class roo
 
 	if (!interned)
 		return GRF_TREE_NONE;
-	index = grf_pair_map_get(&builder->roots, root_class, (uintptr_t)interned);
+	index = grf_pair_map_get(&builder->roots, 0, (uintptr_t)interned);
 	if (index != GRF_PAIR_MAP_NONE)
 		return index;
 	index = add_node(builder, interned, GRF_TREE_NONE);
 	if (index == GRF_TREE_NONE)
 		return GRF_TREE_NONE;
 	builder->tree->nodes[index].root_class = (uint8_t)root_class;
-	if (!grf_pair_map_put(&builder->roots, root_class, (uintptr_t)interned, index))
+	if (!grf_pair_map_put(&builder->roots, 0, (uintptr_t)interned, index))
 		return GRF_TREE_NONE;
 	return index;
 }

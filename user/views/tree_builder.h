@@ -18,7 +18,7 @@ struct grf_tree_builder {
 	uint32_t max_depth;
 	bool no_fold;
 	struct grf_pair_map children; /* (parent, name pointer) -> node, folded ones too */
-	struct grf_pair_map roots;    /* (class, interned name pointer) -> node */
+	struct grf_pair_map roots;    /* (0, interned name pointer) -> node */
 };
 
 /* Takes an empty tree. */
@@ -26,7 +26,8 @@ void grf_tree_builder_init(struct grf_tree_builder *builder, struct grf_tree *tr
 			   const struct grf_tree_options *options);
 void grf_tree_builder_free(struct grf_tree_builder *builder);
 
-/* The root of that class and name (any string; copied). GRF_TREE_NONE: out of memory. */
+/* The root of that name (any string; copied), of that class where it is new: a chain stands for one
+ * place only, whatever class met it first. GRF_TREE_NONE: out of memory. */
 uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class root_class,
 		       const char *name);
 
