@@ -202,12 +202,12 @@ static void expect_slot(const struct grf_type *type, uint32_t index, uint64_t of
 {
 	const struct grf_slot *slot = &type->slots[index];
 	char joined[1024] = "";
+	size_t length = 0;
 
 	assert_true(index < type->slot_count);
-	for (int i = 0; i < slot->path_length; i++) {
-		strcat(joined, i ? " / " : "");
-		strcat(joined, slot->path[i]);
-	}
+	for (int i = 0; i < slot->path_length && length < sizeof(joined); i++)
+		length += (size_t)snprintf(joined + length, sizeof(joined) - length, "%s%s",
+					   i ? " / " : "", slot->path[i]);
 	assert_string_equal(joined, path);
 	assert_int_equal(slot->offset, offset);
 	assert_int_equal(slot->kind, kind);

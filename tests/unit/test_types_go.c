@@ -96,14 +96,18 @@ static void make_image(struct target *target)
 	for (size_t i = 0; i < count; i++) {
 		uint8_t *memory = calloc(1, loads[i].memory_size + 1);
 		struct grf_segment *segment;
+		uint8_t **owned;
 
 		assert_non_null(memory);
 		if (loads[i].file_size)
 			memcpy(memory, loads[i].data, loads[i].file_size);
-		*grf_array_add(&target->owned) = memory;
+		owned = grf_array_add(&target->owned);
+		assert_non_null(owned);
+		*owned = memory;
 		if (!loads[i].memory_size)
 			continue;
 		segment = grf_array_add(&target->segments);
+		assert_non_null(segment);
 		segment->start = loads[i].address;
 		segment->end = loads[i].address + loads[i].memory_size;
 		segment->flags = loads[i].flags;
@@ -271,11 +275,11 @@ static const struct grf_slot *find_slot(struct grf_types *types, struct grf_type
 	grf_type_plan(types, type);
 	for (uint32_t i = 0; i < type->slot_count; i++) {
 		char joined[1024] = "";
+		size_t length = 0;
 
-		for (int j = 0; j < type->slots[i].path_length; j++) {
-			strcat(joined, j ? " / " : "");
-			strcat(joined, type->slots[i].path[j]);
-		}
+		for (int j = 0; j < type->slots[i].path_length && length < sizeof(joined); j++)
+			length += (size_t)snprintf(joined + length, sizeof(joined) - length, "%s%s",
+						   j ? " / " : "", type->slots[i].path[j]);
 		if (!strcmp(joined, path))
 			return &type->slots[i];
 	}

@@ -259,7 +259,7 @@ struct grf_type *grf_dwarf_types_by_name(struct grf_types *types, const char *na
 	const struct grf_die_index *index = types->index;
 	uint32_t i = index->by_name[hash_string(name) & index->mask];
 
-	while (i != NONE && strcmp(index->dies.items[i].name, name))
+	while (i != NONE && strcmp(index->dies.items[i].name, name) != 0)
 		i = index->dies.items[i].next_name;
 	return i == NONE ? NULL : type_at(types, index->dies.items[i].die);
 }
@@ -283,7 +283,7 @@ static void canonical_die(struct grf_types *types, Dwarf_Die *die)
 		name = dwarf_diename(die);
 		target_name = dwarf_diename(&target);
 		if (!dwarf_hasattr(die, AT_GO_DICT_INDEX) &&
-		    (!name || !target_name || strcmp(name, target_name)))
+		    (!name || !target_name || strcmp(name, target_name) != 0))
 			break;
 		*die = target;
 	}

@@ -12,7 +12,7 @@
 /* Slots of one plan, and bytes of all plans together: far above what real programs have. */
 #define SLOTS_MAX      65536
 #define PLAN_BYTES_MAX ((uint64_t)512 << 20)
-#define WORD_BYTES     8
+#define WORD_BYTES     UINT64_C(8)
 #define MASK_BYTES     512
 #define NAMED_ELEMENTS 11
 #define OFF_HEAP_DEPTH 8
@@ -233,7 +233,9 @@ static void plan_struct(struct grf_types *types, struct grf_type *type,
 	if (!slots)
 		return;
 	type->slots = plan_memory(types, slots * sizeof(*type->slots));
-	for (uint32_t i = 0; type->slots && i < shape->field_count; i++) {
+	if (!type->slots)
+		return;
+	for (uint32_t i = 0; i < shape->field_count; i++) {
 		const struct grf_type_field *field = &shape->fields[i];
 
 		if (fits(type, field) && field->type->planned &&

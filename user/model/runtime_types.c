@@ -15,7 +15,7 @@
 
 #include "model/types_private.h"
 
-#define WORD_BYTES 8
+#define WORD_BYTES UINT64_C(8)
 #define KIND_MASK  0x1f
 #define SIZE_LIMIT ((uint64_t)1 << 47)
 #define FIELDS_MAX 65536
@@ -455,7 +455,7 @@ static void read_fields(struct grf_types *types, const struct grf_descriptor *ty
 
 		field->name = field_name(types, grf_load_u64(at));
 		field->type = grf_types_by_descriptor(types, grf_load_u64(at + WORD_BYTES));
-		field->offset = grf_load_u64(at + 2 * (size_t)WORD_BYTES) >> shift;
+		field->offset = grf_load_u64(at + 2 * WORD_BYTES) >> shift;
 		if (field->type)
 			ret->field_count++;
 	}

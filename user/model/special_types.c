@@ -9,7 +9,7 @@
 
 #include "model/types_private.h"
 
-#define WORD_BYTES 8
+#define WORD_BYTES UINT64_C(8)
 #define NAME_SIZE  4096
 
 static const char shape_prefix[] = "go.shape.";
@@ -152,7 +152,7 @@ static void apply_rule(struct grf_types *types, const struct field_rule *rule,
 		struct grf_type *type;
 		enum grf_kind kind;
 
-		if (!field->name || strcmp(field->name, rule->field))
+		if (!field->name || strcmp(field->name, rule->field) != 0)
 			continue;
 		kind = grf_types_shape(types, field->type)->kind;
 		/* Some releases have the right type already. */
