@@ -102,12 +102,14 @@ static void make_image(struct target *target)
 		if (loads[i].file_size)
 			memcpy(memory, loads[i].data, loads[i].file_size);
 		owned = grf_array_add(&target->owned);
-		assert_non_null(owned);
+		if (!owned)
+			abort();
 		*owned = memory;
 		if (!loads[i].memory_size)
 			continue;
 		segment = grf_array_add(&target->segments);
-		assert_non_null(segment);
+		if (!segment)
+			abort();
 		segment->start = loads[i].address;
 		segment->end = loads[i].address + loads[i].memory_size;
 		segment->flags = loads[i].flags;
