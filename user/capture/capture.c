@@ -80,14 +80,10 @@ static struct grf_error *open_files(struct session *session)
 	error = grf_target_open_file(&session->target, "maps", O_RDONLY, &session->maps);
 	if (!error)
 		error = grf_target_open_file(&session->target, "mem", O_RDONLY, &session->mem);
-	if (error)
-		return error;
-	error = grf_target_open_file(&session->target, "pagemap", O_RDONLY, &session->pagemap);
-	if (error) {
-		grf_verbose("%s: copying pages that were never used as well", error->message);
-		grf_error_free(error);
-	}
-	return NULL;
+	if (!error)
+		error =
+		    grf_target_open_file(&session->target, "pagemap", O_RDONLY, &session->pagemap);
+	return error;
 }
 
 static struct grf_error *read_auxv(struct session *session)
@@ -326,7 +322,7 @@ static struct grf_error *explain(const struct session *session)
 					"at; try again",
 					pid);
 	}
-	if (session->copy.error == ESRCH)
+	if (session->copy.error == ESRCH || session->copy.resident.gone)
 		return grf_error_create(GRF_ERROR_EXITED,
 					"process %d exited while it was looked at", pid);
 	if (session->copy.error)

@@ -85,13 +85,15 @@ static bool scan(struct grf_resident *resident, enum grf_resident_kind kind, uin
 	do
 		found = ioctl(resident->pagemap, PAGEMAP_SCAN, &argument);
 	while (found < 0 && errno == EINTR);
-	if (found < 0 || found > REGIONS)
+	if (found < 0)
 		return false;
 	*ret_count = 0;
 	for (i = 0; i < found; i++) {
 		if (regions[i].start < from || regions[i].end > to ||
-		    regions[i].start >= regions[i].end)
+		    regions[i].start >= regions[i].end) {
+			errno = EINVAL;
 			return false;
+		}
 		pages += (regions[i].end - regions[i].start) / GRF_PAGE;
 		add_run(runs, ret_count, capacity, regions[i].start, regions[i].end);
 	}
@@ -140,26 +142,19 @@ size_t grf_resident_runs(struct grf_resident *resident, enum grf_resident_kind k
 			 uint64_t to, struct grf_run *runs, size_t capacity, size_t max_pages,
 			 uint64_t *ret_next)
 {
-	uint64_t end = to;
 	size_t count = 0;
 
-	if (resident->pagemap >= 0 && !resident->no_scan &&
-	    scan(resident, kind, from, to, runs, capacity, max_pages, &count, ret_next))
-		return count;
-	if (resident->pagemap >= 0) {
-		resident->no_scan = true;
-		if (read_table(resident, kind, from, to, runs, capacity, max_pages, &count,
-			       ret_next))
+	if (!__atomic_load_n(&resident->no_scan, __ATOMIC_RELAXED)) {
+		if (scan(resident, kind, from, to, runs, capacity, max_pages, &count, ret_next))
 			return count;
+		if (errno == ENOTTY || errno == EINVAL)
+			__atomic_store_n(&resident->no_scan, true, __ATOMIC_RELAXED);
 	}
-	/* No table to be had. Files are then taken for unchanged, memory for existing. */
-	if (kind == GRF_RESIDENT_WRITTEN) {
-		*ret_next = to;
-		return 0;
-	}
-	if ((end - from) / GRF_PAGE > max_pages)
-		end = from + max_pages * GRF_PAGE;
-	runs[0] = (struct grf_run){from, end};
-	*ret_next = end;
-	return 1;
+	if (__atomic_load_n(&resident->no_scan, __ATOMIC_RELAXED) &&
+	    read_table(resident, kind, from, to, runs, capacity, max_pages, &count, ret_next))
+		return count;
+	/* Never to be taken for "all pages exist": mappings can be far larger than memory is. */
+	__atomic_store_n(&resident->gone, true, __ATOMIC_RELAXED);
+	*ret_next = to;
+	return 0;
 }

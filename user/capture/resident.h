@@ -15,10 +15,11 @@ struct grf_run {
 	uint64_t end;
 };
 
-/* `pagemap` is a descriptor of /proc/PID/pagemap, or -1: every page counts as existing. */
+/* Several threads use it at a time; the flags are set atomically. */
 struct grf_resident {
-	int pagemap;
+	int pagemap;  /* a descriptor of /proc/PID/pagemap */
 	bool no_scan; /* the kernel lacks PAGEMAP_SCAN (before 6.7): read the table instead */
+	bool gone;    /* neither way worked: the process has no memory any more */
 };
 
 enum grf_resident_kind {
