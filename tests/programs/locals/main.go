@@ -89,15 +89,22 @@ func holdSlice(count int) {
 }
 
 //go:noinline
+func use(any) {}
+
+//go:noinline
 func holdInterface(held any) {
 	wait()
-	runtime.KeepAlive(held)
+	use(held)
+}
+
+//go:noinline
+func makeMap() map[string]*Leaf {
+	return map[string]*Leaf{text(32): leaf()}
 }
 
 //go:noinline
 func holdMap() {
-	held := make(map[string]*Leaf)
-	held[text(32)] = leaf()
+	held := makeMap()
 	wait()
 	runtime.KeepAlive(held)
 }
@@ -139,8 +146,8 @@ func holdStruct() {
 //go:noinline
 func escape(pointer **Named) { *pointer = named(96) }
 
-//go:noinline
-func keep(run func()) func() { return run }
+// Called through a variable, for all that the compiler knows it keeps what it gets.
+var keep = func(run func()) func() { return run }
 
 //go:noinline
 func holdEscaped() {
@@ -200,7 +207,7 @@ func start() {
 	go holdPointer()
 	go holdArgument(named(32))
 	go holdString()
-	go holdSlice(4)
+	go holdSlice(6)
 	go holdInterface(named(48))
 	go holdMap()
 	go holdChannel()

@@ -28,7 +28,6 @@ var (
 	values    context.Context
 	cancelled context.Context
 	deadline  context.Context
-	stop      context.CancelFunc
 	afterFunc *time.Timer
 	timer     *time.Timer
 	ticker    *time.Ticker
@@ -61,7 +60,7 @@ func setUp() {
 	values = context.WithValue(values, key{}, named(32))
 
 	parent := context.WithValue(context.Background(), key{}, named(48))
-	cancelled, stop = context.WithCancel(parent)
+	cancelled, _ = context.WithCancel(parent)
 	cancelled = context.WithValue(cancelled, key{}, named(48))
 
 	parent = context.WithValue(context.Background(), key{}, named(64))
