@@ -16,6 +16,10 @@ PREFIX    ?= /usr/local
 DESTDIR   ?=
 SANITIZE  ?=
 
+# V=1 prints the commands.
+Q         := $(if $(V),,@)
+say        = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
+
 BUILD     := build$(if $(SANITIZE),-sanitize)
 ARCH      := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 
@@ -44,35 +48,44 @@ TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libgrf.a: $(LIB_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c Makefile | $(SKELETONS) $(PROTO_C)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/generated/%.pb-c.o: $(BUILD)/generated/%.pb-c.c
-	$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
 
 $(BUILD)/generated/%.pb-c.c: user/outputs/%.proto
 	@mkdir -p $(@D)
-	$(PROTOC_C) --proto_path=user/outputs --c_out=$(BUILD)/generated $<
+	$(call say,PROTO)
+	$(Q)$(PROTOC_C) --proto_path=user/outputs --c_out=$(BUILD)/generated $<
 
 $(BUILD)/generated/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/grf/*.h vmlinux/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Werror \
+	$(call say,BPF)
+	$(Q)$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Werror \
 		-Ivmlinux -Iinclude -c -o $@ $<
 
 $(BUILD)/generated/%.skel.h: $(BUILD)/generated/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp 2>$@.log || { cat $@.log; exit 1; }
+	@mv $@.tmp $@
 
 # Unit tests: one program for each tests/unit/test_*.c, linked with the library.
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libgrf.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(BUILD)/libgrf.a -lcmocka $(LDLIBS)
+	$(call say,TEST)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(BUILD)/libgrf.a -lcmocka $(LDLIBS)
 
 unit: $(TEST_BINARIES)
 	@status=0; for test in $(TEST_BINARIES); do $$test || status=1; done; exit $$status

@@ -75,7 +75,7 @@ func (b *Broker) publish(event *Event) {
 }
 
 func handle(id int) {
-	request := make([]byte, 64<<10)
+	request := make([]byte, 64<<10+id)
 	time.Sleep(time.Hour)
 	fmt.Println(id, len(request))
 	runtime.KeepAlive(request)
