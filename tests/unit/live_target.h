@@ -162,6 +162,7 @@ static void live_target(struct live_shared *shared)
 		live_start_thread(live_rest);
 	while (!shared->spinner || !shared->thread || !shared->beats)
 		live_sleep(1);
+	live_sleep(50); /* until all threads are past their beginning */
 	shared->ready = true;
 	for (;;)
 		pause();

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -165,6 +166,40 @@ static void touch_work(void *context, unsigned int index)
 		grf_copy_work(&session->copy);
 }
 
+/* Memory that can be had without swapping, in bytes; all there is when that cannot be told. */
+static uint64_t available_memory(void)
+{
+	FILE *meminfo = fopen("/proc/meminfo", "re");
+	unsigned long long kilobytes = UINT64_MAX / 1024;
+	char line[128];
+
+	if (!meminfo)
+		return UINT64_MAX;
+	while (fgets(line, sizeof(line), meminfo))
+		if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1)
+			break;
+	fclose(meminfo);
+	return (uint64_t)kilobytes * 1024;
+}
+
+/* Refuses a copy that does not fit, before the kernel ends some process for it, perhaps the
+ * target. */
+static struct grf_error *check_size(struct session *session)
+{
+	uint64_t wanted =
+	    grf_copy_measure(&session->copy, session->first.pieces, session->first.piece_count);
+	uint64_t available = available_memory();
+
+	grf_verbose("%llu MiB to copy in %zu pieces", (unsigned long long)(wanted >> 20),
+		    session->first.piece_count);
+	if (wanted < available - available / 16)
+		return NULL;
+	return grf_error_create(GRF_ERROR_NO_MEMORY,
+				"process %d: a copy takes %llu MiB and %llu MiB of memory are free",
+				session->target.pid, (unsigned long long)(wanted >> 20),
+				(unsigned long long)(available >> 20));
+}
+
 /* Makes the destination's pages while the target runs: at the stop that would double the time. */
 static struct grf_error *touch_destination(struct session *session)
 {
@@ -196,6 +231,9 @@ static struct grf_error *prepare(struct session *session)
 		error = grf_plan_make_room(&session->final, &session->first);
 	if (error)
 		return grf_error_prefix(error, "process %d", session->target.pid);
+	error = check_size(session);
+	if (error)
+		return error;
 	session->thread_room = 2 * grf_target_thread_count(&session->target) + MORE_THREADS;
 	session->records = calloc(session->thread_room, sizeof(*session->records));
 	session->capture->threads =

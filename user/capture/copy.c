@@ -13,6 +13,8 @@
  * copied in about a millisecond, after which it looks for an interruption. */
 #define BATCH_RUNS  256
 #define BATCH_PAGES 1024
+/* A limit in name only: the length of the answer limits it. */
+#define MEASURE_PAGES (1ull << 40)
 
 struct batch {
 	struct iovec remote[BATCH_RUNS];
@@ -95,6 +97,29 @@ static bool next_batch(struct grf_copy *copy, struct batch *batch)
 		    (struct iovec){piece->data + (runs[i].start - piece->start), length};
 	}
 	return batch->count;
+}
+
+uint64_t grf_copy_measure(struct grf_copy *copy, const struct grf_piece *pieces, size_t count)
+{
+	struct grf_run runs[BATCH_RUNS];
+	uint64_t bytes = 0, at;
+	size_t i, j, found;
+
+	for (i = 0; i < count && !grf_interrupted(); i++) {
+		const struct grf_piece *piece = &pieces[i];
+
+		if (piece->part != GRF_MAP_RESIDENT) {
+			bytes += piece->end - piece->start;
+			continue;
+		}
+		for (at = piece->start; at < piece->end && !grf_interrupted();) {
+			found = grf_resident_runs(&copy->resident, GRF_RESIDENT, at, piece->end,
+						  runs, BATCH_RUNS, MEASURE_PAGES, &at);
+			for (j = 0; j < found; j++)
+				bytes += runs[j].end - runs[j].start;
+		}
+	}
+	return bytes;
 }
 
 /* Madvise makes all pages of a run exist in one call (Linux 5.14). */

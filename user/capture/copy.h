@@ -54,6 +54,9 @@ void grf_copy_destroy(struct grf_copy *copy);
 void grf_copy_begin(struct grf_copy *copy, enum grf_copy_action action,
 		    const struct grf_piece *pieces, size_t count);
 
+/* How many bytes a copy of `pieces` takes. */
+uint64_t grf_copy_measure(struct grf_copy *copy, const struct grf_piece *pieces, size_t count);
+
 /* Takes part in the pass until nothing is left, an error occurs or the user interrupts. Called
  * from any number of threads at a time; allocates nothing. */
 void grf_copy_work(struct grf_copy *copy);

@@ -10,7 +10,7 @@
 #define NEAR (1ull << 30)
 /* Areas that may be added at the stop. */
 #define MORE_AREAS 1024
-/* Copies lie in huge pages as their originals do. */
+/* Copies lie to huge pages as their originals do, should the system give us some. */
 #define HUGE_PAGE (2ull << 20)
 
 /* Reserves address space for [start, end), at an address equal to `start` modulo a huge page. */
