@@ -23,12 +23,12 @@ say        = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
 BUILD     := build$(if $(SANITIZE),-sanitize)
 ARCH      := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 
+comma     := ,
 CFLAGS    ?= -O2 -g
 CFLAGS    += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
 ALL_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -D_GNU_SOURCE -DGRF_VERSION='"$(VERSION)"' \
 	      -Iuser -Iinclude -I$(BUILD)/generated -pthread -MMD -MP $(CFLAGS)
 LDLIBS    := -lbpf -ldw -lelf -lprotobuf-c -lz -lpthread
-comma     := ,
 
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 SKELETONS   := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/generated/%.skel.h)
