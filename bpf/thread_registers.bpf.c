@@ -19,24 +19,30 @@
 
 #include "grf/thread_registers.h"
 
+#define NAMESPACE_LEVELS 33 /* the kernel nests 32 deep, include/linux/pid_namespace.h */
+
 /* Set before loading: the process, and the PID namespace in which it has that number. */
 const volatile __s32 target_pid;
-const volatile __u32 namespace_level;
 const volatile __u32 namespace_inode;
 
 /* The number of `task` in the reader's namespace, 0 where it is not visible there. */
 static __always_inline __s32 number_of(struct task_struct *task)
 {
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	unsigned int level, i;
 	struct upid number;
 
-	if (!pid || BPF_CORE_READ(pid, level) < namespace_level)
+	if (!pid)
 		return 0;
-	if (bpf_core_read(&number, sizeof(number), &pid->numbers[namespace_level]))
-		return 0;
-	if (BPF_CORE_READ(number.ns, ns.inum) != namespace_inode)
-		return 0;
-	return number.nr;
+	level = BPF_CORE_READ(pid, level);
+	/* From the innermost outwards: mostly the first one is it. */
+	for (i = 0; i < NAMESPACE_LEVELS && i <= level; i++) {
+		if (bpf_core_read(&number, sizeof(number), &pid->numbers[level - i]))
+			return 0;
+		if (BPF_CORE_READ(number.ns, ns.inum) == namespace_inode)
+			return number.nr;
+	}
+	return 0;
 }
 
 SEC("iter/task")

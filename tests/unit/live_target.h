@@ -27,6 +27,7 @@
 #define LIVE_PAGES     512
 #define LIVE_MAGIC     0x6772662d62706621ull
 #define LIVE_SLEEPERS  6
+#define LIVE_ORDERED   64
 #define LIVE_PAGE_SIZE 4096
 
 struct live_shared {
@@ -42,6 +43,7 @@ struct live_shared {
 	uint8_t *sparse;    /* LIVE_PAGES, of which every third was written */
 	uint8_t *read_only; /* one page, written and then protected */
 	uint8_t *reserved;  /* without access */
+	uint64_t *ordered;  /* LIVE_ORDERED pages whose first words are counted up in turn */
 	uint8_t *file;      /* a private file mapping of 4 pages, of which the third was written */
 	uint64_t spinner_tls;
 	volatile pid_t spinner;
@@ -85,6 +87,19 @@ static void *live_beat(void *argument)
 		live_shared_memory->beats++;
 		live_sleep(1);
 	}
+	return argument;
+}
+
+/* Writes so that a copy made while it runs would show it: no page is ever ahead of one before. */
+static void *live_count_in_order(void *argument)
+{
+	volatile uint64_t *words = live_shared_memory->ordered;
+	uint64_t round;
+	int i;
+
+	for (round = 1;; round++)
+		for (i = 0; i < LIVE_ORDERED; i++)
+			words[(size_t)i * LIVE_PAGE_SIZE / sizeof(*words)] = round;
 	return argument;
 }
 
@@ -137,6 +152,8 @@ static void live_make_memory(struct live_shared *shared)
 	    mmap(NULL, LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(shared->read_only, 0x5a, LIVE_PAGE_SIZE);
 	mprotect(shared->read_only, LIVE_PAGE_SIZE, PROT_READ);
+	shared->ordered = mmap(NULL, LIVE_ORDERED * LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (fd < 0 || ftruncate(fd, 4 * LIVE_PAGE_SIZE))
 		_exit(4);
 	unlink(path);
@@ -158,6 +175,7 @@ static void live_target(struct live_shared *shared)
 	live_start_thread(live_spin);
 	live_start_thread(live_beat);
 	live_start_thread(live_churn);
+	live_start_thread(live_count_in_order);
 	for (i = 0; i < LIVE_SLEEPERS; i++)
 		live_start_thread(live_rest);
 	while (!shared->spinner || !shared->thread || !shared->beats)

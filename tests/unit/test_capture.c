@@ -75,6 +75,23 @@ static void check_memory(const struct grf_capture *capture, const struct live_sh
 	assert_int_equal(*(const uint64_t *)(const void *)word, LIVE_MAGIC);
 }
 
+/* All pages of the copy are of one instant. */
+static void check_order(const struct grf_capture *capture, const struct live_shared *shared)
+{
+	const uint64_t *words = (const void *)byte_at(capture, shared->ordered);
+	uint64_t first, previous, now;
+	int i;
+
+	assert_non_null(words);
+	first = previous = words[0];
+	assert_true(first > 0);
+	for (i = 1; i < LIVE_ORDERED; i++) {
+		now = words[(size_t)i * LIVE_PAGE_SIZE / sizeof(*words)];
+		assert_true(now <= previous && now + 1 >= first);
+		previous = now;
+	}
+}
+
 static void check_ranges(const struct grf_capture *capture)
 {
 	size_t i;
@@ -139,6 +156,7 @@ static void capture_and_check(void **state, const struct grf_capture_options *op
 		fail_msg("%s", error->message);
 	check_ranges(capture);
 	check_memory(capture, live->shared);
+	check_order(capture, live->shared);
 	check_threads(capture, live->shared);
 	check_rest(capture);
 	grf_capture_destroy(capture);
@@ -250,7 +268,8 @@ static void test_threads_that_come_and_go(void **state)
 	live->shared->churn = true;
 	for (i = 0; i < 60; i++) {
 		assert_null(grf_capture_process(live->shared->target, &options, &capture));
-		assert_true(capture->thread_count >= LIVE_SLEEPERS + 4);
+		check_order(capture, live->shared);
+		assert_true(capture->thread_count >= LIVE_SLEEPERS + 5);
 		grf_capture_destroy(capture);
 	}
 	live->shared->churn = false;

@@ -150,7 +150,7 @@ static void test_stands_while_held(void **state)
 	assert_null(grf_target_open(live.shared->target, &target));
 	assert_null(grf_hold(&target, stand_work, &stand, &report));
 	assert_true(stand.still);
-	assert_int_equal(stand.threads, LIVE_SLEEPERS + 4);
+	assert_int_equal(stand.threads, LIVE_SLEEPERS + 5);
 	assert_int_equal(stand.facts.stopped, stand.threads);
 	assert_int_not_equal(stand.facts.tracer, 0);
 	assert_true(report.interrupting < report.stopped && report.stopped < report.releasing);

@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 #include <elf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -25,29 +24,6 @@ struct grf_registers_probe {
 	int iterator; /* for the one reading at the stop */
 	uint32_t kernel_tgid;
 };
-
-/* How many PID namespaces we are inside of: /proc/self/status lists our number in each. */
-static uint32_t namespace_level(void)
-{
-	_cleanup_free_ char *line = NULL;
-	uint32_t level = 0;
-	size_t size = 0;
-	FILE *status = fopen("/proc/self/status", "re");
-
-	if (!status)
-		return 0;
-	while (getline(&line, &size, status) > 0) {
-		const char *at = line;
-
-		if (strncmp(line, "NSpid:", 6))
-			continue;
-		for (; *at; at++)
-			level += *at == '\t';
-		level -= level > 0;
-	}
-	fclose(status);
-	return level;
-}
 
 /* Linux before 6.1 does not know the limit to one process; the program looks for itself anyway. */
 static struct bpf_link *attach(struct bpf_program *program, pid_t pid)
@@ -107,7 +83,6 @@ static struct grf_error *load(struct grf_registers_probe *probe, pid_t pid)
 	if (stat("/proc/self/ns/pid", &status))
 		return grf_probe_error(WHAT, errno);
 	probe->skeleton->rodata->target_pid = pid;
-	probe->skeleton->rodata->namespace_level = namespace_level();
 	probe->skeleton->rodata->namespace_inode = (uint32_t)status.st_ino;
 	if (thread_registers_bpf__load(probe->skeleton))
 		return grf_probe_error(WHAT, errno);

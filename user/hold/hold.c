@@ -20,8 +20,7 @@
  *
  * - A thread that cannot be detached. Detaching needs a stopped thread; one in uninterruptible
  *   sleep does not stop. The tracer is a thread of ours that ends with the hold, and its end
- *   detaches what is left, in any state. It also does none of the work that takes memory or time:
- *   killed, it goes at once, while the copying threads may take longer.
+ *   detaches what is left, in any state.
  *
  * - New threads. A thread may be just making another one. The list of threads is read again until
  *   a pass over it, with all known threads standing, finds no new one. Then none is left that could
@@ -378,17 +377,20 @@ struct grf_error *grf_hold(const struct grf_target *target, grf_hold_work *work,
 			   struct grf_hold_report *ret)
 {
 	struct hold hold = {.target = target, .work = work, .context = context, .report = ret};
+	struct grf_keeper keeper;
 	pthread_t thread;
 	int result;
 
 	memset(ret, 0, sizeof(*ret));
 	hold.error = make_room(&hold);
 	if (!hold.error) {
+		grf_keeper_start(&keeper);
 		result = pthread_create(&thread, NULL, tracer, &hold);
 		if (result)
 			hold.error = grf_error_errno(GRF_ERROR_OTHER, result, "create a thread");
 		else
 			pthread_join(thread, NULL);
+		grf_keeper_stop(&keeper);
 	}
 	grf_array_free(&hold.threads);
 	free(hold.tids);

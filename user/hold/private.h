@@ -20,4 +20,16 @@ struct grf_error *grf_target_refused(pid_t pid);
 struct grf_error *grf_target_exited(pid_t pid);
 struct grf_error *grf_target_traced(pid_t pid, pid_t tracer);
 
+/*
+ * Keeps our memory in existence for a moment longer than ourselves, see keeper.c. Starting can fail
+ * without harm.
+ */
+struct grf_keeper {
+	pid_t pid;
+	void *stack;
+};
+
+void grf_keeper_start(struct grf_keeper *ret);
+void grf_keeper_stop(struct grf_keeper *keeper);
+
 #endif
