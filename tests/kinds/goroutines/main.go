@@ -73,6 +73,11 @@ func deep(depth int, payload *Leaf) int64 {
 	return deep(depth-1, payload) + payload.Words[0]
 }
 
+//go:noinline
+func leaf() *Leaf {
+	return new(Leaf)
+}
+
 func job() *Job {
 	return &Job{new(Leaf), ready.Text(64)}
 }
@@ -85,8 +90,8 @@ func main() {
 		go onSelect(job(), make(chan int))
 		go asleep(job())
 		go onCondition(job())
-		go deferred(new(Leaf))
-		go deep(20, new(Leaf))
+		go deferred(leaf())
+		go deep(20, leaf())
 	}
 	time.Sleep(100 * time.Millisecond)
 	ready.Wait()
