@@ -126,8 +126,13 @@ static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candi
 
 		if (!(i & 0xffff) && grf_interrupted())
 			return grf_error_interrupted();
-		if (!grf_image_u64(reader->image, data + i * 8, &address) ||
-		    !read_raw(reader, address, &raw)) {
+		if (!grf_image_u64(reader->image, data + i * 8, &address)) {
+			/* The rest of this page is not there either. */
+			reader->implausible++;
+			i |= 511;
+			continue;
+		}
+		if (!read_raw(reader, address, &raw)) {
 			reader->implausible++;
 			continue;
 		}
