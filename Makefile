@@ -78,7 +78,9 @@ $(BUILD)/generated/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/grf/*.h vmlin
 
 $(BUILD)/generated/%.skel.h: $(BUILD)/generated/%.bpf.o
 	$(call say,SKEL)
-	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp 2>$@.log || { cat $@.log; exit 1; }
+	@echo '/* NOLINTBEGIN: generated */' > $@.tmp
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >> $@.tmp 2>$@.log || { cat $@.log; exit 1; }
+	@echo '/* NOLINTEND */' >> $@.tmp
 	@mv $@.tmp $@
 
 # Unit tests: one program for each tests/unit/test_*.c, linked with the library.
