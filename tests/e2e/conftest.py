@@ -15,12 +15,13 @@ import pytest
 
 sys.dont_write_bytecode = True
 
+# pylint: disable=wrong-import-position
 from running import GRF, Target
 from toolchains import Builder, Unavailable
 
 _builder = Builder()
 
-# The toolchain for tests that do not depend on the version: the one that is there.
+# For tests that do not depend on the version.
 ANY_VERSION = os.environ.get("GRF_GO_VERSIONS", "1.26").split()[-1]
 
 
@@ -32,38 +33,45 @@ def pytest_sessionstart(session):
 
 
 def pytest_collection_finish(session):
-    # Workers of pytest-xdist build what they need, one at a time.
+    # Workers of pytest-xdist build what they need when they need it.
     if session.config.option.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    if getattr(session.config.option, "numprocesses", None):
         return
     for item in session.items:
         callspec = getattr(item, "callspec", None)
-        if callspec and isinstance(callspec.params.get("program"), tuple):
-            _builder.start(*callspec.params["program"])
+        if callspec and "target" in callspec.params:
+            _builder.start(*callspec.params["target"])
 
 
 def pytest_sessionfinish(session):
     _builder.close()
 
 
-def _build(version, mode, program):
-    try:
-        return _builder.build(version, mode, program)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-
-
 @pytest.fixture(scope="session")
 def build():
-    """Builds a program: build(program, mode="optimised", version=...)."""
-    return lambda program, mode="optimised", version=ANY_VERSION: _build(version, mode, program)
+    """Builds a program: build(program, mode="optimised", version=..., flags=())."""
+
+    def run(program, mode="optimised", version=ANY_VERSION, flags=()):
+        try:
+            return _builder.build(version, mode, program, flags)
+        except Unavailable as reason:
+            return pytest.skip(str(reason))
+
+    return run
 
 
 @pytest.fixture(scope="session")
 def toolchain():
-    try:
-        return _builder.toolchain(ANY_VERSION)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    """The toolchain of version `version`, or of any."""
+
+    def run(version=ANY_VERSION):
+        try:
+            return _builder.toolchain(version)
+        except Unavailable as reason:
+            return pytest.skip(str(reason))
+
+    return run
 
 
 @pytest.fixture
@@ -71,8 +79,8 @@ def start(build):
     """Starts a program and stops it after the test: start(program, *arguments)."""
     targets = []
 
-    def run(program, *arguments, mode="optimised", **options):
-        targets.append(Target(build(program, mode), *arguments, **options))
+    def run(program, *arguments, flags=(), **options):
+        targets.append(Target(build(program, flags=flags), *arguments, **options))
         return targets[-1]
 
     yield run
@@ -85,6 +93,8 @@ def core(build, tmp_path_factory):
     """(executable, core) of a small program."""
     if not shutil.which("gcore"):
         pytest.skip("gcore is not installed")
-    executable = build("structs")
+    executable = build("slices")
+    folder = tmp_path_factory.mktemp("core")
     with Target(executable) as target:
-        yield executable, target.core(tmp_path_factory.mktemp("core") / "core")
+        yield executable, target.core(folder / "core")
+    shutil.rmtree(folder)

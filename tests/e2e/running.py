@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -18,6 +19,15 @@ GRF = pathlib.Path(os.environ.get("GRF_BPF", ROOT / "build" / "grf-bpf"))
 OK, FAILURE, USAGE, NO_PROCESS, PERMISSION, EXITED, NOT_GO, UNSUPPORTED = range(8)
 BAD_INPUT, MISMATCH, OUTPUT = 8, 9, 10
 INTERRUPTED = 130
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 class Target:
@@ -67,22 +77,48 @@ class Target:
     def __exit__(self, *_):
         self.stop()
 
-    def state(self):
+    def states(self):
         """The state letter of each thread."""
         states = []
         for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
-            states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+            try:
+                states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                pass
         return states
 
-    def check_runs(self):
-        """Fails when the target is gone, stopped, or traced."""
-        assert self.process.poll() is None, f"the target ended with {self.process.returncode}"
-        deadline = time.monotonic() + 2
-        while set(self.state()) & set("tTZ") and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not set(self.state()) & set("tTZ"), f"threads are in states {self.state()}"
+    def tracer(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        assert "TracerPid:\t0\n" in status, "the target is traced"
+        return int(re.search(r"TracerPid:\s+(\d+)", status).group(1))
+
+    def check_runs(self):
+        """Fails when the target is gone, stopped or traced, or when its parent, which is this
+        process, was told of a stop."""
+        # Asks without taking the news away from Popen, were there any.
+        news = os.waitid(
+            os.P_PID,
+            self.pid,
+            os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOHANG | os.WNOWAIT,
+        )
+        assert news is None, f"the parent was told of {news}"
+        assert wait_until(lambda: not set(self.states()) & set("tTZ"), 2), self.states()
+        assert wait_until(lambda: not self.tracer(), 2), f"traced by {self.tracer()}"
+
+    def shape(self):
+        """What an attach must leave as it was."""
+        process = pathlib.Path(f"/proc/{self.pid}")
+        descriptors = process / "fd"
+        return {
+            "threads": sorted(path.name for path in (process / "task").iterdir()),
+            "descriptors": sorted((fd.name, os.readlink(fd)) for fd in descriptors.iterdir()),
+            # The heap may grow by itself; how many mappings there are, and of what, may not change.
+            "mappings": re.findall(
+                r"^\S+ (\S+ \S+ \S+ \S+ *\S*)", (process / "maps").read_text(), re.M
+            ),
+            "signals": re.findall(
+                r"Sig(?:Blk|Ign|Cgt):\s+\S+", (process / "status").read_text()
+            ),
+        }
 
     def core(self, path):
         """Has gcore write a core file."""
@@ -109,23 +145,37 @@ class Result:
     def expect(self, status, *words):
         """Checks for a failure as it should be: the status, one line, with these words in it."""
         assert self.status == status, str(self)
-        if status in (OK, USAGE):
+        if status == OK:
+            return self
+        assert self.stdout == "" and self.stderr, str(self)
+        if status == USAGE:
             return self
         lines = self.stderr.splitlines()
         assert len(lines) == 1, f"not one line on standard error:\n{self}"
-        assert lines[0].startswith("grf-bpf: ") and len(lines[0]) > 20, str(self)
+        assert lines[0].startswith("grf-bpf: ") and len(lines[0]) > 25, str(self)
         for word in words:
             assert word.lower() in lines[0].lower(), f"no `{word}' in the message:\n{self}"
         return self
 
 
-def grf(*arguments, prefix=(), timeout=300, **options):
+def grf(*arguments, prefix=(), tool=GRF, timeout=300, **options):
     """Runs grf-bpf to its end."""
-    command = [*prefix, str(GRF), *map(str, arguments)]
+    command = [*map(str, prefix), str(tool), *map(str, arguments)]
     done = subprocess.run(
         command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False, **options
     )
     return Result(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def start_grf(*arguments):
+    """Starts grf-bpf; for tests that do something to it while it works."""
+    return subprocess.Popen(
+        [str(GRF), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def kernel_core(executable, folder):

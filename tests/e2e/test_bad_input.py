@@ -1,228 +1,318 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What goes wrong ends in one line on stderr, the documented exit status, nothing left behind, and
-the target running."""
+"""What goes wrong ends in one line on standard error, the documented exit status, nothing left
+behind, and the target running."""
 
 import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 import pytest
-from targets import GRF_BPF, Target, build, grf, wait_until
+from running import (
+    BAD_INPUT,
+    EXITED,
+    GRF,
+    INTERRUPTED,
+    MISMATCH,
+    NO_PROCESS,
+    NOT_GO,
+    OK,
+    OUTPUT,
+    PERMISSION,
+    UNSUPPORTED,
+    USAGE,
+    Target,
+    grf,
+    start_grf,
+    wait_until,
+)
 
-NEWEST = "1.26.0"
 
-USAGE, NO_PROCESS, PERMISSION, EXITED, NOT_GO = 2, 3, 4, 5, 6
-UNSUPPORTED, BAD_INPUT, MISMATCH, OUTPUT, INTERRUPTED = 7, 8, 9, 10, 130
-
-
-@pytest.fixture(scope="module")
-def program():
-    return build("slices", NEWEST)
-
-
-@pytest.fixture(scope="module")
-def target(program):
-    with Target(program) as running:
+@pytest.fixture(name="target", scope="module")
+def fixture_target(build):
+    with Target(build("slices")) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
-def core(target, tmp_path_factory):
-    path = target.core(tmp_path_factory.mktemp("core") / "core")
-    yield path
-    path.unlink()
+@pytest.fixture(name="folder")
+def fixture_folder(tmp_path):
+    """A folder where nothing may be left behind."""
+    made = tmp_path / "folder"
+    made.mkdir()
+    yield made
+    assert not os.listdir(made)
 
 
-def refused(status, *arguments, folder=None, says="", **options):
-    before = sorted(os.listdir(folder)) if folder else None
-    done = grf(*arguments, check=False, **options)
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == status, f"exit {done.returncode}: {done.stderr}"
-    assert len(lines) == 1 and lines[0].startswith("grf-bpf"), done.stderr
-    assert says in lines[0]
-    assert done.stdout == ""
-    if folder:
-        assert sorted(os.listdir(folder)) == before
-    return lines[0]
+def test_no_such_process(folder):
+    grf("attach", 2**22 - 1, "-o", folder / "out").expect(NO_PROCESS, "4194303")
 
 
-def test_no_such_process(tmp_path):
-    refused(NO_PROCESS, "attach", 2**22 - 1, "-o", tmp_path / "out", folder=tmp_path)
-
-
-def test_not_a_go_program(tmp_path):
+def test_not_a_go_program(folder):
     with subprocess.Popen(["sleep", "60"]) as sleeper:
-        refused(NOT_GO, "attach", sleeper.pid, "-o", tmp_path / "out", folder=tmp_path)
+        grf("attach", sleeper.pid, "-o", folder / "out").expect(NOT_GO, "Go")
         sleeper.kill()
 
 
-def test_a_threads_id(target, tmp_path):
-    threads = [int(t) for t in os.listdir(f"/proc/{target.pid}/task")]
-    other = next(t for t in threads if t != target.pid)
-    line = refused(NO_PROCESS, "attach", other, "-o", tmp_path / "out", folder=tmp_path)
-    assert str(target.pid) in line
+def test_not_an_executable_file(folder, core):
+    grf("core", "/etc/passwd", core[1], "-o", folder / "out").expect(BAD_INPUT, "/etc/passwd")
+    grf("core", "/bin/true", core[1], "-o", folder / "out").expect(NOT_GO, "/bin/true")
 
 
-def test_a_zombie(tmp_path):
+def test_no_such_file(folder, core):
+    executable, image = core
+    result = grf("core", executable, folder / "none", "-o", folder / "out")
+    assert result.status not in (OK, USAGE)
+    result.expect(result.status, str(folder / "none"), "No such file")
+    result = grf("core", folder / "none", image, "-o", folder / "out")
+    assert result.status not in (OK, USAGE)
+    result.expect(result.status, str(folder / "none"), "No such file")
+
+
+def test_a_threads_id(target, folder):
+    threads = [int(name) for name in os.listdir(f"/proc/{target.pid}/task")]
+    other = next(thread for thread in threads if thread != target.pid)
+    grf("attach", other, "-o", folder / "out").expect(NO_PROCESS, "thread", str(target.pid))
+
+
+def test_a_zombie(folder):
     child = subprocess.Popen(["true"])
-    assert wait_until(lambda: "Z (zombie)" in open(f"/proc/{child.pid}/status").read())
-    refused(NO_PROCESS, "attach", child.pid, "-o", tmp_path / "out", folder=tmp_path, says="zombie")
+    with open(f"/proc/{child.pid}/status", encoding="ascii") as status:
+        assert wait_until(lambda: status.seek(0) == 0 and "Z (zombie)" in status.read())
+    grf("attach", child.pid, "-o", folder / "out").expect(NO_PROCESS, "zombie")
     child.wait()
 
 
-def test_itself(tmp_path):
-    text = f'exec {GRF_BPF} attach $$ -o {tmp_path}/out'
-    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True)
+def test_itself(folder):
+    done = subprocess.run(
+        ["sh", "-c", f"exec {GRF} attach $$ -o {folder}/out"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == NO_PROCESS, done.stderr
 
 
-def test_permission(target):
-    # Below a folder that everybody may enter.
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        tool = os.path.join(folder, "grf-bpf")
-        shutil.copy(GRF_BPF, tool)
-        done = subprocess.run(
-            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-            + [tool, "attach", str(target.pid), "-o", os.path.join(folder, "out")],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == PERMISSION, done.stderr
-        assert "CAP_SYS_PTRACE" in done.stderr
-        assert os.listdir(folder) == ["grf-bpf"]
+def test_a_kernel_thread(folder):
+    result = grf("attach", 2, "-o", folder / "out")
+    assert result.status in (NOT_GO, NO_PROCESS), str(result)
+    result.expect(result.status)
 
 
-def test_another_tracer(tmp_path, program):
-    with Target(program) as target:
-        tracer = subprocess.Popen(
-            ["gdb", "-q", "-batch", "-p", str(target.pid), "-ex", "shell sleep 20"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        status = f"/proc/{target.pid}/status"
-        assert wait_until(lambda: f"TracerPid:\t{tracer.pid}" in open(status).read())
-        line = refused(PERMISSION, "attach", target.pid, "-o", tmp_path / "out", folder=tmp_path)
-        assert str(tracer.pid) in line
+def test_permission(target, tmp_path):
+    # Where nobody may go: not the folder of pytest, not that of the build.
+    place = f"/tmp/grf-bpf-test-{os.getpid()}"
+    os.mkdir(place, 0o755)
+    try:
+        tool = shutil.copy(GRF, place)
+        os.mkdir(f"{place}/out")
+        os.chmod(f"{place}/out", 0o777)
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        result = grf("attach", target.pid, "-o", f"{place}/out/out", prefix=nobody, tool=tool)
+        result.expect(PERMISSION, "CAP_SYS_PTRACE")
+        assert not os.listdir(f"{place}/out")
+    finally:
+        shutil.rmtree(place)
+    del tmp_path
+    target.check_runs()
+
+
+def test_another_tracer(start, folder):
+    target = start("slices")
+    tracer = subprocess.Popen(
+        ["gdb", "-q", "-nx", "-batch", "-p", str(target.pid), "-ex", "shell sleep 30"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert wait_until(lambda: target.tracer() == tracer.pid)
+        grf("attach", target.pid, "-o", folder / "out").expect(PERMISSION, str(tracer.pid))
+    finally:
         tracer.kill()
         tracer.wait()
 
 
-def test_core_truncated(program, core, tmp_path):
-    size = core.stat().st_size
-    cut = tmp_path / "cut"
-    for i in range(20):
-        # The first ones fall into the headers and notes.
-        length = [0, 10, 63, 64, 100, 500, 5000][i] if i < 7 else size * (i - 6) // 14
-        if length >= size:
-            length = size - 1
-        shutil.copyfile(core, cut) if not cut.exists() else None
-        if i == 0 or cut.stat().st_size < length:
-            shutil.copyfile(core, cut)
-        os.truncate(cut, length)
-        refused(BAD_INPUT, "core", program, cut, "-o", tmp_path / "out", folder=tmp_path)
+# Lengths that end in the file header, in the program headers, in the notes; then ever more of the
+# memory; the last one lacks a byte.
+CUTS = [0, 1, 10, 63, 64, 100, 500, 2000, 5000]
+CUTS += [i / 11 for i in range(1, 11)] + [1.0]
 
 
-def test_core_of_another_program(core, tmp_path):
-    other = build("maps", NEWEST)
-    refused(MISMATCH, "core", other, core, "-o", tmp_path / "out", folder=tmp_path)
+@pytest.mark.parametrize("cut", CUTS)
+def test_core_truncated(cut, core, folder, tmp_path):
+    executable, whole = core
+    size = whole.stat().st_size
+    length = cut if isinstance(cut, int) else int(size * cut) - (cut == 1.0)
+    image = tmp_path / "cut"
+    with open(whole, "rb") as source, open(image, "wb") as copy:
+        os.sendfile(copy.fileno(), source.fileno(), 0, length) if length else None
+        done = copy.seek(0, os.SEEK_END)
+        while done < length:
+            done += os.sendfile(copy.fileno(), source.fileno(), done, length - done)
+    result = grf("core", executable, image, "-o", folder / "out")
+    image.unlink()
+    result.expect(BAD_INPUT, str(image))
 
 
-def test_core_and_executable_swapped(program, core, tmp_path):
-    refused(BAD_INPUT, "core", core, program, "-o", tmp_path / "out", folder=tmp_path)
+def test_core_of_another_program(build, core, folder):
+    grf("core", build("maps"), core[1], "-o", folder / "out").expect(MISMATCH)
 
 
-def test_without_dwarf(tmp_path):
-    stripped = build("slices", NEWEST, flags=["-ldflags=-w"])
-    with Target(stripped) as target:
-        folder = tmp_path / "x"
-        folder.mkdir()
-        refused(UNSUPPORTED, "attach", target.pid, "-o", folder / "out", folder=folder, says="DWARF")
+def test_core_and_executable_swapped(core, folder):
+    grf("core", core[1], core[0], "-o", folder / "out").expect(BAD_INPUT)
 
 
-def test_executable_of_another_build(target, tmp_path):
-    other = build("maps", NEWEST)
-    refused(MISMATCH, "attach", target.pid, other, "-o", tmp_path / "out", folder=tmp_path)
+def test_executable_of_another_build(build, target, folder):
+    result = grf("attach", target.pid, build("maps"), "-o", folder / "out")
+    result.expect(MISMATCH)
+    target.check_runs()
+
+
+@pytest.mark.parametrize("flags", ["-ldflags=-w", "-ldflags=-s -w"])
+def test_without_dwarf(flags, build, start, folder):
+    target = start("slices", flags=[flags])
+    grf("attach", target.pid, "-o", folder / "out").expect(UNSUPPORTED, "DWARF")
+    # An executable of the same build that has it would help; of what build this is, is not known.
+    grf("attach", target.pid, build("maps"), "-o", folder / "out").expect(MISMATCH)
+    target.check_runs()
 
 
 @pytest.mark.parametrize("name", ["no/such/folder/out", "."])
-def test_output_cannot_be_made(target, tmp_path, name):
-    refused(OUTPUT, "attach", target.pid, "-o", tmp_path / name, folder=tmp_path)
+def test_output_cannot_be_made(target, folder, name):
+    grf("attach", target.pid, "-o", folder / name).expect(OUTPUT, str(folder))
 
 
-def test_disk_full(target, tmp_path):
-    refused(OUTPUT, "attach", target.pid, "-o", "/dev/full", says="No space left")
+def test_output_not_writable(target, core, tmp_path):
+    """Root writes anywhere but to a file system that is read-only."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", disk], check=True)
     try:
-        with open(disk / "filler", "wb") as filler:
-            try:
-                filler.write(b"x" * 100000)
-            except OSError:
-                pass
-        line = refused(OUTPUT, "attach", target.pid, "-o", disk / "out", folder=disk)
-        assert "No space left" in line
+        grf("attach", target.pid, "-o", disk / "out").expect(OUTPUT, "Read-only")
+        grf("core", *core, "-o", disk / "out").expect(OUTPUT, "Read-only")
     finally:
         subprocess.run(["umount", disk], check=True)
 
 
+def test_disk_full(target, core, tmp_path):
+    grf("attach", target.pid, "-o", "/dev/full").expect(OUTPUT, "No space left")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", disk], check=True)
+    try:
+        with open(disk / "filler", "wb", buffering=0) as filler:
+            filler.write(b"x" * 4096)
+        grf("attach", target.pid, "-o", disk / "out").expect(OUTPUT, "No space left")
+        grf("core", *core, "-o", disk / "out").expect(OUTPUT, "No space left")
+        assert os.listdir(disk) == ["filler"]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    target.check_runs()
+
+
+def test_an_old_result_stays_when_there_is_no_new_one(tmp_path):
+    (tmp_path / "out").write_text("old")
+    grf("attach", 2**22 - 1, "-o", tmp_path / "out").expect(NO_PROCESS)
+    assert (tmp_path / "out").read_text() == "old"
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["attatch", "1"], ["attach"], ["attach", "x1"], ["attach", "1", "2", "3"], ["core", "x"]]
-    + [["attach", "-5"], ["attach", "1", "--max-depth", "0"], ["attach", "1", "-j", "many"]],
+    [
+        [],
+        ["attatch", "1"],
+        ["attach"],
+        ["attach", "x1"],
+        ["attach", "-5"],
+        ["attach", "0"],
+        ["attach", "99999999999999999999"],
+        ["attach", "1", "2", "3"],
+        ["attach", "1", "--max-depth", "0"],
+        ["attach", "1", "-j", "many"],
+        ["attach", "1", "--no-such-option"],
+        ["core"],
+        ["core", "x"],
+        ["core", "x", "y", "z"],
+    ],
+    ids=" ".join,
 )
 def test_usage(arguments):
-    done = grf(*arguments, check=False)
-    assert done.returncode == USAGE
-    assert done.stdout == "" and done.stderr
+    grf(*arguments).expect(USAGE)
 
 
-def test_the_process_exits_meanwhile(program, tmp_path):
-    """Killed at some moment of the capture: no hang, and either a result or the documented status."""
+@pytest.mark.parametrize("command", [[], ["attach"], ["core"], ["version"]])
+def test_help(command):
+    result = grf(*command, "--help").expect(OK)
+    assert "Usage: grf-bpf" in result.stdout and result.stderr == ""
+
+
+def test_the_process_exits_meanwhile(build, tmp_path):
+    """Killed at some moment of the capture: no hang, and a result or the documented status."""
     seen = set()
     for i in range(12):
-        with Target(program) as target:
+        with Target(build("slices")) as target:
             out = tmp_path / f"out{i}"
-            tool = subprocess.Popen(
-                [GRF_BPF, "attach", str(target.pid), "-o", str(out)],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+            tool = start_grf("attach", target.pid, "-o", out)
             time.sleep(0.005 * i)
             os.kill(target.pid, signal.SIGKILL)
             errors = tool.communicate(timeout=30)[1]
-            seen.add(tool.returncode)
-            assert tool.returncode in (0, NO_PROCESS, EXITED), errors
-            assert out.exists() == (tool.returncode == 0), errors
-            assert [p for p in os.listdir(tmp_path) if p.startswith(f"out{i}.")] == []
-    assert seen - {0}, "no attempt met the exit"
+        seen.add(tool.returncode)
+        assert tool.returncode in (OK, NO_PROCESS, EXITED), errors
+        assert out.exists() == (tool.returncode == OK), errors
+        assert len(errors.splitlines()) == (tool.returncode != OK), errors
+    assert seen != {OK}, "no attempt met the exit"
+    assert all(name.startswith("out") and "." not in name for name in os.listdir(tmp_path))
 
 
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, 143)])
-def test_interrupted(program, tmp_path, number, status):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(number, start, tmp_path):
     """At any moment: the documented status, nothing left, and the target runs on."""
-    with Target(program) as target:
-        seen = []
-        for i in range(25):
-            out = tmp_path / f"out{i}"
-            tool = subprocess.Popen(
-                [GRF_BPF, "attach", str(target.pid), "-o", str(out)],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            # Before the handler stands, the signal ends the tool as it ends any program.
-            time.sleep(0.004 + 0.004 * i)
-            tool.send_signal(number)
-            errors = tool.communicate(timeout=30)[1]
-            seen.append(tool.returncode)
-            assert tool.returncode in (0, status, -number), errors
-            assert out.exists() == (tool.returncode == 0)
-            assert wait_until(lambda: target.state() in "SR")
-        assert status in seen, seen
-        assert [p for p in os.listdir(tmp_path) if "." in p] == []
+    target = start("goroutines")
+    seen = []
+    for i in range(25):
+        out = tmp_path / f"out{i}"
+        tool = start_grf("attach", target.pid, "-o", out)
+        # Before its handler stands, the signal ends the tool as it ends any program.
+        time.sleep(0.004 + 0.004 * i)
+        tool.send_signal(number)
+        errors = tool.communicate(timeout=30)[1]
+        seen.append(tool.returncode)
+        assert tool.returncode in (OK, 128 + number, -number), errors
+        assert out.exists() == (tool.returncode == OK)
+        target.check_runs()
+    assert 128 + number in seen, seen
+    assert INTERRUPTED == 128 + signal.SIGINT
+    assert all("." not in name for name in os.listdir(tmp_path))
+
+
+def test_interrupted_core(core, tmp_path):
+    seen = []
+    for i in range(12):
+        out = tmp_path / f"out{i}"
+        tool = start_grf("core", *core, "-o", out)
+        time.sleep(0.004 + 0.006 * i)
+        tool.send_signal(signal.SIGINT)
+        errors = tool.communicate(timeout=30)[1]
+        seen.append(tool.returncode)
+        assert tool.returncode in (OK, INTERRUPTED, -signal.SIGINT), errors
+        assert out.exists() == (tool.returncode == OK)
+    assert INTERRUPTED in seen, seen
+    assert all("." not in name for name in os.listdir(tmp_path))
+
+
+def test_a_closed_pipe(target):
+    """Whoever reads the result goes away: an error, not a signal's silence nor a hang."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [GRF, "attach", str(target.pid), "-o", "-"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode in (OUTPUT, -signal.SIGPIPE), done.stderr
+    target.check_runs()

@@ -14,46 +14,35 @@ KINDS = sorted(path.parent.name for path in PROGRAMS.glob("*/expect.json"))
 TARGETS = [(version, mode, kind) for version in versions() for mode in MODES for kind in KINDS]
 
 
-@pytest.fixture(scope="module", params=TARGETS, ids=lambda target: "-".join(target))
-def program(request, build, tmp_path_factory):
-    version, mode, kind = request.param
-    executable = build(kind, mode, version)
-    folder = tmp_path_factory.mktemp(kind)
-    with Target(executable) as target:
-        target.version, target.mode, target.kind = version, mode, kind
-        target.folder = folder
-        yield target
-    shutil.rmtree(folder)
-
-
-def check(target, output):
-    entries = expectations.read(PROGRAMS / target.kind / "expect.json")
+def differences(source, output, version, mode, kind):
     found = pprof.read(output)
     assert found.sample_types == [("inuse_objects", "count"), ("inuse_space", "bytes")]
-    problems = expectations.check(entries, found.chains, target.version, target.mode)
+    entries = expectations.read(PROGRAMS / kind / "expect.json")
+    problems = expectations.check(entries, found.chains, version, mode)
+    return [f"{source}:", *problems] if problems else []
+
+
+@pytest.mark.parametrize("target", TARGETS, ids="-".join)
+def test_program(target, build, toolchain, tmp_path):
+    version, mode, kind = target
+    executable = build(kind, mode, version)
+    version = toolchain(version).version
+    live, from_core = tmp_path / "live.out", tmp_path / "core.out"
+    with Target(executable) as running:
+        result = grf("attach", running.pid, "-o", live).expect(OK)
+        assert f"successfully output to `{live}`" in result.stdout
+        running.check_runs()
+        core = running.core(tmp_path / "core") if shutil.which("gcore") else None
+    problems = differences("attach", live, version, mode, kind)
+    if core:
+        result = grf("core", executable, core, "-o", from_core).expect(OK)
+        assert f"successfully output to `{from_core}`" in result.stdout
+        problems += differences("core", from_core, version, mode, kind)
+    shutil.rmtree(tmp_path)
     assert not problems, "\n" + "\n".join(problems)
 
 
-def test_attach(program):
-    output = program.folder / "attach.out"
-    result = grf("attach", program.pid, "-o", output).expect(OK)
-    assert f"successfully output to `{output}`" in result.stdout
-    program.check_runs()
-    check(program, output)
-
-
-def test_core(program):
-    if not shutil.which("gcore"):
-        pytest.skip("gcore is not installed")
-    core = program.core(program.folder / "core")
-    output = program.folder / "core.out"
-    result = grf("core", program.executable, core, "-o", output).expect(OK)
-    assert f"successfully output to `{output}`" in result.stdout
-    core.unlink()
-    check(program, output)
-
-
-@pytest.mark.parametrize("kind", ["facts", "maps"])
+@pytest.mark.parametrize("kind", ["facts", "maps", "locals"])
 def test_kernel_core(kind, build, toolchain, tmp_path):
     executable = build(kind)
     core = kernel_core(executable, tmp_path)
@@ -61,8 +50,6 @@ def test_kernel_core(kind, build, toolchain, tmp_path):
         pytest.skip("the kernel does not write cores into the working directory here")
     output = tmp_path / "core.out"
     grf("core", executable, core, "-o", output).expect(OK)
-    entries = expectations.read(PROGRAMS / kind / "expect.json")
-    problems = expectations.check(
-        entries, pprof.read(output).chains, toolchain.version, "optimised"
-    )
+    problems = differences("core", output, toolchain().version, "optimised", kind)
+    shutil.rmtree(tmp_path)
     assert not problems, "\n" + "\n".join(problems)

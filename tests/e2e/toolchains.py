@@ -4,6 +4,8 @@
 import json
 import os
 import pathlib
+import re
+import shutil
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "tests" / "programs"
 BUILD = pathlib.Path(os.environ.get("GRF_TEST_BUILD", ROOT / "build" / "e2e"))
 
-# One for each release that is supported. 1.26 is taken from PATH when that is one, and an exact
-# version stands here to be fetched when it is not.
+# One of each release that is supported. 1.26 is the installed one where that is a 1.26; FETCHED
+# says which one to fetch where it is not.
 DEFAULT_VERSIONS = "1.22.12 1.23.12 1.24.9 1.25.5 1.26 1.27.0"
 FETCHED = {"1.26": "1.26.0"}
 MODES = {"optimised": [], "plain": ["-gcflags=all=-N -l"]}
@@ -27,43 +29,55 @@ def versions():
     return os.environ.get("GRF_GO_VERSIONS", DEFAULT_VERSIONS).split()
 
 
+def installed_go():
+    return shutil.which("go") or "/usr/local/go/bin/go"
+
+
 def _environment(root=None):
     environment = dict(os.environ, GOTOOLCHAIN="local", GOENV="off", GOFLAGS="", CGO_ENABLED="0")
+    environment.setdefault("HOME", "/root")
     environment.pop("GOROOT", None)
     if root:
         environment["GOROOT"] = str(root)
     return environment
 
 
-def _version_of(go, root=None):
-    result = subprocess.run(
-        [go, "env", "GOVERSION"], env=_environment(root), capture_output=True, text=True, check=False
-    )
-    return result.stdout.strip().removeprefix("go").split()[0] if result.returncode == 0 else ""
+def _installed_version():
+    try:
+        result = subprocess.run(
+            [installed_go(), "env", "GOVERSION"],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unavailable(f"Go is not installed: {error}") from error
+    return result.stdout.strip().removeprefix("go").split()[0]
 
 
 def _fetch(version):
     """The GOROOT of a toolchain from the module cache, or through the module proxy."""
-    environment = _environment()
-    environment.pop("GOFLAGS")
+    environment = dict(os.environ, GO111MODULE="on", GOTOOLCHAIN="local", GOFLAGS="-mod=mod")
+    environment.setdefault("HOME", "/root")
+    module = f"golang.org/toolchain@v0.0.1-go{version}.linux-amd64"
     try:
         result = subprocess.run(
-            ["go", "mod", "download", "-json", f"golang.org/toolchain@v0.0.1-go{version}.linux-amd64"],
-            # Outside of any module, and with the machine's own proxy settings.
-            env=dict(environment, GOENV=os.environ.get("GOENV", ""), GO111MODULE="on"),
+            [installed_go(), "mod", "download", "-json", module],
+            env=environment,
             cwd="/",
             capture_output=True,
             text=True,
             timeout=600,
             check=False,
         )
-        directory = json.loads(result.stdout).get("Dir") if result.stdout else None
+        answer = json.loads(result.stdout) if result.stdout else {}
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"Go {version} cannot be downloaded: {error}") from error
-    if not directory:
-        message = (result.stderr or result.stdout).strip().splitlines()
-        raise Unavailable(f"Go {version} cannot be downloaded: {message[-1] if message else '?'}")
-    return pathlib.Path(directory)
+    if "Dir" not in answer:
+        reason = (answer.get("Error") or result.stderr).strip().splitlines()
+        raise Unavailable(f"Go {version} cannot be downloaded: {reason[-1] if reason else '?'}")
+    return pathlib.Path(answer["Dir"])
 
 
 def _make_executable(root):
@@ -76,29 +90,39 @@ def _make_executable(root):
 
 class Toolchain:
     def __init__(self, wanted):
-        self.wanted = wanted
-        installed = _version_of("go")
+        installed = _installed_version()
         if installed == wanted or (wanted.count(".") == 1 and installed.startswith(wanted + ".")):
-            self.go, self.root, self.version = "go", None, installed
+            self.go, self.root, self.version = installed_go(), None, installed
             return
         self.version = FETCHED.get(wanted, wanted)
         self.root = _fetch(self.version)
         _make_executable(self.root)
         self.go = str(self.root / "bin" / "go")
 
-    def build(self, program, mode, extra=()):
-        """Builds a program and returns its path."""
-        folder = BUILD / f"go{self.version}-{mode}"
-        folder.mkdir(parents=True, exist_ok=True)
-        # The go line decides the defaults of GODEBUG; each toolchain shall have its own.
-        modfile = folder / "go.mod"
+    def _modfile(self, folder):
+        """A go.mod whose go line is this toolchain's own: it decides the defaults of GODEBUG."""
+        path = folder / "go.mod"
         text = f"module example.com/programs\n\ngo {'.'.join(self.version.split('.')[:2])}\n"
-        if not modfile.exists() or modfile.read_text() != text:
-            modfile.write_text(text)
+        if not path.exists() or path.read_text() != text:
+            beside = folder / f"go.mod.{os.getpid()}"
+            beside.write_text(text)
+            beside.rename(path)
+        return path
+
+    def build(self, program, mode, flags=()):
+        """Builds a program, where that is not done yet, and returns its path."""
+        tag = "".join("-" + re.sub(r"\W+", "", flag) for flag in flags)
+        folder = BUILD / f"go{self.version}-{mode}{tag}"
         output = folder / program
-        command = [self.go, "build", "-buildvcs=false", f"-modfile={modfile}", *MODES[mode], *extra]
+        sources = (PROGRAMS / program).glob("*.go")
+        if output.exists() and output.stat().st_mtime > max(p.stat().st_mtime for p in sources):
+            return output
+        folder.mkdir(parents=True, exist_ok=True)
+        # Tests may run in several processes: none shall see half a program.
+        beside = folder / f"{program}.{os.getpid()}"
+        command = [self.go, "build", "-buildvcs=false", f"-modfile={self._modfile(folder)}"]
         result = subprocess.run(
-            [*command, "-o", str(output), f"./{program}"],
+            [*command, *MODES[mode], *flags, "-o", str(beside), f"./{program}"],
             cwd=PROGRAMS,
             env=_environment(self.root),
             capture_output=True,
@@ -107,6 +131,7 @@ class Toolchain:
         )
         if result.returncode:
             raise RuntimeError(f"go{self.version} build {program}: {result.stderr}")
+        beside.rename(output)
         return output
 
 
@@ -123,11 +148,11 @@ class Builder:
             self.toolchains[version] = self.pool.submit(Toolchain, version)
         return self.toolchains[version].result()
 
-    def _build(self, version, mode, program):
-        return self.toolchains[version].result().build(program, mode)
+    def _build(self, version, mode, program, flags):
+        return self.toolchains[version].result().build(program, mode, flags)
 
-    def start(self, version, mode, program):
-        key = version, mode, program
+    def start(self, version, mode, program, flags=()):
+        key = version, mode, program, tuple(flags)
         if key in self.builds:
             return
         if version not in self.toolchains:
@@ -135,10 +160,10 @@ class Builder:
             self.toolchains[version] = self.pool.submit(Toolchain, version)
         self.builds[key] = self.pool.submit(self._build, *key)
 
-    def build(self, version, mode, program):
+    def build(self, version, mode, program, flags=()):
         """The executable. Raises Unavailable when there is no such toolchain."""
-        self.start(version, mode, program)
-        return self.builds[version, mode, program].result()
+        self.start(version, mode, program, flags)
+        return self.builds[version, mode, program, tuple(flags)].result()
 
     def close(self):
         self.pool.shutdown(wait=False, cancel_futures=True)

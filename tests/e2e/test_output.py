@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The result: the same for the same image, readable to go tool pprof, and complete."""
+
+import os
+import subprocess
+
+import pprof
+import pytest
+from running import OK, GRF, grf
+from toolchains import installed_go
+
+
+def test_same_core_same_bytes(core, tmp_path):
+    seen = set()
+    for i, jobs in enumerate([1, 1, 2, 4, 4, 8]):
+        out = tmp_path / f"out{i}"
+        grf("core", *core, "-j", jobs, "-o", out).expect(OK)
+        seen.add(out.read_bytes())
+    assert len(seen) == 1
+
+
+def test_attach_and_core_agree(start, tmp_path):
+    """Nothing in this program moves while both look: what its own package holds is the same."""
+    target = start("maps")
+    grf("attach", target.pid, "-o", tmp_path / "live").expect(OK)
+    core = target.core(tmp_path / "core")
+    grf("core", target.executable, core, "-o", tmp_path / "core.out").expect(OK)
+    core.unlink()
+    found = []
+    for name in ("live", "core.out"):
+        chains = pprof.read(tmp_path / name).chains
+        found.append({k: v for k, v in chains.items() if k[0].startswith("main.")})
+    assert found[0] == found[1]
+
+
+def test_default_output(core, tmp_path):
+    result = grf("core", *core, cwd=tmp_path).expect(OK)
+    assert "successfully output to `grf.out`" in result.stdout
+    assert os.listdir(tmp_path) == ["grf.out"]
+    pprof.read(tmp_path / "grf.out")
+
+
+def test_standard_output(core, tmp_path):
+    grf("core", *core, "-o", tmp_path / "out").expect(OK)
+    done = subprocess.run(
+        [GRF, "core", *core, "-o", "-"], capture_output=True, stdin=subprocess.DEVNULL, check=True
+    )
+    assert done.stdout == (tmp_path / "out").read_bytes()
+    assert b"Go version" in done.stderr
+
+
+def test_go_tool_pprof(core, tmp_path):
+    out = tmp_path / "out"
+    grf("core", *core, "-o", out).expect(OK)
+    for index in ("inuse_space", "inuse_objects"):
+        done = subprocess.run(
+            [installed_go(), "tool", "pprof", "-top", f"-sample_index={index}", out],
+            capture_output=True,
+            text=True,
+            env=dict(os.environ, HOME=str(tmp_path)),
+            check=True,
+        )
+        assert f"Type: {index}" in done.stdout
+        assert "main.large" in done.stdout, done.stdout
+
+
+def test_summary(core, tmp_path):
+    result = grf("core", *core, "-o", tmp_path / "out").expect(OK)
+    for word in ("Go version", "go1.", "heap in use", "reachable", "typed", "held", "main.large"):
+        assert word in result.stdout, result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("kind", ["recursion", "concurrent", "timers"])
+def test_no_fold_and_depth_lose_nothing(kind, start, tmp_path):
+    """However a chain is cut, what it leads to is counted, once."""
+    target = start(kind)
+    core = target.core(tmp_path / "core")
+    totals = {}
+    for name, options in {
+        "folded": [],
+        "whole": ["--no-fold"],
+        "deep": ["--no-fold", "--max-depth", "5000"],
+        "short": ["--max-depth", "3"],
+        "shortest": ["--max-depth", "1"],
+    }.items():
+        out = tmp_path / name
+        grf("core", target.executable, core, "-o", out, *options).expect(OK)
+        profile = pprof.read(out)
+        totals[name] = profile.totals()
+        limit = {"whole": 256, "deep": 5000, "short": 3, "shortest": 1}.get(name, 256)
+        assert max(map(len, profile.chains)) <= limit, name
+    core.unlink()
+    assert len(set(totals.values())) == 1, totals
+
+
+def test_no_fold_shows_every_step(start, tmp_path):
+    target = start("recursion")
+    grf("attach", target.pid, "--no-fold", "-o", tmp_path / "out").expect(OK)
+    chains = pprof.read(tmp_path / "out").chains
+    step = "Next. (*main.Node)"
+    assert chains[("main.chain", *[step] * 200)] == (1, 16)
+    # 256 elements: the root and 255 steps; the rest of the 1,000 nodes stands at the last one.
+    assert chains[("main.chain", *[step] * 255)][0] >= 1000 - 255
+
+
+def test_version():
+    result = grf("version").expect(OK)
+    assert result.stdout.startswith("grf-bpf ") and result.stdout.count("\n") == 1
