@@ -28,7 +28,7 @@
 #define LIVE_MAGIC     0x6772662d62706621ull
 #define LIVE_SLEEPERS  6
 #define LIVE_ORDERED   64
-#define LIVE_PAGE_SIZE 4096
+#define LIVE_PAGE_SIZE ((size_t)4096)
 
 struct live_shared {
 	volatile pid_t target;
@@ -140,19 +140,20 @@ static void live_start_thread(void *(*function)(void *))
 static void live_make_memory(struct live_shared *shared)
 {
 	char path[] = "/tmp/live-target-XXXXXX";
-	int fd = mkstemp(path), i;
+	int fd = mkstemp(path);
+	size_t i;
 
-	shared->sparse = mmap(NULL, LIVE_PAGES * LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE,
+	shared->sparse = mmap(NULL, (size_t)LIVE_PAGES * LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (i = 0; i < LIVE_PAGES; i += 3)
-		memset(shared->sparse + i * LIVE_PAGE_SIZE, 1 + i % 200, LIVE_PAGE_SIZE);
+		memset(shared->sparse + i * LIVE_PAGE_SIZE, (int)(1 + i % 200), LIVE_PAGE_SIZE);
 	shared->reserved =
 	    mmap(NULL, 1ull << 32, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	shared->read_only =
 	    mmap(NULL, LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(shared->read_only, 0x5a, LIVE_PAGE_SIZE);
 	mprotect(shared->read_only, LIVE_PAGE_SIZE, PROT_READ);
-	shared->ordered = mmap(NULL, LIVE_ORDERED * LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE,
+	shared->ordered = mmap(NULL, (size_t)LIVE_ORDERED * LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (fd < 0 || ftruncate(fd, 4 * LIVE_PAGE_SIZE))
 		_exit(4);

@@ -57,11 +57,11 @@ static void check_memory(const struct grf_capture *capture, const struct live_sh
 {
 	const uint8_t *at = byte_at(capture, shared->sparse), *word;
 	uint8_t expected[LIVE_PAGE_SIZE];
-	int i;
+	size_t i;
 
 	assert_non_null(at);
 	for (i = 0; i < LIVE_PAGES; i++, at += LIVE_PAGE_SIZE) {
-		memset(expected, i % 3 ? 0 : 1 + i % 200, sizeof(expected));
+		memset(expected, i % 3 ? 0 : (int)(1 + i % 200), sizeof(expected));
 		assert_memory_equal(at, expected, sizeof(expected));
 	}
 	assert_int_equal(*byte_at(capture, shared->read_only), 0x5a);
@@ -83,6 +83,8 @@ static void check_order(const struct grf_capture *capture, const struct live_sha
 	int i;
 
 	assert_non_null(words);
+	if (!words)
+		return;
 	first = previous = words[0];
 	assert_true(first > 0);
 	for (i = 1; i < LIVE_ORDERED; i++) {
@@ -117,6 +119,8 @@ static void check_threads(const struct grf_capture *capture, const struct live_s
 			spinner = &capture->threads[i];
 	}
 	assert_non_null(spinner);
+	if (!spinner)
+		return;
 	assert_int_equal(spinner->general[0], LIVE_MAGIC);
 	assert_int_equal(spinner->tls, shared->spinner_tls);
 	assert_int_equal(spinner->general[16], spinner->pc);
@@ -140,7 +144,7 @@ static void check_rest(const struct grf_capture *capture)
 	assert_true(capture->auxv_count > 10 && capture->auxv_count % 2 == 0);
 	assert_int_equal(capture->auxv[capture->auxv_count - 2], AT_NULL);
 	assert_true(capture->pause.total > 0 && capture->pause.total < 5000000000u);
-	assert_true(capture->pause.bytes >= (LIVE_PAGES / 3) * LIVE_PAGE_SIZE);
+	assert_true(capture->pause.bytes >= (size_t)(LIVE_PAGES / 3) * LIVE_PAGE_SIZE);
 }
 
 static void capture_and_check(void **state, const struct grf_capture_options *options)
@@ -149,8 +153,10 @@ static void capture_and_check(void **state, const struct grf_capture_options *op
 	struct grf_capture *capture;
 	struct grf_error *error;
 
-	if (!live)
+	if (!live) {
 		skip();
+		return;
+	}
 	error = grf_capture_process(live->shared->target, options, &capture);
 	if (error)
 		fail_msg("%s", error->message);
@@ -177,6 +183,8 @@ static void test_without_ebpf(void **state)
 	struct grf_capture *capture;
 
 	capture_and_check(state, &options);
+	if (!live)
+		return;
 	assert_null(grf_capture_process(live->shared->target, &options, &capture));
 	assert_string_equal(capture->pause.register_source, "ptrace");
 	assert_string_equal(capture->pause.clock, "user space");
@@ -200,8 +208,10 @@ static void test_leaves_no_trace(void **state)
 	struct grf_capture *capture;
 	int i;
 
-	if (!live)
+	if (!live) {
 		skip();
+		return;
+	}
 	before = live_look(live->shared->target);
 	for (i = 0; i < 30; i++) {
 		options.no_ebpf = i % 3 != 0;
@@ -227,8 +237,10 @@ static void test_loses_no_signal(void **state)
 	pid_t sender;
 	int i;
 
-	if (!live)
+	if (!live) {
 		skip();
+		return;
+	}
 	counts =
 	    mmap(NULL, LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	sender = fork();
@@ -263,8 +275,10 @@ static void test_threads_that_come_and_go(void **state)
 	struct grf_capture *capture;
 	int i;
 
-	if (!live)
+	if (!live) {
 		skip();
+		return;
+	}
 	live->shared->churn = true;
 	for (i = 0; i < 60; i++) {
 		assert_null(grf_capture_process(live->shared->target, &options, &capture));
@@ -285,8 +299,10 @@ static void test_killed_capture(void **state)
 	struct live_facts before, after;
 	int i, j;
 
-	if (!live)
+	if (!live) {
 		skip();
+		return;
+	}
 	before = live_look(live->shared->target);
 	for (i = 0; i < 60; i++) {
 		pid_t pid = fork();
@@ -323,8 +339,10 @@ static void test_stopped_before(void **state)
 	struct grf_capture *capture;
 	int i;
 
-	if (!live)
+	if (!live) {
 		skip();
+		return;
+	}
 	kill(live->shared->target, SIGSTOP);
 	for (i = 0; i < 1000 && !live->shared->events; i++)
 		live_sleep(1);
@@ -350,11 +368,13 @@ static void test_target_dies(void **state)
 	int i;
 
 	(void)state;
-	if (!may_trace)
+	if (!may_trace) {
 		skip();
+		return;
+	}
 	for (i = 0; i < 25; i++) {
 		struct grf_capture_options options = {.no_ebpf = i % 5 != 0};
-		struct live live;
+		struct live live = {0};
 		struct grf_capture *capture;
 		struct grf_error *error = NULL;
 		pid_t killer;
@@ -379,14 +399,21 @@ static void test_target_dies(void **state)
 	}
 }
 
+static void interrupt(int number)
+{
+	grf_interrupt(number); /* NOLINT(bugprone-signal-handler): it sets a flag */
+}
+
 /* The user's interruption, at any moment. In a process of its own: it cannot be taken back. */
 static void test_interrupted(void **state)
 {
 	struct live *live = *state;
 	int i, status;
 
-	if (!live)
+	if (!live) {
 		skip();
+		return;
+	}
 	for (i = 0; i < 30; i++) {
 		pid_t pid = fork();
 
@@ -395,7 +422,7 @@ static void test_interrupted(void **state)
 			struct grf_capture *capture;
 			struct grf_error *error = NULL;
 
-			signal(SIGINT, grf_interrupt);
+			signal(SIGINT, interrupt);
 			while (!error) {
 				error =
 				    grf_capture_process(live->shared->target, &options, &capture);

@@ -57,7 +57,7 @@ static void test_ourselves(void **state)
 
 static void test_thread(void **state)
 {
-	struct live live;
+	struct live live = {0};
 	char words[64];
 
 	(void)state;
@@ -89,7 +89,7 @@ static void test_traced(void **state)
 /* Without privilege, somebody else's process: the capability is named. */
 static void test_permission(void **state)
 {
-	struct live live;
+	struct live live = {0};
 	int status;
 	pid_t pid;
 
@@ -140,7 +140,7 @@ static void test_stands_while_held(void **state)
 {
 	struct grf_hold_report report;
 	struct grf_target target;
-	struct live live;
+	struct live live = {0};
 	struct stand stand = {.live = &live};
 
 	(void)state;

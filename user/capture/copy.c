@@ -145,7 +145,7 @@ static void touch(struct grf_copy *copy, struct batch *batch)
 /* Takes `length` bytes off the front of what the batch has still to do. */
 static void advance(struct batch *batch, size_t length)
 {
-	while (length) {
+	while (length && batch->first < batch->count) {
 		struct iovec *remote = &batch->remote[batch->first];
 		struct iovec *local = &batch->local[batch->first];
 		size_t part = length < remote->iov_len ? length : remote->iov_len;

@@ -68,7 +68,7 @@ static bool add_piece(struct grf_plan *plan, const struct grf_map_line *line,
 		last->end = end;
 		return true;
 	}
-	if (plan->piece_count == plan->piece_room)
+	if (!plan->pieces || plan->piece_count == plan->piece_room)
 		return false;
 	plan->pieces[plan->piece_count++] =
 	    (struct grf_piece){.start = start, .end = end, .flags = line->flags, .part = part};

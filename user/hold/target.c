@@ -163,16 +163,11 @@ static struct grf_error *check_stat(pid_t pid, const char *stat)
 	return NULL;
 }
 
-struct grf_error *grf_target_open(pid_t pid, struct grf_target *ret)
+static struct grf_error *check(pid_t pid, int directory)
 {
-	_cleanup_close_ int directory = -1;
-	char path[32], status[4096], stat[1024];
+	char status[4096], stat[1024];
 	struct grf_error *error;
 
-	if (pid <= 0)
-		return grf_error_create(GRF_ERROR_NO_PROCESS, "%d is no process id", pid);
-	snprintf(path, sizeof(path), "/proc/%d", pid);
-	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 ||
 	    grf_target_read_small(directory, "status", status, sizeof(status)) < 0 ||
 	    grf_target_read_small(directory, "stat", stat, sizeof(stat)) < 0) {
@@ -181,13 +176,27 @@ struct grf_error *grf_target_open(pid_t pid, struct grf_target *ret)
 		return grf_error_create(GRF_ERROR_NO_PROCESS, "no process %d", pid);
 	}
 	error = check_status(pid, status);
-	if (!error)
-		error = check_stat(pid, stat);
-	if (error)
+	return error ? error : check_stat(pid, stat);
+}
+
+struct grf_error *grf_target_open(pid_t pid, struct grf_target *ret)
+{
+	struct grf_error *error;
+	char path[32];
+	int directory;
+
+	if (pid <= 0)
+		return grf_error_create(GRF_ERROR_NO_PROCESS, "%d is no process id", pid);
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	error = check(pid, directory);
+	if (error) {
+		if (directory >= 0)
+			close(directory);
 		return error;
+	}
 	ret->pid = pid;
 	ret->directory = directory;
-	directory = -1;
 	return NULL;
 }
 
