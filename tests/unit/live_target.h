@@ -40,11 +40,12 @@ struct live_shared {
 	volatile int last_event;
 	volatile bool churn; /* the target makes and ends threads all the time */
 	/* Addresses in the target. */
-	uint8_t *sparse;    /* LIVE_PAGES, of which every third was written */
-	uint8_t *read_only; /* one page, written and then protected */
-	uint8_t *reserved;  /* without access */
-	uint64_t *ordered;  /* LIVE_ORDERED pages whose first words are counted up in turn */
-	uint8_t *file;      /* a private file mapping of 4 pages, of which the third was written */
+	uint8_t *sparse;     /* LIVE_PAGES, of which every third was written */
+	uint8_t *read_only;  /* one page, written and then protected */
+	uint8_t *reserved;   /* without access */
+	uint64_t *ordered;   /* LIVE_ORDERED pages whose first words are counted up in turn */
+	uint8_t *file;       /* a private file mapping of 4 pages, of which the third was written */
+	uint8_t *clean_file; /* one of which nothing was written */
 	uint64_t spinner_tls;
 	volatile pid_t spinner;
 };
@@ -161,7 +162,8 @@ static void live_make_memory(struct live_shared *shared)
 	shared->file = mmap(NULL, 4 * LIVE_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	memset(shared->file + 2 * LIVE_PAGE_SIZE, 0x77, LIVE_PAGE_SIZE);
 	mprotect(shared->file, 4 * LIVE_PAGE_SIZE, PROT_READ);
-	live_data_word = LIVE_MAGIC;
+	shared->clean_file = mmap(NULL, 4 * LIVE_PAGE_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+	live_data_word = LIVE_MAGIC + (shared->clean_file[0] != 0);
 }
 
 static void live_target(struct live_shared *shared)

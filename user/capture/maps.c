@@ -5,9 +5,6 @@
 
 #include "image/image.h"
 
-/* Writable file mappings up to this size are copied whole: data sections. A larger one is a data
- * file mapped privately, of which only changed pages are the process's own. */
-#define WHOLE_FILE_LIMIT (256ull << 20)
 /* Read-only file mappings up to this size are searched for pages written before (relocated). */
 #define RELOCATED_LIMIT (1ull << 30)
 
@@ -116,7 +113,7 @@ enum grf_map_part grf_map_part(const struct grf_map_line *line)
 	    (path_begins(line, "/dev/") && !path_begins(line, "/dev/shm/")))
 		return GRF_MAP_NOTHING;
 	if (line->flags & GRF_SEGMENT_WRITE)
-		return size <= WHOLE_FILE_LIMIT ? GRF_MAP_ALL : GRF_MAP_WRITTEN;
+		return size <= GRF_MAP_WHOLE_LIMIT ? GRF_MAP_ALL : GRF_MAP_WRITTEN;
 	/* Code is not needed; what the loader relocated and then protected is (RELRO). */
 	if (line->flags & GRF_SEGMENT_EXECUTE || size > RELOCATED_LIMIT)
 		return GRF_MAP_NOTHING;

@@ -23,7 +23,8 @@ enum grf_map_part {
 	GRF_MAP_NOTHING,  /* shared, not readable, a device, or of the kernel's own */
 	GRF_MAP_RESIDENT, /* anonymous: the pages that exist; the others read as zero */
 	GRF_MAP_ALL,      /* of a file and writable: pages never touched hold the file's bytes */
-	GRF_MAP_WRITTEN,  /* of a file: the pages that the process has made its own */
+	GRF_MAP_WRITTEN, /* of a file: nothing if the process has changed no page of it; else all of
+			  * it, or the changed pages where it is large */
 };
 
 /*
@@ -31,6 +32,10 @@ enum grf_map_part {
  * mapping.
  */
 bool grf_map_parse(const char **cursor, const char *end, struct grf_map_line *ret);
+
+/* File mappings up to this size are copied whole: data sections, relocated and then protected ones.
+ * A larger one is a data file mapped privately. */
+#define GRF_MAP_WHOLE_LIMIT (256ull << 20)
 
 /* True when the mapping is of a file (its name is a path). */
 bool grf_map_is_file(const struct grf_map_line *line);

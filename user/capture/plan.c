@@ -75,7 +75,10 @@ static bool add_piece(struct grf_plan *plan, const struct grf_map_line *line,
 	return true;
 }
 
-/* The pages of a file mapping that the process made its own. */
+/*
+ * The pages of a file mapping that the process made its own. One such page takes the whole mapping
+ * along, if it is not large: what lies in it, runtime types for example, may cross pages.
+ */
 static bool add_written(struct grf_plan *plan, const struct grf_map_line *line,
 			struct grf_resident *resident)
 {
@@ -86,6 +89,8 @@ static bool add_written(struct grf_plan *plan, const struct grf_map_line *line,
 	while (at < line->end && !grf_interrupted()) {
 		count = grf_resident_runs(resident, GRF_RESIDENT_WRITTEN, at, line->end, runs,
 					  SCAN_RUNS, SCAN_PAGES, &at);
+		if (count && line->end - line->start <= GRF_MAP_WHOLE_LIMIT)
+			return add_piece(plan, line, GRF_MAP_ALL, line->start, line->end);
 		for (i = 0; i < count; i++)
 			if (!add_piece(plan, line, GRF_MAP_WRITTEN, runs[i].start, runs[i].end))
 				return false;
@@ -120,7 +125,7 @@ static bool add_written_before(struct grf_plan *plan, const struct grf_map_line 
 		uint64_t start = known->start > line->start ? known->start : line->start;
 		uint64_t end = known->end < line->end ? known->end : line->end;
 
-		if (!add_piece(plan, line, GRF_MAP_WRITTEN, start, end))
+		if (!add_piece(plan, line, known->part, start, end))
 			return false;
 		if (known->end > line->end)
 			break;
