@@ -57,7 +57,7 @@ def test_go_tool_pprof(core, tmp_path):
             [installed_go(), "tool", "pprof", "-top", f"-sample_index={index}", out],
             capture_output=True,
             text=True,
-            env=dict(os.environ, HOME=str(tmp_path)),
+            env=dict(os.environ, PPROF_TMPDIR=str(tmp_path)),
             check=True,
         )
         assert f"Type: {index}" in done.stdout
@@ -106,4 +106,4 @@ def test_no_fold_shows_every_step(start, tmp_path):
 
 def test_version():
     result = grf("version").expect(OK)
-    assert result.stdout.startswith("grf-bpf ") and result.stdout.count("\n") == 1
+    assert result.stdout.startswith("grf-bpf ") and result.stderr == ""
