@@ -21,15 +21,20 @@ struct grf_capture_range {
 	uint8_t *data;
 };
 
-/* How the target was held and for how long; printed in the summary. Times in nanoseconds. */
+/*
+ * How the target was held and for how long; printed in the summary. Times in nanoseconds. By the
+ * eBPF clock, `total` is from the first thread that left its CPU to the last one that was back on
+ * one; by our own, from the first interrupt to the last detach. Registers and stack bounds are
+ * read while copying goes on.
+ */
 struct grf_pause {
-	const char *freeze;          /* "stopped at once", later "at the end of a GC" */
-	const char *copy;            /* "stop and copy", ... */
+	const char *freeze; /* "stopped at once", "stopped before", later "at the end of a GC" */
+	const char *copy;   /* "stop and copy", ... */
 	const char *register_source; /* "eBPF task iterator" or "ptrace" */
 	const char *clock;           /* who measured: "eBPF" or "user space" */
-	uint64_t total;              /* first interrupt to last resume */
+	uint64_t total;              /* see above */
 	uint64_t stop;               /* until every thread stood */
-	uint64_t registers;          /* registers and stack bounds */
+	uint64_t registers;          /* of all threads */
 	uint64_t copying;
 	uint64_t resume;
 	uint64_t bytes; /* copied */
