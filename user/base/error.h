@@ -38,19 +38,19 @@ struct grf_error {
 
 /* Makes an error from a printf format. Never returns NULL (falls back to a static one). */
 struct grf_error *grf_error_create(enum grf_error_code code, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((returns_nonnull, format(printf, 2, 3)));
 
 /* The same with ": " and the text of `errnum` appended; `code` OTHER becomes PERMISSION for EPERM
  * and EACCES, NO_PROCESS for ESRCH, NO_MEMORY for ENOMEM. */
 struct grf_error *grf_error_errno(enum grf_error_code code, int errnum, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((returns_nonnull, format(printf, 3, 4)));
 
 /* The static error for a failed allocation. */
-struct grf_error *grf_error_no_memory(void);
+struct grf_error *grf_error_no_memory(void) __attribute__((returns_nonnull));
 
 /* Puts "PREFIX: " before the message of `error` and returns it. */
 struct grf_error *grf_error_prefix(struct grf_error *error, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((returns_nonnull, format(printf, 2, 3)));
 
 /* Frees an error; NULL is allowed. */
 void grf_error_free(struct grf_error *error);

@@ -2,6 +2,7 @@
 #include "graph/pair_map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Mixes both keys (multiply and fold, as in wyhash): addresses and small indices alike spread. */
 static uint64_t mix(uint64_t first, uint64_t second)
@@ -37,8 +38,8 @@ static bool grow(struct grf_pair_map *map)
 
 	if (!entries)
 		return false;
-	for (size_t i = 0; i < capacity; i++)
-		entries[i].value = GRF_PAIR_MAP_NONE;
+	/* All ones: every value GRF_PAIR_MAP_NONE. */
+	memset(entries, 0xff, capacity * sizeof(*entries));
 	for (size_t i = 0; i < map->capacity; i++) {
 		const struct grf_pair_entry *old = &map->entries[i];
 

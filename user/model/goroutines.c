@@ -412,11 +412,14 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 		}
 		if (error || !g || !read_goroutine(reader, g, &goroutine))
 			continue;
+		if (!keep(reader, &goroutine)) {
+			error = grf_error_no_memory();
+			break;
+		}
 		item = grf_array_add(&items);
-		if (!item || !keep(reader, &goroutine) || reader->no_memory ||
-		    reader->scan.no_memory) {
-			if (item)
-				items.count--;
+		if (!item || reader->no_memory || reader->scan.no_memory) {
+			free(goroutine.frames);
+			items.count -= item != NULL;
 			error = grf_error_no_memory();
 			break;
 		}

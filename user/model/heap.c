@@ -240,7 +240,7 @@ static struct grf_error *allocate_index(struct grf_heap_reader *reader,
 					"the spans of the heap cover %u arenas, which the image is "
 					"too small for: it is damaged",
 					blocks);
-	reader->memory->pages = calloc(blocks, sizeof(*reader->memory->pages));
+	reader->memory->pages = calloc(blocks ? blocks : 1, sizeof(*reader->memory->pages));
 	if (!reader->memory->pages)
 		return grf_error_no_memory();
 	heap->arena_index = reader->memory->arena_index;

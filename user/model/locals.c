@@ -529,7 +529,7 @@ static uint64_t find_dictionary(struct grf_types *types, const struct frame_loca
 			       is_dictionary(types, frame, dictionary)
 			   ? dictionary
 			   : 0;
-	for (uint64_t offset = 0; offset < SPILLS_SEARCHED * 8; offset += 8) {
+	for (uint64_t offset = 0; offset < SPILLS_SEARCHED * 8ul; offset += 8) {
 		if (grf_image_u64(types->image, cfa + offset, &dictionary) &&
 		    is_dictionary(types, frame, dictionary))
 			return dictionary;

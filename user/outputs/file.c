@@ -23,7 +23,7 @@ static struct grf_error *open_beside(const char *path, char **ret_name, int *ret
 	mode_t mask;
 	int fd;
 
-	if (asprintf(&name, "%s.XXXXXX", path) < 0)
+	if (asprintf(&name, "%s.XXXXXX", path) < 0 || !name)
 		return grf_error_no_memory();
 	fd = mkostemp(name, O_CLOEXEC);
 	if (fd < 0) {

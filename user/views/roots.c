@@ -16,6 +16,9 @@
 /* Longer names than this are cut; the longest that Go's own library has are around 300 bytes. */
 #define NAME_BYTES 4096
 
+/* No stack is larger than Go's own limit, 1 GB. */
+#define MAX_STACK_BYTES ((uint64_t)1 << 33)
+
 /* More variables than this in one frame are not looked at. */
 #define FRAME_LOCALS 4096
 
@@ -177,9 +180,7 @@ static void data_word_name(struct grf_walk *walk, uint64_t address, char *name, 
 	end = strlen(name);
 	while (end && isdigit((unsigned char)name[end - 1]))
 		end--;
-	if (end > 6 && !strncmp(name + end - 6, "stmp_", 5))
-		name[end] = '\0';
-	else if (strstr(name, "..stmp_"))
+	if (strstr(name, "..stmp_"))
 		name[end] = '\0';
 }
 
@@ -339,10 +340,10 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 	if (!goroutine->word_count)
 		return false;
 	low = goroutine->words[0].address & ~(uint64_t)7;
-	if (low < goroutine->stack_low || low >= high)
+	if (low < goroutine->stack_low || low >= high || high - low > MAX_STACK_BYTES)
 		return false;
 	words = grf_bitmap_words((high - low) / 8) + 1;
-	if (words > stack->capacity) {
+	if (words > stack->capacity || !stack->area.pending) {
 		uint64_t *pending = realloc(stack->area.pending, words * sizeof(*pending));
 
 		if (!pending) {

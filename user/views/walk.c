@@ -100,7 +100,8 @@ void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
 		emit_outside(walk, address, spot);
 		return;
 	}
-	if (address < span->base || (slot = grf_span_slot(span, address)) >= span->slot_count)
+	if (address < span->base || (slot = grf_span_slot(span, address)) >= span->slot_count ||
+	    (!span->division && address >= span->limit))
 		return;
 	if (walk->ring_written - walk->ring_read == GRF_RING_SIZE)
 		settle(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
