@@ -23,7 +23,7 @@ static struct grf_error *open_beside(const char *path, char **ret_name, int *ret
 	mode_t mask;
 	int fd;
 
-	if (asprintf(&name, "%s.XXXXXX", path) < 0 || !name)
+	if (asprintf(&name, "%s.XXXXXX", path) < 0)
 		return grf_error_no_memory();
 	fd = mkostemp(name, O_CLOEXEC);
 	if (fd < 0) {
@@ -84,7 +84,7 @@ struct grf_error *grf_output_check(const char *path)
 		return NULL;
 	}
 	error = open_beside(path, &name, &fd);
-	if (error)
+	if (error || !name)
 		return error;
 	unlink(name);
 	return NULL;
@@ -112,7 +112,7 @@ struct grf_error *grf_output_write(const char *path, const void *data, size_t si
 	if (real)
 		path = real;
 	error = open_beside(path, &name, &fd);
-	if (error)
+	if (error || !name)
 		return error;
 	if (!write_all(fd, data, size) || fsync(fd))
 		error = failed("write", path);

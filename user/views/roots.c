@@ -344,7 +344,7 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 		return false;
 	words = grf_bitmap_words((high - low) / 8) + 1;
 	if (words > stack->capacity || !stack->area.pending) {
-		uint64_t *pending = realloc(stack->area.pending, words * sizeof(*pending));
+		uint64_t *pending = reallocarray(stack->area.pending, words, sizeof(*pending));
 
 		if (!pending) {
 			grf_walk_fail(stack->walk);
