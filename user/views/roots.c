@@ -259,6 +259,26 @@ static void walk_local(struct stack_walk *stack, const struct grf_local *local)
 	}
 }
 
+/* A variable in pieces that stand side by side, as an interface in the two words where its argument
+ * was spilled, is one: its type word must be seen with its data word. Joins the pieces from *k on,
+ * which is left at the last of them. */
+static const struct grf_local *join_pieces(struct grf_local *locals, size_t count, size_t *k)
+{
+	struct grf_local *first = &locals[*k];
+
+	for (; *k + 1 < count; (*k)++) {
+		const struct grf_local *next = &locals[*k + 1];
+
+		if (next->function != first->function || next->name != first->name ||
+		    next->type != first->type || next->stale_range != first->stale_range ||
+		    next->address != first->address + first->size ||
+		    next->piece_offset != first->piece_offset + first->size)
+			break;
+		first->size += next->size;
+	}
+	return first;
+}
+
 /*
  * Whether a frame's roots belong to the class at hand. What the runtime's functions keep for their
  * own ends, such as the sudog that a blocked receive waits with, is the runtime's, in whichever
@@ -287,7 +307,7 @@ static void walk_frames(struct stack_walk *stack, const struct grf_goroutine *go
 		if (count > FRAME_LOCALS)
 			count = FRAME_LOCALS;
 		for (size_t k = 0; k < count; k++)
-			walk_local(stack, &stack->locals[k]);
+			walk_local(stack, join_pieces(stack->locals, count, &k));
 	}
 }
 

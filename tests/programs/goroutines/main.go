@@ -76,6 +76,13 @@ func deep(depth int, payload *Leaf) int64 {
 	return total + payload.Words[0]
 }
 
+// leaf keeps its Leaf from being laid out on the caller's stack.
+//
+//go:noinline
+func leaf() *Leaf {
+	return new(Leaf)
+}
+
 func job() *Job {
 	return &Job{new(Leaf), string(make([]byte, 64))}
 }
@@ -88,8 +95,8 @@ func main() {
 		go onSelect(job(), make(chan int))
 		go asleep(job())
 		go onCondition(job())
-		go deferred(new(Leaf))
-		go deep(20, new(Leaf))
+		go deferred(leaf())
+		go deep(20, leaf())
 	}
 	time.Sleep(100 * time.Millisecond)
 	runtime.GC()
