@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <errno.h>
+#include <elf.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "hold/hold.h"
@@ -72,17 +75,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-/* The executable that the process runs. /proc/PID/exe opens it in any mount namespace, and when it
- * is deleted. */
-static struct grf_error *open_executable(const struct attach_options *options,
-					 struct grf_executable **ret)
+/* Opens the executable that the process runs. /proc/PID/exe opens it in any mount namespace, and
+ * when it is deleted. */
+static struct grf_error *open_running(pid_t pid, struct grf_executable **ret)
 {
 	struct grf_error *error;
 	char path[64];
 
-	if (options->executable)
-		return grf_executable_open(options->executable, ret);
-	snprintf(path, sizeof(path), "/proc/%d/exe", options->pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	error = grf_executable_open(path, ret);
 	if (!error || error->code != GRF_ERROR_PERMISSION)
 		return error;
@@ -91,18 +91,76 @@ static struct grf_error *open_executable(const struct attach_options *options,
 	    GRF_ERROR_PERMISSION,
 	    "cannot read the executable of process %d: run as its user, or with "
 	    "CAP_SYS_PTRACE (sudo)",
-	    options->pid);
+	    pid);
 }
 
-/* Tells the capture where the goroutines are, for their stack bounds. */
-static void find_goroutines(struct grf_executable *executable, struct grf_capture_options *capture)
+/* Whether an executable that the user named is of the build that runs. */
+static struct grf_error *check_same_build(const struct grf_executable *running,
+					  const struct grf_executable *named)
 {
-	uint64_t size;
+	const char *theirs = grf_executable_go_build_id(running);
+	const char *ours = grf_executable_go_build_id(named);
 
-	/* A position-independent executable is moved; the capture then does without. */
-	if (grf_executable_symbol(executable, "runtime.allgs", &capture->allgs_address, &size) &&
-	    capture->allgs_address < 0x400000)
-		capture->allgs_address = 0;
+	if (!*theirs || !*ours || !strcmp(theirs, ours))
+		return NULL;
+	return grf_error_create(
+	    GRF_ERROR_MISMATCH,
+	    "%s is not what the process runs: its Go build id is %.32s..., that of "
+	    "the process %.32s...",
+	    grf_executable_path(named), ours, theirs);
+}
+
+static struct grf_error *open_executable(const struct attach_options *options,
+					 struct grf_executable **ret)
+{
+	struct grf_executable *running, *named;
+	struct grf_error *error;
+
+	error = open_running(options->pid, &running);
+	if (error || !options->executable) {
+		if (!error)
+			*ret = running;
+		return error;
+	}
+	error = grf_executable_open(options->executable, &named);
+	if (!error) {
+		error = check_same_build(running, named);
+		if (error)
+			grf_executable_destroy(named);
+		else
+			*ret = named;
+	}
+	grf_executable_destroy(running);
+	return error;
+}
+
+/* How far a position-independent executable was moved: where the process began, less where the file
+ * says that it begins. */
+static uint64_t load_bias(pid_t pid, const struct grf_executable *executable)
+{
+	_cleanup_close_ int fd = -1;
+	Elf64_auxv_t entries[64];
+	char path[64];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	size = fd < 0 ? -1 : read(fd, entries, sizeof(entries));
+	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*entries); i++)
+		if (entries[i].a_type == AT_ENTRY)
+			return entries[i].a_un.a_val - grf_executable_entry(executable);
+	return 0;
+}
+
+/* Tells the capture where the goroutines are, for their stack bounds; g.stack comes first in g, in
+ * every Go version. */
+static void find_goroutines(pid_t pid, struct grf_executable *executable,
+			    struct grf_capture_options *capture)
+{
+	uint64_t address, size;
+
+	if (grf_executable_symbol(executable, "runtime.allgs", &address, &size))
+		capture->allgs_address = address + load_bias(pid, executable);
 	capture->g_stack_offset = 0;
 }
 
@@ -133,7 +191,7 @@ static struct grf_error *run(struct attach_options *options)
 	if (error)
 		return error;
 	error = grf_check_executable(executable);
-	find_goroutines(executable, &options->capture);
+	find_goroutines(options->pid, executable, &options->capture);
 	if (!error)
 		error = grf_capture_process(options->pid, &options->capture, &capture);
 	if (!error) {

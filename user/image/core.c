@@ -303,8 +303,35 @@ static struct grf_error *mismatch(const struct core_reader *reader, const char *
 	    grf_executable_path(reader->executable), reader->path, mine, theirs);
 }
 
-/* Compares text that both have: a core whose pages of the executable's code differ from it is of
- * another program. Works for cores without any build id in them. */
+/* A core that holds no build id may still hold the build info, which Go keeps in writable memory:
+ * the same in the file and in every process that runs it. */
+static struct grf_error *compare_build_info(const struct core_reader *reader)
+{
+	const char *path = grf_executable_path(reader->executable);
+	struct grf_section section;
+	const uint8_t *theirs;
+
+	if (!grf_executable_section(reader->executable, ".go.buildinfo", &section) ||
+	    !section.address)
+		return NULL;
+	theirs = grf_image_at(
+	    reader->image, section.address + grf_executable_bias(reader->executable), section.size);
+	if (!theirs) {
+		grf_verbose("%s holds no build id; whether %s belongs to it is not checked",
+			    reader->path, path);
+		return NULL;
+	}
+	/* From Go 1.18 on the strings follow in place; before, there are pointers. */
+	if (section.size > 32 && section.data[15] & 2 &&
+	    memcmp(theirs, section.data, section.size) != 0)
+		return grf_error_create(
+		    GRF_ERROR_MISMATCH,
+		    "%s and %s do not belong together: their build info differs; "
+		    "give the executable that the process ran",
+		    path, reader->path);
+	return NULL;
+}
+
 static struct grf_error *compare_ids(const struct core_reader *reader)
 {
 	const char *go_id = grf_executable_go_build_id(reader->executable);
@@ -323,9 +350,7 @@ static struct grf_error *compare_ids(const struct core_reader *reader)
 		format_id(found.gnu, found.gnu_size, theirs, sizeof(theirs));
 		return strcmp(mine, theirs) ? mismatch(reader, mine, theirs) : NULL;
 	}
-	grf_verbose("%s holds no build id; whether %s belongs to it is not checked", reader->path,
-		    grf_executable_path(reader->executable));
-	return NULL;
+	return compare_build_info(reader);
 }
 
 static struct grf_error *read_core(struct core_reader *reader)
