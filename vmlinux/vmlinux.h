@@ -28,10 +28,12 @@ typedef __u32 __wsum;
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
 enum {
 	BPF_ANY = 0,
+	BPF_RB_FORCE_WAKEUP = 2,
 	BPF_F_MMAPABLE = 1024,
 };
 

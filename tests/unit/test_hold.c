@@ -148,7 +148,7 @@ static void test_stands_while_held(void **state)
 		skip();
 	assert_true(live_start(&live));
 	assert_null(grf_target_open(live.shared->target, &target));
-	assert_null(grf_hold(&target, stand_work, &stand, &report));
+	assert_null(grf_hold(&target, &(struct grf_freeze){0}, stand_work, &stand, &report));
 	assert_true(stand.still);
 	assert_int_equal(stand.threads, LIVE_SLEEPERS + 5);
 	assert_int_equal(stand.facts.stopped, stand.threads);

@@ -54,6 +54,7 @@ struct session {
 	struct grf_registers_probe *registers;
 	struct grf_stacks_probe *stacks;
 	struct grf_pause_probe *pause;
+	struct grf_freeze freeze;
 	struct grf_thread_registers *records;
 	size_t thread_room; /* of `records` and capture->threads */
 
@@ -134,6 +135,30 @@ static void without(struct grf_error *error, const char *instead)
 	grf_error_free(error);
 }
 
+/* Sets the probe at the end of a garbage collection, where that is wanted. */
+static struct grf_error *open_gc_point(struct session *session)
+{
+	const struct grf_capture_options *options = session->options;
+	struct grf_error *error;
+
+	session->freeze.wait = options->gc_wait;
+	session->freeze.only_gc_point = options->freeze == GRF_FREEZE_GC;
+	if (options->freeze == GRF_FREEZE_NOW)
+		return NULL;
+	if (options->no_ebpf)
+		error = grf_error_create(GRF_ERROR_UNSUPPORTED, "eBPF is switched off");
+	else
+		error = grf_gc_point_open(&session->target, &options->gc_point,
+					  session->registers
+					      ? grf_registers_kernel_tgid(session->registers)
+					      : 0,
+					  &session->freeze.gc_point);
+	if (session->freeze.only_gc_point)
+		return error;
+	without(error, "held at once, not at the end of a garbage collection");
+	return NULL;
+}
+
 static void open_probes(struct session *session)
 {
 	const struct grf_capture_options *options = session->options;
@@ -144,7 +169,7 @@ static void open_probes(struct session *session)
 		grf_verbose("eBPF is switched off: registers by ptrace, pause by our own clock");
 		return;
 	}
-	grf_probe_init();
+	grf_ebpf_init();
 	error = grf_registers_open(session->target.pid, &session->registers);
 	without(error, "registers by ptrace, pause by our own clock");
 	if (!session->registers)
@@ -245,7 +270,9 @@ static struct grf_error *prepare(struct session *session)
 	if (session->copiers > THREADS_LIMIT)
 		session->copiers = THREADS_LIMIT;
 	error = grf_pool_create(session->copiers + (session->stacks ? 1 : 0), &session->pool);
-	return error ? error : touch_destination(session);
+	if (!error)
+		error = touch_destination(session);
+	return error ? error : open_gc_point(session);
 }
 
 static void stop_work(void *context, unsigned int index)
@@ -375,7 +402,9 @@ static void fill_pause(struct session *session)
 	struct grf_pause *pause = &session->capture->pause;
 	struct grf_pause_clock clock;
 
-	pause->freeze = report->stopped_already ? "stopped before" : "stopped at once";
+	pause->freeze = report->gc_point	  ? "at the end of a garbage collection"
+			: report->stopped_already ? "stopped before"
+						  : "stopped at once";
 	pause->copy = session->copy.through_mem ? "stop and copy through /proc/PID/mem"
 						: "stop and copy with process_vm_readv";
 	pause->register_source = session->by_ptrace ? "ptrace" : "eBPF task iterator";
@@ -393,6 +422,8 @@ static void fill_pause(struct session *session)
 		    "the pause is by our own clock: not every thread was seen to run again");
 		return;
 	}
+	if (report->gc_point)
+		clock.first_stop = report->gc_point;
 	pause->clock = "eBPF";
 	pause->total = clock.last_running - clock.first_stop;
 	pause->stop = clock.last_stop - clock.first_stop;
@@ -473,6 +504,7 @@ static struct grf_error *finish(struct session *session)
 static void close_session(struct session *session)
 {
 	grf_pool_destroy(session->pool);
+	grf_gc_point_close(session->freeze.gc_point);
 	grf_pause_close(session->pause);
 	grf_stacks_close(session->stacks);
 	grf_registers_close(session->registers);
@@ -497,7 +529,8 @@ static struct grf_error *run(struct session *session)
 	if (!error && grf_interrupted())
 		error = grf_error_interrupted();
 	if (!error)
-		error = grf_hold(&session->target, at_the_stop, session, &session->report);
+		error = grf_hold(&session->target, &session->freeze, at_the_stop, session,
+				 &session->report);
 	if (!error)
 		error = explain(session);
 	return error ? error : finish(session);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "hold/gc_point.h"
 #include "image/image.h"
 
 /* One copied range. `data` is page-aligned anonymous memory of ours. */
@@ -23,12 +24,13 @@ struct grf_capture_range {
 
 /*
  * How the target was held and for how long; printed in the summary. Times in nanoseconds. By the
- * eBPF clock, `total` is from the first thread that left its CPU to the last one that was back on
- * one; by our own, from the first interrupt to the last detach. Registers and stack bounds are
+ * eBPF clock, `total` is from the first thread that left its CPU, or came to the freeze point, to
+ * the last one that was back on one; by our own, from the first interrupt to the last detach.
+ * Registers and stack bounds are
  * read while copying goes on.
  */
 struct grf_pause {
-	const char *freeze; /* "stopped at once", "stopped before", later "at the end of a GC" */
+	const char *freeze; /* "stopped at once", "stopped before", "at the end of a garbage ..." */
 	const char *copy;   /* "stop and copy", ... */
 	const char *register_source; /* "eBPF task iterator" or "ptrace" */
 	const char *clock;           /* who measured: "eBPF" or "user space" */
@@ -62,7 +64,17 @@ struct grf_capture {
 	struct grf_pause pause;
 };
 
+/* Where in its work the target is to be held. */
+enum grf_freeze_wish {
+	GRF_FREEZE_AUTO, /* at the end of a garbage collection if one comes in time, else anywhere */
+	GRF_FREEZE_GC,	 /* there, or not at all */
+	GRF_FREEZE_NOW,	 /* at once */
+};
+
 struct grf_capture_options {
+	enum grf_freeze_wish freeze;
+	uint64_t gc_wait;		   /* how long to wait for the collection; ns */
+	struct grf_gc_point_site gc_point; /* where it ends; paths are borrowed */
 	unsigned int threads;     /* copying threads; 0: one for each core */
 	bool no_ebpf;             /* do as if eBPF were not permitted */
 	bool no_process_vm_readv; /* do as if it were refused */

@@ -22,13 +22,13 @@ static struct grf_error *load(struct grf_pause_probe *probe, uint32_t kernel_tgi
 {
 	probe->skeleton = pause_clock_bpf__open();
 	if (!probe->skeleton)
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	if (bpf_map__set_max_entries(probe->skeleton->maps.held, (uint32_t)room) ||
 	    pause_clock_bpf__load(probe->skeleton))
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	probe->skeleton->bss->target_tgid = kernel_tgid;
 	if (pause_clock_bpf__attach(probe->skeleton))
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	return NULL;
 }
 

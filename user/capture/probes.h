@@ -16,12 +16,7 @@
 #include "capture/capture.h"
 #include "grf/pause_clock.h"
 #include "grf/thread_registers.h"
-
-/* Why loading `what` failed with `errnum`; names the capabilities for EPERM. */
-struct grf_error *grf_probe_error(const char *what, int errnum);
-
-/* Sends what libbpf says to grf_debug(). */
-void grf_probe_init(void);
+#include "hold/ebpf.h"
 
 /* The registers of threads: bpf/thread_registers.bpf.c. */
 struct grf_registers_probe;

@@ -64,13 +64,13 @@ static struct grf_error *try_out(struct grf_registers_probe *probe)
 	size_t count;
 
 	if (iterator < 0)
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	if (!read_records(iterator, &record, 1, &count) || !count)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					WHAT " by eBPF found no thread of the process");
 	probe->kernel_tgid = record.kernel_tgid;
 	probe->iterator = bpf_iter_create(bpf_link__fd(probe->link));
-	return probe->iterator < 0 ? grf_probe_error(WHAT, errno) : NULL;
+	return probe->iterator < 0 ? grf_ebpf_error(WHAT, errno) : NULL;
 }
 
 static struct grf_error *load(struct grf_registers_probe *probe, pid_t pid)
@@ -79,15 +79,15 @@ static struct grf_error *load(struct grf_registers_probe *probe, pid_t pid)
 
 	probe->skeleton = thread_registers_bpf__open();
 	if (!probe->skeleton)
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	if (stat("/proc/self/ns/pid", &status))
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	probe->skeleton->rodata->target_pid = pid;
 	probe->skeleton->rodata->namespace_inode = (uint32_t)status.st_ino;
 	if (thread_registers_bpf__load(probe->skeleton))
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	probe->link = attach(probe->skeleton->progs.thread_registers, pid);
-	return probe->link ? try_out(probe) : grf_probe_error(WHAT, errno);
+	return probe->link ? try_out(probe) : grf_ebpf_error(WHAT, errno);
 }
 
 struct grf_error *grf_registers_open(pid_t pid, struct grf_registers_probe **ret)

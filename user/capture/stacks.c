@@ -38,23 +38,23 @@ static struct grf_error *load(struct grf_stacks_probe *probe, pid_t pid, uint64_
 
 	probe->skeleton = stack_bounds_bpf__open();
 	if (!probe->skeleton)
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	probe->skeleton->rodata->allgs_address = allgs_address;
 	probe->skeleton->rodata->g_stack_offset = g_stack_offset;
 	if (bpf_map__set_max_entries(probe->skeleton->maps.bounds, (uint32_t)probe->room) ||
 	    stack_bounds_bpf__load(probe->skeleton))
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	records = mmap(NULL, records_size(probe), PROT_READ, MAP_SHARED,
 		       bpf_map__fd(probe->skeleton->maps.bounds), 0);
 	if (records == MAP_FAILED)
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	probe->records = records;
 	/* Without the limit to the thread, which came in Linux 6.1, it would read every process. */
 	probe->link = bpf_program__attach_iter(probe->skeleton->progs.stack_bounds, &limited);
 	if (!probe->link)
-		return grf_probe_error(WHAT, errno);
+		return grf_ebpf_error(WHAT, errno);
 	probe->iterator = bpf_iter_create(bpf_link__fd(probe->link));
-	return probe->iterator < 0 ? grf_probe_error(WHAT, errno) : NULL;
+	return probe->iterator < 0 ? grf_ebpf_error(WHAT, errno) : NULL;
 }
 
 struct grf_error *grf_stacks_open(pid_t pid, uint64_t allgs_address, uint64_t g_stack_offset,

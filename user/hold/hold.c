@@ -50,6 +50,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "hold/gc_point.h"
 #include "hold/private.h"
 
 /* How long threads may take to stop before we give up. The others stand meanwhile. */
@@ -73,6 +74,7 @@ struct thread {
 
 struct hold {
 	const struct grf_target *target;
+	const struct grf_freeze *freeze;
 	grf_hold_work *work;
 	void *context;
 	struct grf_hold_report *report;
@@ -274,6 +276,8 @@ static size_t count_stopped(struct hold *hold)
 	return count;
 }
 
+/* Stops every thread, wherever it is. One that waits at the freeze point is asked to stop like the
+ * others, and only then let go from there. */
 static struct grf_error *stop_all(struct hold *hold)
 {
 	struct grf_error *error;
@@ -290,6 +294,9 @@ static struct grf_error *stop_all(struct hold *hold)
 			hold->report->interrupting = grf_now();
 		hold->report->passes++;
 		interrupt_all(hold);
+		if (hold->report->gc_point && hold->report->passes == 1 &&
+		    !grf_gc_point_release(hold->freeze->gc_point))
+			hold->report->gc_point = 0;
 		error = wait_all(hold);
 		if (error)
 			return error;
@@ -322,6 +329,46 @@ static void release_all(struct hold *hold)
 	hold->report->released = grf_now();
 }
 
+/* Lets all threads go, and forgets them. */
+static void start_over(struct hold *hold)
+{
+	release_all(hold);
+	hold->threads.count = hold->known = 0;
+	memset(hold->report, 0, sizeof(*hold->report));
+}
+
+/* Brings the target to a standstill where it is wanted. */
+static struct grf_error *reach_freeze_point(struct hold *hold)
+{
+	const struct grf_freeze *freeze = hold->freeze;
+	uint64_t deadline = grf_now() + freeze->wait;
+	struct grf_error *error = NULL;
+
+	if (!freeze->gc_point)
+		return stop_all(hold);
+	/* Bounded by the deadline; a collection that we came too late for is tried once more. */
+	for (;;) {
+		uint64_t hit;
+
+		error = grf_gc_point_wait(freeze->gc_point, hold->target, deadline, &hit);
+		if (error)
+			return error;
+		if (!hit && freeze->only_gc_point)
+			return grf_error_create(
+			    GRF_ERROR_OTHER,
+			    "process %d did not finish a garbage collection in %.3g s; wait longer "
+			    "(--gc-wait) or take it as it is (--freeze now)",
+			    hold->target->pid, (double)freeze->wait / 1e9);
+		hold->report->gc_point = hold->report->interrupting = hit;
+		error = stop_all(hold);
+		if (error && hold->report->gc_point)
+			grf_gc_point_release(freeze->gc_point);
+		if (error || hold->report->gc_point || !freeze->only_gc_point)
+			return error;
+		start_over(hold);
+	}
+}
+
 /* Fills hold->tids, which was made before the stop; grown here only if many threads came. */
 static bool list_tids(struct hold *hold, size_t *ret_count)
 {
@@ -348,7 +395,7 @@ static void *tracer(void *argument)
 	size_t count = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
-	hold->error = stop_all(hold);
+	hold->error = reach_freeze_point(hold);
 	hold->report->stopped = grf_now();
 	if (!hold->error && !list_tids(hold, &count))
 		hold->error = grf_error_no_memory();
@@ -373,10 +420,16 @@ static struct grf_error *make_room(struct hold *hold)
 	return NULL;
 }
 
-struct grf_error *grf_hold(const struct grf_target *target, grf_hold_work *work, void *context,
-			   struct grf_hold_report *ret)
+struct grf_error *grf_hold(const struct grf_target *target, const struct grf_freeze *freeze,
+			   grf_hold_work *work, void *context, struct grf_hold_report *ret)
 {
-	struct hold hold = {.target = target, .work = work, .context = context, .report = ret};
+	struct hold hold = {
+	    .target = target,
+	    .freeze = freeze,
+	    .work = work,
+	    .context = context,
+	    .report = ret,
+	};
 	struct grf_keeper keeper;
 	pthread_t thread;
 	int result;

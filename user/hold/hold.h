@@ -46,20 +46,33 @@ struct grf_hold_report {
 	size_t threads;
 	size_t passes;        /* over the list of threads until it held no new one */
 	bool stopped_already; /* the process stood in a group stop (SIGSTOP) before */
+	uint64_t gc_point;    /* when a thread came to the freeze point where all were then
+			       * held, and `interrupting` is that moment; 0: held elsewhere */
+};
+
+struct grf_gc_point_probe;
+
+/* Where to hold the target: at the end of a garbage collection, or anywhere. */
+struct grf_freeze {
+	struct grf_gc_point_probe *gc_point; /* NULL: anywhere, at once */
+	uint64_t wait;			     /* for the point, at most; ns */
+	bool only_gc_point;		     /* rather not at all than anywhere else */
 };
 
 /* What is done while the target stands. `tids` are the threads. Must not allocate or log. */
 typedef void grf_hold_work(void *context, const pid_t *tids, size_t count);
 
 /*
- * Stops every thread of `target`, calls work() and lets them go. work() runs in a thread that
- * exists for this call, the tracer; ptrace requests for the target's threads can be made from it.
+ * Stops every thread of `target`, at the point that `freeze` tells, calls work() and lets them go.
+ * work() runs in a thread that exists for this call, the tracer; ptrace requests for the target's
+ * threads can be made from it.
  *
  * On every return the target runs on, or stands stopped as it did before. Errors, besides those of
  * grf_target_open(): EXITED (the process went away before or during the hold; work() may or may
- * not have run), INTERRUPTED (before work() was called), OTHER (a thread did not stop in time).
+ * not have run), INTERRUPTED (before work() was called), OTHER (a thread did not stop in time, or
+ * the freeze point was not reached).
  */
-struct grf_error *grf_hold(const struct grf_target *target, grf_hold_work *work, void *context,
-			   struct grf_hold_report *ret);
+struct grf_error *grf_hold(const struct grf_target *target, const struct grf_freeze *freeze,
+			   grf_hold_work *work, void *context, struct grf_hold_report *ret);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "capture/probes.h"
+#include "hold/ebpf.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -24,12 +24,12 @@ static int print_debug(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
-void grf_probe_init(void)
+void grf_ebpf_init(void)
 {
 	libbpf_set_print(print_debug);
 }
 
-struct grf_error *grf_probe_error(const char *what, int errnum)
+struct grf_error *grf_ebpf_error(const char *what, int errnum)
 {
 	if (errnum == EPERM || errnum == EACCES)
 		return grf_error_create(GRF_ERROR_PERMISSION,

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the id of a process to an image of it: what attach and verify do alike. */
+#include "cli/live.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "hold/hold.h"
+#include "hold/probe_site.h"
+
+#define SHORT_WAIT 500000000ull	   /* for a collection that would be nice to have; ns */
+#define LONG_WAIT  150000000000ull /* for one that must be: Go makes one each 2 minutes; ns */
+#define MAX_WAIT   86400e9
+
+enum { OPTION_NO_EBPF = 0x200, OPTION_NO_READV, OPTION_FREEZE, OPTION_GC_WAIT };
+
+static const struct argp_option live_argp_options[] = {
+    {"freeze", OPTION_FREEZE, "POINT", 0,
+     "Where to hold the process: gc (at the end of a garbage collection), now, or auto (there if "
+     "one comes in time, else at once)",
+     0},
+    {"gc-wait", OPTION_GC_WAIT, "DURATION", 0,
+     "How long to wait for a garbage collection, such as 300ms, 20s or 5m (default 500ms for auto, "
+     "2m30s for gc)",
+     0},
+    {NULL, 0, NULL, 0, "To try what happens where the kernel lacks something:", 10},
+    {"no-ebpf", OPTION_NO_EBPF, NULL, 0, "Do as if eBPF were not permitted", 10},
+    {"no-process-vm-readv", OPTION_NO_READV, NULL, 0,
+     "Do as if process_vm_readv were refused: read /proc/PID/mem", 10},
+    {0},
+};
+
+/* One number with its unit, such as 1.5s; moves *text behind it. Nanoseconds; negative: none. */
+static double parse_part(const char **text)
+{
+	static const struct {
+		const char *name;
+		double nanoseconds;
+	} units[] = {{"ms", 1e6}, {"us", 1e3}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+	char *end;
+	double value;
+
+	if (!strchr("0123456789.", **text))
+		return -1;
+	value = strtod(*text, &end);
+	for (size_t i = 0; end != *text && i < sizeof(units) / sizeof(*units); i++) {
+		size_t length = strlen(units[i].name);
+
+		if (strncmp(end, units[i].name, length) != 0)
+			continue;
+		*text = end + length;
+		return value * units[i].nanoseconds;
+	}
+	return -1;
+}
+
+/* A duration as Go writes them: 300ms, 1m30s. A usage error through argp when it is none. */
+static uint64_t parse_duration(const struct argp_state *state, const char *text)
+{
+	const char *at = text;
+	double total = 0, part;
+
+	do {
+		part = parse_part(&at);
+		total += part;
+	} while (part >= 0 && *at);
+	if (part < 0 || !isfinite(total) || total > MAX_WAIT)
+		argp_error(state, "a duration is like 300ms, 20s or 1m30s, not `%s'", text);
+	return (uint64_t)total;
+}
+
+static enum grf_freeze_wish parse_freeze(const struct argp_state *state, const char *text)
+{
+	if (!strcmp(text, "gc"))
+		return GRF_FREEZE_GC;
+	if (!strcmp(text, "now"))
+		return GRF_FREEZE_NOW;
+	if (strcmp(text, "auto") != 0)
+		argp_error(state, "--freeze is gc, now or auto, not `%s'", text);
+	return GRF_FREEZE_AUTO;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct grf_live_options *options = state->input;
+
+	switch (key) {
+	case OPTION_FREEZE:
+		options->capture.freeze = parse_freeze(state, argument);
+		return 0;
+	case OPTION_GC_WAIT:
+		options->capture.gc_wait = parse_duration(state, argument);
+		options->wait_given = true;
+		return 0;
+	case OPTION_NO_EBPF:
+		options->capture.no_ebpf = true;
+		return 0;
+	case OPTION_NO_READV:
+		options->capture.no_process_vm_readv = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp grf_live_argp = {.options = live_argp_options, .parser = parse_option};
+
+/* Opens the executable that the process runs. /proc/PID/exe opens it in any mount namespace, and
+ * when it is deleted. */
+static struct grf_error *open_running(pid_t pid, struct grf_executable **ret)
+{
+	struct grf_error *error;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	error = grf_executable_open(path, ret);
+	if (!error || error->code != GRF_ERROR_PERMISSION)
+		return error;
+	grf_error_free(error);
+	return grf_error_create(
+	    GRF_ERROR_PERMISSION,
+	    "cannot read the executable of process %d: run as its user, or with "
+	    "CAP_SYS_PTRACE (sudo)",
+	    pid);
+}
+
+/* Whether an executable that the user named is of the build that runs. */
+static struct grf_error *check_same_build(const struct grf_executable *running,
+					  const struct grf_executable *named)
+{
+	const char *theirs = grf_executable_go_build_id(running);
+	const char *ours = grf_executable_go_build_id(named);
+
+	if (!*theirs || !*ours || !strcmp(theirs, ours))
+		return NULL;
+	return grf_error_create(
+	    GRF_ERROR_MISMATCH,
+	    "%s is not what the process runs: its Go build id is %.32s..., that of "
+	    "the process %.32s...",
+	    grf_executable_path(named), ours, theirs);
+}
+
+static struct grf_error *open_executable(const struct grf_live_options *options,
+					 struct grf_executable **ret)
+{
+	struct grf_executable *running, *named;
+	struct grf_error *error;
+
+	error = open_running(options->pid, &running);
+	if (error || !options->executable) {
+		if (!error)
+			*ret = running;
+		return error;
+	}
+	error = grf_executable_open(options->executable, &named);
+	if (!error) {
+		error = check_same_build(running, named);
+		if (error)
+			grf_executable_destroy(named);
+		else
+			*ret = named;
+	}
+	grf_executable_destroy(running);
+	return error;
+}
+
+/* How far a position-independent executable was moved: where the process began, less where the file
+ * says that it begins. */
+static uint64_t load_bias(pid_t pid, const struct grf_executable *executable)
+{
+	_cleanup_close_ int fd = -1;
+	Elf64_auxv_t entries[64];
+	char path[64];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	size = fd < 0 ? -1 : read(fd, entries, sizeof(entries));
+	for (ssize_t i = 0; i < size / (ssize_t)sizeof(*entries); i++)
+		if (entries[i].a_type == AT_ENTRY)
+			return entries[i].a_un.a_val - grf_executable_entry(executable);
+	return 0;
+}
+
+/* Tells the capture where the goroutines are, for their stack bounds; g.stack comes first in g, in
+ * every Go version. */
+static void find_goroutines(pid_t pid, struct grf_executable *executable,
+			    struct grf_capture_options *capture)
+{
+	uint64_t address, size;
+
+	if (grf_executable_symbol(executable, "runtime.allgs", &address, &size))
+		capture->allgs_address = address + load_bias(pid, executable);
+	capture->g_stack_offset = 0;
+}
+
+/* Looks whether the process can be held, before anything costly is done. */
+static struct grf_error *check_process(pid_t pid)
+{
+	struct grf_target target;
+	struct grf_error *error = grf_target_open(pid, &target);
+
+	if (!error)
+		grf_target_close(&target);
+	return error;
+}
+
+/* Where in its file an instruction stands. False: in none of its segments. */
+static bool file_offset(const struct grf_executable *executable, uint64_t address, uint64_t *ret)
+{
+	size_t count;
+	const struct grf_load *loads = grf_executable_loads(executable, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (address < loads[i].address || address - loads[i].address >= loads[i].file_size)
+			continue;
+		*ret = loads[i].file_offset + (address - loads[i].address);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Tells the capture where a garbage collection ends: at the beginning of runtime.gcSweep, which
+ * runs once in each cycle, on the system stack of the goroutine that ends it, with the world
+ * stopped, marking complete and nothing swept (runtime/mgc.go, Go 1.17 to 1.27).
+ */
+static void find_gc_point(struct grf_executable *executable, const char *path,
+			  struct grf_gc_point_site *ret)
+{
+	uint64_t address, size;
+	const uint8_t *code;
+	size_t within;
+
+	*ret = (struct grf_gc_point_site){.path = path};
+	if (!grf_executable_symbol(executable, "runtime.gcSweep", &address, &size))
+		return;
+	code = grf_executable_at(executable, address, GRF_PROBE_SITE_BYTES);
+	if (code && grf_probe_site(code, GRF_PROBE_SITE_BYTES, &within) &&
+	    !file_offset(executable, address + within, &ret->offset))
+		ret->offset = 0;
+}
+
+struct grf_error *grf_live_image(struct grf_live_options *options,
+				 struct grf_executable **ret_executable, struct grf_image **ret,
+				 struct grf_pause *ret_pause)
+{
+	struct grf_executable *executable = NULL;
+	struct grf_capture *capture;
+	struct grf_error *error;
+	char path[64];
+
+	if (!options->wait_given)
+		options->capture.gc_wait =
+		    options->capture.freeze == GRF_FREEZE_GC ? LONG_WAIT : SHORT_WAIT;
+	error = check_process(options->pid);
+	if (!error)
+		error = open_executable(options, &executable);
+	if (error)
+		return error;
+	error = grf_check_executable(executable);
+	snprintf(path, sizeof(path), "/proc/%d/exe", options->pid);
+	find_goroutines(options->pid, executable, &options->capture);
+	find_gc_point(executable, path, &options->capture.gc_point);
+	if (!error)
+		error = grf_capture_process(options->pid, &options->capture, &capture);
+	if (!error) {
+		*ret_pause = capture->pause;
+		error = grf_image_from_capture(capture, executable, ret);
+	}
+	if (error)
+		grf_executable_destroy(executable);
+	else
+		*ret_executable = executable;
+	return error;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the id of a process to an image of it: what attach and verify do alike. */
+#ifndef GRF_CLI_LIVE_H
+#define GRF_CLI_LIVE_H
+
+#include "cli/cli.h"
+#include "image/executable.h"
+
+struct grf_live_options {
+	struct grf_capture_options capture;
+	pid_t pid;
+	const char *executable; /* that the user named, or NULL */
+	bool wait_given;	/* capture.gc_wait is the user's, not for us to choose */
+};
+
+/* An argp child for how to hold and copy; its input is the struct. */
+extern const struct argp grf_live_argp;
+
+/* Holds and copies the process. On success both results are the caller's. */
+struct grf_error *grf_live_image(struct grf_live_options *options,
+				 struct grf_executable **ret_executable, struct grf_image **ret,
+				 struct grf_pause *ret_pause);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "hold/gc_point.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "grf/gc_point.h"
+/* After what it needs. */
+#include "gc_point.skel.h"
+#include "hold/ebpf.h"
+
+#define WHAT "waiting for a garbage collection"
+/* How long a thread waits for us at most. Being woken takes 0.05 ms where a CPU is free. */
+#define HOLD_LIMIT 3000000u
+/* How often we look whether the target is still there, ms. */
+#define LOOK_INTERVAL 50
+
+struct grf_gc_point_probe {
+	struct gc_point_bpf *skeleton;
+	struct bpf_link *link;
+	struct ring_buffer *events;
+	uint32_t missed; /* threads that went on before we saw them */
+};
+
+static struct grf_gc_point *point_of(struct grf_gc_point_probe *probe)
+{
+	return &probe->skeleton->bss->point;
+}
+
+static bool change(struct grf_gc_point_probe *probe, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&point_of(probe)->state, &from, to, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* The wake-up is all that an event is for. */
+static int ignore_event(void *context, void *data, size_t size)
+{
+	(void)context;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+static struct grf_error *load(struct grf_gc_point_probe *probe, const struct grf_target *target,
+			      const struct grf_gc_point_site *site, uint32_t kernel_tgid)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, options);
+
+	probe->skeleton = gc_point_bpf__open();
+	if (!probe->skeleton)
+		return grf_ebpf_error(WHAT, errno);
+	probe->skeleton->rodata->target_tgid = kernel_tgid;
+	if (gc_point_bpf__load(probe->skeleton))
+		return grf_ebpf_error(WHAT, errno);
+	point_of(probe)->limit = HOLD_LIMIT;
+	probe->events = ring_buffer__new(bpf_map__fd(probe->skeleton->maps.events), ignore_event,
+					 NULL, NULL);
+	if (!probe->events)
+		return grf_ebpf_error(WHAT, errno);
+	probe->link = bpf_program__attach_uprobe_opts(probe->skeleton->progs.gc_point, target->pid,
+						      site->path, site->offset, &options);
+	return probe->link ? NULL : grf_ebpf_error(WHAT, errno);
+}
+
+struct grf_error *grf_gc_point_open(const struct grf_target *target,
+				    const struct grf_gc_point_site *site, uint32_t kernel_tgid,
+				    struct grf_gc_point_probe **ret)
+{
+	struct grf_gc_point_probe *probe;
+	struct grf_error *error;
+
+	if (!site->offset)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"the function at the end of a garbage collection "
+					"(runtime.gcSweep) was not found, or does not begin as "
+					"expected");
+	/* The thread at the point keeps a CPU busy until we have run. */
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"holding a process at the end of a garbage collection "
+					"needs a second CPU");
+	probe = calloc(1, sizeof(*probe));
+	if (!probe)
+		return grf_error_no_memory();
+	grf_ebpf_init();
+	error = load(probe, target, site, kernel_tgid);
+	if (error) {
+		grf_gc_point_close(probe);
+		return error;
+	}
+	*ret = probe;
+	return NULL;
+}
+
+void grf_gc_point_close(struct grf_gc_point_probe *probe)
+{
+	if (!probe)
+		return;
+	bpf_link__destroy(probe->link);
+	ring_buffer__free(probe->events);
+	gc_point_bpf__destroy(probe->skeleton);
+	if (probe->missed)
+		grf_verbose("%u garbage collections ended before this process got a CPU",
+			    probe->missed);
+	free(probe);
+}
+
+/* Whether a thread waits at the point now. One that went on already is missed, and the next one is
+ * to be held. */
+static bool is_held(struct grf_gc_point_probe *probe)
+{
+	if (__atomic_load_n(&point_of(probe)->state, __ATOMIC_SEQ_CST) == GRF_GC_POINT_HELD)
+		return true;
+	if (change(probe, GRF_GC_POINT_EXPIRED, GRF_GC_POINT_ARMED))
+		probe->missed++;
+	return false;
+}
+
+static struct grf_error *wait_armed(struct grf_gc_point_probe *probe,
+				    const struct grf_target *target, uint64_t deadline)
+{
+	struct pollfd wake = {.fd = ring_buffer__epoll_fd(probe->events), .events = POLLIN};
+	uint64_t began = grf_now(), now = began;
+
+	while (!is_held(probe) && now < deadline) {
+		uint64_t left = (deadline - now) / 1000000 + 1;
+
+		if (grf_interrupted())
+			return grf_error_interrupted();
+		if (!grf_target_thread_count(target))
+			return grf_error_create(GRF_ERROR_EXITED,
+						"process %d exited while it was looked at",
+						target->pid);
+		grf_progress("waiting for the process to collect garbage", now - began,
+			     deadline - began);
+		if (poll(&wake, 1, left < LOOK_INTERVAL ? (int)left : LOOK_INTERVAL) > 0 &&
+		    !is_held(probe))
+			ring_buffer__consume(probe->events);
+		now = grf_now();
+	}
+	return NULL;
+}
+
+struct grf_error *grf_gc_point_wait(struct grf_gc_point_probe *probe,
+				    const struct grf_target *target, uint64_t deadline,
+				    uint64_t *ret_hit)
+{
+	struct grf_error *error;
+
+	*ret_hit = 0;
+	ring_buffer__consume(probe->events);
+	__atomic_store_n(&point_of(probe)->state, GRF_GC_POINT_ARMED, __ATOMIC_SEQ_CST);
+	error = wait_armed(probe, target, deadline);
+	if (error) {
+		__atomic_store_n(&point_of(probe)->state, GRF_GC_POINT_IDLE, __ATOMIC_SEQ_CST);
+		return error;
+	}
+	if (change(probe, GRF_GC_POINT_ARMED, GRF_GC_POINT_IDLE))
+		return NULL;
+	*ret_hit = __atomic_load_n(&point_of(probe)->hit, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+bool grf_gc_point_release(struct grf_gc_point_probe *probe)
+{
+	if (change(probe, GRF_GC_POINT_HELD, GRF_GC_POINT_RELEASED))
+		return true;
+	probe->missed++;
+	return false;
+}
