@@ -23,6 +23,8 @@ enum grf_exit {
 	GRF_EXIT_BAD_INPUT = 8,
 	GRF_EXIT_MISMATCH = 9,
 	GRF_EXIT_OUTPUT = 10,
+	GRF_EXIT_DIFFERENT = 11,   /* verify: the reached set is wrong */
+	GRF_EXIT_NOT_COMPARED = 12, /* verify: no marks to compare with */
 };
 
 /* A subcommand. `run` gets its own arguments, the first one being its name. */
@@ -34,6 +36,7 @@ struct grf_command {
 
 int grf_command_attach(int argc, char **argv);
 int grf_command_core(int argc, char **argv);
+int grf_command_verify(int argc, char **argv);
 int grf_command_version(int argc, char **argv);
 
 /* Options that every command has which makes a profile. */

@@ -8,6 +8,7 @@
 static const struct grf_command commands[] = {
     {"attach", "take a live process: hold it briefly, copy, analyse", grf_command_attach},
     {"core", "analyse a core file", grf_command_core},
+    {"verify", "hold the reached objects against the garbage collector's marks", grf_command_verify},
     {"version", "print the version", grf_command_version},
 };
 
@@ -25,6 +26,7 @@ static void usage(FILE *stream)
 	      "  grf-bpf attach 1234 -o heap.pb.gz       write it elsewhere\n"
 	      "  grf-bpf core ./server core.1234         the same from a core file\n"
 	      "  go tool pprof -http=: grf.out           look at the result\n"
+	      "  grf-bpf verify 1234                     prove it against the garbage collector\n"
 	      "\n`grf-bpf COMMAND --help' tells more.\n",
 	      stream);
 }

@@ -23,6 +23,9 @@ struct grf_version {
 	bool swiss_map;
 	bool green_tea;
 	bool arenas;
+	/* GODEBUG=gccheckmark=1 marks every reachable object: since 1.25; before, it lost most of
+	 * them (runtime/mcheckmark.go). */
+	bool exact_checkmarks;
 };
 
 struct grf_error *grf_version_parse(const char *text, struct grf_version *ret);

@@ -14,7 +14,7 @@
 /* A version string longer than this is none. */
 #define MAX_VERSION_TEXT (sizeof(((struct grf_version *)0)->text) - 1)
 
-/* The experiments that change what stands in memory: since which release each is on by default, and
+/* The experiments, and other properties of releases, that decide what stands in memory: since which release each is on by default, and
  * from which on it cannot be switched off any more (internal/buildcfg/exp.go of each release). */
 static const struct {
 	const char *name;
@@ -26,6 +26,7 @@ static const struct {
     {"swissmap", offsetof(struct grf_version, swiss_map), 24, 26},
     {"greenteagc", offsetof(struct grf_version, green_tea), 26, 0},
     {"arenas", offsetof(struct grf_version, arenas), 0, 0},
+    {"(checkmarks)", offsetof(struct grf_version, exact_checkmarks), 25, 1},
 };
 
 #define EXPERIMENTS (sizeof(experiments) / sizeof(*experiments))

@@ -70,7 +70,7 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 100.0;
 }
 
-static void print_held(FILE *stream, const struct grf_pause *pause)
+void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 {
 	if (!pause) {
 		fprintf(stream, "  %-12s core file\n", "held");
@@ -105,7 +105,7 @@ void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct g
 	uint64_t typed = tree->bytes - tree->untyped_bytes;
 
 	fprintf(stream, "\n  %-12s %s\n", "Go version", model->layout.version.text);
-	print_held(stream, pause);
+	grf_summary_print_held(stream, pause);
 	fprintf(stream, "  %-12s %s in %s objects; %s goroutines\n", "heap in use",
 		grf_format_bytes(tree->heap_bytes), grf_format_count(tree->heap_objects),
 		grf_format_count(model->goroutines->count));

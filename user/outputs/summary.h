@@ -12,6 +12,9 @@
 void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct grf_model *model,
 		       const struct grf_pause *pause);
 
+/* The lines of it that say how the image was taken. */
+void grf_summary_print_held(FILE *stream, const struct grf_pause *pause);
+
 /* "1.5 GiB", "336 B": at most four significant digits, into a static thread-local buffer set. */
 const char *grf_format_bytes(uint64_t bytes);
 /* "12,900,123". */

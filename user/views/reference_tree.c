@@ -23,6 +23,23 @@ static void walk_free(struct grf_walk *walk)
 	grf_tree_builder_free(&walk->builder);
 	free(walk->scratch);
 	free(walk->states);
+	free(walk->nodes);
+}
+
+/* Hands over what was reached. */
+static void keep_reach(struct grf_walk *walk, struct grf_reach *reach)
+{
+	reach->states = walk->states;
+	reach->nodes = walk->nodes;
+	walk->states = NULL;
+	walk->nodes = NULL;
+}
+
+void grf_reach_free(struct grf_reach *reach)
+{
+	free(reach->states);
+	free(reach->nodes);
+	*reach = (struct grf_reach){0};
 }
 
 static void add_totals(struct grf_tree *tree)
@@ -41,10 +58,15 @@ static void add_totals(struct grf_tree *tree)
 	}
 }
 
-static struct grf_error *walk_all(struct grf_walk *walk)
+static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 {
 	struct grf_error *error = grf_object_states_create(walk->heap, &walk->states);
 
+	if (!error && keep) {
+		walk->nodes = calloc(walk->heap->object_ids + 1, sizeof(*walk->nodes));
+		if (!walk->nodes)
+			error = grf_error_no_memory();
+	}
 	if (!error)
 		error = grf_walk_areas(walk);
 	for (int root_class = 0; !error && root_class < GRF_ROOT_CLASSES; root_class++) {
@@ -81,7 +103,9 @@ struct grf_error *grf_tree_create(struct grf_model *model, const struct grf_tree
 	walk->types = model->types;
 	grf_tree_builder_init(&walk->builder, tree, options);
 	grf_spots_init(&walk->spots, model->types, &walk->builder);
-	error = walk_all(walk);
+	error = walk_all(walk, options->reach);
+	if (!error && options->reach)
+		keep_reach(walk, options->reach);
 	walk_free(walk);
 	free(walk);
 	if (error) {

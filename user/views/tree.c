@@ -204,3 +204,41 @@ size_t grf_tree_largest_roots(const struct grf_tree *tree, struct grf_tree_root 
 	free(root_of);
 	return count;
 }
+
+/* Appends text as far as there is room; false when there was none for all of it. */
+static bool append(char **to, char *end, const char *text)
+{
+	size_t length = strlen(text), room = (size_t)(end - *to) - 1;
+	bool fits = length <= room;
+
+	if (!fits)
+		length = room;
+	memcpy(*to, text, length);
+	*to += length;
+	**to = '\0';
+	return fits;
+}
+
+const char *grf_tree_chain(const struct grf_tree *tree, uint32_t node, char *buffer, size_t size)
+{
+	char *to = buffer, *end = buffer + size;
+	uint32_t steps = 0;
+
+	if (!size)
+		return "";
+	*buffer = '\0';
+	for (; node < tree->node_count; node = tree->nodes[node].parent, steps++) {
+		bool last = tree->nodes[node].parent == GRF_TREE_NONE;
+
+		/* The first steps and the root tell most. */
+		if (steps >= 6 && !last) {
+			if (steps == 6)
+				append(&to, end, " <- ...");
+			continue;
+		}
+		if ((steps && !append(&to, end, " <- ")) ||
+		    !append(&to, end, tree->nodes[node].name))
+			break;
+	}
+	return buffer;
+}

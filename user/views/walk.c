@@ -36,6 +36,8 @@ static void reach(struct grf_walk *walk, uint64_t id, const struct grf_span *spa
 	walk->states[id] = GRF_OBJECT_REACHED;
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		walk->states[id] |= GRF_OBJECT_VISITED;
+	if (walk->nodes)
+		walk->nodes[id] = spot->node;
 	walk->reached++;
 	node->objects++;
 	node->bytes += span->element_size;

@@ -80,6 +80,7 @@ struct grf_walk {
 	struct grf_spots spots;
 	struct grf_stored_types stored;
 	uint8_t *states;
+	uint32_t *nodes; /* NULL, or where each object stands, by id */
 	struct grf_frontier typed, deferred;
 	struct grf_found ring[GRF_RING_SIZE];
 	uint32_t ring_read, ring_written;

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/live.h"
+#include "outputs/verification_report.h"
+
+#define SOME_DETAILS 50
+
+struct verify_options {
+	struct grf_live_options live; /* live.pid 0: a core */
+	const char *executable, *core;
+	unsigned int threads;
+	int verbosity;
+};
+
+static const char description[] =
+    "Holds what grf-bpf finds reachable against what the garbage collector marked, object by "
+    "object.\v"
+    "A live process is held at the end of a garbage collection, where the marks are complete, for "
+    "which one is waited for (--gc-wait). Marks also cover what became garbage while the collector "
+    "worked; a process that runs with GODEBUG=gccheckmark=1 (Go 1.25 and later) has exact ones.\n\n"
+    "Exit status: 0 it held, 11 it did not, 12 there were no marks to compare with.\n\n"
+    "Examples:\n"
+    "  grf-bpf verify 1234\n"
+    "  grf-bpf verify -v 1234                  list the differences\n"
+    "  grf-bpf verify ./server core.1234\n";
+
+static const struct argp_option options_list[] = {
+    {"jobs", 'j', "N", 0, "Work with N threads (default: one for each core)", 0},
+    {"verbose", 'v', NULL, 0, "List differences, 50 of each kind; twice for all", 0},
+    {0},
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct verify_options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->live;
+		return 0;
+	case 'j':
+		options->threads = options->live.capture.threads =
+		    (unsigned int)grf_parse_number(state, "--jobs", argument, 1, 1024);
+		return 0;
+	case 'v':
+		options->verbosity++;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			options->executable = argument;
+		else if (state->arg_num == 1)
+			options->core = argument;
+		else
+			argp_error(state, "too many arguments");
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->executable)
+			argp_error(state, "give the id of a process, or an executable and a core");
+		if (strspn(options->executable, "0123456789") == strlen(options->executable)) {
+			options->live.pid = (pid_t)grf_parse_number(
+			    state, "PID", options->executable, 1, INT_MAX);
+			options->live.executable = options->core;
+		} else if (!options->core) {
+			argp_error(state, "`%s' is no process id; with an executable, give a core",
+				   options->executable);
+		}
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static struct grf_error *open_core(const struct verify_options *options,
+				   struct grf_executable **ret_executable, struct grf_image **ret)
+{
+	struct grf_error *error = grf_executable_open(options->executable, ret_executable);
+
+	if (error)
+		return error;
+	error = grf_check_executable(*ret_executable);
+	if (!error)
+		error = grf_image_open_core(options->core, *ret_executable, ret);
+	if (error)
+		grf_executable_destroy(*ret_executable);
+	return error;
+}
+
+static struct grf_error *verify(const struct verify_options *options, const struct grf_image *image,
+				struct grf_executable *executable, const struct grf_pause *pause,
+				int *ret_status)
+{
+	struct grf_tree_options tree_options = {.max_depth = 256, .threads = options->threads};
+	struct grf_verification *verification;
+	struct grf_model *model;
+	struct grf_error *error;
+
+	error = grf_model_create(image, executable, options->threads, &model);
+	if (error)
+		return error;
+	error = grf_verification_create(model, &tree_options, &verification);
+	if (!error) {
+		grf_verification_print(stdout, verification, model, pause,
+				       options->verbosity > 1 ? UINT64_MAX
+				       : options->verbosity   ? SOME_DETAILS
+							      : 0);
+		*ret_status = !grf_verification_holds(verification) ? GRF_EXIT_DIFFERENT
+			      : verification->marks.at_gc_point	    ? GRF_EXIT_OK
+								    : GRF_EXIT_NOT_COMPARED;
+		grf_verification_destroy(verification);
+	}
+	grf_model_destroy(model);
+	return error;
+}
+
+static struct grf_error *run(struct verify_options *options, int *ret_status)
+{
+	struct grf_executable *executable;
+	struct grf_image *image;
+	struct grf_pause pause;
+	struct grf_error *error;
+
+	if (options->live.pid)
+		error = grf_live_image(&options->live, &executable, &image, &pause);
+	else
+		error = open_core(options, &executable, &image);
+	if (error)
+		return error;
+	error = verify(options, image, executable, options->live.pid ? &pause : NULL, ret_status);
+	grf_image_destroy(image);
+	grf_executable_destroy(executable);
+	return error;
+}
+
+int grf_command_verify(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{&grf_live_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {
+	    .options = options_list,
+	    .parser = parse_option,
+	    .args_doc = "PID [EXE]\nEXE CORE",
+	    .doc = description,
+	    .children = children,
+	};
+	struct verify_options options = {.live.capture.freeze = GRF_FREEZE_GC};
+	struct grf_error *error;
+	int status = GRF_EXIT_OK;
+
+	argp_err_exit_status = GRF_EXIT_USAGE;
+	argv[0] = (char *)"grf-bpf verify";
+	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+		return GRF_EXIT_USAGE;
+	grf_log_init(options.verbosity);
+	grf_handle_signals();
+	error = run(&options, &status);
+	return error ? grf_exit_status(error) : status;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The words of an object that the collector follows, by the runtime's own masks alone: no type
+ * that was inferred has a say here.
+ */
+#ifndef GRF_GRAPH_OBJECT_POINTERS_H
+#define GRF_GRAPH_OBJECT_POINTERS_H
+
+#include "graph/plan_mask.h"
+#include "model/heap.h"
+
+/* A word at `address` in the target that holds `value`, which is not 0. */
+typedef void grf_pointer_visit(void *context, uint64_t address, uint64_t value);
+
+/* Calls visit() for each of an allocated slot's. `stored` remembers masks between calls. False: out
+ * of memory. */
+bool grf_object_pointers(const struct grf_span *span, uint32_t slot, struct grf_types *types,
+			 struct grf_stored_types *stored, grf_pointer_visit *visit, void *context);
+
+#endif

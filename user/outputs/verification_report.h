@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A verification for people to read: plain text. */
+#ifndef GRF_OUTPUTS_VERIFICATION_REPORT_H
+#define GRF_OUTPUTS_VERIFICATION_REPORT_H
+
+#include <stdio.h>
+
+#include "capture/capture.h"
+#include "views/verification.h"
+
+/* `pause` is NULL for a core. `details`: how many differences of each kind are listed. */
+void grf_verification_print(FILE *stream, const struct grf_verification *verification,
+			    const struct grf_model *model, const struct grf_pause *pause,
+			    uint64_t details);
+
+#endif

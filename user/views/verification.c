@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "views/verification.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "graph/object_pointers.h"
+#include "graph/objects.h"
+#include "views/root_words.h"
+
+struct comparison {
+	struct grf_model *model;
+	const struct grf_heap *heap;
+	struct grf_verification *verification;
+	struct grf_reach reach;
+	struct grf_stored_types stored;
+	struct grf_pair_map missed; /* (object id, 0) -> index into details */
+	/* Where the words being looked at stand. */
+	uint32_t node;
+	const char *name;
+	bool conservative;
+	bool no_memory;
+};
+
+static bool is_reached(const struct comparison *comparison, uint64_t id)
+{
+	return comparison->reach.states[id] & GRF_OBJECT_REACHED;
+}
+
+static void add_total(struct grf_total *total, const struct grf_span *span)
+{
+	total->objects++;
+	total->bytes += span->element_size;
+}
+
+static struct grf_difference *add_difference(struct comparison *comparison,
+					     const struct grf_span *span, uint32_t slot,
+					     enum grf_difference_kind kind)
+{
+	struct grf_difference *difference = grf_array_add(&comparison->verification->details);
+
+	if (!difference) {
+		comparison->no_memory = true;
+		return NULL;
+	}
+	*difference = (struct grf_difference){
+	    .id = span->first_object + slot,
+	    .address = span->base + slot * span->element_size,
+	    .span = (uint32_t)(span - comparison->heap->spans),
+	    .node = GRF_TREE_NONE,
+	    .kind = kind,
+	};
+	return difference;
+}
+
+/* A pointer in a root or a reached object, or in one that was missed. */
+static void check_pointer(struct comparison *comparison, uint64_t address, uint64_t value)
+{
+	const struct grf_span *span = grf_heap_span(comparison->heap, value);
+	struct grf_difference *difference;
+	uint32_t slot, index;
+	uint64_t id;
+
+	if (!span || value < span->base)
+		return;
+	slot = grf_span_slot(span, value);
+	if (slot >= span->slot_count || (!span->division && value >= span->limit))
+		return;
+	id = span->first_object + slot;
+	if (is_reached(comparison, id))
+		return;
+	if (!grf_span_allocated(span, slot)) {
+		if (comparison->conservative)
+			return;
+		if (!comparison->verification->dangling++)
+			comparison->verification->dangling_address = address;
+		return;
+	}
+	if (grf_pair_map_get(&comparison->missed, id, 0) != GRF_PAIR_MAP_NONE)
+		return;
+	index = (uint32_t)comparison->verification->details.count;
+	difference = add_difference(comparison, span, slot, GRF_MISSED);
+	if (!difference || !grf_pair_map_put(&comparison->missed, id, 0, index)) {
+		comparison->no_memory = true;
+		return;
+	}
+	difference->referrer = address;
+	difference->node = comparison->node;
+	difference->referrer_name = comparison->name;
+}
+
+static void visit_object_word(void *context, uint64_t address, uint64_t value)
+{
+	check_pointer(context, address, value);
+}
+
+static void visit_root_word(void *context, const struct grf_root_word *word)
+{
+	struct comparison *comparison = context;
+
+	comparison->name = word->name;
+	comparison->conservative = word->conservative;
+	check_pointer(comparison, word->address, word->value);
+}
+
+static void check_object(struct comparison *comparison, const struct grf_span *span, uint32_t slot)
+{
+	if (!grf_object_pointers(span, slot, comparison->model->types, &comparison->stored,
+				 visit_object_word, comparison))
+		comparison->no_memory = true;
+}
+
+/* Whether the reached set is complete in itself: every pointer of it leads into it. What it leads
+ * to otherwise is missed, and so is what that leads to. */
+static struct grf_error *check_references(struct comparison *comparison)
+{
+	const struct grf_heap *heap = comparison->heap;
+
+	comparison->node = GRF_TREE_NONE;
+	grf_root_words(comparison->model, visit_root_word, comparison);
+	comparison->name = NULL;
+	comparison->conservative = false;
+	for (size_t i = 0; i < heap->span_count && !comparison->no_memory; i++) {
+		const struct grf_span *span = &heap->spans[i];
+
+		if (!(i & 1023)) {
+			grf_progress("checking every pointer", i, heap->span_count);
+			if (grf_interrupted())
+				return grf_error_interrupted();
+		}
+		if (span->pointer_layout == GRF_POINTERS_NONE)
+			continue;
+		for (uint32_t slot = 0; slot < span->slot_count; slot++) {
+			if (!is_reached(comparison, span->first_object + slot))
+				continue;
+			comparison->node = comparison->reach.nodes[span->first_object + slot];
+			check_object(comparison, span, slot);
+		}
+	}
+	for (size_t i = 0; i < comparison->verification->details.count && !comparison->no_memory;
+	     i++) {
+		const struct grf_difference missed = comparison->verification->details.items[i];
+		const struct grf_span *span = &heap->spans[missed.span];
+
+		comparison->node = missed.node;
+		comparison->name = missed.referrer_name;
+		check_object(comparison, span, (uint32_t)(missed.id - span->first_object));
+	}
+	grf_progress_end();
+	return comparison->no_memory ? grf_error_no_memory() : NULL;
+}
+
+/* One slot that holds an object: reached, marked, both, or neither. */
+static void compare_object(struct comparison *comparison, const struct grf_span *span,
+			   uint32_t slot)
+{
+	struct grf_verification *verification = comparison->verification;
+	uint64_t id = span->first_object + slot;
+	bool reached = is_reached(comparison, id);
+	bool marked = grf_marked(&verification->marks, id);
+	struct grf_difference *difference;
+
+	if (!verification->marks.at_gc_point)
+		marked = reached;
+	if (reached && marked)
+		add_total(&verification->agreed, span);
+	if (reached == marked)
+		return;
+	if (reached) {
+		difference = add_difference(comparison, span, slot, GRF_EXTRA);
+		if (difference)
+			difference->node = comparison->reach.nodes[id];
+	} else if (grf_pair_map_get(&comparison->missed, id, 0) == GRF_PAIR_MAP_NONE) {
+		add_difference(comparison, span, slot, GRF_FLOATING);
+	}
+}
+
+static struct grf_error *compare_marks(struct comparison *comparison)
+{
+	for (size_t i = 0; i < comparison->heap->span_count; i++) {
+		const struct grf_span *span = &comparison->heap->spans[i];
+
+		if (!(i & 1023) && grf_interrupted())
+			return grf_error_interrupted();
+		for (uint32_t slot = 0; slot < span->slot_count; slot++)
+			if (grf_span_allocated(span, slot))
+				compare_object(comparison, span, slot);
+	}
+	return comparison->no_memory ? grf_error_no_memory() : NULL;
+}
+
+/* Whether an object is the block of 16 bytes that some P's tiny allocator is filling: it is marked
+ * when a collection begins, whoever points to it (gcMarkTinyAllocs in mgc.go). */
+static bool is_tiny_block(const struct grf_model *model, uint64_t address)
+{
+	uint64_t allp = grf_types_variable(model->types, "runtime.allp"), data, count;
+	const struct grf_layout *layout = &model->layout;
+
+	if (!allp || !grf_has(layout, p, mcache) || !grf_has(layout, mcache, tiny) ||
+	    !grf_image_u64(model->image, allp, &data) ||
+	    !grf_image_u64(model->image, allp + 8, &count))
+		return false;
+	for (uint64_t i = 0; i < count && i < 65536; i++) {
+		uint64_t p, mcache, tiny;
+
+		if (grf_image_u64(model->image, data + i * 8, &p) && p &&
+		    grf_image_u64(model->image, p + (uint64_t)grf_offset(layout, p, mcache),
+				  &mcache) &&
+		    mcache &&
+		    grf_image_u64(model->image,
+				  mcache + (uint64_t)grf_offset(layout, mcache, tiny), &tiny) &&
+		    tiny == address)
+			return true;
+	}
+	return false;
+}
+
+static int by_id(const void *left, const void *right)
+{
+	const struct grf_difference *a = left, *b = right;
+
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void total_up(struct comparison *comparison)
+{
+	struct grf_verification *verification = comparison->verification;
+
+	if (verification->details.count)
+		qsort(verification->details.items, verification->details.count,
+		      sizeof(*verification->details.items), by_id);
+	for (size_t i = 0; i < verification->details.count; i++) {
+		struct grf_difference *difference = &verification->details.items[i];
+		const struct grf_span *span = &comparison->heap->spans[difference->span];
+
+		add_total(&verification->totals[difference->kind], span);
+		if (difference->kind != GRF_FLOATING || span->element_size != 16 ||
+		    span->pointer_layout != GRF_POINTERS_NONE)
+			continue;
+		difference->tiny = is_tiny_block(comparison->model, difference->address);
+		if (difference->tiny)
+			add_total(&verification->tiny, span);
+	}
+}
+
+static struct grf_error *compare(struct comparison *comparison,
+				 const struct grf_tree_options *options)
+{
+	struct grf_verification *verification = comparison->verification;
+	struct grf_tree_options with_reach = *options;
+	struct grf_error *error;
+
+	with_reach.reach = &comparison->reach;
+	error = grf_tree_create(comparison->model, &with_reach, &verification->tree);
+	if (!error)
+		error = grf_marks_read(comparison->model, &verification->marks);
+	if (!error)
+		error = check_references(comparison);
+	if (!error)
+		error = compare_marks(comparison);
+	if (!error)
+		total_up(comparison);
+	return error;
+}
+
+struct grf_error *grf_verification_create(struct grf_model *model,
+					  const struct grf_tree_options *options,
+					  struct grf_verification **ret)
+{
+	struct grf_verification *verification = calloc(1, sizeof(*verification));
+	struct comparison comparison = {
+	    .model = model,
+	    .heap = model->heap,
+	    .verification = verification,
+	};
+	struct grf_error *error;
+
+	if (!verification)
+		return grf_error_no_memory();
+	error = compare(&comparison, options);
+	grf_reach_free(&comparison.reach);
+	grf_stored_types_free(&comparison.stored);
+	grf_pair_map_free(&comparison.missed);
+	if (error)
+		grf_verification_destroy(verification);
+	else
+		*ret = verification;
+	return error;
+}
+
+void grf_verification_destroy(struct grf_verification *verification)
+{
+	if (!verification)
+		return;
+	grf_marks_free(&verification->marks);
+	grf_array_free(&verification->details);
+	grf_tree_destroy(verification->tree);
+	free(verification);
+}
+
+bool grf_verification_holds(const struct grf_verification *verification)
+{
+	return !verification->totals[GRF_MISSED].objects &&
+	       !verification->totals[GRF_EXTRA].objects && !verification->dangling &&
+	       (!verification->marks.exact || !verification->totals[GRF_FLOATING].objects);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The reached set held against the collector's.
+ *
+ * Two questions are asked. The first can be answered of any image: is the reached set complete in
+ * itself? Every pointer that stands in a root or a reached object, by the runtime's own masks, must
+ * lead to a reached object. What it leads to otherwise was missed (an object), or is wrong (a free
+ * slot). The second can be answered of an image that was taken at the end of a collection
+ * (model/marks.h): what was reached must be marked, and what is marked but was not reached must be
+ * what the collector keeps too much: what became garbage, or was allocated, while it marked. Where
+ * the marks are exact there must be none of that.
+ */
+#ifndef GRF_VIEWS_VERIFICATION_H
+#define GRF_VIEWS_VERIFICATION_H
+
+#include "base/array.h"
+#include "model/marks.h"
+#include "views/tree.h"
+
+enum grf_difference_kind {
+	GRF_MISSED,   /* a root or a reached object points to it, and it was not reached */
+	GRF_FLOATING, /* marked; nothing reached points to it */
+	GRF_EXTRA,    /* reached, and not marked */
+	GRF_DIFFERENCE_KINDS
+};
+
+struct grf_difference {
+	uint64_t id;
+	uint64_t address; /* of the slot */
+	uint32_t span;
+	uint32_t node;		   /* EXTRA: where it stands; MISSED: where what points to it
+				    * stands; GRF_TREE_NONE: that is a root */
+	uint64_t referrer;	   /* MISSED: the address of the pointer, 0 for a register */
+	const char *referrer_name; /* MISSED, from a root: its function or segment */
+	enum grf_difference_kind kind;
+	bool tiny; /* the block that an mcache's tiny allocator is filling, marked for it alone */
+};
+
+struct grf_total {
+	uint64_t objects, bytes;
+};
+
+struct grf_verification {
+	struct grf_marks marks;
+	struct grf_total agreed;		  /* reached, and marked where there are marks */
+	struct grf_total totals[GRF_DIFFERENCE_KINDS];
+	struct grf_total tiny;			  /* of those floating */
+	uint64_t dangling;			  /* pointers in reached objects to free slots */
+	uint64_t dangling_address;		  /* of the first of them */
+	GRF_ARRAY(struct grf_difference) details; /* by object id */
+	struct grf_tree *tree;
+};
+
+/* Whether what can be compared agrees. */
+bool grf_verification_holds(const struct grf_verification *verification);
+
+/* Walks the model and compares. */
+struct grf_error *grf_verification_create(struct grf_model *model,
+					  const struct grf_tree_options *options,
+					  struct grf_verification **ret);
+void grf_verification_destroy(struct grf_verification *verification);
+
+#endif
