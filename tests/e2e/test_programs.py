@@ -29,7 +29,7 @@ def test_program(target, build, toolchain, tmp_path):
     version = toolchain(version).version
     live, from_core = tmp_path / "live.out", tmp_path / "core.out"
     with Target(executable) as running:
-        result = grf("attach", running.pid, "-o", live).expect(OK)
+        result = grf("attach", running.pid, "--freeze", "now", "-o", live).expect(OK)
         assert f"successfully output to `{live}`" in result.stdout
         running.check_runs()
         core = running.core(tmp_path / "core") if shutil.which("gcore") else None

@@ -12,7 +12,7 @@ def close(found, wanted, share):
 def test_totals(start, tmp_path):
     target = start("scale", "-scale", "0.05", "-goroutines", "1000")
     for name, arguments in {
-        "live": ["attach", target.pid],
+        "live": ["attach", target.pid, "--freeze", "now"],
         "core": ["core", target.executable, None],
     }.items():
         if name == "core":

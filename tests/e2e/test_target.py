@@ -26,7 +26,7 @@ def test_a_hundred_attaches_leave_no_trace(start, tmp_path):
     grf("attach", target.pid, "-o", out).expect(OK)
     before = target.shape()
     for _ in range(100):
-        grf("attach", target.pid, "-o", out).expect(OK)
+        grf("attach", target.pid, "--gc-wait", "20ms", "-o", out).expect(OK)
     assert target.shape() == before
     target.check_runs()
 

@@ -18,6 +18,9 @@ BUILD = pathlib.Path(os.environ.get("GRF_TEST_BUILD", ROOT / "build" / "e2e"))
 # says which one to fetch where it is not.
 DEFAULT_VERSIONS = "1.22.12 1.23.12 1.24.9 1.25.5 1.26 1.27.0"
 FETCHED = {"1.26": "1.26.0"}
+# A flag of ours: the program also collects garbage again and again, by a goroutine that is added to
+# it when it is built.
+COLLECT = "collect"
 MODES = {"optimised": [], "plain": ["-gcflags=all=-N -l"]}
 
 
@@ -109,6 +112,13 @@ class Toolchain:
             beside.rename(path)
         return path
 
+    def _overlay(self, program, folder):
+        """A file for go build -overlay that adds the goroutine which collects garbage."""
+        path = folder / f"{program}.overlay.{os.getpid()}.json"
+        added = {str(PROGRAMS / program / "zz_collect.go"): str(PROGRAMS / "collect.go.txt")}
+        path.write_text(json.dumps({"Replace": added}))
+        return f"-overlay={path}"
+
     def build(self, program, mode, flags=()):
         """Builds a program, where that is not done yet, and returns its path."""
         tag = "".join("-" + re.sub(r"\W+", "", flag) for flag in flags)
@@ -121,6 +131,7 @@ class Toolchain:
         # Tests may run in several processes: none shall see half a program.
         beside = folder / f"{program}.{os.getpid()}"
         command = [self.go, "build", "-buildvcs=false", f"-modfile={self._modfile(folder)}"]
+        flags = [self._overlay(program, folder) if flag == COLLECT else flag for flag in flags]
         result = subprocess.run(
             [*command, *MODES[mode], *flags, "-o", str(beside), f"./{program}"],
             cwd=PROGRAMS,

@@ -13,6 +13,7 @@
 /* After what it needs. */
 #include "gc_point.skel.h"
 #include "hold/ebpf.h"
+#include "hold/private.h"
 
 #define WHAT "waiting for a garbage collection"
 /* How long a thread waits for us at most. Being woken takes 0.05 ms where a CPU is free. */
@@ -122,6 +123,15 @@ static bool is_held(struct grf_gc_point_probe *probe)
 	return false;
 }
 
+/* Whether the target has exited; it may be a zombie then for as long as its parent likes. */
+static bool is_gone(const struct grf_target *target)
+{
+	char state = grf_target_thread_state(target, target->pid);
+
+	return grf_target_thread_count(target) < 2 &&
+	       (state == 'Z' || state == 'X' || state == '\0');
+}
+
 static struct grf_error *wait_armed(struct grf_gc_point_probe *probe,
 				    const struct grf_target *target, uint64_t deadline)
 {
@@ -133,10 +143,8 @@ static struct grf_error *wait_armed(struct grf_gc_point_probe *probe,
 
 		if (grf_interrupted())
 			return grf_error_interrupted();
-		if (!grf_target_thread_count(target))
-			return grf_error_create(GRF_ERROR_EXITED,
-						"process %d exited while it was looked at",
-						target->pid);
+		if (is_gone(target))
+			return grf_target_exited(target->pid);
 		grf_progress("waiting for the process to collect garbage", now - began,
 			     deadline - began);
 		if (poll(&wake, 1, left < LOOK_INTERVAL ? (int)left : LOOK_INTERVAL) > 0 &&

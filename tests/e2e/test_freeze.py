@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where the target is held: at the end of a garbage collection, or at once."""
+
+import pathlib
+import random
+import re
+import signal
+import time
+
+import pprof
+import pytest
+from running import FAILURE, INTERRUPTED, OK, UNSUPPORTED, USAGE, Target, grf, start_grf
+from toolchains import COLLECT, versions
+
+GC_POINT = "at the end of a garbage collection"
+
+
+@pytest.mark.parametrize("version", versions())
+def test_at_the_end_of_a_collection(version, build, tmp_path):
+    with Target(build("slices", version=version, flags=(COLLECT,))) as target:
+        done = grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out").expect(OK)
+        assert GC_POINT in done.stdout, str(done)
+        assert (("main.bytes",), (1, 4096)) in pprof.read(tmp_path / "out").chains.items()
+        target.check_runs()
+
+
+def test_the_default_takes_a_collection_that_comes(start, tmp_path):
+    target = start("busy")
+    done = grf("attach", target.pid, "--gc-wait", "20s", "-o", tmp_path / "out").expect(OK)
+    assert GC_POINT in done.stdout, str(done)
+
+
+def test_the_default_does_not_wait_long(start, tmp_path):
+    target = start("slices")
+    began = time.monotonic()
+    done = grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+    assert "stopped at once" in done.stdout and GC_POINT not in done.stdout, str(done)
+    assert time.monotonic() - began < 10
+
+
+def test_a_collection_that_does_not_come(start, tmp_path):
+    target = start("slices")
+    result = grf(
+        "attach", target.pid, "--freeze", "gc", "--gc-wait", "300ms", "-o", tmp_path / "out"
+    )
+    result.expect(FAILURE, "0.3 s", "--gc-wait")
+    assert not (tmp_path / "out").exists()
+    target.check_runs()
+
+
+def test_at_once(start, tmp_path):
+    target = start("busy")
+    done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    assert "stopped at once" in done.stdout, str(done)
+
+
+def test_without_ebpf(start, tmp_path):
+    target = start("busy")
+    done = grf("attach", target.pid, "--no-ebpf", "-v", "-o", tmp_path / "out").expect(OK)
+    assert "stopped at once" in done.stdout and "switched off" in done.stderr, str(done)
+    grf(
+        "attach", target.pid, "--no-ebpf", "--freeze", "gc", "-o", tmp_path / "out"
+    ).expect(UNSUPPORTED, "eBPF")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--freeze", "then"],
+        ["--gc-wait", "5"],
+        ["--gc-wait", "ms"],
+        ["--gc-wait", "-1s"],
+        ["--gc-wait", "1s1"],
+        ["--gc-wait", "inf"],
+        ["--gc-wait", "1e30s"],
+    ],
+)
+def test_usage(arguments):
+    grf("attach", "1", *arguments).expect(USAGE)
+
+
+def test_fifty_collections_leave_no_trace(start, tmp_path):
+    target = start("goroutines", flags=(COLLECT,))
+    options = ("--freeze", "gc", "-o", tmp_path / "out")
+    grf("attach", target.pid, *options).expect(OK)
+    before = target.shape()
+    for _ in range(50):
+        grf("attach", target.pid, *options).expect(OK)
+    after = target.shape()
+    # The collections need threads of their own from time to time.
+    assert set(before["threads"]) <= set(after["threads"])
+    assert after["descriptors"] == before["descriptors"]
+    assert "[uprobes]" not in pathlib.Path(f"/proc/{target.pid}/maps").read_text()
+    target.check_runs()
+
+
+def test_killed_while_it_waits_and_while_it_holds(start, tmp_path):
+    generator = random.Random(2)
+    target = start("busy")
+    for _ in range(40):
+        tool = start_grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out")
+        time.sleep(generator.random() * 0.25)
+        tool.kill()
+        tool.communicate()
+        target.check_runs()
+    assert "[uprobes]" not in pathlib.Path(f"/proc/{target.pid}/maps").read_text()
+
+
+def test_interrupted_while_it_waits(start, tmp_path):
+    target = start("slices")
+    tool = start_grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out")
+    time.sleep(1)
+    tool.send_signal(signal.SIGINT)
+    _, message = tool.communicate(timeout=10)
+    assert tool.returncode == INTERRUPTED, message
+    assert len(message.splitlines()) == 1 and not (tmp_path / "out").exists()
+    target.check_runs()
+
+
+def test_the_target_ends_while_it_is_awaited(start, tmp_path):
+    target = start("slices")
+    tool = start_grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out")
+    time.sleep(0.7)
+    target.process.kill()
+    _, message = tool.communicate(timeout=10)
+    assert tool.returncode == 5, message
+    assert re.match(r"grf-bpf: process \d+ exited", message)

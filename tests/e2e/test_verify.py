@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The reached set against the collector's: on every program, with every version."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from running import OK, Target, grf
+from toolchains import COLLECT, PROGRAMS, versions
+
+NOT_COMPARED = 12
+KINDS = sorted(path.name for path in PROGRAMS.iterdir() if (path / "main.go").exists())
+# demo and scale say nothing more about exactness, and take long.
+KINDS = [kind for kind in KINDS if kind not in ("demo", "scale")]
+
+
+def counts(done):
+    """Objects by line of the report."""
+    found = {}
+    for line in done.stdout.splitlines():
+        match = re.match(r" +(\d+) +([\d,]+)  (\S.*)", line)
+        if match:
+            found[match.group(3).split(":")[0]] = int(match.group(2).replace(",", ""))
+    return found
+
+
+def collecting(toolchain, version):
+    """What makes the collector exact, as far as it can be made so: from 1.25 on a second marking
+    with the world stopped, before that a first one."""
+    exact = toolchain(version).minor >= 25
+    return exact, {"GODEBUG": "gccheckmark=1" if exact else "gcstoptheworld=1"}
+
+
+@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("mode", ["optimised", "plain"])
+def test_programs(version, mode, build, toolchain):
+    exact, environment = collecting(toolchain, version)
+    for kind in KINDS:
+        executable = build(kind, mode, version, (COLLECT,))
+        with Target(executable, environment=environment) as target:
+            done = grf("verify", target.pid, "-v").expect(OK)
+            found = counts(done)
+            assert found["marked and reached"] > 90, str(done)
+            assert found["missed"] == found["reached but not marked"] == 0, str(done)
+            assert ("gccheckmark" in done.stdout) == exact
+            if exact:
+                assert found["marked but not reached"] == 0, str(done)
+            target.check_runs()
+
+
+@pytest.mark.parametrize("version", versions())
+def test_busy_many_times(version, build, toolchain):
+    exact, environment = collecting(toolchain, version)
+    with Target(build("busy", version=version), environment=environment) as target:
+        for _ in range(10):
+            done = grf("verify", target.pid, "-v").expect(OK)
+            assert not exact or counts(done)["marked but not reached"] == 0, str(done)
+
+
+def test_marks_alone_hold_more(start):
+    """Without a second marking what became garbage meanwhile is told apart from what was missed."""
+    target = start("busy")
+    done = grf("verify", target.pid).expect(OK)
+    assert "its mark bits" in done.stdout and counts(done)["missed"] == 0
+
+
+def test_stopped_at_once(start):
+    target = start("busy")
+    for _ in range(10):
+        done = grf("verify", target.pid, "--freeze", "now")
+        assert done.status == NOT_COMPARED, str(done)
+        assert counts(done)["missed"] == 0 and "not compared with marks" in done.stdout
+
+
+def test_core(core):
+    done = grf("verify", *core)
+    assert done.status == NOT_COMPARED, str(done)
+    assert counts(done)["missed"] == 0
+
+
+def test_core_at_the_end_of_a_collection(build, tmp_path):
+    """A core that a debugger took at the same place."""
+    if not shutil.which("gdb"):
+        pytest.skip("gdb is not installed")
+    executable = build("maps", flags=(COLLECT,))
+    with Target(executable, environment={"GODEBUG": "gccheckmark=1"}) as target:
+        commands = ["break runtime.gcSweep", "continue", f"gcore {tmp_path / 'core'}", "delete"]
+        arguments = [part for command in commands for part in ("-ex", command)]
+        subprocess.run(
+            ["gdb", "-batch", "-p", str(target.pid), *arguments],
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        done = grf("verify", executable, tmp_path / "core", "-v").expect(OK)
+        found = counts(done)
+        assert found["marked but not reached"] == found["reached but not marked"] == 0, str(done)
