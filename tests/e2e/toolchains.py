@@ -102,6 +102,10 @@ class Toolchain:
         _make_executable(self.root)
         self.go = str(self.root / "bin" / "go")
 
+    @property
+    def minor(self):
+        return int(self.version.split(".")[1])
+
     def _modfile(self, folder):
         """A go.mod whose go line is this toolchain's own: it decides the defaults of GODEBUG."""
         path = folder / "go.mod"
@@ -130,7 +134,9 @@ class Toolchain:
         folder.mkdir(parents=True, exist_ok=True)
         # Tests may run in several processes: none shall see half a program.
         beside = folder / f"{program}.{os.getpid()}"
-        command = [self.go, "build", "-buildvcs=false", f"-modfile={self._modfile(folder)}"]
+        command = [self.go, "build", f"-modfile={self._modfile(folder)}"]
+        if self.minor >= 18:
+            command.append("-buildvcs=false")
         flags = [self._overlay(program, folder) if flag == COLLECT else flag for flag in flags]
         result = subprocess.run(
             [*command, *MODES[mode], *flags, "-o", str(beside), f"./{program}"],

@@ -95,10 +95,6 @@ struct grf_error *grf_check_executable(struct grf_executable *executable)
 
 	if (error)
 		return error;
-	if (version.minor < 22)
-		return grf_error_create(GRF_ERROR_UNSUPPORTED,
-					"%s was built with %s; grf-bpf reads Go 1.22 and later",
-					grf_executable_path(executable), version.text);
 	if (!grf_executable_section(executable, ".debug_info", &section))
 		return grf_error_create(
 		    GRF_ERROR_UNSUPPORTED,

@@ -16,6 +16,6 @@ int grf_command_version(int argc, char **argv)
 		fprintf(stderr, "grf-bpf version: unexpected argument `%s'\n", argv[1]);
 		return GRF_EXIT_USAGE;
 	}
-	puts("grf-bpf " GRF_VERSION "\nreads programs built with Go 1.22 to 1.27, linux/amd64");
+	puts("grf-bpf " GRF_VERSION "\nreads programs built with Go 1.17 to 1.27, linux/amd64");
 	return GRF_EXIT_OK;
 }

@@ -4,7 +4,7 @@
  *
  * A *funcval points to a code address and behind it the captured variables, by value or as pointers
  * to them. Two sources tell what they are. The type of the object, found where such objects are
- * made (closure_sites.c), has every field, but names them X0, X1 and so on. The function's DWARF
+ * made (closure_sites.c), has every field, but from Go 1.21 on names them X0, X1 and so on. DWARF
  * has the variables' names, from Go 1.23 on with their offsets (DW_AT_go_closure_offset), but not
  * those that optimised code never looks at. So the type gives the slots and DWARF the names; where
  * no type was found, DWARF gives both.
@@ -127,9 +127,10 @@ static bool is_closure_type(void *context, uint64_t address)
 	    !grf_image_u8(types->image, grf_load_u64(field + 8) + kind_at, &kind) ||
 	    (kind & KIND_MASK) != GRF_KIND_UINTPTR)
 		return false;
-	/* internal/abi.Name: flags, length, bytes. */
-	name = grf_image_at(types->image, grf_load_u64(field), 3);
-	return name && name[1] == 1 && name[2] == 'F';
+	/* internal/abi.Name: flags, length, bytes. Up to Go 1.20 it is ".F" in closures. */
+	name = grf_image_at(types->image, grf_load_u64(field), 4);
+	return name && ((name[1] == 1 && name[2] == 'F') ||
+			(name[1] == 2 && name[2] == '.' && name[3] == 'F'));
 }
 
 /* The module's text as memory: from the image, whose segments may part it, else from the file. */
@@ -166,28 +167,32 @@ static uint64_t object_descriptor(struct grf_types *types, uint64_t pc)
 	return closures->sites ? grf_closure_sites_find(closures->sites, pc) : 0;
 }
 
-/* The fields behind F. internal/abi.StructType: PkgPath, then the slice of {Name, Typ, Offset}. */
+/* X0, X1 and so on */
+static bool is_numbered(const char *name)
+{
+	return name[0] == 'X' && name[1] && !name[1 + strspn(name + 1, "0123456789")];
+}
+
+/* The fields behind F. Up to Go 1.20 they have the names of the captured variables. */
 static void read_fields(struct grf_types *types, uint64_t descriptor, bool is_method_value,
 			struct fields *fields)
 {
-	uint64_t after = descriptor + grf_offset(types->layout, type, _size), at, count;
-	const uint8_t *memory;
+	struct grf_shape shape = {0};
 
-	if (!grf_image_u64(types->image, after + 8, &at) ||
-	    !grf_image_u64(types->image, after + 16, &count) || count > CAPTURES_MAX)
-		return;
-	memory = grf_image_at(types->image, at, count * STRUCT_FIELD_SIZE);
-	for (uint64_t i = 1; memory && i < count; i++) {
-		struct field *field = grf_array_add(&fields->array);
-		char name[16];
+	grf_descriptor_fields(types, descriptor, &shape);
+	for (uint64_t i = 0; i < shape.field_count; i++) {
+		const struct grf_type_field *from = &shape.fields[i];
+		struct field *field;
 
+		if (!from->offset || !from->name)
+			continue;
+		field = grf_array_add(&fields->array);
 		if (!field)
 			return;
-		snprintf(name, sizeof(name), "X%u", (unsigned int)(i - 1));
-		field->name = grf_types_intern(types, is_method_value ? "R" : name);
-		field->type = grf_types_by_descriptor(
-		    types, grf_load_u64(memory + i * STRUCT_FIELD_SIZE + 8));
-		field->offset = grf_load_u64(memory + i * STRUCT_FIELD_SIZE + 16);
+		field->name = is_method_value ? grf_types_intern(types, "R") : from->name;
+		field->type = from->type;
+		field->offset = from->offset;
+		field->named = !is_method_value && !is_numbered(from->name);
 		if (field->offset > OFFSET_MAX) {
 			fields->array.count--;
 			return;

@@ -215,7 +215,8 @@ static bool read_function(const struct grf_pclntab *table, const struct module_t
 			  uint64_t index, struct grf_function *ret)
 {
 	uint64_t offset = ftab_offset(module, index), length = module->module->pclntable.length;
-	uint64_t size = (uint64_t)grf_offset(table->layout, func, _size), tables;
+	/* The tables follow the last field at once; as a Go type, 1.17's _func is longer. */
+	uint64_t size = FIELD(nfuncdata) + 1, tables;
 	const uint8_t *func;
 
 	if (offset > length || size > length - offset)

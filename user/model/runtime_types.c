@@ -461,6 +461,15 @@ static void read_fields(struct grf_types *types, const struct grf_descriptor *ty
 	}
 }
 
+void grf_descriptor_fields(struct grf_types *types, uint64_t address, struct grf_shape *ret)
+{
+	struct grf_descriptor descriptor;
+
+	if (grf_descriptor_read(types, address, &descriptor) &&
+	    descriptor.kind == GRF_KIND_STRUCT)
+		read_fields(types, &descriptor, ret);
+}
+
 void grf_runtime_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret)
 {
 	struct grf_descriptor descriptor;

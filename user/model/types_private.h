@@ -199,6 +199,8 @@ bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_d
 
 /* The name of the type, as far as can be told as DWARF has it; interned. */
 const char *grf_descriptor_name(struct grf_types *types, const struct grf_descriptor *descriptor);
+/* The fields of the struct type whose descriptor is at `address`. */
+void grf_descriptor_fields(struct grf_types *types, uint64_t address, struct grf_shape *ret);
 
 void grf_runtime_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret);
 

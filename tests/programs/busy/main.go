@@ -20,7 +20,7 @@ type Node struct {
 
 var (
 	kept []*Node
-	sink [64]any
+	sink [64]interface{}
 )
 
 func work(id int) {

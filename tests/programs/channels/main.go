@@ -38,7 +38,7 @@ var (
 	unbuffered chan *Message
 	receivers  chan *Message
 	consumed   chan *Message
-	waiting    atomic.Int32
+	waiting    int32
 )
 
 //go:noinline
@@ -71,13 +71,13 @@ func leafChannel(size, sent int) chan *Leaf {
 
 //go:noinline
 func send(sent *Message) {
-	waiting.Add(1)
+	atomic.AddInt32(&waiting, 1)
 	unbuffered <- sent
 }
 
 //go:noinline
 func receive() {
-	waiting.Add(1)
+	atomic.AddInt32(&waiting, 1)
 	got := <-receivers
 	runtime.KeepAlive(got)
 }
@@ -111,7 +111,7 @@ func setUp() {
 		go send(message(80))
 		go receive()
 	}
-	for waiting.Load() < 6 {
+	for atomic.LoadInt32(&waiting) < 6 {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(50 * time.Millisecond)

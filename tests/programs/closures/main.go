@@ -56,7 +56,7 @@ var (
 	handlers       []func() int
 	pointer        *func() int
 	release        = make(chan struct{})
-	waiting        atomic.Int32
+	waiting        int32
 )
 
 //go:noinline
@@ -121,7 +121,7 @@ func getterOf(getter Getter) func() int {
 
 //go:noinline
 func wait() {
-	waiting.Add(1)
+	atomic.AddInt32(&waiting, 1)
 	<-release
 }
 
@@ -167,7 +167,7 @@ func setUp() {
 	go deferInLoop(3)
 	go deferOpen()
 	go deferMethod()
-	for waiting.Load() < 3 {
+	for atomic.LoadInt32(&waiting) < 3 {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(20 * time.Millisecond)

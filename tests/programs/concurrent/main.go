@@ -20,7 +20,7 @@ type Named struct {
 
 type Server struct {
 	mutex   sync.Mutex
-	config  atomic.Pointer[Named]
+	config  namedPointer
 	once    sync.Once
 	clients sync.Map
 	group   sync.WaitGroup
@@ -31,8 +31,8 @@ var (
 	clients       sync.Map
 	bigMap        sync.Map
 	deletedMap    sync.Map
-	pool          = sync.Pool{New: func() any { return new(Named) }}
-	atomicPointer atomic.Pointer[Named]
+	pool          = sync.Pool{New: func() interface{} { return new(Named) }}
+	atomicPointer namedPointer
 	atomicValue   atomic.Value
 	atomicString  atomic.Value
 	server        *Server
@@ -73,7 +73,7 @@ func setUp() {
 	server = &Server{}
 	server.config.Store(named(16))
 	server.clients.Store("key", named(128))
-	onceValue = sync.OnceValue(func() *Named { return named(144) })
+	onceValue = once(func() *Named { return named(144) })
 	onceValue()
 }
 

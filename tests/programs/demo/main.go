@@ -30,7 +30,7 @@ type Session struct {
 // Event goes to subscribers.
 type Event struct {
 	Text    string
-	Payload any
+	Payload interface{}
 }
 
 // Cache forgets nothing.

@@ -79,7 +79,7 @@ var (
 	globalSlice       []int
 	globalArray       *[5]int
 	globalStruct      *Data
-	globalAny         any
+	globalAny         interface{}
 	globalOuter       *OuterStruct
 	fieldPtr          *int
 	globalWriter      Writer

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
+//go:build go1.18
+
 // Generic types and functions.
 package main
 
@@ -40,7 +42,7 @@ var (
 	pairs      map[string]Pair[string, *Leaf]
 	list       *List[Pair[int, *Leaf]]
 	getter     Getter[*Leaf]
-	waiting    atomic.Int32
+	waiting    int32
 	release    = make(chan struct{})
 )
 
@@ -65,7 +67,7 @@ func box[T any](value T, next *Box[T]) *Box[T] {
 
 //go:noinline
 func wait() {
-	waiting.Add(1)
+	atomic.AddInt32(&waiting, 1)
 	<-release
 }
 
@@ -86,7 +88,7 @@ func setUp() {
 	getter = box(leaf(), nil)
 	go hold(box(leaf(), nil))
 	go hold(box(text(80), nil))
-	for waiting.Load() < 2 {
+	for atomic.LoadInt32(&waiting) < 2 {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(20 * time.Millisecond)

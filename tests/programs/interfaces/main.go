@@ -38,27 +38,27 @@ type Getter interface{ Get() string }
 type Holder struct{ Named *Named }
 
 type Node struct {
-	Any    any
+	Any    interface{}
 	Getter Getter
 }
 
 var (
-	direct       any
-	boxed        any
-	boxedString  any
-	boxedSlice   any
-	boxedArray   any
-	aMap         any
-	aChannel     any
-	aFunction    any
-	pointerShape any
+	direct       interface{}
+	boxed        interface{}
+	boxedString  interface{}
+	boxedSlice   interface{}
+	boxedArray   interface{}
+	aMap         interface{}
+	aChannel     interface{}
+	aFunction    interface{}
+	pointerShape interface{}
 	methods      Getter
 	boxedMethods Getter
-	list         []any
+	list         []interface{}
 	node         *Node
-	pointerToAny *any
-	toString     any
-	toPointer    any
+	pointerToAny *interface{}
+	toString     interface{}
+	toPointer    interface{}
 )
 
 //go:noinline
@@ -100,9 +100,9 @@ func setUp() {
 	pointerShape = Holder{named()}
 	methods = named()
 	boxedMethods = Boxed{Name: text(64), Leaf: leaf()}
-	list = []any{named(), text(32), Boxed{Leaf: leaf()}, nil}
+	list = []interface{}{named(), text(32), Boxed{Leaf: leaf()}, nil}
 	node = &Node{Any: &Node{Any: leaf(), Getter: named()}, Getter: Boxed{Leaf: leaf()}}
-	inner := any(named())
+	inner := interface{}(named())
 	pointerToAny = &inner
 	moved := text(80)
 	toString = &moved

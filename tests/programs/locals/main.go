@@ -26,7 +26,7 @@ type Pair struct {
 }
 
 var (
-	waiting atomic.Int32
+	waiting int32
 	release = make(chan struct{})
 	index   int
 )
@@ -52,7 +52,7 @@ func named(length int) *Named {
 
 //go:noinline
 func wait() {
-	waiting.Add(1)
+	atomic.AddInt32(&waiting, 1)
 	<-release
 }
 
@@ -89,10 +89,10 @@ func holdSlice(count int) {
 }
 
 //go:noinline
-func use(any) {}
+func use(interface{}) {}
 
 //go:noinline
-func holdInterface(held any) {
+func holdInterface(held interface{}) {
 	wait()
 	use(held)
 }
@@ -222,7 +222,7 @@ func start() {
 	for i := 0; i < 100; i++ {
 		go worker(named(112))
 	}
-	for waiting.Load() < 115 {
+	for atomic.LoadInt32(&waiting) < 115 {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(50 * time.Millisecond)

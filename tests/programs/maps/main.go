@@ -47,7 +47,7 @@ var (
 	set           map[string]struct{}
 	structKeys    map[Entry]int
 	structElems   map[int]Entry
-	interfaceKeys map[any]any
+	interfaceKeys map[interface{}]interface{}
 	ofMaps        map[string]map[string]*Leaf
 	ofSlices      map[int][]*Leaf
 	holder        *Holder
@@ -101,7 +101,7 @@ func setUp() {
 	set = make(map[string]struct{})
 	structKeys = make(map[Entry]int)
 	structElems = make(map[int]Entry)
-	interfaceKeys = make(map[any]any)
+	interfaceKeys = make(map[interface{}]interface{})
 	ofMaps = make(map[string]map[string]*Leaf)
 	ofSlices = make(map[int][]*Leaf)
 	pointerKeys = make(map[*Leaf]bool)

@@ -52,7 +52,7 @@ var (
 	elements  *list.List
 	farHolder **Holder
 	near      *Leaf
-	anyCycle  any
+	anyCycle  interface{}
 )
 
 //go:noinline
@@ -87,10 +87,10 @@ func lefts(count int) *Left {
 }
 
 //go:noinline
-func anys(count int) any {
-	var first any
+func anys(count int) interface{} {
+	var first interface{}
 	for i := 0; i < count; i++ {
-		first = &struct{ Inner any }{first}
+		first = &struct{ Inner interface{} }{first}
 	}
 	return first
 }

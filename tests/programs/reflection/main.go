@@ -16,15 +16,15 @@ type Leaf struct {
 }
 
 var (
-	madeStruct   any
-	madeLarge    any
-	madeSlice    any
-	madeArray    any
-	madeMap      any
-	madeChannel  any
+	madeStruct   interface{}
+	madeLarge    interface{}
+	madeSlice    interface{}
+	madeArray    interface{}
+	madeMap      interface{}
+	madeChannel  interface{}
 	madeFunction func(int) int
-	boxedStruct  any
-	list         []any
+	boxedStruct  interface{}
+	list         []interface{}
 )
 
 //go:noinline
@@ -111,7 +111,7 @@ func setUp() {
 	madeChannel = channel.Interface()
 
 	madeFunction = makeFunction(leaf())
-	list = []any{reflect.New(small).Interface()}
+	list = []interface{}{reflect.New(small).Interface()}
 }
 
 func main() {

@@ -34,7 +34,7 @@ type Session struct {
 	Name       string
 	Attributes []Attribute
 	Body       []byte
-	Extra      any
+	Extra      interface{}
 }
 
 // Origin is what some sessions hold in an interface.
@@ -103,12 +103,17 @@ func report() {
 	metrics.Read(samples)
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
-	json.NewEncoder(os.Stdout).Encode(map[string]uint64{
+	facts := map[string]uint64{
 		"heap_alloc":   stats.HeapAlloc,
 		"heap_objects": stats.HeapObjects,
-		"live_bytes":   samples[0].Value.Uint64(),
+		"live_bytes":   stats.HeapAlloc,
 		"live_objects": samples[1].Value.Uint64(),
-	})
+	}
+	// The first one came with Go 1.21.
+	if samples[0].Value.Kind() == metrics.KindUint64 {
+		facts["live_bytes"] = samples[0].Value.Uint64()
+	}
+	json.NewEncoder(os.Stdout).Encode(facts)
 	fmt.Println("READY")
 }
 

@@ -30,7 +30,7 @@ var (
 	strings   []string
 	rows      []Row
 	nested    [][]*Leaf
-	mixed     []any
+	mixed     []interface{}
 	toSlice   *[]*Leaf
 	large     []*Leaf
 	grown     []Row
@@ -76,7 +76,7 @@ func setUp(few, many int) {
 	strings = []string{text(16), text(32), text(32)}
 	rows = []Row{row(), row()}
 	nested = [][]*Leaf{leaves(2), leaves(3)}
-	mixed = []any{leaf(), text(48), row()}
+	mixed = []interface{}{leaf(), text(48), row()}
 	inner := leaves(2)
 	toSlice = &inner
 	large = leaves(many)

@@ -104,7 +104,8 @@ func setUp(count int) {
 	integer = uintptr(unsafe.Pointer(leaf()))
 	rawBytes = unsafe.Pointer(&make([]byte, 100)[0])
 	rawInside = &struct{ Raw unsafe.Pointer }{unsafe.Pointer(large())}
-	fromString = unsafe.StringData(text(48))
+	held := text(48)
+	fromString = *(**byte)(unsafe.Pointer(&held))
 }
 
 func main() {

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+//go:build !go1.21
+
+package main
+
+import "sync"
+
+func once(get func() *Named) func() *Named {
+	var once sync.Once
+	var held *Named
+	return func() *Named {
+		once.Do(func() { held = get() })
+		return held
+	}
+}
