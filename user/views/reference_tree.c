@@ -18,6 +18,7 @@ static void walk_free(struct grf_walk *walk)
 	grf_frontier_free(&walk->typed);
 	grf_frontier_free(&walk->deferred);
 	grf_frontier_free(&walk->in_stack);
+	grf_frontier_free(&walk->left_to_runtime);
 	grf_stored_types_free(&walk->stored);
 	grf_spots_free(&walk->spots);
 	grf_tree_builder_free(&walk->builder);

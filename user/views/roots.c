@@ -488,5 +488,8 @@ struct grf_error *grf_walk_class(struct grf_walk *walk, enum grf_root_class root
 			return error;
 		defer_data_words(walk, root_class);
 	}
-	return grf_walk_run(walk, false);
+	error = grf_walk_run(walk, false);
+	if (!error && root_class == GRF_ROOT_RUNTIME)
+		error = grf_walk_run_left(walk);
+	return error;
 }

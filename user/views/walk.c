@@ -96,8 +96,10 @@ void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
 		grf_walk_fail(walk);
 		return;
 	}
-	if (grf_spot_at(&walk->spots, spot)->scheduler && !walk->runtime_only)
+	if (grf_spot_at(&walk->spots, spot)->scheduler && !walk->runtime_only) {
+		push(walk, &walk->left_to_runtime, address, spot, 0);
 		return;
+	}
 	if (!span) {
 		emit_outside(walk, address, spot);
 		return;
@@ -191,6 +193,15 @@ struct grf_error *grf_walk_run(struct grf_walk *walk, bool typed_only)
 		grf_progress("walking the heap", walk->reached, walk->heap->allocated_count);
 	}
 	return grf_error_no_memory();
+}
+
+struct grf_error *grf_walk_run_left(struct grf_walk *walk)
+{
+	struct grf_place place;
+
+	while (!walk->no_memory && grf_frontier_pop(&walk->left_to_runtime, &place))
+		grf_walk_emit(walk, place.address, place.spot);
+	return grf_walk_run(walk, false);
 }
 
 void grf_walk_run_stack(struct grf_walk *walk)

@@ -89,6 +89,7 @@ struct grf_walk {
 	GRF_ARRAY(struct grf_area) areas;
 	const struct grf_area *stack; /* of the goroutine at hand, or NULL */
 	struct grf_frontier in_stack; /* places in it */
+	struct grf_frontier left_to_runtime; /* what its roots should reach first, see spots.c */
 	uint64_t *scratch;            /* a bitmap for one object */
 	uint64_t scratch_words;
 	uint64_t reached;     /* objects, for progress */
@@ -114,6 +115,9 @@ void grf_walk_referents(struct grf_walk *walk, uint64_t address, uint32_t spot);
 
 /* Works until no place is left. `typed_only`: leaves the deferred ones. */
 struct grf_error *grf_walk_run(struct grf_walk *walk, bool typed_only);
+
+/* Reaches what was left to the runtime's roots and was not reached from them. */
+struct grf_error *grf_walk_run_left(struct grf_walk *walk);
 
 /* Visits what the stack of the goroutine at hand was found to hold through typed pointers. */
 void grf_walk_run_stack(struct grf_walk *walk);
