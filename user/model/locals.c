@@ -414,6 +414,41 @@ static bool is_repeated(const struct grf_local *items, size_t count, const struc
 	return false;
 }
 
+static bool continues(const struct grf_local *first, const struct grf_local *next)
+{
+	return next->function == first->function && next->name == first->name &&
+	       next->type == first->type && next->address == first->address + first->size &&
+	       next->piece_offset == first->piece_offset + first->size;
+}
+
+/* Puts behind each piece of a variable the one that goes on beside it in the frame, though that be
+ * of a stale range: Go 1.17 says of an interface in a call that its type word is in the argument's
+ * slot and its data word in a register, while both were stored. */
+static void join_pieces(struct frame_locals *frame)
+{
+	for (size_t i = 0; i + 1 < frame->count; i++) {
+		size_t next = i + 1;
+		struct grf_local local;
+		uint64_t entry;
+
+		if (!frame->items[i].type || frame->items[i].indirect ||
+		    frame->items[i].size >= frame->items[i].type->size)
+			continue;
+		while (next < frame->count && !continues(&frame->items[i], &frame->items[next]))
+			next++;
+		if (next == frame->count || next == i + 1)
+			continue;
+		local = frame->items[next];
+		entry = frame->dictionary_entries[next];
+		memmove(&frame->items[i + 2], &frame->items[i + 1],
+			(next - i - 1) * sizeof(*frame->items));
+		memmove(&frame->dictionary_entries[i + 2], &frame->dictionary_entries[i + 1],
+			(next - i - 1) * sizeof(*frame->dictionary_entries));
+		frame->items[i + 1] = local;
+		frame->dictionary_entries[i + 1] = entry;
+	}
+}
+
 static void fill_frame(struct frame_locals *frame, const struct candidates *candidates)
 {
 	size_t room = candidates->array.count < LOCALS_MAX ? candidates->array.count : LOCALS_MAX;
@@ -446,6 +481,7 @@ static void fill_frame(struct frame_locals *frame, const struct candidates *cand
 		if (!is_repeated(frame->items, frame->count, local))
 			frame->count++;
 	}
+	join_pieces(frame);
 }
 
 static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)

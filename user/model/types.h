@@ -181,7 +181,7 @@ struct grf_local {
 	bool indirect;         /* escaped: the word at `address` is a pointer to the variable */
 	/* Not valid at this pc by its location list, but elsewhere in the function it lives in this
 	 * slot: names a slot that the stack map calls live and that nothing valid covers. Such ones
-	 * come last. */
+	 * come last, but for pieces, which stand behind the piece that they continue. */
 	bool stale_range;
 };
 

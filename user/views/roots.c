@@ -270,8 +270,7 @@ static const struct grf_local *join_pieces(struct grf_local *locals, size_t coun
 		const struct grf_local *next = &locals[*k + 1];
 
 		if (next->function != first->function || next->name != first->name ||
-		    next->type != first->type || next->stale_range != first->stale_range ||
-		    next->address != first->address + first->size ||
+		    next->type != first->type || next->address != first->address + first->size ||
 		    next->piece_offset != first->piece_offset + first->size)
 			break;
 		first->size += next->size;
