@@ -173,15 +173,21 @@ static void take_files(struct core_reader *reader, const struct grf_note *note)
 	}
 }
 
+/* The kernel and gdb name "CORE" as the owner of these notes, dlv names nobody. */
+static bool is_core_note(const struct grf_note *note, uint32_t type)
+{
+	return grf_note_is(note, "CORE", type) || grf_note_is(note, "", type);
+}
+
 static void take_note(void *context, const struct grf_note *note)
 {
 	struct core_reader *reader = context;
 
-	if (grf_note_is(note, "CORE", NT_PRSTATUS))
+	if (is_core_note(note, NT_PRSTATUS))
 		take_thread(reader, note);
-	else if (grf_note_is(note, "CORE", NT_AUXV))
+	else if (is_core_note(note, NT_AUXV))
 		take_auxv(reader, note);
-	else if (grf_note_is(note, "CORE", NT_FILE))
+	else if (is_core_note(note, NT_FILE))
 		take_files(reader, note);
 }
 

@@ -420,24 +420,50 @@ static struct grf_type *channel(struct grf_types *types, const char *name,
 	return made;
 }
 
+/* The size of what a map or channel points to; 0: this release's is not known. */
+static uint64_t contents_size(const struct grf_types *types, const struct grf_shape *shape)
+{
+	const struct grf_layout *layout = types->layout;
+	int64_t size = shape->kind == GRF_KIND_CHAN ? grf_offset(layout, hchan, _size)
+		       : layout->version.swiss_map  ? grf_offset(layout, swiss_map, _size)
+						    : grf_offset(layout, hmap, _size);
+
+	return size > 0 ? (uint64_t)size : 0;
+}
+
+/* Made without a shape: an element may hold the same container again, as in
+ * `type Trie map[rune]Trie`, so what is in it is looked at only when it is asked for. */
 struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type *container)
 {
 	struct grf_type_source *source = container->source;
 	const struct grf_shape *shape = grf_types_shape(types, container);
 	struct grf_type *made;
+	uint64_t size;
 
 	if (source->contents)
 		return source->contents;
-	if (!shape->element || types->depth >= GRF_TYPES_DEPTH_MAX)
+	size = contents_size(types, shape);
+	if (!shape->element || !size)
 		return NULL;
-	types->depth++;
+	made = grf_types_new(types, GRF_SOURCE_CONTENTS, container->name, size);
+	if (made)
+		grf_type_source(made)->container = container;
+	source->contents = made;
+	return made;
+}
+
+void grf_container_shape(struct grf_types *types, struct grf_type *contents, struct grf_shape *ret)
+{
+	struct grf_type *container = grf_type_source(contents)->container;
+	const struct grf_shape *shape = grf_types_shape(types, container);
+	struct grf_type *made;
+
 	if (shape->kind == GRF_KIND_CHAN)
 		made = channel(types, container->name, shape);
 	else if (types->layout->version.swiss_map)
 		made = swiss_map(types, container->name, shape);
 	else
 		made = hash_map(types, container->name, shape);
-	types->depth--;
-	source->contents = made;
-	return made;
+	if (made && made->size == contents->size)
+		*ret = grf_type_source(made)->shape;
 }

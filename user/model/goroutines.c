@@ -18,6 +18,8 @@
 #define MAX_GOROUTINES ((uint64_t)1 << 24)
 #define MAX_THREADS    (1u << 20)
 #define MAX_DEFERS     (1u << 20)
+/* A select waits on at most 65536 channels (runtime/select.go). */
+#define MAX_WAITS (1u << 16)
 /* No stack is larger than Go's own limit for 64-bit systems. */
 #define MAX_STACK ((uint64_t)1 << 33)
 /* Signal stacks are 32 KiB (runtime, os_linux.go). */
@@ -54,6 +56,7 @@ struct goroutine_reader {
 	struct grf_stack_scan scan;
 	grf_frame_array frames;
 	grf_value_array values;
+	GRF_ARRAY(struct grf_goroutine_wait) waits;
 	bool no_memory;
 };
 
@@ -246,6 +249,30 @@ static void add_defers(struct goroutine_reader *reader, const struct grf_gorouti
 	}
 }
 
+/* The values on its stack that channels know of: one for each channel that it waits for. */
+static void add_waits(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
+{
+	uint64_t sudog = WORD(goroutine->address, g, waiting);
+
+	for (uint32_t left = MAX_WAITS; sudog && left; left--) {
+		struct grf_goroutine_wait wait = {
+		    .address = WORD(sudog, sudog, elem),
+		    .descriptor = WORD(WORD(sudog, sudog, c), hchan, elemtype),
+		}, *added;
+
+		sudog = WORD(sudog, sudog, waitlink);
+		if (!wait.descriptor || wait.address < goroutine->stack_low ||
+		    wait.address >= goroutine->stack_high)
+			continue;
+		added = grf_array_add(&reader->waits);
+		if (!added) {
+			reader->no_memory = true;
+			return;
+		}
+		*added = wait;
+	}
+}
+
 /* From Go 1.26 on, asynchronous preemption saves the vector registers off the stack (runtime,
  * preempt_xreg.go), and the collector scans them conservatively. */
 static void add_vector_registers(struct goroutine_reader *reader,
@@ -300,13 +327,17 @@ static bool keep(struct goroutine_reader *reader, struct grf_goroutine *goroutin
 	size_t frames = reader->frames.count * sizeof(struct grf_frame);
 	size_t words = reader->scan.words.count * sizeof(struct grf_stack_word);
 	size_t values = reader->values.count * sizeof(struct grf_goroutine_value);
-	uint8_t *memory = malloc(frames + words + values + 1);
+	size_t waits = reader->waits.count * sizeof(struct grf_goroutine_wait);
+	uint8_t *memory = malloc(frames + words + values + waits + 1);
 
 	if (!memory)
 		return false;
 	goroutine->frames = (struct grf_frame *)memory;
 	goroutine->words = (struct grf_stack_word *)(memory + frames);
 	goroutine->values = (struct grf_goroutine_value *)(memory + frames + words);
+	goroutine->waits = (struct grf_goroutine_wait *)(memory + frames + words + values);
+	if (waits)
+		memcpy(goroutine->waits, reader->waits.items, waits);
 	if (frames)
 		memcpy(goroutine->frames, reader->frames.items, frames);
 	if (words)
@@ -316,6 +347,7 @@ static bool keep(struct goroutine_reader *reader, struct grf_goroutine *goroutin
 	goroutine->frame_count = (uint32_t)reader->frames.count;
 	goroutine->word_count = (uint32_t)reader->scan.words.count;
 	goroutine->value_count = (uint32_t)reader->values.count;
+	goroutine->wait_count = (uint32_t)reader->waits.count;
 	return true;
 }
 
@@ -326,6 +358,7 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 	struct grf_unwind_start start = {0};
 
 	reader->frames.count = reader->values.count = reader->scan.words.count = 0;
+	reader->waits.count = 0;
 	if (goroutine->status == STATUS_COPYSTACK) {
 		goroutine->failure = "its stack was being copied";
 		return;
@@ -353,6 +386,7 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 		  word(reader, goroutine->address, sched + grf_offset(reader->layout, gobuf, ctxt)),
 		  0, GRF_VALUE_CONTEXT, false);
 	add_defers(reader, goroutine);
+	add_waits(reader, goroutine);
 	add_vector_registers(reader, goroutine);
 	/* A panic's record stands on the stack, as an object of gopanic's frame. */
 	add_value(reader, WORD(goroutine->address, g, panic), 0, GRF_VALUE_REGISTER, true);
@@ -454,6 +488,7 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 	grf_array_free(&reader.machines);
 	grf_array_free(&reader.frames);
 	grf_array_free(&reader.values);
+	grf_array_free(&reader.waits);
 	if (error) {
 		grf_goroutines_destroy(goroutines);
 		return error;

@@ -52,6 +52,13 @@ struct grf_goroutine_value {
 	bool conservative;
 };
 
+/* A value on a goroutine's stack that it waits to send, or for a value to be received into: what its
+ * sudogs (runtime/runtime2.go) say of it. */
+struct grf_goroutine_wait {
+	uint64_t address;    /* of the value */
+	uint64_t descriptor; /* of its type: the channel's element type */
+};
+
 struct grf_goroutine {
 	uint64_t address; /* of the runtime.g */
 	uint64_t id;
@@ -68,6 +75,8 @@ struct grf_goroutine {
 	uint32_t word_count;
 	struct grf_goroutine_value *values;
 	uint32_t value_count;
+	struct grf_goroutine_wait *waits;
+	uint32_t wait_count;
 };
 
 struct grf_goroutines {

@@ -201,10 +201,13 @@ const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type
 	types->depth++;
 	if (source->kind == GRF_SOURCE_DWARF)
 		grf_dwarf_types_shape(types, type, &shape);
+	else if (source->kind == GRF_SOURCE_CONTENTS)
+		grf_container_shape(types, type, &shape);
 	else
 		grf_runtime_types_shape(types, type, &shape);
 	shape.declared = shape.kind;
-	grf_special_types_apply(types, type, &shape);
+	if (source->kind != GRF_SOURCE_CONTENTS)
+		grf_special_types_apply(types, type, &shape);
 	types->depth--;
 	source->shape = shape;
 	return &source->shape;

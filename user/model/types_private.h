@@ -69,6 +69,7 @@ enum grf_source_kind {
 	GRF_SOURCE_MADE, /* `shape` is all there is */
 	GRF_SOURCE_DWARF,
 	GRF_SOURCE_DESCRIPTOR,
+	GRF_SOURCE_CONTENTS, /* what `container` points to */
 };
 
 /* grf_type.source */
@@ -79,6 +80,7 @@ struct grf_type_source {
 	uint64_t die;              /* DWARF: offset in .debug_info */
 	uint64_t address;          /* DESCRIPTOR: of the runtime._type */
 	struct grf_type *contents; /* made for this map or channel, once: what it points to */
+	struct grf_type *container; /* CONTENTS: the map or channel */
 	struct grf_shape shape;
 };
 
@@ -214,6 +216,9 @@ void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
 
 /* What a map or a channel points to; NULL when not known. */
 struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type *container);
+
+/* The shape of such contents. */
+void grf_container_shape(struct grf_types *types, struct grf_type *contents, struct grf_shape *ret);
 
 /* Is it the group or bucket of a map, by its name? */
 bool grf_container_is_group(const struct grf_type *type);

@@ -318,6 +318,35 @@ static const char *frame_name(const struct grf_goroutine *goroutine, uint32_t fr
 	return "goroutine";
 }
 
+/* The frame whose stack map has the word, which for an argument is not the frame it stands in. */
+static uint32_t frame_of_word(const struct grf_goroutine *goroutine, uint64_t address)
+{
+	for (uint32_t i = 0; i < goroutine->word_count; i++)
+		if (goroutine->words[i].address >= address)
+			return goroutine->words[i].frame;
+	return UINT32_MAX;
+}
+
+/* The values that it waits to send: temporaries without a name, but their types are known. */
+static void walk_waits(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+{
+	for (uint32_t i = 0; i < goroutine->wait_count && !stack->walk->no_memory; i++) {
+		const struct grf_goroutine_wait *wait = &goroutine->waits[i];
+		uint32_t frame = frame_of_word(goroutine, wait->address);
+		struct grf_type *type =
+		    grf_types_by_descriptor(stack->walk->types, wait->descriptor);
+
+		if (!type || !is_of_class(stack, goroutine, frame) ||
+		    !is_pending(&stack->area, wait->address, type->size))
+			continue;
+		grf_type_plan(stack->walk->types, type);
+		if (type->pointer_bytes)
+			walk_variable(stack->walk, &stack->area, wait->address, type->size, 0,
+				      root_spot(stack->walk, stack->root_class,
+						frame_name(goroutine, frame), type));
+	}
+}
+
 static void walk_values(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	for (uint32_t i = 0; i < goroutine->value_count; i++) {
@@ -392,6 +421,7 @@ static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine 
 	if (stack_area(stack, goroutine)) {
 		stack->walk->stack = &stack->area;
 		walk_frames(stack, goroutine);
+		walk_waits(stack, goroutine);
 		grf_walk_run_stack(stack->walk);
 		defer_stack_words(stack, goroutine);
 		stack->walk->stack = NULL;
