@@ -22,6 +22,9 @@ void grf_handle_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+	/* A file that grows over a limit, or a pipe that nobody reads, is an error to report. */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 }
 
 static int status_of(enum grf_error_code code)

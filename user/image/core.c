@@ -392,7 +392,7 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 				      struct grf_image **ret)
 {
 	struct core_reader reader = {.path = path, .executable = executable};
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct grf_image_backing *backing;
 	struct grf_error *error;
 	struct stat status;

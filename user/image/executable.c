@@ -65,7 +65,8 @@ static struct grf_error *map_file(struct grf_executable *executable)
 {
 	struct stat status;
 
-	executable->fd = open(executable->path, O_RDONLY | O_CLOEXEC);
+	/* A FIFO would make us wait. */
+	executable->fd = open(executable->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (executable->fd < 0 || fstat(executable->fd, &status))
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot open the executable %s",
 				       executable->path);

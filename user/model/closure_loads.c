@@ -175,8 +175,8 @@ void grf_closure_loads_read(struct grf_closure_loads *loads, const uint8_t *code
 }
 
 /* The displacement of a mov disp(%rdx), %r64 that ends at `end` and loads the register of that
- * DWARF number. */
-static uint64_t load_before(const uint8_t *end, unsigned int dwarf_register)
+ * DWARF number. `before`: how many bytes of code there are up to there, 4 at least. */
+static uint64_t load_before(const uint8_t *end, uint64_t before, unsigned int dwarf_register)
 {
 	static const uint8_t numbers[8] = {0, 2, 1, 3, 6, 7, 5, 4}; /* of rax, rdx, rcx, rbx ... */
 	unsigned int number = dwarf_register < 8 ? numbers[dwarf_register] : dwarf_register;
@@ -185,7 +185,7 @@ static uint64_t load_before(const uint8_t *end, unsigned int dwarf_register)
 
 	if (end[-4] == prefix && end[-3] == 0x8b && end[-2] == (0x40 | operands))
 		return end[-1] < 0x80 ? end[-1] : GRF_CLOSURE_OFFSET_UNKNOWN;
-	if (end[-7] == prefix && end[-6] == 0x8b && end[-5] == (0x80 | operands))
+	if (before >= 7 && end[-7] == prefix && end[-6] == 0x8b && end[-5] == (0x80 | operands))
 		return grf_load_u32(end - 4);
 	return GRF_CLOSURE_OFFSET_UNKNOWN;
 }
@@ -206,11 +206,12 @@ static uint64_t offset_by_register(const struct grf_closure_loads *loads, Dwarf_
 	size_t count;
 
 	if (dwarf_getlocations(location, 0, &base, &start, &end, &operations, &count) <= 0 ||
-	    start < loads->entry + 7 || start - loads->entry > loads->length)
+	    start < loads->entry + 4 || start - loads->entry > loads->length)
 		return GRF_CLOSURE_OFFSET_UNKNOWN;
 	for (size_t i = 0; i < count; i++) {
 		if (operations[i].atom >= DW_OP_reg0 && operations[i].atom <= DW_OP_reg15)
 			return less_piece(load_before(loads->code + (start - loads->entry),
+						      start - loads->entry,
 						      operations[i].atom - DW_OP_reg0),
 					  piece_offset);
 		if (operations[i].atom != DW_OP_piece || operations[i].number > OFFSET_MAX)

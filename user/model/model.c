@@ -27,11 +27,16 @@ static struct grf_error *read_goroutines(struct grf_model *model)
 {
 	uint64_t allgs = grf_types_variable(model->types, "runtime.allgs");
 
+	uint64_t allm = grf_types_variable(model->types, "runtime.allm");
+
 	if (!allgs)
 		return missing("runtime.allgs");
+	if (!grf_scheduler_read(model->image, &model->layout, allgs, allm,
+				grf_types_variable(model->types, "runtime.allp"),
+				&model->scheduler))
+		return grf_error_no_memory();
 	return grf_goroutines_read(model->image, &model->layout, model->modules, model->pclntab,
-				   allgs, grf_types_variable(model->types, "runtime.allm"),
-				   &model->goroutines);
+				   allgs, allm, &model->goroutines);
 }
 
 static struct grf_error *read_heap(struct grf_model *model)
@@ -113,6 +118,7 @@ void grf_model_destroy(struct grf_model *model)
 		return;
 	grf_special_roots_destroy(model->specials);
 	grf_goroutines_destroy(model->goroutines);
+	grf_scheduler_free(&model->scheduler);
 	grf_heap_destroy(model->heap);
 	grf_types_destroy(model->types);
 	grf_pclntab_destroy(model->pclntab);

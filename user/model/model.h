@@ -13,6 +13,7 @@
 #include "model/layout.h"
 #include "model/modules.h"
 #include "model/pclntab.h"
+#include "model/scheduler.h"
 #include "model/specials.h"
 #include "model/types.h"
 
@@ -25,6 +26,7 @@ struct grf_model {
 	struct grf_types *types;
 	struct grf_heap *heap;
 	struct grf_goroutines *goroutines;
+	struct grf_scheduler scheduler;
 	struct grf_special_roots *specials;
 };
 

@@ -15,6 +15,7 @@ static void walk_free(struct grf_walk *walk)
 	grf_array_free(&walk->areas);
 	grf_array_free(&walk->partials);
 	grf_pair_map_free(&walk->partial_index);
+	grf_pair_map_free(&walk->scheduler);
 	grf_frontier_free(&walk->typed);
 	grf_frontier_free(&walk->deferred);
 	grf_frontier_free(&walk->in_stack);
@@ -59,6 +60,21 @@ static void add_totals(struct grf_tree *tree)
 	}
 }
 
+static struct grf_error *index_scheduler(struct grf_walk *walk)
+{
+	const struct grf_scheduler *scheduler = &walk->model->scheduler;
+
+	for (size_t i = 0; i < scheduler->addresses.count; i++) {
+		const struct grf_span *span;
+		uint32_t slot;
+
+		if (grf_heap_find(walk->heap, scheduler->addresses.items[i], &span, &slot) &&
+		    !grf_pair_map_put(&walk->scheduler, span->first_object + slot, 0, 1))
+			return grf_error_no_memory();
+	}
+	return NULL;
+}
+
 static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 {
 	struct grf_error *error = grf_object_states_create(walk->heap, &walk->states);
@@ -68,6 +84,8 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 		if (!walk->nodes)
 			error = grf_error_no_memory();
 	}
+	if (!error)
+		error = index_scheduler(walk);
 	if (!error)
 		error = grf_walk_areas(walk);
 	for (int root_class = 0; !error && root_class < GRF_ROOT_CLASSES; root_class++) {

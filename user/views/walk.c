@@ -43,6 +43,14 @@ static void reach(struct grf_walk *walk, uint64_t id, const struct grf_span *spa
 	node->bytes += span->element_size;
 }
 
+/* Whether a pointer of unknown type, such as one in a register, leads to a structure of the
+ * scheduler's. */
+static bool is_schedulers(const struct grf_walk *walk, uint64_t id)
+{
+	return !walk->runtime_only &&
+	       grf_pair_map_get(&walk->scheduler, id, 0) != GRF_PAIR_MAP_NONE;
+}
+
 /* Looks at the state of a found object: its turn in the ring has come. */
 static void settle(struct grf_walk *walk, const struct grf_found *found)
 {
@@ -60,6 +68,10 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 	}
 	if (state)
 		return;
+	if (!spot->type && is_schedulers(walk, found->id)) {
+		push(walk, &walk->left_to_runtime, found->address, found->spot, 0);
+		return;
+	}
 	/* A pointer to something unknown gives way to typed ones, unless the object itself knows.
 	 */
 	if (!spot->type &&
@@ -159,6 +171,10 @@ static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
 	id = span->first_object + slot;
 	if (walk->states[id])
 		return;
+	if (is_schedulers(walk, id)) {
+		push(walk, &walk->left_to_runtime, place->address, place->spot, 0);
+		return;
+	}
 	reach(walk, id, span, grf_spot_at(&walk->spots, place->spot));
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return;
