@@ -16,8 +16,9 @@
 #include "base/log.h"
 #include "hold/hold.h"
 #include "hold/probe_site.h"
+#include "model/entry_points.h"
 
-#define SHORT_WAIT 500000000ull	   /* for a collection that would be nice to have; ns */
+#define SHORT_WAIT 500000000ull    /* for a collection that would be nice to have; ns */
 #define LONG_WAIT  150000000000ull /* for one that must be: Go makes one each 2 minutes; ns */
 #define MAX_WAIT   86400e9
 
@@ -191,18 +192,6 @@ static uint64_t load_bias(pid_t pid, const struct grf_executable *executable)
 	return 0;
 }
 
-/* Tells the capture where the goroutines are, for their stack bounds; g.stack comes first in g, in
- * every Go version. */
-static void find_goroutines(pid_t pid, struct grf_executable *executable,
-			    struct grf_capture_options *capture)
-{
-	uint64_t address, size;
-
-	if (grf_executable_symbol(executable, "runtime.allgs", &address, &size))
-		capture->allgs_address = address + load_bias(pid, executable);
-	capture->g_stack_offset = 0;
-}
-
 /* Looks whether the process can be held, before anything costly is done. */
 static struct grf_error *check_process(pid_t pid)
 {
@@ -234,20 +223,38 @@ static bool file_offset(const struct grf_executable *executable, uint64_t addres
  * runs once in each cycle, on the system stack of the goroutine that ends it, with the world
  * stopped, marking complete and nothing swept (runtime/mgc.go, Go 1.17 to 1.27).
  */
-static void find_gc_point(struct grf_executable *executable, const char *path,
-			  struct grf_gc_point_site *ret)
+static void set_gc_point(const struct grf_executable *executable, uint64_t address,
+			 struct grf_gc_point_site *ret)
 {
-	uint64_t address, size;
+	uint64_t link_address = address - grf_executable_bias(executable);
 	const uint8_t *code;
 	size_t within;
 
-	*ret = (struct grf_gc_point_site){.path = path};
-	if (!grf_executable_symbol(executable, "runtime.gcSweep", &address, &size))
+	if (!address)
 		return;
-	code = grf_executable_at(executable, address, GRF_PROBE_SITE_BYTES);
+	code = grf_executable_at(executable, link_address, GRF_PROBE_SITE_BYTES);
 	if (code && grf_probe_site(code, GRF_PROBE_SITE_BYTES, &within) &&
-	    !file_offset(executable, address + within, &ret->offset))
+	    !file_offset(executable, link_address + within, &ret->offset))
 		ret->offset = 0;
+}
+
+/* Tells the capture where in the process things are. g.stack comes first in g, in every Go version.
+ */
+static void find_entry_points(pid_t pid, struct grf_executable *executable, const char *path,
+			      struct grf_capture_options *capture)
+{
+	struct grf_entry_points found;
+	_cleanup_close_ int memory = -1;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/mem", pid);
+	memory = open(name, O_RDONLY | O_CLOEXEC);
+	grf_executable_set_bias(executable, load_bias(pid, executable));
+	found = grf_entry_points_find(executable, memory);
+	capture->allgs_address = found.allgs;
+	capture->g_stack_offset = 0;
+	capture->gc_point = (struct grf_gc_point_site){.path = path};
+	set_gc_point(executable, found.gc_sweep, &capture->gc_point);
 }
 
 struct grf_error *grf_live_image(struct grf_live_options *options,
@@ -269,8 +276,8 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 		return error;
 	error = grf_check_executable(executable);
 	snprintf(path, sizeof(path), "/proc/%d/exe", options->pid);
-	find_goroutines(options->pid, executable, &options->capture);
-	find_gc_point(executable, path, &options->capture.gc_point);
+	if (!error)
+		find_entry_points(options->pid, executable, path, &options->capture);
 	if (!error)
 		error = grf_capture_process(options->pid, &options->capture, &capture);
 	if (!error) {

@@ -90,18 +90,8 @@ const struct argp grf_profile_argp = {.options = profile_options, .parser = pars
 struct grf_error *grf_check_executable(struct grf_executable *executable)
 {
 	struct grf_version version;
-	struct grf_error *error = grf_version_find(executable, NULL, &version);
-	struct grf_section section;
 
-	if (error)
-		return error;
-	if (!grf_executable_section(executable, ".debug_info", &section))
-		return grf_error_create(
-		    GRF_ERROR_UNSUPPORTED,
-		    "%s has no debug information (DWARF): it was built with -ldflags=-w or -s, or "
-		    "stripped; give an executable of the same build that has it",
-		    grf_executable_path(executable));
-	return NULL;
+	return grf_version_find(executable, NULL, &version);
 }
 
 /* True when the profile goes where the summary would. */

@@ -163,8 +163,8 @@ struct grf_global {
 /* All of them, by address, each address once. From DWARF; none without it. */
 const struct grf_global *grf_types_globals(struct grf_types *types, size_t *ret_count);
 
-/* The address in the image of a package variable, through DWARF or the symbol table; 0 when not to
- * be found. */
+/* The address in the image of a package variable, through DWARF or the symbol table, or where there
+ * is neither, of those of the runtime's that runtime_variables.h names; 0 when not to be found. */
 uint64_t grf_types_variable(struct grf_types *types, const char *name);
 
 /* A type by the name that DWARF gives it ("runtime.g"), or NULL. */

@@ -11,6 +11,7 @@
 #include <uthash.h>
 
 #include "model/types_private.h"
+#include "model/runtime_variables.h"
 #include "model/variables.h"
 
 #define DICTIONARY_TYPEDEFS_MAX 8
@@ -307,5 +308,6 @@ uint64_t grf_types_variable(struct grf_types *types, const char *name)
 		return variable->address + bias;
 	if (grf_executable_symbol(variables->executable, name, &address, &size))
 		return address + bias;
-	return 0;
+	return grf_runtime_variable(types->image, types->layout, types->modules, types->table,
+				    name);
 }
