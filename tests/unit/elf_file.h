@@ -17,7 +17,8 @@ struct elf_file_section {
 	uint64_t address; /* 0: not loaded */
 	const void *data;
 	uint64_t size;
-	uint32_t type; /* 0: SHT_PROGBITS */
+	uint32_t type; /* 0: SHT_PROGBITS; SHT_NOTE: is a PT_NOTE instead of loaded */
+	uint64_t flags;
 	uint32_t link; /* index of another section; they count from 1 */
 };
 
@@ -56,7 +57,7 @@ static inline uint64_t elf_file_put_sections(const struct elf_file *file, FILE *
 		headers[i + 1] = (Elf64_Shdr){
 		    .sh_name = (Elf64_Word)name,
 		    .sh_type = section->type ? section->type : SHT_PROGBITS,
-		    .sh_flags = section->address ? SHF_ALLOC : 0,
+		    .sh_flags = section->flags | (section->address ? SHF_ALLOC : 0),
 		    .sh_addr = section->address,
 		    .sh_offset = at,
 		    .sh_size = section->size,
@@ -64,9 +65,9 @@ static inline uint64_t elf_file_put_sections(const struct elf_file *file, FILE *
 		    .sh_entsize = section->type == SHT_SYMTAB ? sizeof(Elf64_Sym) : 0,
 		    .sh_addralign = 1,
 		};
-		if (section->address)
+		if (section->address || section->type == SHT_NOTE)
 			loads[(*ret_loads)++] = (Elf64_Phdr){
-			    .p_type = PT_LOAD,
+			    .p_type = section->type == SHT_NOTE ? PT_NOTE : PT_LOAD,
 			    .p_flags = PF_R,
 			    .p_offset = at,
 			    .p_vaddr = section->address,

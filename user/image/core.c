@@ -44,6 +44,12 @@ static struct grf_error *truncated(const struct core_reader *reader, uint64_t wa
 				(unsigned long long)wanted);
 }
 
+static struct grf_error *broken_headers(const struct core_reader *reader)
+{
+	return grf_error_create(GRF_ERROR_BAD_INPUT, "%s: its program headers are broken",
+				reader->path);
+}
+
 static struct grf_error *read_header(struct core_reader *reader)
 {
 	Elf64_Ehdr *header = &reader->header;
@@ -60,19 +66,23 @@ static struct grf_error *read_header(struct core_reader *reader)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED, "%s is not of an x86-64 process",
 					reader->path);
 	if (header->e_phentsize != sizeof(Elf64_Phdr))
-		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s: its program headers are broken",
-					reader->path);
+		return broken_headers(reader);
 	reader->segment_count = header->e_phnum;
 	/* More than 16 bits can count: the first section header tells. */
 	if (header->e_phnum == PN_XNUM) {
 		Elf64_Shdr first;
 
+		if (header->e_shoff > UINT64_MAX - sizeof(first))
+			return broken_headers(reader);
 		if (header->e_shoff > reader->size ||
 		    reader->size - header->e_shoff < sizeof(first))
 			return truncated(reader, header->e_shoff + sizeof(first));
 		memcpy(&first, reader->file + header->e_shoff, sizeof(first));
 		reader->segment_count = first.sh_info;
 	}
+	/* The number is of 32 bits. */
+	if (header->e_phoff > INT64_MAX)
+		return broken_headers(reader);
 	if (header->e_phoff > reader->size ||
 	    reader->segment_count > (reader->size - header->e_phoff) / sizeof(Elf64_Phdr))
 		return truncated(reader,
@@ -201,12 +211,15 @@ static struct grf_error *read_segments(struct core_reader *reader)
 {
 	for (uint64_t i = 0; i < reader->segment_count; i++) {
 		Elf64_Phdr header = segment_header(reader, i);
-		const uint8_t *data = reader->file + header.p_offset;
+		const uint8_t *data;
 
+		/* Of others the place is not checked. */
+		if (header.p_type != PT_LOAD && header.p_type != PT_NOTE)
+			continue;
+		data = reader->file + header.p_offset;
 		if (header.p_type == PT_NOTE)
 			grf_notes_read(data, header.p_filesz, header.p_align, take_note, reader);
-		else if (header.p_type == PT_LOAD &&
-			 !grf_image_add(reader->image, header.p_vaddr,
+		else if (!grf_image_add(reader->image, header.p_vaddr,
 					header.p_vaddr + header.p_filesz,
 					segment_flags(header.p_flags), data))
 			reader->no_memory = true;
@@ -266,7 +279,9 @@ static void take_id(void *context, const struct grf_note *note)
 		found->gnu = note->data;
 		found->gnu_size = note->size;
 	} else if (grf_note_is(note, "Go", GRF_NOTE_GO_BUILD_ID)) {
-		snprintf(found->go, sizeof(found->go), "%.*s", (int)note->size, note->data);
+		snprintf(found->go, sizeof(found->go), "%.*s",
+			 note->size < sizeof(found->go) ? (int)note->size : (int)sizeof(found->go),
+			 note->data);
 	}
 }
 

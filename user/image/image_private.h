@@ -32,8 +32,9 @@ bool grf_image_add(struct grf_image *image, uint64_t start, uint64_t end, uint32
 bool grf_image_add_zero(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags);
 
 /*
- * Sorts the segments, cuts overlaps (what was added first stays), and fills what the executable's
- * file-backed pages cover and nothing else does from the executable, whose bias must be set.
+ * Sorts the segments, cuts overlaps (what starts lower stays, of equal starts what was added
+ * first), and fills what the executable's file-backed pages cover and nothing else does from the
+ * executable, whose bias must be set.
  */
 struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executable *executable);
 

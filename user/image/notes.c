@@ -32,6 +32,8 @@ bool grf_note_is(const struct grf_note *note, const char *name, uint32_t type)
 	size_t length = strlen(name);
 
 	/* The name's size counts its terminating NUL; not every writer puts one. */
-	return note->type == type && (note->name_size == length || note->name_size == length + 1) &&
+	return note->type == type &&
+	       (note->name_size == length ||
+		(note->name_size == length + 1 && !note->name[length])) &&
 	       !memcmp(note->name, name, length);
 }

@@ -356,7 +356,8 @@ bool grf_pclntab_value(const struct grf_pclntab *table, const struct grf_functio
 		if (!varint(&at, end, &change) || (!change && !first) || !varint(&at, end, &step))
 			return false;
 		first = false;
-		value += (int32_t)(change & 1 ? ~(change >> 1) : change >> 1);
+		/* Unsigned: the sum of broken changes may go around. */
+		value = (int32_t)((uint32_t)value + (change & 1 ? ~(change >> 1) : change >> 1));
 		reached += (uint64_t)step * table->quantum;
 		if (pc < reached) {
 			*ret = value;
