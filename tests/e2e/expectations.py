@@ -10,7 +10,8 @@ expect.json is a list of entries:
   objects   how many objects stand at the chain itself (not below it); a number, or [least, most]
             where null is no limit. Absent or null: any number
   bytes     the same of their size
-  versions  the Go versions that the entry is for, such as ">=1.24" or ">=1.23,<1.26"
+  versions  the Go versions that the entry is for, such as ">=1.24" or ">=1.23,<1.26", and what is
+            in them: "swissmap", "!allocheaders"
   mode      "optimised" or "plain" (-N -l): only for this one
   open      what else stands below the entry's root may be anything
 
@@ -24,18 +25,33 @@ import re
 
 _OPERATORS = {">=": operator.ge, "<=": operator.le, "<": operator.lt, ">": operator.gt, "==": operator.eq}
 
+# Experiments, and the minor version from which on they are part of Go.
+_ADOPTED = {"allocheaders": 22, "swissmap": 24}
+
 
 def _minor(version):
     """"1.26.8" -> 26."""
     return int(version.split(".")[1])
 
 
+def _has(version, feature):
+    """Whether an experiment is on in "1.24.9", "1.24.9+noswissmap"."""
+    experiments = version.partition("+")[2].split(",")
+    return f"no{feature}" not in experiments and (
+        feature in experiments or _minor(version) >= _ADOPTED[feature]
+    )
+
+
 def applies(entry, version, mode):
     if entry.get("mode", mode) != mode:
         return False
     for condition in filter(None, entry.get("versions", "").split(",")):
-        sign, text = re.fullmatch(r"(>=|<=|<|>|==)(.*)", condition.strip()).groups()
-        if not _OPERATORS[sign](_minor(version), _minor(text)):
+        sign, text = re.fullmatch(r"(>=|<=|<|>|==|!|)(.*)", condition.strip()).groups()
+        if sign in _OPERATORS:
+            fits = _OPERATORS[sign](_minor(version), _minor(text))
+        else:
+            fits = _has(version, text) == (sign == "")
+        if not fits:
             return False
     return True
 
