@@ -29,6 +29,7 @@ class Unavailable(Exception):
 
 
 def versions():
+    """Such as "1.27.0", or "1.24.9+noswissmap": built with GOEXPERIMENT=noswissmap."""
     return os.environ.get("GRF_GO_VERSIONS", DEFAULT_VERSIONS).split()
 
 
@@ -36,8 +37,9 @@ def installed_go():
     return shutil.which("go") or "/usr/local/go/bin/go"
 
 
-def _environment(root=None):
+def _environment(root=None, experiments=""):
     environment = dict(os.environ, GOTOOLCHAIN="local", GOENV="off", GOFLAGS="", CGO_ENABLED="0")
+    environment["GOEXPERIMENT"] = experiments
     environment.setdefault("HOME", "/root")
     environment.pop("GOROOT", None)
     if root:
@@ -93,6 +95,11 @@ def _make_executable(root):
 
 class Toolchain:
     def __init__(self, wanted):
+        wanted, plus, self.experiments = wanted.partition("+")
+        self._find(wanted)
+        self.version += plus + self.experiments
+
+    def _find(self, wanted):
         installed = _installed_version()
         if installed == wanted or (wanted.count(".") == 1 and installed.startswith(wanted + ".")):
             self.go, self.root, self.version = installed_go(), None, installed
@@ -141,7 +148,7 @@ class Toolchain:
         result = subprocess.run(
             [*command, *MODES[mode], *flags, "-o", str(beside), f"./{program}"],
             cwd=PROGRAMS,
-            env=_environment(self.root),
+            env=_environment(self.root, self.experiments),
             capture_output=True,
             text=True,
             check=False,

@@ -19,7 +19,7 @@
 #define DATA_BASE  0x500000u
 #define DATA_WORDS 64
 #define SPAN_BYTES 8192
-#define SPANS      3
+#define SPANS      4
 
 /* ---- types ---- */
 
@@ -138,7 +138,7 @@ static void set_span(int span, uint64_t size, enum grf_pointer_layout layout)
 	    .first_object = ids,
 	    .memory = world.heap[span],
 	    .allocated = world.allocated[span],
-	    .pointer_bits = layout == GRF_POINTERS_BITS ? world.bits[span] : NULL,
+	    .pointer_bits = layout == GRF_POINTERS_NONE ? NULL : world.bits[span],
 	    .slot_count = (uint32_t)(SPAN_BYTES / size),
 	    .pointer_layout = layout,
 	};
@@ -146,7 +146,7 @@ static void set_span(int span, uint64_t size, enum grf_pointer_layout layout)
 }
 
 /* Spans: 16-byte objects with heap bits, 96-byte ones with heap bits, 16-byte ones without
- * pointers. */
+ * pointers, 1024-byte ones with the heap bits of Go before 1.22. */
 static int begin(void **state)
 {
 	(void)state;
@@ -154,6 +154,7 @@ static int begin(void **state)
 	set_span(0, 16, GRF_POINTERS_BITS);
 	set_span(1, 96, GRF_POINTERS_BITS);
 	set_span(2, 16, GRF_POINTERS_NONE);
+	set_span(3, 1024, GRF_POINTERS_ARENA);
 	world.index[0] = 1;
 	for (int i = 0; i < SPANS; i++)
 		world.pages[0][i] = (uint32_t)i + 1;
@@ -438,6 +439,76 @@ static void test_a_pointer_to_an_element_stands_for_its_array(void **state)
 	assert_int_equal(world.tree->untyped_objects, 0);
 }
 
+/* Twenty pairs in an object of 1024 bytes: more than fit in a word of the mask, and not full. */
+static uint64_t many_pairs(void)
+{
+	uint64_t large = object(3, 0);
+
+	for (int i = 0; i < 20; i++) {
+		point(large, (uint64_t)i * 24, object(2, (uint32_t)i * 2));
+		point(large, (uint64_t)i * 24 + 8, object(2, (uint32_t)i * 2 + 1));
+	}
+	return large;
+}
+
+static void test_a_later_type_names_what_is_left_of_a_large_object(void **state)
+{
+	uint64_t large = many_pairs();
+
+	(void)state;
+	global("main.first", &to_first, large);
+	global("main.pairs", &pairs, large);
+	walk();
+	assert_int_equal(count_at("main.first"), 1);
+	assert_int_equal(count_at("main.first/a. (*Leaf)"), 1);
+	assert_int_equal(count_at("main.pairs"), 0);
+	assert_int_equal(count_at("main.pairs/[0]. (Pair)/b. (*Leaf)"), 1);
+	assert_int_equal(count_at("main.pairs/[10+]. (Pair)/a. (*Leaf)"), 10);
+	assert_int_equal(world.tree->objects, 41);
+	assert_int_equal(world.tree->untyped_objects, 0);
+}
+
+static void test_a_pointer_to_an_element_stands_for_its_large_array(void **state)
+{
+	uint64_t large = many_pairs();
+
+	(void)state;
+	global("main.element", &to_pair, large + 48);
+	walk();
+	assert_int_equal(count_at("main.element"), 1);
+	assert_int_equal(count_at("main.element/a. (*Leaf)"), 20);
+	assert_int_equal(count_at("main.element/b. (*Leaf)"), 20);
+	assert_int_equal(world.tree->untyped_objects, 0);
+}
+
+static void test_what_no_type_covers_of_a_large_object_is_untyped(void **state)
+{
+	uint64_t large = many_pairs();
+
+	(void)state;
+	/* Not where a third word of a pair would be. */
+	point(large, 1016, object(2, 100));
+	global("main.element", &to_pair, large + 48);
+	walk();
+	assert_int_equal(count_at("main.element/a. (*Leaf)"), 1);
+	assert_int_equal(count_at("main.element/$sub_objects$"), 39);
+	assert_int_equal(world.tree->objects, 42);
+}
+
+/* Of many ways to a large object only some are gone through as a whole; nothing is lost. */
+static void test_a_large_object_that_many_share(void **state)
+{
+	uint64_t large = many_pairs();
+
+	(void)state;
+	point(large, 1016, object(2, 100));
+	for (int i = 0; i < 40; i++)
+		global("main.pairs", &pairs, large);
+	walk();
+	assert_int_equal(world.tree->objects, 42);
+	assert_int_equal(count_at("main.pairs/$sub_objects$"), 1);
+}
+
 static void test_words_that_the_collector_ignores_are_not_followed(void **state)
 {
 	uint64_t small = object(0, 0), hidden = object(0, 1);
@@ -536,6 +607,10 @@ int main(void)
 	    WALK_TEST(test_a_pointer_to_bytes_says_nothing_of_pointers),
 	    WALK_TEST(test_a_later_type_names_what_an_earlier_one_left),
 	    WALK_TEST(test_a_pointer_to_an_element_stands_for_its_array),
+	    WALK_TEST(test_a_later_type_names_what_is_left_of_a_large_object),
+	    WALK_TEST(test_a_pointer_to_an_element_stands_for_its_large_array),
+	    WALK_TEST(test_what_no_type_covers_of_a_large_object_is_untyped),
+	    WALK_TEST(test_a_large_object_that_many_share),
 	    WALK_TEST(test_words_that_the_collector_ignores_are_not_followed),
 	    WALK_TEST(test_typed_ways_go_before_untyped_ones),
 	    WALK_TEST(test_classes_take_objects_in_their_order),

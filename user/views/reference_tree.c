@@ -13,6 +13,8 @@ static void walk_free(struct grf_walk *walk)
 		free(walk->areas.items[i].assembled);
 	}
 	grf_array_free(&walk->areas);
+	for (size_t i = 0; i < walk->partials.count; i++)
+		free(walk->partials.items[i].bits);
 	grf_array_free(&walk->partials);
 	grf_pair_map_free(&walk->partial_index);
 	grf_pair_map_free(&walk->scheduler);

@@ -49,8 +49,10 @@ struct grf_partial {
 	uint64_t
 	    pending; /* words not covered: bit i is word i; unused for objects with a stored type */
 	uint64_t value; /* the pointer that reached it first */
+	uint64_t *bits; /* instead of `pending`, of objects with a bitmap of more than a word */
 	uint32_t span;
 	uint32_t spot;
+	uint32_t long_visits; /* `bits`: how often much of it was gone through */
 	bool stored;
 };
 
@@ -87,11 +89,12 @@ struct grf_walk {
 	GRF_ARRAY(struct grf_partial) partials;
 	struct grf_pair_map partial_index; /* object id -> index */
 	GRF_ARRAY(struct grf_area) areas;
-	const struct grf_area *stack; /* of the goroutine at hand, or NULL */
-	struct grf_frontier in_stack; /* places in it */
+	const struct grf_area *stack;        /* of the goroutine at hand, or NULL */
+	struct grf_frontier in_stack;        /* places in it */
 	struct grf_frontier left_to_runtime; /* what its roots should reach first, see spots.c */
 	struct grf_pair_map scheduler;	     /* ids of the scheduler's own objects */
 	uint64_t *scratch;            /* a bitmap for one object */
+	uint64_t *scratch;                   /* a bitmap for one object */
 	uint64_t scratch_words;
 	uint64_t reached;     /* objects, for progress */
 	uint64_t implausible; /* objects whose stored type could not be read */

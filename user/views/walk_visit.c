@@ -3,10 +3,14 @@
  * Visiting an object: bringing together what the spot says of it, what the runtime says of it
  * (pointer mask, stored type), and what earlier visits left over.
  */
+#include <stdlib.h>
+
 #include "views/walk.h"
 
 /* The objects whose mask fits one word; all that carry heap bits since Go 1.22 do. */
 #define SMALL_BYTES 512
+/* How often a large object of which something is left over is gone through as a whole. */
+#define LONG_VISITS 16
 
 /* One object, worked out from a place. */
 struct object {
@@ -433,28 +437,131 @@ static void visit_stored(struct grf_walk *walk, const struct object *object, uin
 	}
 }
 
-/* An object with a bitmap of more than a word: Go before 1.22. */
-static void visit_bitmap(struct grf_walk *walk, const struct object *object, uint32_t id)
+/* --- objects with a bitmap of more than a word: Go before 1.22 -------------------------------- */
+
+static bool load_bitmap(struct grf_walk *walk, const struct object *object)
 {
 	uint64_t first = (object->address - object->span->base) / 8, words = object->size / 8;
-	struct grf_view view;
 
 	if (!grf_walk_scratch(walk, words))
-		return;
+		return false;
 	for (uint64_t i = 0; i < words; i++) {
 		uint64_t bit = first + i;
 
 		if (object->span->pointer_bits[bit >> 3] >> (bit & 7) & 1)
 			grf_bit_set(walk->scratch, i);
 	}
+	return true;
+}
+
+static bool is_clear(const uint64_t *bits, uint64_t count)
+{
+	for (uint64_t w = 0; w < grf_bitmap_words(count); w++)
+		if (bits[w])
+			return false;
+	return true;
+}
+
+static void visit_bitmap(struct grf_walk *walk, const struct object *object, uint32_t id)
+{
+	uint64_t words = object->size / 8, bytes = grf_bitmap_words(words) * sizeof(uint64_t);
+	struct grf_partial *partial;
+	struct grf_view view;
+
 	id = resolve_variant(walk, id, object);
 	if (!id) {
 		grf_walk_fail(walk);
 		return;
 	}
+	if (!load_bitmap(walk, object))
+		return;
 	if (view_of(grf_spot_at(&walk->spots, id), object, 0, walk->scratch, &view))
 		grf_walk_value(walk, id, &view);
-	defer_words(walk, id, object->memory, walk->scratch, words);
+	if (is_clear(walk->scratch, words))
+		return;
+	if (!object->keep || !grf_spot_at(&walk->spots, id)->type) {
+		defer_words(walk, id, object->memory, walk->scratch, words);
+		return;
+	}
+	leave_partial(walk, object, id, 0, false);
+	partial = partial_entry(walk, object, false);
+	if (!partial)
+		return;
+	partial->bits = malloc(bytes);
+	if (partial->bits)
+		memcpy(partial->bits, walk->scratch, bytes);
+	else
+		grf_walk_fail(walk);
+}
+
+/* Another typed way to such an object. Nobody counts what is left: an element is looked at quickly,
+ * an array as a whole only so often, since a million slices may share it. */
+static void revisit_bitmap(struct grf_walk *walk, const struct object *object, uint32_t id,
+			   struct grf_partial *partial)
+{
+	const struct grf_spot *spot;
+	struct grf_view view;
+
+	id = resolve_variant(walk, id, object);
+	if (!id) {
+		grf_walk_fail(walk);
+		return;
+	}
+	spot = grf_spot_at(&walk->spots, id);
+	if (!spot->type)
+		return;
+	if ((spot->content != GRF_CONTENT_ONE || spot->type->size > SMALL_BYTES) &&
+	    partial->long_visits++ >= LONG_VISITS)
+		return;
+	if (view_of(spot, object, 0, partial->bits, &view))
+		grf_walk_value(walk, id, &view);
+}
+
+/* Whether the object's mask, in walk->scratch, is that of elements of `type` from its beginning on,
+ * up to its last pointer. */
+static bool is_repeated(struct grf_walk *walk, const struct object *object, struct grf_type *type)
+{
+	uint64_t words = object->size / 8, last = grf_bitmap_words(words) - 1;
+	uint64_t *marks = calloc(last + 1, sizeof(*marks)), top;
+	bool same = marks != NULL;
+
+	for (uint64_t at = 0; same && at + type->size <= object->size; at += type->size)
+		grf_plan_mark(walk->types, type, marks, at / 8, words);
+	while (last && !walk->scratch[last])
+		last--;
+	for (uint64_t w = 0; same && w < last; w++)
+		same = marks[w] == walk->scratch[w];
+	top = walk->scratch[last];
+	if (same && top)
+		same = (marks[last] & (UINT64_MAX >> __builtin_clzll(top))) == top;
+	free(marks);
+	return same;
+}
+
+/* What is left of such an object in the end; see finish_small(). */
+static void finish_bitmap(struct grf_walk *walk, const struct object *object,
+			  struct grf_partial *partial)
+{
+	struct grf_spot repeated = *grf_spot_at(&walk->spots, partial->spot);
+	struct grf_type *type = repeated.type;
+	struct grf_view view;
+
+	repeated.content = GRF_CONTENT_ARRAY;
+	if (grf_spot_at(&walk->spots, partial->spot)->content == GRF_CONTENT_ONE && type &&
+	    type->size >= 8 && !(type->size & 7) && object->size >= 2 * type->size &&
+	    view_of(&repeated, object, 0, partial->bits, &view) && !view.first &&
+	    load_bitmap(walk, object) && is_repeated(walk, object, type)) {
+		for (uint64_t at = 0; at + type->size <= object->size; at += type->size) {
+			struct grf_view element = view;
+
+			element.memory += at;
+			element.room = type->size;
+			element.first = at / 8;
+			grf_walk_value(walk, partial->spot, &element);
+		}
+	}
+	defer_words(walk, partial->spot, object->memory, partial->bits, object->size / 8);
+	free(partial->bits);
 }
 
 static void visit_object(struct grf_walk *walk, const struct object *object, uint32_t spot)
@@ -544,6 +651,8 @@ void grf_walk_visit(struct grf_walk *walk, const struct grf_place *place)
 		return;
 	if (partial->stored)
 		visit_stored(walk, &object, place->spot, true, false);
+	else if (partial->bits)
+		revisit_bitmap(walk, &object, place->spot, partial);
 	else
 		revisit_small(walk, &object, place->spot, partial);
 }
@@ -565,10 +674,14 @@ void grf_walk_visit_deferred(struct grf_walk *walk, const struct grf_place *plac
 		return;
 	walk->states[partial.id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
 	object_at(walk, partial.span, partial.value, &object);
-	if (partial.stored)
+	if (partial.stored) {
 		visit_stored(walk, &object, partial.spot, false, true);
-	else
+	} else if (partial.bits) {
+		walk->partials.items[place->spot].bits = NULL;
+		finish_bitmap(walk, &object, &partial);
+	} else {
 		finish_small(walk, &object, &partial);
+	}
 }
 
 void grf_walk_referents(struct grf_walk *walk, uint64_t address, uint32_t spot)

@@ -46,6 +46,9 @@ var (
 	toName     *string
 	toElement  **Leaf
 	intoArray  *Pair
+	intoLarge  *Pair
+	toHead     **Leaf
+	toWhole    *struct{ Held *struct{ Whole *Large } }
 	integer    uintptr
 	rawBytes   unsafe.Pointer
 	rawInside  *struct{ Raw unsafe.Pointer }
@@ -101,6 +104,14 @@ func setUp(count int) {
 		array[i] = *pair()
 	}
 	intoArray = &array[1]
+	array = make([]Pair, 10*count)
+	for i := range array {
+		array[i] = *pair()
+	}
+	intoLarge = &array[1]
+	whole := large()
+	toHead = &whole.Head
+	toWhole = &struct{ Held *struct{ Whole *Large } }{&struct{ Whole *Large }{whole}}
 	integer = uintptr(unsafe.Pointer(leaf()))
 	rawBytes = unsafe.Pointer(&make([]byte, 100)[0])
 	rawInside = &struct{ Raw unsafe.Pointer }{unsafe.Pointer(large())}
