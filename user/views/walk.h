@@ -93,7 +93,6 @@ struct grf_walk {
 	struct grf_frontier in_stack;        /* places in it */
 	struct grf_frontier left_to_runtime; /* what its roots should reach first, see spots.c */
 	struct grf_pair_map scheduler;	     /* ids of the scheduler's own objects */
-	uint64_t *scratch;            /* a bitmap for one object */
 	uint64_t *scratch;                   /* a bitmap for one object */
 	uint64_t scratch_words;
 	uint64_t reached;     /* objects, for progress */
