@@ -292,6 +292,10 @@ static void plan_shape(struct grf_types *types, struct grf_type *type,
 		plan_pointer(types, type, GRF_SLOT_POINTER, types->byte);
 		break;
 	case GRF_KIND_SLICE:
+		plan_pointer(types, type, GRF_SLOT_ARRAY_POINTER, shape->element);
+		if (type->slot_count)
+			type->slots[0].count = 1;
+		break;
 	case GRF_KIND_ARRAY_POINTER:
 		plan_pointer(types, type, GRF_SLOT_ARRAY_POINTER, shape->element);
 		break;

@@ -69,7 +69,7 @@ struct grf_slot {
 	const char *const *path; /* interned strings, outermost first */
 	struct grf_type *target;
 	struct grf_type *alternative;
-	uint64_t count;
+	uint64_t count; /* INLINE_ARRAY: elements; ARRAY_POINTER: 1 when a slice, else 0 */
 	uint64_t stride;
 	int64_t discriminator;
 };

@@ -86,19 +86,19 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 
 /* A pointer that is not into the heap: into the stack at hand, or a data segment, where objects
  * that the linker laid out have no name of their own and are known through who points at them. */
-static void emit_outside(struct grf_walk *walk, uint64_t address, uint32_t spot)
+static void emit_outside(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_t where)
 {
 	const struct grf_spot *at = grf_spot_at(&walk->spots, spot);
 
 	if (!at->type || !at->type->pointer_bytes)
 		return;
 	if (walk->stack && address >= walk->stack->start && address < walk->stack->end)
-		push(walk, &walk->in_stack, address, spot, GRF_PLACE_AREA);
+		push(walk, &walk->in_stack, address, spot, where);
 	else if (grf_walk_area(walk, address))
-		push(walk, &walk->typed, address, spot, GRF_PLACE_AREA);
+		push(walk, &walk->typed, address, spot, where);
 }
 
-void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
+static void emit(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_t where)
 {
 	const struct grf_span *span = grf_heap_span(walk->heap, address);
 	struct grf_found *found;
@@ -113,7 +113,7 @@ void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
 		return;
 	}
 	if (!span) {
-		emit_outside(walk, address, spot);
+		emit_outside(walk, address, spot, where);
 		return;
 	}
 	if (address < span->base || (slot = grf_span_slot(span, address)) >= span->slot_count ||
@@ -127,6 +127,18 @@ void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
 	found->spot = spot;
 	found->span = (uint32_t)(span - walk->heap->spans);
 	__builtin_prefetch(&walk->states[found->id], 1);
+}
+
+void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
+{
+	emit(walk, address, spot, GRF_PLACE_AREA);
+}
+
+void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot, uint64_t count)
+{
+	if (count > GRF_PLACE_ARRAY_MAX)
+		count = 1;
+	emit(walk, address, spot, GRF_PLACE_ARRAY + (uint32_t)count);
 }
 
 static void settle_all(struct grf_walk *walk)

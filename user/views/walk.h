@@ -31,6 +31,9 @@
 /* grf_place.where: a span's index with these marks. */
 #define GRF_PLACE_REVISIT 0x80000000u /* the object is PARTIAL and was reached before */
 #define GRF_PLACE_AREA    0x7fffffffu /* no span: an address in a data segment */
+/* The same for an array of where - GRF_PLACE_ARRAY elements. */
+#define GRF_PLACE_ARRAY     0x40000000u
+#define GRF_PLACE_ARRAY_MAX 0x20000000u
 /* In the deferred queue: `spot` is an index into the partial table, `address` is not used. */
 #define GRF_PLACE_PARTIAL 0x7ffffffeu
 
@@ -103,6 +106,9 @@ struct grf_walk {
 
 /* Notes a pointer: an object if there is one at `address`, expected to be what `spot` says. */
 void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot);
+
+/* The same for a pointer to an array of `count` elements, which out of the heap has no other end. */
+void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot, uint64_t count);
 
 /* The same for a *funcval: what it captures follows from its code. `spot` gives the node. */
 void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot);

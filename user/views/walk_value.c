@@ -3,6 +3,9 @@
 #include "views/walk.h"
 
 /* Deeper nesting of inline arrays than this is no Go type. */
+/* A slice is pointer, length, capacity. */
+#define SLICE_CAPACITY 16
+
 #define MAX_NESTING 64
 
 /* Whether the word `offset` bytes into the value may be followed; at most once where that is
@@ -105,7 +108,13 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 		    slot->kind == GRF_SLOT_IFACE, value);
 		break;
 	default:
-		grf_walk_emit(walk, value, child);
+		if (content == GRF_CONTENT_ARRAY && slot->count &&
+		    slot->offset + SLICE_CAPACITY + 8 <= view->room)
+			grf_walk_emit_array(
+			    walk, value, child,
+			    grf_load_u64(view->memory + slot->offset + SLICE_CAPACITY));
+		else
+			grf_walk_emit(walk, value, child);
 	}
 }
 

@@ -621,12 +621,14 @@ static void visit_area(struct grf_walk *walk, const struct grf_place *place)
 	    .first = offset / 8,
 	    .end = (area->end - area->start) / 8,
 	};
-	/* The length of an array out here is not known; its first element is. */
 	if (grf_spot_at(&walk->spots, place->spot)->content != GRF_CONTENT_ONE) {
 		uint64_t size = grf_spot_at(&walk->spots, place->spot)->type->size;
+		/* Where nobody knows how long an array is, its first element is there. */
+		uint64_t count =
+		    place->where == GRF_PLACE_AREA ? 1 : place->where - GRF_PLACE_ARRAY;
 
-		if (view.room > size)
-			view.room = size;
+		if (size && view.room / size > count)
+			view.room = count * size;
 	}
 	grf_walk_value(walk, place->spot, &view);
 }
@@ -636,7 +638,7 @@ void grf_walk_visit(struct grf_walk *walk, const struct grf_place *place)
 	struct grf_partial *partial;
 	struct object object;
 
-	if (place->where == GRF_PLACE_AREA) {
+	if (place->where >= GRF_PLACE_ARRAY && place->where <= GRF_PLACE_AREA) {
 		visit_area(walk, place);
 		return;
 	}
