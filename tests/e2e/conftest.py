@@ -3,7 +3,8 @@
 End-to-end tests. They need root (or the capabilities that the README names), Go, and gcore.
 
   GRF_BPF          the command to test (build/grf-bpf)
-  GRF_GO_VERSIONS  the Go versions to build programs with, such as "1.22.12 1.27.0"
+  GRF_GO_VERSIONS  the Go versions to build programs with, such as "1.22.12 1.24.9+noswissmap";
+                   "all" is every release and experiment
   GRF_TEST_BUILD   where programs are built (build/e2e)
 """
 
@@ -17,12 +18,12 @@ sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
 from running import GRF, Target
-from toolchains import Builder, Unavailable
+from toolchains import Builder, Unavailable, versions
 
 _builder = Builder()
 
 # For tests that do not depend on the version.
-ANY_VERSION = os.environ.get("GRF_GO_VERSIONS", "1.26").split()[-1]
+ANY_VERSION = versions()[-1] if "GRF_GO_VERSIONS" in os.environ else "1.26"
 
 
 def pytest_sessionstart(session):

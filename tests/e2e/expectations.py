@@ -39,6 +39,9 @@ def _minor(version):
 def _has(version, feature):
     """Whether an experiment is on in "1.24.9", "1.24.9+noswissmap"."""
     experiments = version.partition("+")[2].split(",")
+    if feature == "deferarguments":
+        # Go 1.17 keeps arguments of deferred calls with them where it does not use registers.
+        return _minor(version) == 17 and "noregabi" in experiments
     return f"no{feature}" not in experiments and (
         feature in experiments or _minor(version) >= _ADOPTED[feature]
     )

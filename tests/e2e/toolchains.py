@@ -14,9 +14,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "tests" / "programs"
 BUILD = pathlib.Path(os.environ.get("GRF_TEST_BUILD", ROOT / "build" / "e2e"))
 
-# One of each release that is supported. 1.26 is the installed one where that is a 1.26; FETCHED
-# says which one to fetch where it is not.
-DEFAULT_VERSIONS = "1.22.12 1.23.12 1.24.9 1.25.5 1.26 1.27.0"
+# The oldest release, the last before its heap bitmaps moved, the last before Swiss maps, and newer
+# ones. 1.26 is the installed one where that is a 1.26; FETCHED says which one to fetch where it is
+# not.
+DEFAULT_VERSIONS = "1.17.13 1.21.13 1.22.12 1.24.9 1.26 1.27.0"
+# Every release that is supported, and the experiments that change what stands in memory.
+ALL_VERSIONS = (
+    "1.17.13 1.17.13+noregabi 1.18.10 1.18.10+noregabi 1.19.13 1.20.14 1.20.14+arenas 1.21.13 "
+    "1.22.12 1.22.12+noallocheaders 1.23.12 1.24.9 1.24.9+noswissmap 1.25.5 1.25.5+noswissmap "
+    "1.25.5+greenteagc 1.27.0 1.27.0+nogreenteagc 1.26+nogreenteagc 1.26"
+)
 FETCHED = {"1.26": "1.26.0"}
 # A flag of ours: the program also collects garbage again and again, by a goroutine that is added to
 # it when it is built.
@@ -30,7 +37,8 @@ class Unavailable(Exception):
 
 def versions():
     """Such as "1.27.0", or "1.24.9+noswissmap": built with GOEXPERIMENT=noswissmap."""
-    return os.environ.get("GRF_GO_VERSIONS", DEFAULT_VERSIONS).split()
+    chosen = os.environ.get("GRF_GO_VERSIONS", DEFAULT_VERSIONS)
+    return (ALL_VERSIONS if chosen == "all" else chosen).split()
 
 
 def installed_go():

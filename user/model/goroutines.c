@@ -22,6 +22,9 @@
 #define MAX_WAITS (1u << 16)
 /* No stack is larger than Go's own limit for 64-bit systems. */
 #define MAX_STACK ((uint64_t)1 << 33)
+/* A function has fewer bytes of arguments. */
+#define MAX_DEFER_ARGUMENTS (1u << 20)
+#define FUNCDATA_ARGS_MAPS  0
 /* Signal stacks are 32 KiB (runtime, os_linux.go). */
 #define MAX_SIGNAL_STACK ((uint64_t)1 << 20)
 
@@ -232,6 +235,37 @@ static uint32_t frame_at(const struct goroutine_reader *reader, uint64_t sp)
 	return 0;
 }
 
+/*
+ * Go 1.17 keeps the arguments of a deferred call behind its record, unless it was built with
+ * GOEXPERIMENT=regabidefer, as on amd64 by default. The callee's map of its arguments, at its
+ * entry, tells the pointers (tracebackdefers in runtime/traceback.go).
+ */
+static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record, uint32_t frame)
+{
+	const struct grf_layout *layout = reader->layout;
+	uint64_t at = record + (uint64_t)grf_offset(layout, defer, _size), map;
+	const uint8_t *bits = NULL;
+	struct grf_function function;
+	uint32_t size = 0, width = 0;
+
+	if (!grf_has(layout, defer, siz) ||
+	    !grf_image_u32(reader->image, record + (uint64_t)grf_offset(layout, defer, siz),
+			   &size) ||
+	    !size || size > MAX_DEFER_ARGUMENTS ||
+	    !grf_pclntab_find(reader->table, word(reader, WORD(record, defer, fn), 0), &function))
+		return;
+	/* runtime.stackmap: how many maps, bits of each, the maps. */
+	map = grf_pclntab_funcdata(reader->table, &function, FUNCDATA_ARGS_MAPS);
+	if (map && grf_image_u32(reader->image, map + 4, &width) && width <= size / 8)
+		bits = grf_image_at(reader->image, map + 8, (width + 7) / 8);
+	if (!bits)
+		width = size / 8;
+	for (uint32_t i = 0; i < width; i++)
+		if (!bits || bits[i / 8] >> (i % 8) & 1)
+			add_value(reader, word(reader, at, (int64_t)i * 8), frame,
+				  GRF_VALUE_REGISTER, !bits);
+}
+
 /* Deferred calls: their functions are roots, and so are the records that are in the heap
  * (scanstack in runtime/mgcmark.go). */
 static void add_defers(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
@@ -243,6 +277,7 @@ static void add_defers(struct goroutine_reader *reader, const struct grf_gorouti
 
 		next = WORD(record, defer, link);
 		add_value(reader, WORD(record, defer, fn), frame, GRF_VALUE_DEFER, false);
+		add_defer_arguments(reader, record, frame);
 		/* One on the stack is a local of its frame, which a panic may have left dead. */
 		if (record < goroutine->stack_low || record >= goroutine->stack_high)
 			add_value(reader, record, frame, GRF_VALUE_DEFER_RECORD, false);
