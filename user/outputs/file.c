@@ -43,6 +43,44 @@ static struct grf_error *open_beside(const char *path, char **ret_name, int *ret
 	return NULL;
 }
 
+/* A file in the folder of `path` that has no name, so that nothing of it is left if we are killed.
+ * -1: the file system has none. */
+static int open_nameless(const char *path)
+{
+	_cleanup_free_ char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!folder)
+		return -1;
+	if (slash)
+		slash[slash == folder] = '\0';
+	return open(slash ? folder : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+}
+
+/* Gives a nameless file a name beside `path`: it cannot take that of a file that is there. */
+static struct grf_error *name_beside(int fd, const char *path, char **ret_name)
+{
+	_cleanup_free_ char *name = NULL;
+	char source[64];
+
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
+	for (unsigned int i = 0; i < 1000; i++) {
+		free(name);
+		if (asprintf(&name, "%s.%d.%u", path, (int)getpid(), i) < 0) {
+			name = NULL;
+			return grf_error_no_memory();
+		}
+		if (!linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW)) {
+			*ret_name = name;
+			name = NULL;
+			return NULL;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return failed("create a file beside", path);
+}
+
 static bool write_all(int fd, const void *data, size_t size)
 {
 	const char *at = data;
@@ -111,14 +149,17 @@ struct grf_error *grf_output_write(const char *path, const void *data, size_t si
 	real = realpath(path, NULL);
 	if (real)
 		path = real;
-	error = open_beside(path, &name, &fd);
-	if (error || !name)
+	fd = open_nameless(path);
+	error = fd < 0 ? open_beside(path, &name, &fd) : NULL;
+	if (error)
 		return error;
 	if (!write_all(fd, data, size) || fsync(fd))
 		error = failed("write", path);
-	else if (rename(name, path))
+	else if (!name)
+		error = name_beside(fd, path, &name);
+	if (!error && name && rename(name, path))
 		error = failed("rename the result to", path);
-	if (error)
+	if (error && name)
 		unlink(name);
 	return error;
 }
