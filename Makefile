@@ -4,6 +4,7 @@
 #   make deps       install what a bare Debian or Ubuntu lacks
 #   make check      unit and end-to-end tests          make bench    the benchmark
 #   make demo       attach to a Go program that comes along
+#   make exactness  compare with the garbage collector over all Go releases and builds
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make format     make lint     make SANITIZE=1      (build in build-sanitize/)
 
@@ -44,7 +45,7 @@ CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
-.PHONY: all clean unit check e2e deps demo bench install uninstall format lint
+.PHONY: all clean unit check e2e deps demo bench exactness install uninstall format lint
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -108,6 +109,10 @@ demo: all
 # At scale, beside goref where GOREF= names one.
 bench: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/bench/bench_scale.py
+
+# What is found reachable against the collector's marks, over releases and builds: docs/exactness.md.
+exactness: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/exactness/exactness.py
 
 install: all
 	install -D -m 755 $(BUILD)/grf-bpf $(DESTDIR)$(PREFIX)/bin/grf-bpf

@@ -156,7 +156,7 @@ class Toolchain:
         result = subprocess.run(
             [*command, *MODES[mode], *flags, "-o", str(beside), f"./{program}"],
             cwd=PROGRAMS,
-            env=_environment(self.root, self.experiments),
+            env=dict(_environment(self.root, self.experiments), CGO_ENABLED="1" if "-race" in flags else "0"),
             capture_output=True,
             text=True,
             check=False,

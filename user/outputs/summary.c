@@ -115,6 +115,12 @@ void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct g
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes; %s in %s objects are not\n",
 		"typed", percent(typed, tree->bytes), grf_format_bytes(tree->untyped_bytes),
 		grf_format_count(tree->untyped_objects));
+	if (!grf_types_have_dwarf(model->types))
+		fprintf(stream,
+			"  %-12s no debug information (DWARF) in the executable: variables have no "
+			"names, and what\n  %-12s only they give a type has none; name an executable "
+			"of the same build that has it\n",
+			"names", "");
 	print_roots(stream, tree);
 	fputc('\n', stream);
 }

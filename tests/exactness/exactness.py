@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+The reached set against the collector's, over Go releases and builds: makes docs/exactness.md.
+
+  exactness.py [-o FILE] [VERSION...]      (as root; takes about half an hour for all of them)
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ.setdefault("GRF_TEST_BUILD", str(ROOT / "build" / "e2e"))
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+sys.dont_write_bytecode = True
+
+# pylint: disable=wrong-import-position
+from running import OK, Target, grf
+from toolchains import ALL_VERSIONS, COLLECT, PROGRAMS, Builder, Unavailable
+
+KINDS = sorted(path.parent.name for path in PROGRAMS.glob("*/main.go"))
+ALL = [kind for kind in KINDS if kind not in ("demo", "scale")]
+SOME = ["busy", "closures", "concurrent", "goroutines", "locals", "maps"]
+# Name, mode, flags, programs.
+BUILDS = [
+    ("default", "optimised", (), ALL),
+    ("-N -l", "plain", (), ALL),
+    ("-race", "optimised", ("-race",), SOME),
+    ("PIE", "optimised", ("-buildmode=pie",), SOME),
+    ("-s -w", "optimised", ("-ldflags=-s -w",), SOME),
+]
+HEADER = """# Reached and marked
+
+What grf-bpf finds reachable, held object by object against what the garbage collector marked, with
+`grf-bpf verify`, on the programs of `tests/programs` and on a program that allocates, starts and ends
+goroutines on all threads meanwhile. `make exactness` makes this page.
+
+A cell gives the objects that are **marked and reached / missed / extra / floating**, and the share of
+the reached bytes that is typed:
+
+- *missed*: not reached, though a root or something reached points to it. Must be 0.
+- *extra*: reached, and not marked. Must be 0.
+- *floating*: marked, and nothing reached points to it: what became garbage, or was allocated, while
+  the collector marked, and the blocks that a tiny allocator is filling.
+
+From Go 1.25 on the programs ran with `GODEBUG=gccheckmark=1`, where the collector marks once more with
+the world stopped: both sets must be the same, floating 0. Before, that mode loses most marks; they ran
+with `GODEBUG=gcstoptheworld=1`, where the world is stopped while the collector marks, so that little
+floats: the blocks of the tiny allocators, and what a conservative scan of a frame found that has moved
+on since.
+
+"""
+
+
+def counts(text):
+    found = {}
+    for line in text.splitlines():
+        match = re.match(r" +(\d+) +([\d,]+)  (\S.*)", line)
+        if match:
+            found[match.group(3).split(":")[0]] = (
+                int(match.group(2).replace(",", "")),
+                int(match.group(1)),
+            )
+    typed = re.search(r"typed +([\d.]+)%", text)
+    return found, float(typed.group(1)) if typed else 0.0
+
+
+def cell(builder, version, build):
+    _, mode, flags, kinds = build
+    exact = builder.toolchain(version).minor >= 25
+    environment = {"GODEBUG": "gccheckmark=1" if exact else "gcstoptheworld=1"}
+    totals = dict.fromkeys(
+        ["marked and reached", "missed", "reached but not marked", "marked but not reached"], 0
+    )
+    reached = typed = 0
+    for kind in kinds:
+        collect = () if kind == "busy" else (COLLECT,)
+        executable = builder.build(version, mode, kind, (*flags, *collect))
+        with Target(executable, environment=environment) as target:
+            done = grf("verify", target.pid, "-v")
+        if done.status != OK:
+            print(done, file=sys.stderr)
+            if "marked and reached" not in done.stdout:
+                return f"**{kind}: status {done.status}**", False
+        found, share = counts(done.stdout)
+        for name in totals:
+            totals[name] += found[name][0]
+        size = found["marked and reached"][1]
+        reached += size
+        typed += size * share / 100
+    missed, extra = totals["missed"], totals["reached but not marked"]
+    floating = totals["marked but not reached"]
+    good = not missed and not extra and not (exact and floating)
+    text = f"{totals['marked and reached']:,} / {missed} / {extra} / {floating}, {100 * typed / reached:.1f} %"
+    return text if good else f"**{text}**", good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", default=str(ROOT / "docs" / "exactness.md"))
+    parser.add_argument("versions", nargs="*", default=ALL_VERSIONS.split())
+    options = parser.parse_args()
+    builder = Builder()
+    lines = [
+        "| Go | " + " | ".join(build[0] for build in BUILDS) + " |",
+        "|---" * (len(BUILDS) + 1) + "|",
+    ]
+    good = True
+    for version in options.versions:
+        cells = []
+        for build in BUILDS:
+            try:
+                text, held = cell(builder, version, build)
+            except (Unavailable, RuntimeError) as reason:
+                text, held = "not built", True
+                print(f"{version} {build[0]}: {reason}", file=sys.stderr)
+            good = good and held
+            cells.append(text)
+            print(f"{version} {build[0]}: {text}", flush=True)
+        lines.append(f"| {version} | " + " | ".join(cells) + " |")
+    text = HEADER + "\n".join(lines) + "\n"
+    beside = pathlib.Path(options.output + ".new")
+    beside.write_text(text)
+    beside.rename(options.output)
+    builder.close()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
