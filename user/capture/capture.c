@@ -148,11 +148,10 @@ static struct grf_error *open_gc_point(struct session *session)
 	if (options->no_ebpf)
 		error = grf_error_create(GRF_ERROR_UNSUPPORTED, "eBPF is switched off");
 	else
-		error = grf_gc_point_open(&session->target, &options->gc_point,
-					  session->registers
-					      ? grf_registers_kernel_tgid(session->registers)
-					      : 0,
-					  &session->freeze.gc_point);
+		error = grf_gc_point_open(
+		    &session->target, &options->gc_point,
+		    session->registers ? grf_registers_kernel_tgid(session->registers) : 0,
+		    &session->freeze.gc_point);
 	if (session->freeze.only_gc_point)
 		return error;
 	without(error, "held at once, not at the end of a garbage collection");
@@ -402,7 +401,7 @@ static void fill_pause(struct session *session)
 	struct grf_pause *pause = &session->capture->pause;
 	struct grf_pause_clock clock;
 
-	pause->freeze = report->gc_point	  ? "at the end of a garbage collection"
+	pause->freeze = report->gc_point          ? "at the end of a garbage collection"
 			: report->stopped_already ? "stopped before"
 						  : "stopped at once";
 	pause->copy = session->copy.through_mem ? "stop and copy through /proc/PID/mem"

@@ -66,18 +66,19 @@ struct grf_capture {
 
 /* Where in its work the target is to be held. */
 enum grf_freeze_wish {
-	GRF_FREEZE_AUTO, /* at the end of a garbage collection if one comes in time, else anywhere */
-	GRF_FREEZE_GC,	 /* there, or not at all */
-	GRF_FREEZE_NOW,	 /* at once */
+	GRF_FREEZE_AUTO, /* at the end of a garbage collection if one comes in time, else anywhere
+			  */
+	GRF_FREEZE_GC,   /* there, or not at all */
+	GRF_FREEZE_NOW,  /* at once */
 };
 
 struct grf_capture_options {
 	enum grf_freeze_wish freeze;
-	uint64_t gc_wait;		   /* how long to wait for the collection; ns */
+	uint64_t gc_wait;                  /* how long to wait for the collection; ns */
 	struct grf_gc_point_site gc_point; /* where it ends; paths are borrowed */
-	unsigned int threads;     /* copying threads; 0: one for each core */
-	bool no_ebpf;             /* do as if eBPF were not permitted */
-	bool no_process_vm_readv; /* do as if it were refused */
+	unsigned int threads;              /* copying threads; 0: one for each core */
+	bool no_ebpf;                      /* do as if eBPF were not permitted */
+	bool no_process_vm_readv;          /* do as if it were refused */
 	/* Where the target keeps runtime.allgs (address in the image), for the stack bounds, and
 	 * the offsets of g.stack.lo; 0: not known. */
 	uint64_t allgs_address;

@@ -23,7 +23,7 @@ enum grf_exit {
 	GRF_EXIT_BAD_INPUT = 8,
 	GRF_EXIT_MISMATCH = 9,
 	GRF_EXIT_OUTPUT = 10,
-	GRF_EXIT_DIFFERENT = 11,   /* verify: the reached set is wrong */
+	GRF_EXIT_DIFFERENT = 11,    /* verify: the reached set is wrong */
 	GRF_EXIT_NOT_COMPARED = 12, /* verify: no marks to compare with */
 };
 

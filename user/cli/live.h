@@ -10,7 +10,7 @@ struct grf_live_options {
 	struct grf_capture_options capture;
 	pid_t pid;
 	const char *executable; /* that the user named, or NULL */
-	bool wait_given;	/* capture.gc_wait is the user's, not for us to choose */
+	bool wait_given;        /* capture.gc_wait is the user's, not for us to choose */
 };
 
 /* An argp child for how to hold and copy; its input is the struct. */

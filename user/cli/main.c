@@ -8,7 +8,8 @@
 static const struct grf_command commands[] = {
     {"attach", "take a live process: hold it briefly, copy, analyse", grf_command_attach},
     {"core", "analyse a core file", grf_command_core},
-    {"verify", "hold the reached objects against the garbage collector's marks", grf_command_verify},
+    {"verify", "hold the reached objects against the garbage collector's marks",
+     grf_command_verify},
     {"version", "print the version", grf_command_version},
 };
 

@@ -62,8 +62,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		if (!options->executable)
 			argp_error(state, "give the id of a process, or an executable and a core");
 		if (strspn(options->executable, "0123456789") == strlen(options->executable)) {
-			options->live.pid = (pid_t)grf_parse_number(
-			    state, "PID", options->executable, 1, INT_MAX);
+			options->live.pid =
+			    (pid_t)grf_parse_number(state, "PID", options->executable, 1, INT_MAX);
 			options->live.executable = options->core;
 		} else if (!options->core) {
 			argp_error(state, "`%s' is no process id; with an executable, give a core",
@@ -109,7 +109,7 @@ static struct grf_error *verify(const struct verify_options *options, const stru
 				       : options->verbosity   ? SOME_DETAILS
 							      : 0);
 		*ret_status = !grf_verification_holds(verification) ? GRF_EXIT_DIFFERENT
-			      : verification->marks.at_gc_point	    ? GRF_EXIT_OK
+			      : verification->marks.at_gc_point     ? GRF_EXIT_OK
 								    : GRF_EXIT_NOT_COMPARED;
 		grf_verification_destroy(verification);
 	}

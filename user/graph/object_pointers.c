@@ -32,8 +32,8 @@ static bool by_type(const struct grf_span *span, uint32_t slot, struct grf_types
 
 	if (!address)
 		return true;
-	type = grf_stored_type_get(stored, types, address, span->element_size - payload,
-				   &no_memory);
+	type =
+	    grf_stored_type_get(stored, types, address, span->element_size - payload, &no_memory);
 	if (!type || !type->pointers)
 		return !no_memory;
 	period = type->size / 8;

@@ -60,8 +60,8 @@ static struct grf_error *load(struct grf_gc_point_probe *probe, const struct grf
 	if (gc_point_bpf__load(probe->skeleton))
 		return grf_ebpf_error(WHAT, errno);
 	point_of(probe)->limit = HOLD_LIMIT;
-	probe->events = ring_buffer__new(bpf_map__fd(probe->skeleton->maps.events), ignore_event,
-					 NULL, NULL);
+	probe->events =
+	    ring_buffer__new(bpf_map__fd(probe->skeleton->maps.events), ignore_event, NULL, NULL);
 	if (!probe->events)
 		return grf_ebpf_error(WHAT, errno);
 	probe->link = bpf_program__attach_uprobe_opts(probe->skeleton->progs.gc_point, target->pid,

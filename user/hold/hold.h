@@ -55,8 +55,8 @@ struct grf_gc_point_probe;
 /* Where to hold the target: at the end of a garbage collection, or anywhere. */
 struct grf_freeze {
 	struct grf_gc_point_probe *gc_point; /* NULL: anywhere, at once */
-	uint64_t wait;			     /* for the point, at most; ns */
-	bool only_gc_point;		     /* rather not at all than anywhere else */
+	uint64_t wait;                       /* for the point, at most; ns */
+	bool only_gc_point;                  /* rather not at all than anywhere else */
 };
 
 /* What is done while the target stands. `tids` are the threads. Must not allocate or log. */

@@ -290,10 +290,13 @@ static void add_waits(struct goroutine_reader *reader, const struct grf_goroutin
 	uint64_t sudog = WORD(goroutine->address, g, waiting);
 
 	for (uint32_t left = MAX_WAITS; sudog && left; left--) {
-		struct grf_goroutine_wait wait = {
-		    .address = WORD(sudog, sudog, elem),
-		    .descriptor = WORD(WORD(sudog, sudog, c), hchan, elemtype),
-		}, *added;
+		struct grf_goroutine_wait wait =
+					      {
+						  .address = WORD(sudog, sudog, elem),
+						  .descriptor =
+						      WORD(WORD(sudog, sudog, c), hchan, elemtype),
+					      },
+					  *added;
 
 		sudog = WORD(sudog, sudog, waitlink);
 		if (!wait.descriptor || wait.address < goroutine->stack_low ||

@@ -52,8 +52,8 @@ struct grf_goroutine_value {
 	bool conservative;
 };
 
-/* A value on a goroutine's stack that it waits to send, or for a value to be received into: what its
- * sudogs (runtime/runtime2.go) say of it. */
+/* A value on a goroutine's stack that it waits to send, or for a value to be received into: what
+ * its sudogs (runtime/runtime2.go) say of it. */
 struct grf_goroutine_wait {
 	uint64_t address;    /* of the value */
 	uint64_t descriptor; /* of its type: the channel's element type */

@@ -24,7 +24,7 @@
 #define MAX_SMALL_OBJECT 32768u
 #define MAX_SMALL_PAGES  32u
 /* User addresses on amd64 end at 2^47. */
-#define MAX_ADDRESS   ((uint64_t)1 << 47)
+#define MAX_ADDRESS ((uint64_t)1 << 47)
 /* Places in a walk tell spans by numbers below 2^30. */
 #define MAX_ALL_SPANS ((uint64_t)1 << 30)
 /* A heapArena is larger than this in all releases. */

@@ -106,8 +106,7 @@ static bool take_checkmarks_of(struct grf_heap_reader *reader, const struct grf_
 		if (!bitmap)
 			return false;
 		/* Pages of the bitmap that were never written to are not in the image. */
-		if (grf_image_u8(reader->image, bitmap + word / 8, &byte) &&
-		    byte >> (word % 8) & 1)
+		if (grf_image_u8(reader->image, bitmap + word / 8, &byte) && byte >> (word % 8) & 1)
 			set(marks, span->first_object + slot);
 	}
 	return true;

@@ -18,10 +18,10 @@
 
 struct grf_marks {
 	bool at_gc_point;     /* the image was taken where marks are complete */
-	pid_t tid;	      /* at_gc_point: the thread that ends the collection */
+	pid_t tid;            /* at_gc_point: the thread that ends the collection */
 	const char *function; /* in which it stands; borrowed from the model */
-	bool exact;	      /* from the second marking */
-	uint8_t *bits;	      /* one for each object id: alive; all zero unless at_gc_point */
+	bool exact;           /* from the second marking */
+	uint8_t *bits;        /* one for each object id: alive; all zero unless at_gc_point */
 };
 
 struct grf_error *grf_marks_read(const struct grf_model *model, struct grf_marks *ret);

@@ -465,8 +465,7 @@ void grf_descriptor_fields(struct grf_types *types, uint64_t address, struct grf
 {
 	struct grf_descriptor descriptor;
 
-	if (grf_descriptor_read(types, address, &descriptor) &&
-	    descriptor.kind == GRF_KIND_STRUCT)
+	if (grf_descriptor_read(types, address, &descriptor) && descriptor.kind == GRF_KIND_STRUCT)
 		read_fields(types, &descriptor, ret);
 }
 

@@ -25,7 +25,8 @@ static bool add(struct grf_scheduler *scheduler, uint64_t address)
 }
 
 /* The elements of a slice of pointers. */
-static bool add_slice(const struct grf_image *image, uint64_t slice, struct grf_scheduler *scheduler)
+static bool add_slice(const struct grf_image *image, uint64_t slice,
+		      struct grf_scheduler *scheduler)
 {
 	uint64_t data = word(image, slice, 0), count = word(image, slice, 8), item;
 

@@ -170,6 +170,25 @@ uint64_t grf_types_variable(struct grf_types *types, const char *name);
 /* A type by the name that DWARF gives it ("runtime.g"), or NULL. */
 struct grf_type *grf_types_by_name(struct grf_types *types, const char *name);
 
+/* The types whose descriptors the program's code refers to, planned, by address. The caller frees
+ * the items. False: out of memory. */
+struct grf_type_list {
+	struct grf_type **items;
+	size_t count;
+};
+bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret);
+
+/* What stands in the heap for a value of `type` that was made there: the value itself, of a map or
+ * a channel what it points to. Planned. NULL: not known. */
+struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type);
+
+/* The element "?. (type)": a pointer that nobody names, to a `type` all the same. Interned. NULL:
+ * out of memory. */
+const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type);
+
+/* The descriptor of the element type when `contents` is what a channel points to, else 0. */
+uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents);
+
 /* A variable of a function that is in memory at a pc: part of a frame's stack. */
 struct grf_local {
 	const char *function; /* full name of the (inlined) function it belongs to */

@@ -77,9 +77,9 @@ struct grf_type_source {
 	uint8_t kind; /* enum grf_source_kind */
 	bool shaped;  /* `shape` is filled in */
 	bool planning;
-	uint64_t die;              /* DWARF: offset in .debug_info */
-	uint64_t address;          /* DESCRIPTOR: of the runtime._type */
-	struct grf_type *contents; /* made for this map or channel, once: what it points to */
+	uint64_t die;               /* DWARF: offset in .debug_info */
+	uint64_t address;           /* DESCRIPTOR: of the runtime._type */
+	struct grf_type *contents;  /* made for this map or channel, once: what it points to */
 	struct grf_type *container; /* CONTENTS: the map or channel */
 	struct grf_shape shape;
 };

@@ -14,8 +14,9 @@
 /* A version string longer than this is none. */
 #define MAX_VERSION_TEXT (sizeof(((struct grf_version *)0)->text) - 1)
 
-/* The experiments, and other properties of releases, that decide what stands in memory: since which release each is on by default, and
- * from which on it cannot be switched off any more (internal/buildcfg/exp.go of each release). */
+/* The experiments, and other properties of releases, that decide what stands in memory: since which
+ * release each is on by default, and from which on it cannot be switched off any more
+ * (internal/buildcfg/exp.go of each release). */
 static const struct {
 	const char *name;
 	size_t offset; /* of its flag in struct grf_version */

@@ -117,9 +117,8 @@ void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct g
 		grf_format_count(tree->untyped_objects));
 	if (!grf_types_have_dwarf(model->types))
 		fprintf(stream,
-			"  %-12s no debug information (DWARF) in the executable: variables have no "
-			"names, and what\n  %-12s only they give a type has none; name an executable "
-			"of the same build that has it\n",
+			"  %-12s no debug information (DWARF): variables have no names; name an "
+			"executable\n  %-12s of the same build that has it\n",
 			"names", "");
 	print_roots(stream, tree);
 	fputc('\n', stream);

@@ -67,8 +67,7 @@ static void print_totals(FILE *stream, const struct grf_verification *verificati
 }
 
 static void print_difference(FILE *stream, const struct grf_verification *verification,
-			     const struct grf_model *model,
-			     const struct grf_difference *difference)
+			     const struct grf_model *model, const struct grf_difference *difference)
 {
 	const struct grf_span *span = &model->heap->spans[difference->span];
 	char chain[CHAIN_BYTES];
@@ -120,9 +119,9 @@ void grf_verification_print(FILE *stream, const struct grf_verification *verific
 	grf_summary_print_held(stream, pause);
 	print_basis(stream, verification);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes\n", "typed",
-		tree->bytes ? 100.0 * (double)(tree->bytes - tree->untyped_bytes) /
-				  (double)tree->bytes
-			    : 100.0);
+		tree->bytes
+		    ? 100.0 * (double)(tree->bytes - tree->untyped_bytes) / (double)tree->bytes
+		    : 100.0);
 	print_totals(stream, verification);
 	print_details(stream, verification, model, details);
 	if (!grf_verification_holds(verification))

@@ -23,6 +23,7 @@ static void walk_free(struct grf_walk *walk)
 	grf_frontier_free(&walk->in_stack);
 	grf_frontier_free(&walk->left_to_runtime);
 	grf_stored_types_free(&walk->stored);
+	grf_type_inference_destroy(walk->inference);
 	grf_spots_free(&walk->spots);
 	grf_tree_builder_free(&walk->builder);
 	free(walk->scratch);
@@ -84,6 +85,11 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 	if (!error && keep) {
 		walk->nodes = calloc(walk->heap->object_ids + 1, sizeof(*walk->nodes));
 		if (!walk->nodes)
+			error = grf_error_no_memory();
+	}
+	if (!error && !grf_types_have_dwarf(walk->types)) {
+		walk->inference = grf_type_inference_create(walk->model);
+		if (!walk->inference)
 			error = grf_error_no_memory();
 	}
 	if (!error)

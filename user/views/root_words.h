@@ -11,7 +11,7 @@
 
 struct grf_root_word {
 	uint64_t address; /* where it stands; 0: in no memory (a register) */
-	uint64_t value;	  /* not 0 */
+	uint64_t value;   /* not 0 */
 	const char *name; /* function or segment */
 	bool conservative;
 };

@@ -47,8 +47,8 @@ static uint32_t root_spot(struct grf_walk *walk, enum grf_root_class root_class,
 	return spot;
 }
 
-static struct grf_error *add_area(struct grf_walk *walk, uint64_t start, uint64_t end,
-				  const uint8_t *mask, uint64_t mask_bits)
+static struct grf_error *add_area(struct grf_walk *walk, const char *name, uint64_t start,
+				  uint64_t end, const uint8_t *mask, uint64_t mask_bits)
 {
 	uint64_t bits = (end - start) / 8;
 	struct grf_area *area;
@@ -64,6 +64,7 @@ static struct grf_error *add_area(struct grf_walk *walk, uint64_t start, uint64_
 		free(pending);
 		return grf_error_no_memory();
 	}
+	area->name = name;
 	area->start = start;
 	area->end = end;
 	area->pending = pending;
@@ -101,10 +102,10 @@ struct grf_error *grf_walk_areas(struct grf_walk *walk)
 	for (size_t i = 0; i < modules->count; i++) {
 		const struct grf_module *module = &modules->items[i];
 
-		error = add_area(walk, module->data, module->edata, module->data_mask,
+		error = add_area(walk, "data", module->data, module->edata, module->data_mask,
 				 module->data_mask_bits);
 		if (!error)
-			error = add_area(walk, module->bss, module->ebss, module->bss_mask,
+			error = add_area(walk, "bss", module->bss, module->ebss, module->bss_mask,
 					 module->bss_mask_bits);
 		if (error)
 			return error;
@@ -165,7 +166,8 @@ static void walk_globals(struct grf_walk *walk, enum grf_root_class root_class)
 
 /* The name for a word of a data segment that no variable covers: its symbol, without the number
  * that the compiler gives to temporaries, else the segment. */
-static void data_word_name(struct grf_walk *walk, uint64_t address, char *name, size_t size)
+static void data_word_name(struct grf_walk *walk, const struct grf_area *area, uint64_t address,
+			   char *name, size_t size)
 {
 	uint64_t bias = grf_executable_bias(walk->model->executable), start, length;
 	const char *symbol =
@@ -173,7 +175,11 @@ static void data_word_name(struct grf_walk *walk, uint64_t address, char *name, 
 	size_t end;
 
 	if (!symbol) {
-		snprintf(name, size, "data segment");
+		if (grf_types_have_dwarf(walk->types))
+			snprintf(name, size, "%s segment", area->name);
+		else
+			snprintf(name, size, "%s+%#llx", area->name,
+				 (unsigned long long)(address - area->start));
 		return;
 	}
 	snprintf(name, size, "%s", symbol);
@@ -182,6 +188,15 @@ static void data_word_name(struct grf_walk *walk, uint64_t address, char *name, 
 		end--;
 	if (strstr(name, "..stmp_"))
 		name[end] = '\0';
+}
+
+/* A root word that no variable covers. Without DWARF, the word before it may tell that it is an
+ * interface's. */
+static void follow_unnamed(struct grf_walk *walk, uint64_t before, uint64_t value, uint32_t spot)
+{
+	if (!walk->inference || !before || !spot ||
+	    !grf_walk_emit_interface(walk, before, value, spot))
+		grf_walk_defer(walk, value, spot);
 }
 
 static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_class)
@@ -204,11 +219,12 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 			value = grf_load_u64(area->memory + i * 8);
 			if (!value || !grf_heap_span(walk->heap, value))
 				continue;
-			data_word_name(walk, area->start + i * 8, name, sizeof(name));
+			data_word_name(walk, area, area->start + i * 8, name, sizeof(name));
 			if (root_class != GRF_ROOT_RUNTIME && is_runtime_name(name))
 				continue;
 			grf_bit_clear(area->pending, i);
-			grf_walk_defer(walk, value, root_spot(walk, root_class, name, NULL));
+			follow_unnamed(walk, i ? grf_load_u64(area->memory + (i - 1) * 8) : 0,
+				       value, root_spot(walk, root_class, name, NULL));
 		}
 	}
 }
@@ -374,7 +390,9 @@ static void defer_stack_words(struct stack_walk *stack, const struct grf_gorouti
 			continue;
 		value = grf_load_u64(stack->area.memory + bit * 8);
 		if (value && grf_heap_span(stack->walk->heap, value))
-			grf_walk_defer(stack->walk, value,
+			follow_unnamed(stack->walk,
+				       bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
+				       value,
 				       root_spot(stack->walk, stack->root_class,
 						 frame_name(goroutine, word->frame), NULL));
 	}

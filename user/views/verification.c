@@ -207,8 +207,8 @@ static bool is_tiny_block(const struct grf_model *model, uint64_t address)
 		    grf_image_u64(model->image, p + (uint64_t)grf_offset(layout, p, mcache),
 				  &mcache) &&
 		    mcache &&
-		    grf_image_u64(model->image,
-				  mcache + (uint64_t)grf_offset(layout, mcache, tiny), &tiny) &&
+		    grf_image_u64(model->image, mcache + (uint64_t)grf_offset(layout, mcache, tiny),
+				  &tiny) &&
 		    tiny == address)
 			return true;
 	}

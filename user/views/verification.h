@@ -28,9 +28,9 @@ struct grf_difference {
 	uint64_t id;
 	uint64_t address; /* of the slot */
 	uint32_t span;
-	uint32_t node;		   /* EXTRA: where it stands; MISSED: where what points to it
+	uint32_t node;             /* EXTRA: where it stands; MISSED: where what points to it
 				    * stands; GRF_TREE_NONE: that is a root */
-	uint64_t referrer;	   /* MISSED: the address of the pointer, 0 for a register */
+	uint64_t referrer;         /* MISSED: the address of the pointer, 0 for a register */
 	const char *referrer_name; /* MISSED, from a root: its function or segment */
 	enum grf_difference_kind kind;
 	bool tiny; /* the block that an mcache's tiny allocator is filling, marked for it alone */
@@ -42,11 +42,11 @@ struct grf_total {
 
 struct grf_verification {
 	struct grf_marks marks;
-	struct grf_total agreed;		  /* reached, and marked where there are marks */
+	struct grf_total agreed; /* reached, and marked where there are marks */
 	struct grf_total totals[GRF_DIFFERENCE_KINDS];
-	struct grf_total tiny;			  /* of those floating */
-	uint64_t dangling;			  /* pointers in reached objects to free slots */
-	uint64_t dangling_address;		  /* of the first of them */
+	struct grf_total tiny;                    /* of those floating */
+	uint64_t dangling;                        /* pointers in reached objects to free slots */
+	uint64_t dangling_address;                /* of the first of them */
 	GRF_ARRAY(struct grf_difference) details; /* by object id */
 	struct grf_tree *tree;
 };

@@ -51,13 +51,63 @@ static bool is_schedulers(const struct grf_walk *walk, uint64_t id)
 	       grf_pair_map_get(&walk->scheduler, id, 0) != GRF_PAIR_MAP_NONE;
 }
 
+/* The type of an object that nobody names one of, from what the runtime stores, from the code that
+ * a closure begins with, or by inference. */
+static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32_t slot,
+		      struct grf_inferred *ret)
+{
+	uint64_t payload, address = grf_span_stored_type(span, slot, &payload);
+	const uint8_t *memory = span->memory + slot * span->element_size;
+
+	*ret = (struct grf_inferred){0};
+	if (address) {
+		ret->type = grf_types_by_descriptor(walk->types, address);
+		ret->array = ret->type && ret->type->size &&
+			     ret->type->size * 2 <= span->element_size - payload;
+		return ret->type;
+	}
+	if (span->pointer_layout == GRF_POINTERS_NONE)
+		return false;
+	ret->type = grf_types_closure(walk->types, grf_load_u64(memory));
+	if (ret->type && ret->type->slot_count)
+		return true;
+	return grf_type_infer(walk->inference, span, slot, ret);
+}
+
+/* The spot for an object that an untyped pointer leads to, where its type can be found out: an
+ * element of its own, "?. (type)", in place of "$sub_objects$". 0: it cannot. */
+static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_span *span,
+			   uint32_t slot)
+{
+	uint32_t node = grf_spot_at(&walk->spots, id)->node;
+	const struct grf_tree_node *nodes = walk->builder.tree->nodes;
+	struct grf_inferred found;
+	const char *name;
+
+	if (!walk->inference || grf_spot_at(&walk->spots, id)->type ||
+	    !find_type(walk, span, slot, &found))
+		return 0;
+	if (nodes[node].name == grf_sub_objects_name && nodes[node].parent != GRF_TREE_NONE)
+		node = nodes[node].parent;
+	name = grf_type_found_name(walk->types, found.type);
+	node = name ? grf_tree_child(&walk->builder, node, name) : GRF_TREE_NONE;
+	if (node == GRF_TREE_NONE) {
+		grf_walk_fail(walk);
+		return 0;
+	}
+	grf_type_plan(walk->types, found.type);
+	return grf_spot_get(&walk->spots, node, found.type,
+			    found.array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE);
+}
+
 /* Looks at the state of a found object: its turn in the ring has come. */
 static void settle(struct grf_walk *walk, const struct grf_found *found)
 {
 	const struct grf_span *span = &walk->heap->spans[found->span];
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, found->spot);
 	uint8_t state = walk->states[found->id];
-	uint64_t payload;
+	uint64_t payload = 0, address = found->address;
+	uint32_t id = found->spot, known;
 
 	/* Another way to an object that waits to be visited, or of which something is left. */
 	if (state == GRF_OBJECT_REACHED || state & GRF_OBJECT_PARTIAL) {
@@ -79,9 +129,15 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 		push(walk, &walk->deferred, found->address, found->spot, 0);
 		return;
 	}
+	known = found_spot(walk, id, span, grf_span_slot(span, address));
+	if (known) {
+		id = known;
+		spot = grf_spot_at(&walk->spots, id);
+		address = span->base + grf_span_slot(span, address) * span->element_size + payload;
+	}
 	reach(walk, found->id, span, spot);
 	if (span->pointer_layout != GRF_POINTERS_NONE)
-		push(walk, &walk->typed, found->address, found->spot, found->span);
+		push(walk, &walk->typed, address, id, found->span);
 }
 
 /* A pointer that is not into the heap: into the stack at hand, or a data segment, where objects
@@ -172,7 +228,7 @@ static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
 	const struct grf_span *span;
 	struct grf_place visit = *place;
 	uint64_t id, payload;
-	uint32_t slot;
+	uint32_t slot, known;
 
 	if (place->where == GRF_PLACE_PARTIAL) {
 		grf_walk_visit_deferred(walk, place);
@@ -187,12 +243,18 @@ static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
 		push(walk, &walk->left_to_runtime, place->address, place->spot, 0);
 		return;
 	}
-	reach(walk, id, span, grf_spot_at(&walk->spots, place->spot));
+	known = found_spot(walk, place->spot, span, slot);
+	if (known) {
+		visit.spot = known;
+		visit.address = span->base + slot * span->element_size;
+	}
+	reach(walk, id, span, grf_spot_at(&walk->spots, visit.spot));
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return;
 	visit.where = (uint32_t)(span - walk->heap->spans);
-	if (grf_span_stored_type(span, slot, &payload))
-		push(walk, &walk->typed, visit.address, visit.spot, visit.where);
+	if (grf_span_stored_type(span, slot, &payload) || known)
+		push(walk, &walk->typed, visit.address + (known ? payload : 0), visit.spot,
+		     visit.where);
 	else
 		grf_walk_visit_deferred(walk, &visit);
 }

@@ -24,6 +24,7 @@
 #include "graph/frontier.h"
 #include "graph/objects.h"
 #include "graph/plan_mask.h"
+#include "graph/type_inference.h"
 #include "views/spots.h"
 
 #define GRF_RING_SIZE 16
@@ -62,6 +63,7 @@ struct grf_partial {
 /* Root memory outside the heap: a data or bss segment, a stack. */
 struct grf_area {
 	uint64_t start, end;
+	const char *name; /* of the segment */
 	const uint8_t *memory;
 	uint64_t *pending;  /* a bit a word: a live pointer that nothing has claimed yet */
 	uint8_t *assembled; /* `memory` when it is ours to free */
@@ -84,6 +86,8 @@ struct grf_walk {
 	struct grf_tree_builder builder;
 	struct grf_spots spots;
 	struct grf_stored_types stored;
+	/* Only where there is no DWARF: what objects are that nobody names the type of. */
+	struct grf_type_inference *inference;
 	uint8_t *states;
 	uint32_t *nodes; /* NULL, or where each object stands, by id */
 	struct grf_frontier typed, deferred;
@@ -95,7 +99,7 @@ struct grf_walk {
 	const struct grf_area *stack;        /* of the goroutine at hand, or NULL */
 	struct grf_frontier in_stack;        /* places in it */
 	struct grf_frontier left_to_runtime; /* what its roots should reach first, see spots.c */
-	struct grf_pair_map scheduler;	     /* ids of the scheduler's own objects */
+	struct grf_pair_map scheduler;       /* ids of the scheduler's own objects */
 	uint64_t *scratch;                   /* a bitmap for one object */
 	uint64_t scratch_words;
 	uint64_t reached;     /* objects, for progress */
@@ -107,11 +111,15 @@ struct grf_walk {
 /* Notes a pointer: an object if there is one at `address`, expected to be what `spot` says. */
 void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot);
 
-/* The same for a pointer to an array of `count` elements, which out of the heap has no other end. */
+/* The same for a pointer to an array of `count` elements, which out of the heap has no other end.
+ */
 void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot, uint64_t count);
 
 /* The same for a *funcval: what it captures follows from its code. `spot` gives the node. */
 void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot);
+
+/* The same for an interface's data word, if `word` is a type or an itab. False: it is none. */
+bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot);
 
 /* Notes a pointer of unknown type; looked at when no typed place is left. */
 void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot);

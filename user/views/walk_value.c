@@ -2,10 +2,10 @@
 /* Following the slots of a value's plan. */
 #include "views/walk.h"
 
-/* Deeper nesting of inline arrays than this is no Go type. */
 /* A slice is pointer, length, capacity. */
 #define SLICE_CAPACITY 16
 
+/* Deeper nesting of inline arrays than this is no Go type. */
 #define MAX_NESTING 64
 
 /* Whether the word `offset` bytes into the value may be followed; at most once where that is
@@ -37,6 +37,19 @@ static void follow_interface(struct grf_walk *walk, uint32_t base, uint64_t word
 	else
 		grf_walk_emit(walk, data,
 			      grf_spot_dynamic(&walk->spots, base, interface, interface->pointee));
+}
+
+bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot)
+{
+	const struct grf_interface_type *interface;
+
+	for (int is_itab = 0; is_itab < 2; is_itab++) {
+		if (!grf_types_by_interface(walk->types, word, is_itab, &interface))
+			continue;
+		follow_interface(walk, spot, word, is_itab, data);
+		return true;
+	}
+	return false;
 }
 
 void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot)

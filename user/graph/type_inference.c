@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "graph/type_inference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_WORDS  64 /* of an object that is looked at */
+#define MAX_DEPTH  4
+#define MAX_STEPS  512 /* values looked at for one candidate */
+#define MAX_SCORE  64
+#define NO_FIT     (-1)
+#define WORD_BYTES 8u
+#define MAX_LENGTH ((uint64_t)1 << 40)
+#define EVIDENCE   1 /* what may be by chance */
+#define GOOD       3 /* what is hardly by chance */
+#define SURE       8
+
+/* The size classes up to 512 bytes (runtime/sizeclasses.go, the same in Go 1.17 to 1.27). */
+static const uint16_t size_classes[] = {8,   16,  24,  32,  48,  64,  80,  96,  112,
+					128, 144, 160, 176, 192, 208, 224, 240, 256,
+					288, 320, 352, 384, 416, 448, 480, 512};
+
+#define FAILURE_KINDS 1024u
+#define MAX_FAILURES  4096u
+
+struct candidate {
+	struct grf_type *type; /* as it stands in the heap */
+	uint64_t channel_element;
+};
+
+struct grf_type_inference {
+	struct grf_model *model;
+	struct candidate *candidates;
+	size_t count;
+	unsigned int steps;               /* left */
+	uint32_t failures[FAILURE_KINDS]; /* by size and mask: what is never found is given up */
+};
+
+struct grf_type_inference *grf_type_inference_create(struct grf_model *model)
+{
+	struct grf_type_inference *inference = calloc(1, sizeof(*inference));
+	struct grf_type_list list = {0};
+
+	if (!inference || !grf_types_in_code(model->types, &list)) {
+		free(list.items);
+		free(inference);
+		return NULL;
+	}
+	inference->model = model;
+	inference->candidates = calloc(list.count + 1, sizeof(*inference->candidates));
+	for (size_t i = 0; inference->candidates && i < list.count; i++) {
+		struct grf_type *type = grf_type_object(model->types, list.items[i]);
+
+		if (!type || !type->pointer_bytes)
+			continue;
+		inference->candidates[inference->count++] =
+		    (struct candidate){type, grf_type_channel_element(model->types, type)};
+	}
+	free(list.items);
+	if (!inference->candidates) {
+		free(inference);
+		return NULL;
+	}
+	return inference;
+}
+
+void grf_type_inference_destroy(struct grf_type_inference *inference)
+{
+	if (!inference)
+		return;
+	free(inference->candidates);
+	free(inference);
+}
+
+/* The size of the slot that an object of `size` bytes is put in. */
+static uint64_t slot_size(uint64_t size)
+{
+	for (size_t i = 0; i < sizeof(size_classes) / sizeof(*size_classes); i++)
+		if (size <= size_classes[i])
+			return size_classes[i];
+	return size;
+}
+
+static uint64_t low_bits(uint64_t count)
+{
+	return count >= 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1;
+}
+
+/* The collector's mask of the first 64 words of a slot. */
+static uint64_t slot_mask(const struct grf_span *span, uint32_t slot)
+{
+	uint64_t first = slot * span->element_size / WORD_BYTES, mask = 0;
+	uint64_t words = span->element_size / WORD_BYTES;
+
+	for (uint64_t i = 0; span->pointer_bits && i < words && i < MAX_WORDS; i++)
+		if (span->pointer_bits[(first + i) >> 3] >> ((first + i) & 7) & 1)
+			mask |= (uint64_t)1 << i;
+	return mask;
+}
+
+static int score_value(struct grf_type_inference *inference, struct grf_type *type,
+		       const uint8_t *memory, uint64_t room, unsigned int depth);
+
+static int add_score(int left, int right)
+{
+	if (left < 0 || right < 0)
+		return NO_FIT;
+	return left + right > MAX_SCORE ? MAX_SCORE : left + right;
+}
+
+/* An object for which the runtime stores a type, where a `type` should be. */
+static int score_stored(struct grf_type_inference *inference, struct grf_type *type,
+			const struct grf_span *span, uint32_t slot, uint64_t offset)
+{
+	uint64_t payload, address = grf_span_stored_type(span, slot, &payload), words, size;
+	const uint64_t *mask;
+
+	if (!address)
+		return 0;
+	if (type->descriptor == address && offset >= payload)
+		return SURE;
+	mask = grf_types_pointer_mask(inference->model->types, address, &words, &size);
+	if (!mask || offset < payload || !size)
+		return NO_FIT;
+	offset = (offset - payload) % size;
+	for (uint64_t i = 0; i < type->size / WORD_BYTES && i < MAX_WORDS; i++) {
+		uint64_t at =
+		    (offset / WORD_BYTES + i) % (size / WORD_BYTES ? size / WORD_BYTES : 1);
+		bool pointer = at < words && mask[at >> 6] >> (at & 63) & 1;
+
+		if (pointer != (type->pointer_mask >> i & 1))
+			return NO_FIT;
+	}
+	return 0;
+}
+
+/* What speaks for `value` being a pointer to a `type`, or to an array of them. */
+static int score_pointee(struct grf_type_inference *inference, struct grf_type *type,
+			 uint64_t value, bool array, unsigned int depth)
+{
+	const struct grf_heap *heap = inference->model->heap;
+	const struct grf_span *span;
+	uint64_t offset, mask;
+	uint32_t slot;
+	int score;
+
+	if (!value)
+		return 0;
+	if (!grf_heap_span(heap, value))
+		return grf_image_find(inference->model->image, value) ? 0 : NO_FIT;
+	if (!grf_heap_find(heap, value, &span, &slot))
+		return NO_FIT;
+	grf_type_plan(inference->model->types, type);
+	offset = value - span->base - slot * span->element_size;
+	if (type->size > span->element_size - offset)
+		return NO_FIT;
+	if (!type->pointer_bytes)
+		return span->pointer_layout == GRF_POINTERS_NONE ? EVIDENCE : 0;
+	if (span->pointer_layout == GRF_POINTERS_NONE || offset % WORD_BYTES)
+		return NO_FIT;
+	if (!span->pointer_bits)
+		return score_stored(inference, type, span, slot, offset);
+	mask = slot_mask(span, slot);
+	if (offset < MAX_WORDS * WORD_BYTES && type->size <= MAX_WORDS * WORD_BYTES &&
+	    ((mask >> (offset / WORD_BYTES)) ^ type->pointer_mask) &
+		low_bits(type->size / WORD_BYTES))
+		return NO_FIT;
+	score = !array && !offset && slot_size(type->size) == span->element_size ? EVIDENCE : 0;
+	if (!depth)
+		return score;
+	return add_score(score, score_value(inference, type,
+					    span->memory + slot * span->element_size + offset,
+					    span->element_size - offset, depth - 1));
+}
+
+static int score_slice(struct grf_type_inference *inference, const struct grf_slot *slot,
+		       const uint8_t *memory, uint64_t room, unsigned int depth)
+{
+	uint64_t value = grf_load_u64(memory + slot->offset), length, capacity;
+	int score;
+
+	if (slot->count && slot->offset + 24 <= room) {
+		length = grf_load_u64(memory + slot->offset + 8);
+		capacity = grf_load_u64(memory + slot->offset + 16);
+		if (length > capacity || capacity > MAX_LENGTH || (!value && capacity))
+			return NO_FIT;
+		if (!value || !slot->target)
+			return 0;
+		score = score_pointee(inference, slot->target, value, true, depth);
+		return capacity ? add_score(score, EVIDENCE) : score;
+	}
+	return slot->target ? score_pointee(inference, slot->target, value, true, depth) : 0;
+}
+
+static int score_interface(struct grf_type_inference *inference, const struct grf_slot *slot,
+			   const uint8_t *memory, uint64_t room)
+{
+	const struct grf_interface_type *found;
+	uint64_t word, value;
+
+	if (slot->offset + 16 > room)
+		return NO_FIT;
+	word = grf_load_u64(memory + slot->offset);
+	value = grf_load_u64(memory + slot->offset + 8);
+	if (!word)
+		return value ? NO_FIT : 0;
+	return grf_types_by_interface(inference->model->types, word, slot->kind == GRF_SLOT_IFACE,
+				      &found)
+		   ? GOOD
+		   : NO_FIT;
+}
+
+static int score_function(struct grf_type_inference *inference, uint64_t value)
+{
+	struct grf_function function;
+	uint64_t pc;
+
+	if (!value)
+		return 0;
+	if (!grf_image_u64(inference->model->image, value, &pc) ||
+	    !grf_pclntab_find(inference->model->pclntab, pc, &function) || function.entry != pc)
+		return NO_FIT;
+	return GOOD;
+}
+
+/* A Swiss map's dirPtr: to a group, or to a directory of tables. */
+static int score_directory(struct grf_type_inference *inference, const struct grf_slot *slot,
+			   const uint8_t *memory, uint64_t room, unsigned int depth)
+{
+	uint64_t value = grf_load_u64(memory + slot->offset), table, at;
+
+	at = (uint64_t)slot->discriminator;
+	if (!value || !slot->target || at + WORD_BYTES > room)
+		return 0;
+	if (!grf_load_u64(memory + at))
+		return score_pointee(inference, slot->target, value, false, depth);
+	if (!grf_image_u64(inference->model->image, value, &table) || !slot->alternative)
+		return NO_FIT;
+	return score_pointee(inference, slot->alternative, table, false, depth ? depth : 1);
+}
+
+static int score_elements(struct grf_type_inference *inference, const struct grf_slot *slot,
+			  const uint8_t *memory, uint64_t room, unsigned int depth)
+{
+	int score = 0;
+
+	for (uint64_t i = 0; slot->target && i < slot->count && score >= 0; i++) {
+		uint64_t at = slot->offset + i * slot->stride;
+
+		if (at > room || slot->target->size > room - at)
+			break;
+		score = add_score(
+		    score, score_value(inference, slot->target, memory + at, room - at, depth));
+	}
+	return score;
+}
+
+static int score_slot(struct grf_type_inference *inference, const struct grf_slot *slot,
+		      const uint8_t *memory, uint64_t room, unsigned int depth)
+{
+	switch (slot->kind) {
+	case GRF_SLOT_INLINE_ARRAY:
+		return score_elements(inference, slot, memory, room, depth);
+	case GRF_SLOT_EFACE:
+	case GRF_SLOT_IFACE:
+		return score_interface(inference, slot, memory, room);
+	case GRF_SLOT_FUNC:
+		return score_function(inference, grf_load_u64(memory + slot->offset));
+	case GRF_SLOT_MAP_DIRECTORY:
+		return score_directory(inference, slot, memory, room, depth);
+	case GRF_SLOT_ARRAY_POINTER:
+		return score_slice(inference, slot, memory, room, depth);
+	default:
+		return slot->target
+			   ? score_pointee(inference, slot->target,
+					   grf_load_u64(memory + slot->offset), false, depth)
+			   : 0;
+	}
+}
+
+/* What speaks for the bytes at `memory` being a `type`. */
+static int score_value(struct grf_type_inference *inference, struct grf_type *type,
+		       const uint8_t *memory, uint64_t room, unsigned int depth)
+{
+	int score = 0;
+
+	grf_type_plan(inference->model->types, type);
+	for (uint32_t i = 0; i < type->slot_count && score >= 0; i++) {
+		const struct grf_slot *slot = &type->slots[i];
+
+		if (!inference->steps)
+			break;
+		inference->steps--;
+		if (slot->offset + WORD_BYTES > room)
+			break;
+		score = add_score(score, score_slot(inference, slot, memory, room, depth));
+	}
+	return score;
+}
+
+/* A slot that is larger than all that is looked at, as there are some with a mask up to Go 1.21. */
+static bool is_beyond(uint64_t size)
+{
+	return size > MAX_WORDS * WORD_BYTES;
+}
+
+/* Whether an object of `type` alone is put in a slot of `size` bytes. Size classes beyond those
+ * listed are at most an eighth apart. */
+static bool fills(const struct grf_type *type, uint64_t size)
+{
+	if (is_beyond(size))
+		return type->size <= size && type->size > size - size / 8;
+	return slot_size(type->size) == size;
+}
+
+/* Whether a mask is that of `count` or fewer elements of `type`, as many as a slot of `size` bytes
+ * is taken for. */
+static bool repeats(const struct grf_type *type, uint64_t mask, uint64_t size)
+{
+	uint64_t words = type->size / WORD_BYTES, repeated = 0;
+
+	if (!words || type->size % WORD_BYTES || type->size * 2 > size)
+		return false;
+	if (is_beyond(size)) {
+		for (uint64_t n = 0; n * words < MAX_WORDS; n++)
+			repeated |= type->pointer_mask << (n * words);
+		return repeated == mask;
+	}
+	for (uint64_t n = 0; (n + 1) * type->size <= size; n++) {
+		repeated |= type->pointer_mask << (n * words);
+		if (n && repeated == mask && slot_size((n + 1) * type->size) == size)
+			return true;
+	}
+	return false;
+}
+
+static int score_candidate(struct grf_type_inference *inference, const struct candidate *candidate,
+			   const uint8_t *memory, uint64_t size, bool array)
+{
+	struct grf_type *type = candidate->type;
+	uint64_t element;
+	int64_t at = grf_offset(&inference->model->layout, hchan, elemtype);
+	int score = 0;
+
+	inference->steps = MAX_STEPS;
+	if (candidate->channel_element) {
+		element = at >= 0 ? grf_load_u64(memory + at) : 0;
+		return element == candidate->channel_element ? SURE : NO_FIT;
+	}
+	if (!array)
+		return score_value(inference, type, memory, size, MAX_DEPTH);
+	if (size > MAX_WORDS * WORD_BYTES)
+		size = MAX_WORDS * WORD_BYTES;
+	for (uint64_t offset = 0; offset + type->size <= size && score >= 0; offset += type->size)
+		score = add_score(
+		    score, score_value(inference, type, memory + offset, type->size, MAX_DEPTH));
+	return score;
+}
+
+/* Whether two types are followed in the same way: it does not matter which of them it is. */
+static bool alike(const struct grf_type *left, const struct grf_type *right)
+{
+	if (left->slot_count != right->slot_count)
+		return false;
+	for (uint32_t i = 0; i < left->slot_count; i++) {
+		const struct grf_slot *a = &left->slots[i], *b = &right->slots[i];
+
+		if (a->offset != b->offset || a->kind != b->kind || a->target != b->target ||
+		    a->count != b->count)
+			return false;
+	}
+	return true;
+}
+
+/* Of two alike, the smaller, the one with the shorter name, the first by name. */
+static bool plainer(const struct grf_type *left, const struct grf_type *right)
+{
+	size_t a = strlen(left->name), b = strlen(right->name);
+
+	if (left->size != right->size)
+		return left->size < right->size;
+	return a != b ? a < b : strcmp(left->name, right->name) < 0;
+}
+
+/* The best candidate so far, and the best score of one that is not like it. */
+struct contest {
+	struct grf_type *type;
+	bool array;
+	int best, second;
+};
+
+static void enter(struct contest *contest, struct grf_type *type, bool array, int score)
+{
+	bool same = contest->type && contest->array == array && alike(contest->type, type);
+
+	if (same && (score > contest->best || plainer(type, contest->type)) && score >= 0)
+		contest->type = type;
+	if (same) {
+		if (score > contest->best)
+			contest->best = score;
+	} else if (score > contest->best) {
+		contest->second = contest->best;
+		contest->best = score;
+		contest->type = type;
+		contest->array = array;
+	} else if (score > contest->second) {
+		contest->second = score;
+	}
+}
+
+static bool hopeless(struct grf_type_inference *inference, uint64_t size, uint64_t mask,
+		     uint32_t **ret_counter)
+{
+	uint64_t hash = (mask ^ size << 40) * UINT64_C(0x9e3779b97f4a7c15);
+
+	*ret_counter = &inference->failures[hash >> 32 & (FAILURE_KINDS - 1)];
+	return **ret_counter > MAX_FAILURES;
+}
+
+bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
+		    uint32_t slot, struct grf_inferred *ret)
+{
+	const uint8_t *memory = span->memory + slot * span->element_size;
+	struct contest contest = {.best = NO_FIT, .second = NO_FIT};
+	uint64_t mask, size = span->element_size;
+	uint32_t *failures;
+
+	if (!span->pointer_bits || !(mask = slot_mask(span, slot)) ||
+	    hopeless(inference, size, mask, &failures))
+		return false;
+	for (size_t i = 0; i < inference->count; i++) {
+		const struct candidate *candidate = &inference->candidates[i];
+		bool single = candidate->type->pointer_mask == mask && fills(candidate->type, size);
+		int score;
+
+		if (!single && !repeats(candidate->type, mask, size))
+			continue;
+		score = score_candidate(inference, candidate, memory, size, !single);
+		/* A value by itself is likelier than an array of such. */
+		enter(&contest, candidate->type, !single, score < 0 ? NO_FIT : 2 * score + single);
+	}
+	if (contest.best <= contest.second) {
+		++*failures;
+		return false;
+	}
+	*ret = (struct grf_inferred){contest.type, contest.array};
+	return true;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an object is that nobody names a type of, in a program without DWARF.
+ *
+ * The runtime itself stores the types of larger objects. For a small one there is its size class,
+ * the collector's pointer mask, its contents, and the list of types that the program's code makes
+ * values of. Of these, all that have the size and the mask are tried on the contents: where the
+ * type has an interface, an itab or a descriptor must stand; where it has a slice, length and
+ * capacity must fit the array that it points to; where it has a function, code; where it has a
+ * pointer, the object there must fit the pointee in the same way, some steps deep. A type is
+ * believed when it is the only one that fits, or the one for which the most speaks.
+ */
+#ifndef GRF_GRAPH_TYPE_INFERENCE_H
+#define GRF_GRAPH_TYPE_INFERENCE_H
+
+#include "graph/plan_mask.h"
+#include "model/model.h"
+
+struct grf_type_inference;
+
+struct grf_inferred {
+	struct grf_type *type;
+	bool array; /* the object is an array of `type` */
+};
+
+/* Borrows the model. NULL: out of memory. */
+struct grf_type_inference *grf_type_inference_create(struct grf_model *model);
+void grf_type_inference_destroy(struct grf_type_inference *inference);
+
+/* The type of the object in `slot` of `span`. False: none, or several with as much reason. */
+bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
+		    uint32_t slot, struct grf_inferred *ret);
+
+#endif
