@@ -250,6 +250,61 @@ const char *const *grf_type_element_names(struct grf_types *types, struct grf_ty
 	return pair_elements;
 }
 
+bool grf_types_have_dwarf(const struct grf_types *types)
+{
+	(void)types;
+	return true;
+}
+
+bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret)
+{
+	(void)types;
+	*ret = (struct grf_type_list){0};
+	return true;
+}
+
+struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
+{
+	(void)types;
+	return type;
+}
+
+uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents)
+{
+	(void)types;
+	(void)contents;
+	return 0;
+}
+
+const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type)
+{
+	(void)types;
+	return type->name;
+}
+
+bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret)
+{
+	(void)image;
+	(void)address;
+	*ret = 0;
+	return false;
+}
+
+const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address)
+{
+	(void)image;
+	(void)address;
+	return NULL;
+}
+
+bool grf_pclntab_find(const struct grf_pclntab *table, uint64_t pc, struct grf_function *ret)
+{
+	(void)table;
+	(void)pc;
+	(void)ret;
+	return false;
+}
+
 struct grf_type *grf_types_by_descriptor(struct grf_types *types, uint64_t address)
 {
 	(void)types;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "capture/capture.h"
+#include "image/debug_file.h"
 #include "image/image.h"
 
 /* Exit statuses; docs/grf-bpf.1 lists them. 128 + signal when interrupted. */
@@ -51,6 +52,9 @@ struct grf_profile_options {
 void grf_profile_options_init(struct grf_profile_options *options);
 /* An argp child for them; its input is the struct. */
 extern const struct argp grf_profile_argp;
+
+/* An argp child for where debug information is; its input is a struct grf_debug_options. */
+extern const struct argp grf_debug_argp;
 
 /* A whole number from `low` to `high`, or a usage error through argp. */
 unsigned long grf_parse_number(const struct argp_state *state, const char *what, const char *text,

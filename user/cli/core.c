@@ -8,6 +8,7 @@
 
 struct core_options {
 	struct grf_profile_options profile;
+	struct grf_debug_options debug;
 	const char *executable, *core;
 };
 
@@ -26,6 +27,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->profile;
+		state->child_inputs[1] = &options->debug;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -58,6 +60,8 @@ static struct grf_error *run(const struct core_options *options)
 		return error;
 	error = grf_check_executable(executable);
 	if (!error)
+		error = grf_debug_file_find(executable, options->executable, &options->debug);
+	if (!error)
 		error = grf_image_open_core(options->core, executable, &image);
 	if (!error) {
 		error = grf_make_profile(image, executable, &options->profile, NULL);
@@ -69,7 +73,8 @@ static struct grf_error *run(const struct core_options *options)
 
 int grf_command_core(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&grf_profile_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {
+	    {&grf_profile_argp, 0, NULL, 0}, {&grf_debug_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {
 	    .parser = parse_option,
 	    .args_doc = "EXE CORE",

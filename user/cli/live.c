@@ -95,6 +95,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	struct grf_live_options *options = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->debug;
+		return 0;
 	case OPTION_FREEZE:
 		options->capture.freeze = parse_freeze(state, argument);
 		return 0;
@@ -113,7 +116,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-const struct argp grf_live_argp = {.options = live_argp_options, .parser = parse_option};
+static const struct argp_child live_children[] = {{&grf_debug_argp, 0, NULL, 0}, {0}};
+
+const struct argp grf_live_argp = {
+    .options = live_argp_options,
+    .parser = parse_option,
+    .children = live_children,
+};
 
 /* Opens the executable that the process runs. /proc/PID/exe opens it in any mount namespace, and
  * when it is deleted. */
@@ -172,6 +181,20 @@ static struct grf_error *open_executable(const struct grf_live_options *options,
 	}
 	grf_executable_destroy(running);
 	return error;
+}
+
+/* Where the executable stands, for debug information beside it. */
+static struct grf_error *find_debug(const struct grf_live_options *options,
+				    struct grf_executable *executable)
+{
+	char link[64], path[4096];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", options->pid);
+	length = readlink(link, path, sizeof(path) - 1);
+	path[length > 0 ? length : 0] = '\0';
+	return grf_debug_file_find(executable, options->executable ? options->executable : path,
+				   &options->debug);
 }
 
 /* How far a position-independent executable was moved: where the process began, less where the file
@@ -275,6 +298,8 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 	if (error)
 		return error;
 	error = grf_check_executable(executable);
+	if (!error)
+		error = find_debug(options, executable);
 	snprintf(path, sizeof(path), "/proc/%d/exe", options->pid);
 	if (!error)
 		find_entry_points(options->pid, executable, path, &options->capture);

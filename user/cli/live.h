@@ -8,6 +8,7 @@
 
 struct grf_live_options {
 	struct grf_capture_options capture;
+	struct grf_debug_options debug;
 	pid_t pid;
 	const char *executable; /* that the user named, or NULL */
 	bool wait_given;        /* capture.gc_wait is the user's, not for us to choose */

@@ -19,7 +19,7 @@
 #define MAX_MAX_DEPTH     100000
 #define MAX_THREADS       1024
 
-enum { OPTION_MAX_DEPTH = 0x100, OPTION_NO_FOLD };
+enum { OPTION_MAX_DEPTH = 0x100, OPTION_NO_FOLD, OPTION_DEBUG_FILE, OPTION_DEBUG_DIRECTORY };
 
 static const struct argp_option profile_options[] = {
     {"output", 'o', "FILE", 0,
@@ -86,6 +86,32 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 }
 
 const struct argp grf_profile_argp = {.options = profile_options, .parser = parse_option};
+
+static const struct argp_option debug_options[] = {
+    {"debug-file", OPTION_DEBUG_FILE, "FILE", 0,
+     "Take the debug information from FILE (objcopy --only-keep-debug)", 5},
+    {"debug-dir", OPTION_DEBUG_DIRECTORY, "DIR", 0,
+     "Look for separate debug information in DIR, before /usr/lib/debug", 5},
+    {0},
+};
+
+static error_t parse_debug_option(int key, char *argument, struct argp_state *state)
+{
+	struct grf_debug_options *options = state->input;
+
+	switch (key) {
+	case OPTION_DEBUG_FILE:
+		options->file = argument;
+		return 0;
+	case OPTION_DEBUG_DIRECTORY:
+		options->directory = argument;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp grf_debug_argp = {.options = debug_options, .parser = parse_debug_option};
 
 struct grf_error *grf_check_executable(struct grf_executable *executable)
 {

@@ -84,6 +84,9 @@ static struct grf_error *open_core(const struct verify_options *options,
 		return error;
 	error = grf_check_executable(*ret_executable);
 	if (!error)
+		error =
+		    grf_debug_file_find(*ret_executable, options->executable, &options->live.debug);
+	if (!error)
 		error = grf_image_open_core(options->core, *ret_executable, ret);
 	if (error)
 		grf_executable_destroy(*ret_executable);

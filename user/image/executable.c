@@ -54,6 +54,7 @@ struct grf_executable {
 	const uint8_t *gnu_build_id;
 	size_t gnu_build_id_size;
 	char *go_build_id;
+	struct grf_executable *debug; /* a file with its debug information, or NULL */
 };
 
 static struct grf_error *bad(const char *path, const char *what)
@@ -155,7 +156,22 @@ static struct grf_error *read_segments(struct grf_executable *executable)
 	return executable->loads.count ? NULL : bad(executable->path, "it has nothing to load");
 }
 
-struct grf_error *grf_executable_open(const char *path, struct grf_executable **ret)
+/* The build ids, from the sections of notes: in a debug file the segments have no bytes, and what
+ * strip leaves need not have a segment for each of them. */
+static void read_note_sections(struct grf_executable *executable)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(executable->elf, section)))
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_NOTE &&
+		    header.sh_offset <= executable->size &&
+		    header.sh_size <= executable->size - header.sh_offset)
+			grf_notes_read(executable->file + header.sh_offset, header.sh_size,
+				       header.sh_addralign, take_build_id, executable);
+}
+
+static struct grf_error *open_file(const char *path, bool debug, struct grf_executable **ret)
 {
 	struct grf_executable *executable = calloc(1, sizeof(*executable));
 	struct grf_error *error;
@@ -169,8 +185,10 @@ struct grf_error *grf_executable_open(const char *path, struct grf_executable **
 	error = executable->path ? map_file(executable) : grf_error_no_memory();
 	if (!error)
 		error = check_header(executable, &header);
-	if (!error)
+	if (!error && !debug)
 		error = read_segments(executable);
+	if (!error)
+		read_note_sections(executable);
 	if (error) {
 		grf_executable_destroy(executable);
 		return error;
@@ -179,10 +197,29 @@ struct grf_error *grf_executable_open(const char *path, struct grf_executable **
 	return NULL;
 }
 
+struct grf_error *grf_executable_open(const char *path, struct grf_executable **ret)
+{
+	return open_file(path, false, ret);
+}
+
+struct grf_error *grf_executable_open_debug(const char *path, struct grf_executable **ret)
+{
+	return open_file(path, true, ret);
+}
+
+void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug)
+{
+	grf_executable_destroy(executable->debug);
+	executable->debug = debug;
+	executable->symbols_read = false;
+	executable->by_name.count = executable->by_address.count = 0;
+}
+
 void grf_executable_destroy(struct grf_executable *executable)
 {
 	if (!executable)
 		return;
+	grf_executable_destroy(executable->debug);
 	if (executable->dwarf)
 		dwarf_end(executable->dwarf);
 	if (executable->elf)
@@ -399,7 +436,7 @@ static int compare_addresses(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-static void take_symbols(struct grf_executable *executable, Elf_Scn *section,
+static void take_symbols(struct grf_executable *executable, Elf *elf, Elf_Scn *section,
 			 const GElf_Shdr *header)
 {
 	Elf_Data *data = elf_getdata(section, NULL);
@@ -412,7 +449,7 @@ static void take_symbols(struct grf_executable *executable, Elf_Scn *section,
 
 		if (!gelf_getsym(data, (int)i, &raw) || raw.st_shndx == SHN_UNDEF)
 			continue;
-		name = elf_strptr(executable->elf, header->sh_link, raw.st_name);
+		name = elf_strptr(elf, header->sh_link, raw.st_name);
 		symbol = name && *name ? grf_array_add(&executable->by_name) : NULL;
 		if (!symbol)
 			continue;
@@ -425,17 +462,24 @@ static void take_symbols(struct grf_executable *executable, Elf_Scn *section,
 	}
 }
 
-static void read_symbols(struct grf_executable *executable)
+static void read_symbols_of(struct grf_executable *executable, Elf *elf)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 
+	while ((section = elf_nextscn(elf, section)))
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB)
+			take_symbols(executable, elf, section, &header);
+}
+
+static void read_symbols(struct grf_executable *executable)
+{
 	if (executable->symbols_read)
 		return;
 	executable->symbols_read = true;
-	while ((section = elf_nextscn(executable->elf, section)))
-		if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB)
-			take_symbols(executable, section, &header);
+	read_symbols_of(executable, executable->elf);
+	if (!executable->by_name.count && executable->debug)
+		read_symbols_of(executable, executable->debug->elf);
 	if (executable->by_name.count)
 		qsort(executable->by_name.items, executable->by_name.count, sizeof(struct symbol),
 		      compare_names);
@@ -505,7 +549,9 @@ Dwarf *grf_executable_dwarf(struct grf_executable *executable)
 {
 	if (!executable->dwarf_tried) {
 		executable->dwarf_tried = true;
-		executable->dwarf = dwarf_begin(executable->fd, DWARF_C_READ);
+		executable->dwarf = executable->debug
+					? dwarf_begin(executable->debug->fd, DWARF_C_READ)
+					: dwarf_begin(executable->fd, DWARF_C_READ);
 	}
 	return executable->dwarf;
 }

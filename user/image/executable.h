@@ -26,6 +26,12 @@ struct grf_section {
 struct grf_error *grf_executable_open(const char *path, struct grf_executable **ret);
 void grf_executable_destroy(struct grf_executable *executable);
 
+/* Opens a file that has only the debug information of an executable: nothing that can be loaded. */
+struct grf_error *grf_executable_open_debug(const char *path, struct grf_executable **ret);
+
+/* Has symbols and DWARF, where `executable` lacks them, come from `debug`, which it takes over. */
+void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug);
+
 const char *grf_executable_path(const struct grf_executable *executable);
 
 /* What to add to link-time addresses; 0 until an image set it (PIE) and for fixed executables. */

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Debug information in a file of its own."""
+
+import functools
+import http.server
+import os
+import re
+import subprocess
+import threading
+
+import pprof
+import pytest
+from running import BAD_INPUT, MISMATCH, OK, Target, grf
+
+NAMED = ("main.directory",)
+
+
+def has_names(path):
+    return any(chain[:1] == NAMED for chain in pprof.read(path).chains)
+
+
+@pytest.fixture
+def split(build, tmp_path):
+    """(stripped executable, its debug information, build id)."""
+    whole, stripped, debug = build("maps"), tmp_path / "maps", tmp_path / "maps.debug"
+    subprocess.run(["objcopy", "--only-keep-debug", whole, debug], check=True)
+    subprocess.run(["strip", "-o", stripped, whole], check=True)
+    notes = subprocess.run(
+        ["readelf", "-n", stripped], capture_output=True, text=True, check=True
+    ).stdout
+    build_id = re.search(r"Build ID: ([0-9a-f]{8,})$", notes, re.M)
+    return stripped, debug, build_id and build_id.group(1)
+
+
+def test_named(split, build, tmp_path):
+    stripped, debug, _ = split
+    out = tmp_path / "out"
+    with Target(stripped) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", out).expect(OK)
+        assert not has_names(out)
+        done = grf("attach", target.pid, "--freeze", "now", "--debug-file", debug, "-o", out)
+        assert has_names(out) and "100.00%" in done.expect(OK).stdout
+        other = grf("attach", target.pid, "--debug-file", build("slices"), "-o", out)
+        other.expect(MISMATCH, "build id")
+        grf("attach", target.pid, "--debug-file", stripped, "-o", out).expect(BAD_INPUT, "DWARF")
+        core = target.core(tmp_path / "core")
+    grf("core", stripped, core, "--debug-file", debug, "-o", out).expect(OK)
+    assert has_names(out)
+
+
+def test_by_build_id(split, tmp_path):
+    stripped, debug, build_id = split
+    if not build_id:
+        pytest.skip("the linker of this Go writes no GNU build id")
+    folder = tmp_path / "debug" / ".build-id" / build_id[:2]
+    folder.mkdir(parents=True)
+    debug.rename(folder / f"{build_id[2:]}.debug")
+    with Target(stripped) as target:
+        grf(
+            "attach", target.pid, "--freeze", "now", "--debug-dir", tmp_path / "debug",
+            "-o", tmp_path / "out",
+        ).expect(OK)
+    assert has_names(tmp_path / "out")
+
+
+def test_by_link(split, tmp_path):
+    stripped, debug, _ = split
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", stripped], check=True)
+    with Target(stripped) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        assert has_names(tmp_path / "out")
+        # Not with another checksum.
+        with open(debug, "ab") as file:
+            file.write(b"x")
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        assert not has_names(tmp_path / "out")
+
+
+def test_from_a_server(split, tmp_path):
+    stripped, debug, build_id = split
+    if not build_id:
+        pytest.skip("the linker of this Go writes no GNU build id")
+    folder = tmp_path / "served" / "buildid" / build_id
+    folder.mkdir(parents=True)
+    debug.rename(folder / "debuginfo")
+    handler = functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "served")
+    )
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    environment = dict(
+        os.environ,
+        DEBUGINFOD_URLS=f"http://127.0.0.1:{server.server_port}",
+        DEBUGINFOD_CACHE_PATH=str(tmp_path / "cache"),
+    )
+    try:
+        with Target(stripped) as target:
+            done = grf(
+                "attach", target.pid, "--freeze", "now", "-v", "-o", tmp_path / "out",
+                env=environment,
+            ).expect(OK)
+    finally:
+        server.shutdown()
+    if "libdebuginfod is not installed" in done.stderr:
+        pytest.skip("libdebuginfod is not installed")
+    assert has_names(tmp_path / "out"), str(done)
