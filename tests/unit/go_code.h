@@ -171,7 +171,9 @@ static inline uint64_t go_code_add(struct go_code *code, const struct go_functio
 	GO_CODE_PUT(code, func, func, flag, function->flag, 1);
 	GO_CODE_PUT(code, func, func, npcdata, function->npcdata, 4);
 	GO_CODE_PUT(code, func, func, nfuncdata, function->nfuncdata, 1);
-	go_code_put_tables(code, func + (uint64_t)grf_offset(&code->layout, func, _size), function);
+	/* Behind the last field at once: as a Go type, _func of 1.17 is longer. */
+	go_code_put_tables(code, func + (uint64_t)grf_offset(&code->layout, func, nfuncdata) + 1,
+			   function);
 	code->text_used += function->size;
 	go_code_put_ftab(code, code->functions, code->text_used, 0);
 	code->module.ftab.length = code->functions + 1;
