@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -59,8 +60,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "too many arguments");
 		return 0;
 	case ARGP_KEY_END:
-		if (!options->executable)
+		if (!options->executable) {
 			argp_error(state, "give the id of a process, or an executable and a core");
+			return EINVAL;
+		}
 		if (strspn(options->executable, "0123456789") == strlen(options->executable)) {
 			options->live.pid =
 			    (pid_t)grf_parse_number(state, "PID", options->executable, 1, INT_MAX);
