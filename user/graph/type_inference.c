@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WORDS  64 /* of an object that is looked at */
+#define MAX_WORDS  64ul /* of an object that is looked at */
 #define MAX_DEPTH  4
 #define MAX_STEPS  512 /* values looked at for one candidate */
 #define MAX_SCORE  64
