@@ -61,13 +61,15 @@ def _signed(value):
 
 
 class Profile:
-    """A heap profile: `chains` maps chains, root first, to (objects, bytes)."""
+    """A heap profile: `chains` maps chains, root first, to (objects, bytes). `labels` has a sample's
+    labels, at the place that the sample has in `samples`."""
 
     def __init__(self, data):
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
         self.strings = []
         self.samples = []
+        self.labels = []
         self.comments = []
         self.time_nanos = 0
         sample_types, samples, locations, functions, comments = [], [], [], [], []
@@ -117,12 +119,15 @@ class Profile:
         return identity, names
 
     def _add_sample(self, data):
-        locations, values = [], []
+        locations, values, labels = [], [], {}
         for number, value in fields(data):
             if number == 1:
                 locations += _numbers(value)
             elif number == 2:
                 values += [_signed(one) for one in _numbers(value)]
+            elif number == 3:
+                parts = dict(fields(value))
+                labels[self.strings[parts[1]]] = self.strings[parts[2]]
         if len(values) != len(self.sample_types):
             raise ProfileError(f"a sample has {len(values)} values")
         # Leaf first, and in a location the innermost inlined function first.
@@ -130,6 +135,7 @@ class Profile:
         chain.reverse()
         values = dict(zip((name for name, _ in self.sample_types), values))
         self.samples.append((tuple(chain), values))
+        self.labels.append(labels)
         objects, size = self.chains[tuple(chain)]
         self.chains[tuple(chain)] = (
             objects + values.get("inuse_objects", 0),

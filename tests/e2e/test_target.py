@@ -63,7 +63,11 @@ def test_fallbacks(option, says, start, tmp_path):
     done = grf("attach", target.pid, option, "-v", "-o", tmp_path / "fallback").expect(OK)
     grf("attach", target.pid, "-o", tmp_path / "usual").expect(OK)
     assert says in done.stdout + done.stderr, str(done)
-    assert chains(tmp_path / "fallback") == chains(tmp_path / "usual")
+    fallback, usual = (
+        {chain: counts for chain, counts in chains(path).items() if not is_runtimes(chain)}
+        for path in (tmp_path / "fallback", tmp_path / "usual")
+    )
+    assert fallback == usual
     target.check_runs()
 
 

@@ -53,7 +53,8 @@ struct module_table {
 	const uint8_t *ftab;
 	uint64_t count; /* functions; ftab has one entry more */
 	const uint8_t *pctab, *names, *functions;
-	const uint8_t *sections; /* textsectmap, or NULL with fewer than two entries */
+	const uint8_t *units, *files; /* cutab, of 32 bits each, and filetab; NULL: not there */
+	const uint8_t *sections;      /* textsectmap, or NULL with fewer than two entries */
 };
 
 struct name_entry {
@@ -105,6 +106,10 @@ static struct grf_error *read_module(struct grf_pclntab *table, const struct grf
 	ret->pctab = bytes_of(table->image, &module->pctab);
 	ret->names = bytes_of(table->image, &module->funcnametab);
 	ret->functions = bytes_of(table->image, &module->pclntable);
+	ret->files = bytes_of(table->image, &module->filetab);
+	if (module->cutab.length && module->cutab.length < MAX_FUNCTIONS)
+		ret->units =
+		    grf_image_at(table->image, module->cutab.data, module->cutab.length * 4);
 	if (!ret->count || !ret->ftab || !ret->pctab || !ret->names || !ret->functions)
 		return grf_error_create(
 		    GRF_ERROR_BAD_INPUT,
@@ -230,6 +235,9 @@ static bool read_function(const struct grf_pclntab *table, const struct module_t
 	    .args_size = (int32_t)grf_load_u32(func + FIELD(args)),
 	    .deferreturn = grf_load_u32(func + FIELD(deferreturn)),
 	    .pcsp = grf_load_u32(func + FIELD(pcsp)),
+	    .pcfile = grf_load_u32(func + FIELD(pcfile)),
+	    .pcln = grf_load_u32(func + FIELD(pcln)),
+	    .cu_offset = grf_load_u32(func + FIELD(cu_offset)),
 	    .func_id = func[FIELD(func_id)],
 	    .flag = func[FIELD(flag)],
 	    .npcdata = grf_load_u32(func + FIELD(npcdata)),
@@ -403,6 +411,29 @@ uint64_t grf_pclntab_funcdata(const struct grf_pclntab *table, const struct grf_
 	}
 	offset = grf_load_u32(at + index * 4ul);
 	return offset == UINT32_MAX ? 0 : module->module->gofunc + offset;
+}
+
+/* funcfile and funcline1 in runtime/symtab.go: pcfile counts files within the compilation unit,
+ * cutab has where their names are. */
+const char *grf_pclntab_source(const struct grf_pclntab *table, const struct grf_function *function,
+			       uint64_t pc, int32_t *ret_line)
+{
+	const struct module_table *module = table_of(table, function->entry);
+	uint64_t unit, offset, size;
+	int32_t file;
+
+	if (!module || !module->units || !module->files ||
+	    !grf_pclntab_value(table, function, function->pcfile, pc, &file, NULL) || file < 0 ||
+	    !grf_pclntab_value(table, function, function->pcln, pc, ret_line, NULL))
+		return NULL;
+	unit = (uint64_t)function->cu_offset + (uint32_t)file;
+	if (unit >= module->module->cutab.length)
+		return NULL;
+	offset = grf_load_u32(module->units + unit * 4);
+	size = module->module->filetab.length;
+	if (offset >= size || !memchr(module->files + offset, '\0', size - offset))
+		return NULL;
+	return (const char *)module->files + offset;
 }
 
 const char *grf_pclntab_inlined_name(const struct grf_pclntab *table,

@@ -14,14 +14,16 @@
 /* What is known of one function; all pointers into image memory, checked. */
 struct grf_function {
 	const struct grf_module *module;
-	uint64_t entry;       /* address in the image */
-	uint64_t end;         /* entry of the next function */
-	const char *name;     /* NUL-terminated, full package path */
-	int32_t args_size;    /* bytes; -0x80000000: unknown */
-	uint32_t deferreturn; /* offset from entry; 0: none */
-	uint32_t pcsp;        /* offset in pctab */
-	uint8_t func_id;      /* number of this version, see grf_func_kind() */
-	uint8_t flag;         /* 1: top frame, 2: writes SP */
+	uint64_t entry;        /* address in the image */
+	uint64_t end;          /* entry of the next function */
+	const char *name;      /* NUL-terminated, full package path */
+	int32_t args_size;     /* bytes; -0x80000000: unknown */
+	uint32_t deferreturn;  /* offset from entry; 0: none */
+	uint32_t pcsp;         /* offset in pctab */
+	uint32_t pcfile, pcln; /* the same */
+	uint32_t cu_offset;    /* of its compilation unit's files in cutab */
+	uint8_t func_id;       /* number of this version, see grf_func_kind() */
+	uint8_t flag;          /* 1: top frame, 2: writes SP */
 	uint32_t npcdata, nfuncdata;
 	const uint8_t *tables; /* pcdata offsets, then funcdata */
 };
@@ -62,6 +64,10 @@ int32_t grf_pclntab_pcdata(const struct grf_pclntab *table, const struct grf_fun
 /* The address of funcdata `index`, 0 when absent. */
 uint64_t grf_pclntab_funcdata(const struct grf_pclntab *table, const struct grf_function *function,
 			      uint32_t index);
+/* Where in its source `pc` is: the file as the linker names it, NULL when that is not known, and
+ * the line in it. Says where an inlined call is inlined from, too: the innermost place. */
+const char *grf_pclntab_source(const struct grf_pclntab *table, const struct grf_function *function,
+			       uint64_t pc, int32_t *ret_line);
 /* The innermost inlined function's name at `pc` (the function's own when nothing is inlined). */
 const char *grf_pclntab_inlined_name(const struct grf_pclntab *table,
 				     const struct grf_function *function, uint64_t pc);

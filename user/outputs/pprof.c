@@ -16,6 +16,7 @@ typedef Grf__Pprof__Location Location;
 typedef Grf__Pprof__Function Function;
 typedef Grf__Pprof__Line Line;
 typedef Grf__Pprof__ValueType ValueType;
+typedef Grf__Pprof__Label Label;
 
 /* A name's place in the string table and the function and location made of it. */
 struct name {
@@ -46,6 +47,9 @@ struct writer {
 	Sample *samples;
 	Sample **sample_list;
 	size_t sample_count;
+	Label *labels; /* one a sample at most */
+	Label **label_list;
+	int64_t label_key;
 	uint64_t *chains; /* the samples' location ids */
 	int64_t *values;
 };
@@ -105,6 +109,16 @@ static void add_sample(struct writer *writer, uint32_t index, uint64_t **chain)
 	sample->n_location_id = (size_t)(*chain - first);
 	sample->value = values;
 	sample->n_value = 2;
+	if (node->created_by) {
+		Label *label = &writer->labels[writer->sample_count];
+
+		grf__pprof__label__init(label);
+		label->key = writer->label_key;
+		label->str = name_of(writer, node->created_by)->string;
+		writer->label_list[writer->sample_count] = label;
+		sample->label = &writer->label_list[writer->sample_count];
+		sample->n_label = 1;
+	}
 	writer->sample_list[writer->sample_count++] = sample;
 }
 
@@ -120,18 +134,21 @@ static bool prepare(struct writer *writer, size_t extra_strings)
 		samples++;
 		chain += tree->nodes[i].depth + 1;
 	}
-	writer->name_memory = calloc(nodes + extra_strings, sizeof(*writer->name_memory));
-	writer->strings = calloc(nodes + extra_strings, sizeof(*writer->strings));
+	/* A node brings two strings at most: its name, its creator. */
+	writer->name_memory = calloc(2 * nodes + extra_strings, sizeof(*writer->name_memory));
+	writer->strings = calloc(2 * nodes + extra_strings, sizeof(*writer->strings));
 	writer->elements = calloc(nodes + 1, sizeof(*writer->elements));
 	writer->functions = calloc(nodes + 1, sizeof(*writer->functions));
 	writer->locations = calloc(nodes + 1, sizeof(*writer->locations));
 	writer->samples = calloc(samples + 1, sizeof(*writer->samples));
 	writer->sample_list = calloc(samples + 1, sizeof(*writer->sample_list));
+	writer->labels = calloc(samples + 1, sizeof(*writer->labels));
+	writer->label_list = calloc(samples + 1, sizeof(*writer->label_list));
 	writer->values = calloc(samples + 1, 2 * sizeof(*writer->values));
 	writer->chains = calloc(chain + 1, sizeof(*writer->chains));
 	return writer->name_memory && writer->strings && writer->elements && writer->functions &&
-	       writer->locations && writer->samples && writer->sample_list && writer->values &&
-	       writer->chains;
+	       writer->locations && writer->samples && writer->sample_list && writer->labels &&
+	       writer->label_list && writer->values && writer->chains;
 }
 
 static void release(struct writer *writer)
@@ -144,6 +161,8 @@ static void release(struct writer *writer)
 	free(writer->locations);
 	free(writer->samples);
 	free(writer->sample_list);
+	free(writer->labels);
+	free(writer->label_list);
 	free(writer->values);
 	free(writer->chains);
 }
@@ -211,6 +230,7 @@ struct grf_error *grf_pprof_write(const struct grf_tree *tree,
 	objects.unit = name_of(&writer, "count")->string;
 	space.type = name_of(&writer, "inuse_space")->string;
 	space.unit = name_of(&writer, "bytes")->string;
+	writer.label_key = name_of(&writer, "created_by")->string;
 	chain = writer.chains;
 	for (uint32_t i = 0; i < tree->node_count; i++)
 		if (tree->nodes[i].objects)

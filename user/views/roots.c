@@ -434,8 +434,34 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 	return true;
 }
 
+/* Where the goroutine was started, "main.serve (server.go:12)": what pprof shows as the label
+ * created_by. */
+static const char *creator_name(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+{
+	const struct grf_pclntab *table = stack->walk->model->pclntab;
+	/* gopc is where the go statement's call returns to. */
+	uint64_t pc = goroutine->creator_pc - 1;
+	struct grf_function function;
+	const char *file, *slash, *name;
+	int32_t line = 0;
+
+	if (!goroutine->creator_pc || !grf_pclntab_find(table, pc, &function))
+		return NULL;
+	file = grf_pclntab_source(table, &function, pc, &line);
+	name = grf_pclntab_inlined_name(table, &function, pc);
+	slash = file ? strrchr(file, '/') : NULL;
+	if (file)
+		snprintf(stack->name, sizeof(stack->name), "%s (%s:%d)", name,
+			 slash ? slash + 1 : file, line);
+	else
+		snprintf(stack->name, sizeof(stack->name), "%s", name);
+	return stack->name;
+}
+
 static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
+	if (!grf_tree_creator(&stack->walk->builder, creator_name(stack, goroutine)))
+		grf_walk_fail(stack->walk);
 	if (stack_area(stack, goroutine)) {
 		stack->walk->stack = &stack->area;
 		walk_frames(stack, goroutine);
@@ -463,6 +489,7 @@ static struct grf_error *walk_goroutines(struct grf_walk *walk, enum grf_root_cl
 			continue;
 		walk_goroutine(stack, &goroutines->items[i]);
 	}
+	grf_tree_creator(&walk->builder, NULL);
 	free(stack->area.pending);
 	return NULL;
 }

@@ -76,6 +76,12 @@ static uint32_t add_node(struct grf_tree_builder *builder, const char *name, uin
 	return tree->node_count++;
 }
 
+bool grf_tree_creator(struct grf_tree_builder *builder, const char *creator)
+{
+	builder->creator = creator ? intern(builder->tree, creator) : NULL;
+	return !creator || builder->creator;
+}
+
 uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class root_class,
 		       const char *name)
 {
@@ -84,14 +90,16 @@ uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class roo
 
 	if (!interned)
 		return GRF_TREE_NONE;
-	index = grf_pair_map_get(&builder->roots, 0, (uintptr_t)interned);
+	index = grf_pair_map_get(&builder->roots, (uintptr_t)builder->creator, (uintptr_t)interned);
 	if (index != GRF_PAIR_MAP_NONE)
 		return index;
 	index = add_node(builder, interned, GRF_TREE_NONE);
 	if (index == GRF_TREE_NONE)
 		return GRF_TREE_NONE;
 	builder->tree->nodes[index].root_class = (uint8_t)root_class;
-	if (!grf_pair_map_put(&builder->roots, 0, (uintptr_t)interned, index))
+	builder->tree->nodes[index].created_by = builder->creator;
+	if (!grf_pair_map_put(&builder->roots, (uintptr_t)builder->creator, (uintptr_t)interned,
+			      index))
 		return GRF_TREE_NONE;
 	return index;
 }
@@ -117,6 +125,7 @@ static uint32_t new_child(struct grf_tree_builder *builder, uint32_t parent, con
 	above = &nodes[parent];
 	nodes[index].depth = above->depth + 1;
 	nodes[index].root_class = above->root_class;
+	nodes[index].created_by = above->created_by;
 	nodes[index].untyped = above->untyped || name == grf_sub_objects_name;
 	if (above->last_child == GRF_TREE_NONE)
 		above->first_child = index;
@@ -177,15 +186,23 @@ size_t grf_tree_largest_roots(const struct grf_tree *tree, struct grf_tree_root 
 {
 	struct grf_tree_root *roots = calloc(tree->node_count + 1, sizeof(*roots));
 	uint32_t *root_of = calloc(tree->node_count + 1, sizeof(*root_of));
+	struct grf_pair_map by_name = {0};
 	size_t count = 0;
 
-	/* A node's root stands before it, so one pass in order finds every node's root. */
+	/* A node's root stands before it, so one pass in order finds every node's root. Those of
+	 * one name, of goroutines from several places, are one here. */
 	for (uint32_t i = 0; roots && root_of && i < tree->node_count; i++) {
 		const struct grf_tree_node *node = &tree->nodes[i];
 
 		if (node->parent == GRF_TREE_NONE) {
-			roots[count].name = node->name;
-			root_of[i] = (uint32_t)count++;
+			uint32_t known = grf_pair_map_get(&by_name, 0, (uintptr_t)node->name);
+
+			if (known == GRF_PAIR_MAP_NONE) {
+				known = (uint32_t)count++;
+				roots[known].name = node->name;
+				grf_pair_map_put(&by_name, 0, (uintptr_t)node->name, known);
+			}
+			root_of[i] = known;
 		} else {
 			root_of[i] = root_of[node->parent];
 		}
@@ -202,6 +219,7 @@ size_t grf_tree_largest_roots(const struct grf_tree *tree, struct grf_tree_root 
 		memcpy(ret, roots, count * sizeof(*ret));
 	free(roots);
 	free(root_of);
+	grf_pair_map_free(&by_name);
 	return count;
 }
 

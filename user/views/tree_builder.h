@@ -18,7 +18,8 @@ struct grf_tree_builder {
 	uint32_t max_depth;
 	bool no_fold;
 	struct grf_pair_map children; /* (parent, name pointer) -> node, folded ones too */
-	struct grf_pair_map roots;    /* (0, interned name pointer) -> node */
+	struct grf_pair_map roots;    /* interned (creator pointer, name pointer) -> node */
+	const char *creator;          /* of the roots that are asked for; see grf_tree_creator() */
 };
 
 /* Takes an empty tree. */
@@ -26,8 +27,13 @@ void grf_tree_builder_init(struct grf_tree_builder *builder, struct grf_tree *tr
 			   const struct grf_tree_options *options);
 void grf_tree_builder_free(struct grf_tree_builder *builder);
 
-/* The root of that name (any string; copied), of that class where it is new: a chain stands for one
- * place only, whatever class met it first. GRF_TREE_NONE: out of memory. */
+/* The roots that are asked for from now on belong to goroutines that were started there (any
+ * string; copied), NULL: to none. False: out of memory. */
+bool grf_tree_creator(struct grf_tree_builder *builder, const char *creator);
+
+/* The root of that name (any string; copied) and the creator at hand, of that class where it is
+ * new: a chain stands for one place only, whatever class met it first. GRF_TREE_NONE: out of
+ * memory. */
 uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class root_class,
 		       const char *name);
 
