@@ -363,14 +363,21 @@ static void walk_waits(struct stack_walk *stack, const struct grf_goroutine *gor
 	}
 }
 
-static void walk_values(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+/* Roots that stand in no stack word: the functions among them, which may be closures that are laid
+ * out on the stack, or the others. */
+static void walk_values(struct stack_walk *stack, const struct grf_goroutine *goroutine,
+			bool functions)
 {
 	for (uint32_t i = 0; i < goroutine->value_count; i++) {
 		const struct grf_goroutine_value *value = &goroutine->values[i];
-		uint32_t spot = root_spot(stack->walk, stack->root_class,
-					  frame_name(goroutine, value->frame), NULL);
+		bool function = value->kind == GRF_VALUE_CONTEXT || value->kind == GRF_VALUE_DEFER;
+		uint32_t spot;
 
-		if (value->kind == GRF_VALUE_CONTEXT || value->kind == GRF_VALUE_DEFER)
+		if (function != functions)
+			continue;
+		spot = root_spot(stack->walk, stack->root_class,
+				 frame_name(goroutine, value->frame), NULL);
+		if (function)
 			grf_walk_emit_function(stack->walk, value->value, spot);
 		else
 			grf_walk_defer(stack->walk, value->value, spot);
@@ -466,11 +473,14 @@ static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine 
 		stack->walk->stack = &stack->area;
 		walk_frames(stack, goroutine);
 		walk_waits(stack, goroutine);
+		walk_values(stack, goroutine, true);
 		grf_walk_run_stack(stack->walk);
 		defer_stack_words(stack, goroutine);
 		stack->walk->stack = NULL;
+	} else {
+		walk_values(stack, goroutine, true);
 	}
-	walk_values(stack, goroutine);
+	walk_values(stack, goroutine, false);
 }
 
 static struct grf_error *walk_goroutines(struct grf_walk *walk, enum grf_root_class root_class)

@@ -52,23 +52,38 @@ bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data
 	return false;
 }
 
+/* The code of a *funcval, its first word. False: it captures nothing, as those outside of the heap
+ * and of the stack at hand. */
+static bool function_code(const struct grf_walk *walk, uint64_t address, uint64_t *ret)
+{
+	const struct grf_area *stack = walk->stack;
+	const struct grf_span *span;
+	uint32_t slot;
+
+	if (stack && address >= stack->start && address < stack->end) {
+		if (stack->end - address < 8)
+			return false;
+		*ret = grf_load_u64(stack->memory + (address - stack->start));
+		return true;
+	}
+	if (!grf_heap_find(walk->heap, address, &span, &slot) ||
+	    address + 8 > span->base + (slot + 1) * span->element_size)
+		return false;
+	*ret = grf_load_u64(span->memory + (address - span->base));
+	return true;
+}
+
 void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot)
 {
-	const struct grf_span *span;
 	struct grf_type *closure;
 	uint64_t pc;
-	uint32_t slot;
 
 	if (!spot) {
 		grf_walk_fail(walk);
 		return;
 	}
-	/* A function value outside the heap captures nothing. */
-	if (!grf_heap_find(walk->heap, address, &span, &slot))
+	if (!function_code(walk, address, &pc))
 		return;
-	if (address + 8 > span->base + (slot + 1) * span->element_size)
-		return;
-	pc = grf_load_u64(span->memory + (address - span->base));
 	closure = grf_types_closure(walk->types, pc);
 	grf_walk_emit(walk, address, grf_spot_dynamic(&walk->spots, spot, closure, closure));
 }

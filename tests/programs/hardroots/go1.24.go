@@ -25,4 +25,5 @@ func moreStill() {
 		<-never
 		runtime.KeepAlive(held)
 	}, leaf())
+	bubble()
 }

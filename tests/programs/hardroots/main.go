@@ -59,11 +59,11 @@ func inSystemCall(held *Leaf) {
 //
 //go:noinline
 func panicking(held, later *Leaf) {
+	defer func() { runtime.KeepAlive(later) }()
 	defer func() {
 		waitInDefer(held)
 		recover()
 	}()
-	defer func() { runtime.KeepAlive(later) }()
 	fail(held)
 }
 

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Roots that are hard to see, and what is said of them."""
+
+import pprof
+import pytest
+from running import OK, Target, grf
+from test_verify import counts
+from toolchains import COLLECT, versions
+
+
+@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("kind", ["hardroots", "abrupt"])
+def test_interrupted_anywhere(kind, version, build):
+    """With GODEBUG=gccheckmark=1, as other tests have it, the runtime does not interrupt goroutines
+    between safe points. Here it does."""
+    with Target(build(kind, version=version, flags=(COLLECT,))) as target:
+        for _ in range(10):
+            done = grf("verify", target.pid, "-v").expect(OK)
+            found = counts(done)
+            assert found["missed"] == found["reached but not marked"] == 0, str(done)
+            assert found["marked and reached"] > 90, str(done)
+        target.check_runs()
+
+
+@pytest.mark.parametrize("version", versions())
+def test_where_goroutines_were_started(version, build, tmp_path):
+    with Target(build("hardroots", version=version)) as target:
+        grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+    profile = pprof.read(tmp_path / "out")
+    started = {}
+    for (chain, values), labels in zip(profile.samples, profile.labels):
+        if chain[0] == "main.waitInDefer.held":
+            started[labels["created_by"]] = values["inuse_objects"]
+    # From two go statements, in one function.
+    assert len(started) == 2 and set(started.values()) == {10}, started
+    for place in started:
+        function, line = place.rstrip(")").split(" (main.go:")
+        assert function == "main.main"
+        assert int(line) > 0
