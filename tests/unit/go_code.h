@@ -38,6 +38,7 @@ struct go_function {
 	uint32_t size; /* of its code */
 	int32_t args;
 	uint32_t deferreturn, pcsp;
+	uint32_t pcfile, pcln, cu_offset;
 	uint8_t func_id, flag;
 	uint32_t npcdata, pcdata[4]; /* tables in pctab */
 	uint8_t nfuncdata;
@@ -167,6 +168,9 @@ static inline uint64_t go_code_add(struct go_code *code, const struct go_functio
 	GO_CODE_PUT(code, func, func, args, (uint32_t)function->args, 4);
 	GO_CODE_PUT(code, func, func, deferreturn, function->deferreturn, 4);
 	GO_CODE_PUT(code, func, func, pcsp, function->pcsp, 4);
+	GO_CODE_PUT(code, func, func, pcfile, function->pcfile, 4);
+	GO_CODE_PUT(code, func, func, pcln, function->pcln, 4);
+	GO_CODE_PUT(code, func, func, cu_offset, function->cu_offset, 4);
 	GO_CODE_PUT(code, func, func, func_id, function->func_id, 1);
 	GO_CODE_PUT(code, func, func, flag, function->flag, 1);
 	GO_CODE_PUT(code, func, func, npcdata, function->npcdata, 4);

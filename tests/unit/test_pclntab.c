@@ -260,6 +260,54 @@ static void test_inlined_names(void **state)
 	}
 }
 
+static void expect_source(uint64_t pc, const char *expected, int32_t expected_line)
+{
+	struct grf_function function;
+	const char *file;
+	int32_t line = 0;
+
+	assert_true(grf_pclntab_find(code.table, pc, &function));
+	file = grf_pclntab_source(code.table, &function, pc, &line);
+	assert_int_equal(file != NULL, expected != NULL);
+	if (!expected)
+		return;
+	assert_string_equal(file, expected);
+	assert_int_equal(line, expected_line);
+}
+
+static void test_sources(void **state)
+{
+	static const char files[] = "src/a.go\0src/b.go\0cut";
+
+	(void)state;
+	for (int i = 0; i < RELEASES; i++) {
+		uint64_t at;
+
+		begin(releases[i]);
+		at = go_code_add(&code, &(struct go_function){
+					    .name = "main.located",
+					    .size = 0x20,
+					    .pcfile = GO_CODE_VALUES(&code, 0, 8, 1, 8, 2, 8, 3, 8),
+					    .pcln = GO_CODE_VALUES(&code, 12, 8, 400, 24),
+					    .cu_offset = 2,
+					});
+		/* The second compilation unit has three files; the last name has no end. */
+		memcpy(go_code_at(&code, GO_CODE_DATA + 0x100), files, sizeof(files));
+		code.module.filetab = (struct grf_slice){GO_CODE_DATA + 0x100, sizeof(files) - 1};
+		for (uint32_t k = 0; k < 3; k++)
+			go_code_put(&code, GO_CODE_DATA + 8 + k * 4, k * 9, 4);
+		code.module.cutab = (struct grf_slice){GO_CODE_DATA, 5};
+		go_code_ready(&code);
+		expect_source(at, "src/a.go", 12);
+		expect_source(at + 8, "src/b.go", 400);
+		expect_source(at + 16, NULL, 0);
+		expect_source(at + 24, NULL, 0);
+		/* Without tables of its own. */
+		expect_source(first, NULL, 0);
+		go_code_end(&code);
+	}
+}
+
 static void test_kinds(void **state)
 {
 	static const struct {
@@ -401,11 +449,17 @@ static void test_broken_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_find),          cmocka_unit_test(test_by_name),
-	    cmocka_unit_test(test_values),        cmocka_unit_test(test_quantum),
-	    cmocka_unit_test(test_broken_values), cmocka_unit_test(test_pcdata_and_funcdata),
-	    cmocka_unit_test(test_inlined_names), cmocka_unit_test(test_kinds),
-	    cmocka_unit_test(test_text_sections), cmocka_unit_test(test_broken_functions),
+	    cmocka_unit_test(test_find),
+	    cmocka_unit_test(test_by_name),
+	    cmocka_unit_test(test_values),
+	    cmocka_unit_test(test_quantum),
+	    cmocka_unit_test(test_broken_values),
+	    cmocka_unit_test(test_pcdata_and_funcdata),
+	    cmocka_unit_test(test_inlined_names),
+	    cmocka_unit_test(test_sources),
+	    cmocka_unit_test(test_kinds),
+	    cmocka_unit_test(test_text_sections),
+	    cmocka_unit_test(test_broken_functions),
 	    cmocka_unit_test(test_broken_tables),
 	};
 

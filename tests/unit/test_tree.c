@@ -148,6 +148,32 @@ static void test_largest_roots_add_up_what_is_below(void **state)
 	end(&fixture);
 }
 
+static void test_creators_part_roots_but_not_their_sizes(void **state)
+{
+	struct grf_tree_root roots[4];
+	struct fixture fixture;
+	uint32_t a, b, none;
+
+	(void)state;
+	begin(&fixture, 256, false);
+	none = grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.f.x");
+	assert_true(grf_tree_creator(&fixture.builder, "main.one (a.go:1)"));
+	a = grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.f.x");
+	assert_true(grf_tree_creator(&fixture.builder, "main.two (a.go:2)"));
+	b = grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.f.x");
+	assert_true(grf_tree_creator(&fixture.builder, "main.one (a.go:1)"));
+	assert_int_equal(grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.f.x"), a);
+	assert_true(a != b && a != none && b != none);
+	b = grf_tree_child(&fixture.builder, b, next);
+	assert_string_equal(fixture.tree->nodes[b].created_by, "main.two (a.go:2)");
+	assert_null(fixture.tree->nodes[none].created_by);
+	fixture.tree->nodes[a].bytes = fixture.tree->nodes[b].bytes = 8;
+	fixture.tree->nodes[a].objects = fixture.tree->nodes[b].objects = 1;
+	assert_int_equal(grf_tree_largest_roots(fixture.tree, roots, 4), 1);
+	assert_int_equal(roots[0].bytes, 16);
+	end(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +183,7 @@ int main(void)
 	    cmocka_unit_test(test_no_fold_goes_on_to_the_depth_limit),
 	    cmocka_unit_test(test_untyped_below_untyped_is_the_same),
 	    cmocka_unit_test(test_largest_roots_add_up_what_is_below),
+	    cmocka_unit_test(test_creators_part_roots_but_not_their_sizes),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

@@ -297,6 +297,24 @@ const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t
 	return NULL;
 }
 
+const char *grf_pclntab_source(const struct grf_pclntab *table, const struct grf_function *function,
+			       uint64_t pc, int32_t *ret_line)
+{
+	(void)table;
+	(void)function;
+	(void)pc;
+	(void)ret_line;
+	return NULL;
+}
+
+const char *grf_pclntab_inlined_name(const struct grf_pclntab *table,
+				     const struct grf_function *function, uint64_t pc)
+{
+	(void)table;
+	(void)pc;
+	return function->name;
+}
+
 bool grf_pclntab_find(const struct grf_pclntab *table, uint64_t pc, struct grf_function *ret)
 {
 	(void)table;
