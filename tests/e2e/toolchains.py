@@ -147,24 +147,34 @@ class Toolchain:
         if output.exists() and output.stat().st_mtime > max(p.stat().st_mtime for p in sources):
             return output
         folder.mkdir(parents=True, exist_ok=True)
+        flags = [self._overlay(program, folder) if flag == COLLECT else flag for flag in flags]
         # Tests may run in several processes: none shall see half a program.
         beside = folder / f"{program}.{os.getpid()}"
+        self.compile(program, beside, [*MODES[mode], *flags], folder, cgo="-race" in flags)
+        beside.rename(output)
+        return output
+
+    def compile(self, program, output, flags, folder, cgo):
+        """Runs go build. `folder` is for go.mod."""
         command = [self.go, "build", f"-modfile={self._modfile(folder)}"]
         if self.minor >= 18:
             command.append("-buildvcs=false")
-        flags = [self._overlay(program, folder) if flag == COLLECT else flag for flag in flags]
         result = subprocess.run(
-            [*command, *MODES[mode], *flags, "-o", str(beside), f"./{program}"],
+            [*command, *flags, "-o", str(output), f"./{program}"],
             cwd=PROGRAMS,
-            env=dict(_environment(self.root, self.experiments), CGO_ENABLED="1" if "-race" in flags else "0"),
+            env=dict(_environment(self.root, self.experiments), CGO_ENABLED="1" if cgo else "0"),
             capture_output=True,
             text=True,
             check=False,
         )
         if result.returncode:
             raise RuntimeError(f"go{self.version} build {program}: {result.stderr}")
-        beside.rename(output)
         return output
+
+
+def go_build(toolchain, program, output, *flags):
+    """Builds a program or library that has C in it, at `output`."""
+    return toolchain.compile(program, output, flags, output.parent, cgo=True)
 
 
 class Builder:

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/core_files.h"
 #include "image/executable.h"
 #include "outputs/file.h"
 
@@ -55,18 +56,12 @@ static struct grf_error *run(const struct core_options *options)
 	error = grf_output_check(options->profile.output);
 	if (error)
 		return error;
-	error = grf_executable_open(options->executable, &executable);
+	error = grf_core_image(options->executable, options->core, &options->debug, &executable,
+			       &image);
 	if (error)
 		return error;
-	error = grf_check_executable(executable);
-	if (!error)
-		error = grf_debug_file_find(executable, options->executable, &options->debug);
-	if (!error)
-		error = grf_image_open_core(options->core, executable, &image);
-	if (!error) {
-		error = grf_make_profile(image, executable, &options->profile, NULL);
-		grf_image_destroy(image);
-	}
+	error = grf_make_profile(image, executable, &options->profile, NULL);
+	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;
 }

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/go_library.h"
 #include "hold/hold.h"
 #include "hold/probe_site.h"
 #include "model/entry_points.h"
@@ -147,54 +148,90 @@ static struct grf_error *open_running(pid_t pid, struct grf_executable **ret)
 static struct grf_error *check_same_build(const struct grf_executable *running,
 					  const struct grf_executable *named)
 {
-	const char *theirs = grf_executable_go_build_id(running);
-	const char *ours = grf_executable_go_build_id(named);
+	bool known;
 
-	if (!*theirs || !*ours || !strcmp(theirs, ours))
+	if (grf_executable_same_build(running, named, &known))
 		return NULL;
-	return grf_error_create(
-	    GRF_ERROR_MISMATCH,
-	    "%s is not what the process runs: its Go build id is %.32s..., that of "
-	    "the process %.32s...",
-	    grf_executable_path(named), ours, theirs);
+	return grf_error_create(GRF_ERROR_MISMATCH,
+				"%s is not what the process runs: its build id is another",
+				grf_executable_path(named));
 }
 
-static struct grf_error *open_executable(const struct grf_live_options *options,
-					 struct grf_executable **ret)
-{
-	struct grf_executable *running, *named;
-	struct grf_error *error;
+/* The executable of the target, or the library in it, that has Go's runtime. */
+struct runtime_file {
+	struct grf_executable *executable;
+	char *opened; /* the path by which it can be opened */
+	char *path;   /* where it stands for the process; may be gone */
+};
 
-	error = open_running(options->pid, &running);
-	if (error || !options->executable) {
-		if (!error)
-			*ret = running;
-		return error;
-	}
-	error = grf_executable_open(options->executable, &named);
-	if (!error) {
-		error = check_same_build(running, named);
-		if (error)
-			grf_executable_destroy(named);
-		else
-			*ret = named;
-	}
-	grf_executable_destroy(running);
-	return error;
+static void release_names(struct runtime_file *file)
+{
+	free(file->opened);
+	free(file->path);
 }
 
-/* Where the executable stands, for debug information beside it. */
-static struct grf_error *find_debug(const struct grf_live_options *options,
-				    struct grf_executable *executable)
+/* The executable that runs, or the one that the user named in its stead. */
+static struct grf_error *take_program(const struct grf_live_options *options,
+				      struct grf_executable *running, struct grf_executable *named,
+				      struct runtime_file *ret)
 {
+	struct grf_error *error = named ? check_same_build(running, named) : NULL;
 	char link[64], path[4096];
 	ssize_t length;
 
+	if (error)
+		return error;
 	snprintf(link, sizeof(link), "/proc/%d/exe", options->pid);
 	length = readlink(link, path, sizeof(path) - 1);
 	path[length > 0 ? length : 0] = '\0';
-	return grf_debug_file_find(executable, options->executable ? options->executable : path,
-				   &options->debug);
+	ret->opened = strdup(link);
+	ret->path = strdup(named ? options->executable : path);
+	if (!ret->opened || !ret->path)
+		return grf_error_no_memory();
+	ret->executable = named ? named : running;
+	return NULL;
+}
+
+/* A Go library in a C program, of which the user may have named the file with debug information. */
+static struct grf_error *take_library(const struct grf_live_options *options,
+				      struct grf_executable *named, struct runtime_file *ret)
+{
+	struct grf_go_library library;
+	struct grf_error *error = grf_go_library_of_process(options->pid, named, &library);
+
+	if (error)
+		return error;
+	*ret = (struct runtime_file){library.executable, library.opened, library.path};
+	if (!named)
+		return NULL;
+	grf_executable_place_like(named, library.executable);
+	grf_executable_destroy(library.executable);
+	ret->executable = named;
+	return NULL;
+}
+
+static struct grf_error *open_executable(const struct grf_live_options *options,
+					 struct runtime_file *ret)
+{
+	struct grf_executable *running = NULL, *named = NULL;
+	struct grf_error *error = open_running(options->pid, &running);
+
+	if (!error && options->executable)
+		error = grf_executable_open(options->executable, &named);
+	if (!error) {
+		error = grf_check_executable(running);
+		if (error && error->code == GRF_ERROR_NOT_GO) {
+			grf_error_free(error);
+			error = take_library(options, named, ret);
+		} else if (!error) {
+			error = take_program(options, running, named, ret);
+		}
+	}
+	if (running && running != ret->executable)
+		grf_executable_destroy(running);
+	if (named && named != ret->executable)
+		grf_executable_destroy(named);
+	return error;
 }
 
 /* How far a position-independent executable was moved: where the process began, less where the file
@@ -263,20 +300,22 @@ static void set_gc_point(const struct grf_executable *executable, uint64_t addre
 
 /* Tells the capture where in the process things are. g.stack comes first in g, in every Go version.
  */
-static void find_entry_points(pid_t pid, struct grf_executable *executable, const char *path,
+static void find_entry_points(pid_t pid, const struct runtime_file *file,
 			      struct grf_capture_options *capture)
 {
+	struct grf_executable *executable = file->executable;
 	struct grf_entry_points found;
 	_cleanup_close_ int memory = -1;
 	char name[64];
 
 	snprintf(name, sizeof(name), "/proc/%d/mem", pid);
 	memory = open(name, O_RDONLY | O_CLOEXEC);
-	grf_executable_set_bias(executable, load_bias(pid, executable));
+	if (!grf_executable_is_placed(executable))
+		grf_executable_set_bias(executable, load_bias(pid, executable));
 	found = grf_entry_points_find(executable, memory);
 	capture->allgs_address = found.allgs;
 	capture->g_stack_offset = 0;
-	capture->gc_point = (struct grf_gc_point_site){.path = path};
+	capture->gc_point = (struct grf_gc_point_site){.path = file->opened};
 	set_gc_point(executable, found.gc_sweep, &capture->gc_point);
 }
 
@@ -284,34 +323,30 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 				 struct grf_executable **ret_executable, struct grf_image **ret,
 				 struct grf_pause *ret_pause)
 {
-	struct grf_executable *executable = NULL;
+	struct runtime_file file = {0};
 	struct grf_capture *capture;
 	struct grf_error *error;
-	char path[64];
 
 	if (!options->wait_given)
 		options->capture.gc_wait =
 		    options->capture.freeze == GRF_FREEZE_GC ? LONG_WAIT : SHORT_WAIT;
 	error = check_process(options->pid);
 	if (!error)
-		error = open_executable(options, &executable);
-	if (error)
-		return error;
-	error = grf_check_executable(executable);
+		error = open_executable(options, &file);
 	if (!error)
-		error = find_debug(options, executable);
-	snprintf(path, sizeof(path), "/proc/%d/exe", options->pid);
+		error = grf_debug_file_find(file.executable, file.path, &options->debug);
 	if (!error)
-		find_entry_points(options->pid, executable, path, &options->capture);
+		find_entry_points(options->pid, &file, &options->capture);
 	if (!error)
 		error = grf_capture_process(options->pid, &options->capture, &capture);
 	if (!error) {
 		*ret_pause = capture->pause;
-		error = grf_image_from_capture(capture, executable, ret);
+		error = grf_image_from_capture(capture, file.executable, ret);
 	}
-	if (error)
-		grf_executable_destroy(executable);
-	else
-		*ret_executable = executable;
+	if (!error)
+		*ret_executable = file.executable;
+	else if (file.executable)
+		grf_executable_destroy(file.executable);
+	release_names(&file);
 	return error;
 }

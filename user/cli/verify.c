@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/core_files.h"
 #include "cli/live.h"
 #include "outputs/verification_report.h"
 
@@ -78,24 +79,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static struct grf_error *open_core(const struct verify_options *options,
-				   struct grf_executable **ret_executable, struct grf_image **ret)
-{
-	struct grf_error *error = grf_executable_open(options->executable, ret_executable);
-
-	if (error)
-		return error;
-	error = grf_check_executable(*ret_executable);
-	if (!error)
-		error =
-		    grf_debug_file_find(*ret_executable, options->executable, &options->live.debug);
-	if (!error)
-		error = grf_image_open_core(options->core, *ret_executable, ret);
-	if (error)
-		grf_executable_destroy(*ret_executable);
-	return error;
-}
-
 static struct grf_error *verify(const struct verify_options *options, const struct grf_image *image,
 				struct grf_executable *executable, const struct grf_pause *pause,
 				int *ret_status)
@@ -133,7 +116,8 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 	if (options->live.pid)
 		error = grf_live_image(&options->live, &executable, &image, &pause);
 	else
-		error = open_core(options, &executable, &image);
+		error = grf_core_image(options->executable, options->core, &options->live.debug,
+				       &executable, &image);
 	if (error)
 		return error;
 	error = verify(options, image, executable, options->live.pid ? &pause : NULL, ret_status);

@@ -289,16 +289,18 @@ static void take_id(void *context, const struct grf_note *note)
  * page. */
 static void find_ids(const struct core_reader *reader, struct found_id *ret)
 {
-	uint64_t base, count = 0, size = 0;
-	uint64_t headers;
+	uint64_t base = grf_executable_bias(reader->executable), count = 0;
+	uint64_t headers, size = sizeof(Elf64_Phdr);
 
 	*ret = (struct found_id){0};
-	if (!grf_image_auxv(reader->image, AT_PHDR, &headers) ||
-	    !grf_image_auxv(reader->image, AT_PHNUM, &count) ||
-	    !grf_image_auxv(reader->image, AT_PHENT, &size) || size != sizeof(Elf64_Phdr) ||
-	    count > 65536)
+	if (grf_executable_is_library(reader->executable))
+		headers = base + grf_executable_headers(reader->executable, &count);
+	else if (!grf_image_auxv(reader->image, AT_PHDR, &headers) ||
+		 !grf_image_auxv(reader->image, AT_PHNUM, &count) ||
+		 !grf_image_auxv(reader->image, AT_PHENT, &size) || size != sizeof(Elf64_Phdr))
 		return;
-	base = grf_executable_bias(reader->executable);
+	if (count > 65536)
+		return;
 	for (uint64_t i = 0; i < count; i++) {
 		const uint8_t *at = grf_image_at(reader->image, headers + i * size, size), *notes;
 		Elf64_Phdr header;

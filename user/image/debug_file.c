@@ -22,25 +22,6 @@ static bool has_dwarf(struct grf_executable *executable)
 	return grf_executable_section(executable, ".debug_info", &section);
 }
 
-/* Whether a debug file is of the same build; *ret_known: both say of which they are. */
-static bool same_build(const struct grf_executable *executable, const struct grf_executable *debug,
-		       bool *ret_known)
-{
-	const char *go = grf_executable_go_build_id(executable);
-	const char *debug_go = grf_executable_go_build_id(debug);
-	size_t size, debug_size;
-	const uint8_t *gnu = grf_executable_gnu_build_id(executable, &size);
-	const uint8_t *debug_gnu = grf_executable_gnu_build_id(debug, &debug_size);
-
-	*ret_known = true;
-	if (size && debug_size)
-		return size == debug_size && !memcmp(gnu, debug_gnu, size);
-	if (*go && *debug_go)
-		return !strcmp(go, debug_go);
-	*ret_known = false;
-	return true;
-}
-
 /* Takes `path` if it is a debug file of this build. `checked`: what it is was made sure otherwise.
  */
 static bool take(struct grf_executable *executable, const char *path, bool checked)
@@ -57,7 +38,8 @@ static bool take(struct grf_executable *executable, const char *path, bool check
 		grf_error_free(error);
 		return false;
 	}
-	if (!has_dwarf(debug) || !same_build(executable, debug, &known) || (!known && !checked)) {
+	if (!has_dwarf(debug) || !grf_executable_same_build(executable, debug, &known) ||
+	    (!known && !checked)) {
 		grf_verbose("%s is not the debug information of %s", path,
 			    grf_executable_path(executable));
 		grf_executable_destroy(debug);
@@ -175,7 +157,7 @@ static struct grf_error *take_named(struct grf_executable *executable, const cha
 
 	if (error)
 		return error;
-	if (!same_build(executable, debug, &known))
+	if (!grf_executable_same_build(executable, debug, &known))
 		error = grf_error_create(GRF_ERROR_MISMATCH,
 					 "%s is not the debug information of %s: their build ids "
 					 "differ",

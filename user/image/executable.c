@@ -22,6 +22,7 @@
 #define MAX_SECTION ((uint64_t)16 << 30)
 #define MAX_RATIO   1100u
 
+#define PAGE_MASK UINT64_C(4095)
 #define MAX_LOADS 65536u
 
 struct symbol {
@@ -46,6 +47,11 @@ struct grf_executable {
 	Dwarf *dwarf;
 	bool dwarf_tried;
 	uint64_t bias, entry;
+	uint64_t headers; /* offset in the file */
+	size_t header_count;
+	bool shared;           /* ET_DYN */
+	bool interpreted, pie; /* PT_INTERP; DF_1_PIE */
+	bool placed;
 	GRF_ARRAY(struct grf_load) loads;
 	GRF_ARRAY(struct symbol) by_name;    /* all defined symbols */
 	GRF_ARRAY(struct symbol) by_address; /* objects only */
@@ -97,6 +103,8 @@ static struct grf_error *check_header(struct grf_executable *executable, GElf_Eh
 					"supported yet",
 					executable->path);
 	executable->entry = header->e_entry;
+	executable->headers = header->e_phoff;
+	executable->shared = header->e_type == ET_DYN;
 	return NULL;
 }
 
@@ -118,19 +126,38 @@ static void take_build_id(void *context, const struct grf_note *note)
 	}
 }
 
+/* Whether the dynamic section says that this is an executable (binutils 2.27 and later do). */
+static bool says_pie(const struct grf_executable *executable, const GElf_Phdr *header)
+{
+	Elf64_Dyn entry;
+
+	for (uint64_t at = 0; header->p_filesz - at >= sizeof(entry); at += sizeof(entry)) {
+		memcpy(&entry, executable->file + header->p_offset + at, sizeof(entry));
+		if (entry.d_tag == DT_NULL)
+			break;
+		if (entry.d_tag == DT_FLAGS_1)
+			return entry.d_un.d_val & DF_1_PIE;
+	}
+	return false;
+}
+
 static struct grf_error *read_segments(struct grf_executable *executable)
 {
 	size_t count;
 
 	if (elf_getphdrnum(executable->elf, &count) || count > MAX_LOADS)
 		return bad(executable->path, "its program headers are broken");
+	executable->header_count = count;
 	for (size_t i = 0; i < count; i++) {
 		struct grf_load *load;
 		GElf_Phdr header;
 
 		if (!gelf_getphdr(executable->elf, (int)i, &header))
 			return bad(executable->path, "its program headers are broken");
-		if (header.p_type != PT_LOAD && header.p_type != PT_NOTE)
+		if (header.p_type == PT_INTERP)
+			executable->interpreted = true;
+		if (header.p_type != PT_LOAD && header.p_type != PT_NOTE &&
+		    header.p_type != PT_DYNAMIC)
 			continue;
 		if (header.p_offset > executable->size ||
 		    header.p_filesz > executable->size - header.p_offset ||
@@ -139,6 +166,10 @@ static struct grf_error *read_segments(struct grf_executable *executable)
 		if (header.p_type == PT_NOTE) {
 			grf_notes_read(executable->file + header.p_offset, header.p_filesz,
 				       header.p_align, take_build_id, executable);
+			continue;
+		}
+		if (header.p_type == PT_DYNAMIC) {
+			executable->pie = says_pie(executable, &header);
 			continue;
 		}
 		load = grf_array_add(&executable->loads);
@@ -252,6 +283,42 @@ uint64_t grf_executable_bias(const struct grf_executable *executable)
 void grf_executable_set_bias(struct grf_executable *executable, uint64_t bias)
 {
 	executable->bias = bias;
+}
+
+bool grf_executable_is_library(const struct grf_executable *executable)
+{
+	return executable->shared && !executable->interpreted && !executable->pie;
+}
+
+bool grf_executable_place(struct grf_executable *executable, const struct grf_mapping *mapping)
+{
+	const struct grf_load *first = &executable->loads.items[0];
+
+	if (mapping->file_offset != (first->file_offset & ~PAGE_MASK))
+		return false;
+	executable->bias = mapping->start - (first->address & ~PAGE_MASK);
+	executable->placed = true;
+	return true;
+}
+
+void grf_executable_place_like(struct grf_executable *executable,
+			       const struct grf_executable *placed)
+{
+	executable->bias = placed->bias;
+	executable->placed = placed->placed;
+}
+
+bool grf_executable_is_placed(const struct grf_executable *executable)
+{
+	return executable->placed;
+}
+
+uint64_t grf_executable_headers(const struct grf_executable *executable, size_t *ret_count)
+{
+	const struct grf_load *first = &executable->loads.items[0];
+
+	*ret_count = executable->header_count;
+	return first->address - first->file_offset + executable->headers;
 }
 
 uint64_t grf_executable_entry(const struct grf_executable *executable)
@@ -543,6 +610,23 @@ const uint8_t *grf_executable_gnu_build_id(const struct grf_executable *executab
 const char *grf_executable_go_build_id(const struct grf_executable *executable)
 {
 	return executable->go_build_id ? executable->go_build_id : "";
+}
+
+bool grf_executable_same_build(const struct grf_executable *a, const struct grf_executable *b,
+			       bool *ret_known)
+{
+	const char *go_a = grf_executable_go_build_id(a), *go_b = grf_executable_go_build_id(b);
+	size_t size_a, size_b;
+	const uint8_t *gnu_a = grf_executable_gnu_build_id(a, &size_a);
+	const uint8_t *gnu_b = grf_executable_gnu_build_id(b, &size_b);
+
+	*ret_known = true;
+	if (size_a && size_b)
+		return size_a == size_b && !memcmp(gnu_a, gnu_b, size_a);
+	if (*go_a && *go_b)
+		return !strcmp(go_a, go_b);
+	*ret_known = false;
+	return true;
 }
 
 Dwarf *grf_executable_dwarf(struct grf_executable *executable)

@@ -40,6 +40,22 @@ void grf_executable_set_bias(struct grf_executable *executable, uint64_t bias);
 /* Link-time entry point and lowest PT_LOAD address, for working out the bias. */
 uint64_t grf_executable_entry(const struct grf_executable *executable);
 
+/*
+ * A shared library (with Go's runtime in it, go build -buildmode=c-shared) is loaded wherever there
+ * is room, not where the process began: its bias follows from where its first segment is mapped.
+ */
+struct grf_mapping;
+bool grf_executable_is_library(const struct grf_executable *executable);
+/* Sets the bias from a mapping of the file. False: it is not of the file's first segment. */
+bool grf_executable_place(struct grf_executable *executable, const struct grf_mapping *mapping);
+/* The same, as another file of the same build was placed. */
+void grf_executable_place_like(struct grf_executable *executable,
+			       const struct grf_executable *placed);
+/* Whether that was done. */
+bool grf_executable_is_placed(const struct grf_executable *executable);
+/* Where its program headers are, link-time, and how many. */
+uint64_t grf_executable_headers(const struct grf_executable *executable, size_t *ret_count);
+
 /* The section `name`, decompressed (SHF_COMPRESSED, .zdebug_*: asked for as .debug_*). False when
  * absent or broken. The data lives as long as the executable. */
 bool grf_executable_section(struct grf_executable *executable, const char *name,
@@ -72,6 +88,10 @@ const char *grf_executable_symbol_at(struct grf_executable *executable, uint64_t
 const uint8_t *grf_executable_gnu_build_id(const struct grf_executable *executable,
 					   size_t *ret_length);
 const char *grf_executable_go_build_id(const struct grf_executable *executable);
+
+/* Whether two files are of the same build; *ret_known: both say of which they are. */
+bool grf_executable_same_build(const struct grf_executable *a, const struct grf_executable *b,
+			       bool *ret_known);
 
 /* The DWARF, opened once; NULL when the file has none. Borrowed. */
 Dwarf *grf_executable_dwarf(struct grf_executable *executable);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/capture.h"
 #include "image/image_private.h"
@@ -229,11 +230,44 @@ struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executabl
 	return NULL;
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Finds a library among the files that the process had mapped: by its path, else by its name. */
+static struct grf_error *place_library(const struct grf_image *image,
+				       struct grf_executable *executable)
+{
+	_cleanup_free_ char *path = realpath(grf_executable_path(executable), NULL);
+
+	for (int by_name = 0; path && by_name < 2; by_name++) {
+		for (size_t i = 0; i < image->mappings.count; i++) {
+			const struct grf_mapping *mapping = &image->mappings.items[i];
+
+			if ((by_name ? !strcmp(last_part(mapping->path), last_part(path))
+				     : !strcmp(mapping->path, path)) &&
+			    grf_executable_place(executable, mapping))
+				return NULL;
+		}
+	}
+	return grf_error_create(GRF_ERROR_MISMATCH,
+				"%s is a shared library, and the process had none of that name "
+				"loaded, or does not say where; give it the name that it had",
+				grf_executable_path(executable));
+}
+
 struct grf_error *grf_image_set_bias(const struct grf_image *image,
 				     struct grf_executable *executable)
 {
 	uint64_t entry, link_entry = grf_executable_entry(executable);
 
+	if (grf_executable_is_placed(executable))
+		return NULL;
+	if (grf_executable_is_library(executable))
+		return place_library(image, executable);
 	if (!grf_image_auxv(image, AT_ENTRY, &entry)) {
 		grf_verbose("no auxiliary vector: taking the executable to be where it was linked");
 		return NULL;

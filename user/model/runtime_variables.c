@@ -29,6 +29,8 @@
 #define MAX_SPANS      ((uint64_t)1 << 31)
 /* How many elements of a list are looked at before it is believed. */
 #define SAMPLE 256
+/* The smallest stack, and what sizes of stacks are powers of two from (runtime/stack.go). */
+#define MIN_STACK 2048u
 /* runtime2.go; the scan bit is masked off. */
 #define LAST_STATUS     11
 #define STATUS_SCAN_BIT 0x1000u
@@ -139,18 +141,31 @@ static bool is_goroutine(const struct search *search, uint64_t g)
 	return self == g || !self;
 }
 
-/* The first goroutine of a program is runtime.main's, with the number 1 (runtime/proc.go). */
+/* Whether a goroutine's number and stack are what those of one that has run are: zeros would pass
+ * for a g else. */
+static bool has_run(const struct search *search, uint64_t g)
+{
+	uint64_t low = word_at(search, g), size = word_at(search, g + 8) - low;
+
+	return FIELD(g, g, goid) && low && size >= MIN_STACK && !(size & (size - 1)) &&
+	       !(low & (MIN_STACK - 1));
+}
+
 static uint64_t looks_like_allgs(const struct search *search, uint64_t address)
 {
 	struct grf_slice all;
+	uint64_t run = 0;
 
-	if (!read_slice(search, address, MAX_GOROUTINES, &all) ||
-	    FIELD(word_at(search, all.data), g, goid) != 1)
+	if (!read_slice(search, address, MAX_GOROUTINES, &all))
 		return 0;
-	for (uint64_t i = 0; i < all.length && i < SAMPLE; i++)
-		if (!is_goroutine(search, word_at(search, all.data + i * 8)))
+	for (uint64_t i = 0; i < all.length && i < SAMPLE; i++) {
+		uint64_t g = word_at(search, all.data + i * 8);
+
+		if (!is_goroutine(search, g))
 			return 0;
-	return all.length;
+		run += has_run(search, g);
+	}
+	return run ? all.length : 0;
 }
 
 static uint64_t looks_like_allm(const struct search *search, uint64_t address)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Go that is not the whole program: libraries in C programs, plugins, C code in Go programs, and what
+the system's linker makes of them."""
+
+import shutil
+import subprocess
+
+import pprof
+import pytest
+from running import FAILURE, MISMATCH, NOT_GO, OK, Target, grf
+from test_verify import collecting, counts
+from toolchains import PROGRAMS, go_build, versions
+
+pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+
+# What tests/programs/library holds, by whichever way it is called.
+HELD = {
+    "main.list": [(1, 64)],
+    "main.list > Next. (*main.Session)": [(99, 99 * 64)],
+    "main.list > Next. (*main.Session) > Payload. ([]uint8)": [(99, 99 * 128)],
+    "main.sessions > $mapval. (*main.Session)": [(100, 6400)],
+    "main.sessions > $mapval. (*main.Session) > Name. (string)": [(100, 4800)],
+    "main.wait.held": [(4, 256)],
+    "main.wait.held > Name. (string)": [(4, 320)],
+    "main.stay.held > Name. (string)": [(1, 96)],
+    "main.outer.held > Name. (string)": [(1, 112)],
+    "main.inner.held > Name. (string)": [(1, 144)],
+}
+
+
+def check_held(path):
+    chains = pprof.read(path).chains
+    for chain, expected in HELD.items():
+        assert chains.get(tuple(chain.split(" > "))) in expected, (chain, chains)
+
+
+def check(target, exact, tmp_path, arguments=()):
+    """Attaches, takes a core, and holds both against what is to be there and the collector."""
+    grf("attach", target.pid, *arguments, "-o", tmp_path / "live").expect(OK)
+    check_held(tmp_path / "live")
+    done = grf("verify", target.pid, *arguments, "-v").expect(OK)
+    found = counts(done)
+    assert found["missed"] == found["reached but not marked"] == 0, str(done)
+    assert found["marked and reached"] > 500, str(done)
+    if exact:
+        assert found["marked but not reached"] == 0, str(done)
+    target.check_runs()
+
+
+def compile_host(folder, *flags):
+    host = PROGRAMS / "host" / "host.c"
+    command = ["gcc", "-O1", "-o", folder / "host", host, *flags, "-ldl", "-lpthread"]
+    subprocess.run(command, check=True)
+    return folder / "host"
+
+
+@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("way", ["linked", "opened", "archive"])
+def test_a_library_in_a_c_program(version, way, toolchain, tmp_path):
+    exact, environment = collecting(toolchain, version)
+    mode, name = ("c-archive", "libguest.a") if way == "archive" else ("c-shared", "libguest.so")
+    library = go_build(toolchain(version), "library", tmp_path / name, f"-buildmode={mode}")
+    if way == "opened":
+        host, arguments = compile_host(tmp_path), [library]
+    elif way == "linked":
+        flags = ["-DLINKED", library, f"-Wl,-rpath,{tmp_path}"]
+        host, arguments = compile_host(tmp_path, *flags), []
+    else:
+        host, arguments = compile_host(tmp_path, "-DLINKED", library), []
+    with Target(host, *arguments, environment=environment) as target:
+        check(target, exact, tmp_path)
+        core = target.core(tmp_path / "core")
+        executables = [host] if way == "archive" else [host, library]
+        for executable in executables:
+            grf("core", executable, core, "-o", tmp_path / "out").expect(OK)
+            check_held(tmp_path / "out")
+    core.unlink()
+
+
+def test_a_library_that_is_gone(toolchain, tmp_path):
+    """Deleted, or replaced by another, while it is loaded."""
+    library = go_build(toolchain(), "library", tmp_path / "libguest.so", "-buildmode=c-shared")
+    host = compile_host(tmp_path)
+    kept = tmp_path / "kept" / "libguest.so"
+    kept.parent.mkdir()
+    with Target(host, library) as target:
+        shutil.copy(library, kept)
+        library.unlink()
+        grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+        check_held(tmp_path / "out")
+        grf("attach", target.pid, kept, "-o", tmp_path / "out").expect(OK)
+        core = target.core(tmp_path / "core")
+        grf("core", host, core).expect(NOT_GO, "no Go library")
+        grf("core", kept, core, "-o", tmp_path / "out").expect(OK)
+        check_held(tmp_path / "out")
+        other = go_build(
+            toolchain(), "library", library, "-buildmode=c-shared", "-ldflags=-X=main.other=1"
+        )
+        grf("attach", target.pid, other).expect(MISMATCH, "build id")
+        grf("core", other, core).expect(MISMATCH, "build id")
+        target.check_runs()
+
+
+def test_a_stripped_library(toolchain, tmp_path):
+    library = go_build(toolchain(), "library", tmp_path / "libguest.so", "-buildmode=c-shared")
+    unstripped = shutil.copy(library, tmp_path / "unstripped.so")
+    subprocess.run(["strip", library], check=True)
+    with Target(compile_host(tmp_path), library) as target:
+        done = grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+        assert "no debug information" in done.stdout
+        done = grf("verify", target.pid).expect(OK)
+        assert counts(done)["marked and reached"] > 500
+        grf("attach", target.pid, unstripped, "-o", tmp_path / "out").expect(OK)
+        check_held(tmp_path / "out")
+
+
+def test_two_libraries(toolchain, tmp_path):
+    """Each has a heap of its own: which one is to be named."""
+    libraries = [
+        go_build(
+            toolchain(),
+            "library",
+            tmp_path / f"lib{name}.so",
+            "-buildmode=c-shared",
+            f"-ldflags=-X=main.other={name}",
+        )
+        for name in ("one", "two")
+    ]
+    with Target(compile_host(tmp_path), *libraries) as target:
+        grf("attach", target.pid).expect(FAILURE, "libone.so")
+        for library in libraries:
+            grf("attach", target.pid, library, "-o", tmp_path / "out").expect(OK)
+        target.check_runs()
+
+
+@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("flags", ["internal", "external", "external-pie", "race"])
+def test_c_in_a_go_program(version, flags, toolchain, tmp_path):
+    """The same as a program of its own."""
+    exact, environment = collecting(toolchain, version)
+    options = {
+        "internal": ["-ldflags=-linkmode=internal"],
+        "external": ["-ldflags=-linkmode=external"],
+        "external-pie": ["-ldflags=-linkmode=external", "-buildmode=pie"],
+        "race": ["-race"],
+    }[flags]
+    program = go_build(toolchain(version), "library", tmp_path / "program", *options)
+    with Target(program, environment=environment) as target:
+        check(target, exact, tmp_path)
+        core = target.core(tmp_path / "core")
+        grf("core", program, core, "-o", tmp_path / "out").expect(OK)
+        check_held(tmp_path / "out")
+    core.unlink()
