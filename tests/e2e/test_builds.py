@@ -151,3 +151,36 @@ def test_c_in_a_go_program(version, flags, toolchain, tmp_path):
         grf("core", program, core, "-o", tmp_path / "out").expect(OK)
         check_held(tmp_path / "out")
     core.unlink()
+
+
+@pytest.mark.parametrize("version", versions())
+def test_a_plugin(version, toolchain, tmp_path):
+    """Another module of the same runtime: as exact as the rest, its variables by their symbols."""
+    exact, environment = collecting(toolchain, version)
+    plugin = go_build(toolchain(version), "plugin", tmp_path / "plugin.so", "-buildmode=plugin")
+    host = go_build(toolchain(version), "pluginhost", tmp_path / "host")
+    package = "example.com/programs/plugin"
+    with Target(host, plugin, environment=environment) as target:
+        done = grf("verify", target.pid, "-v").expect(OK)
+        found = counts(done)
+        assert found["missed"] == found["reached but not marked"] == 0, str(done)
+        assert not exact or found["marked but not reached"] == 0, str(done)
+        core = target.core(tmp_path / "core")
+        grf("attach", target.pid, "-o", tmp_path / "live").expect(OK)
+        grf("core", host, core, "-o", tmp_path / "dead").expect(OK)
+        target.check_runs()
+    core.unlink()
+    for name in ("live", "dead"):
+        chains = pprof.read(tmp_path / name).chains
+        below = {}
+        for chain, (objects, size) in chains.items():
+            count, total = below.get(chain[0], (0, 0))
+            below[chain[0]] = (count + objects, total + size)
+        # A list of 100 with a string of 32 bytes each; a goroutine's entry; what the host was given.
+        assert below[f"{package}.list"][1] == 100 * (48 + 32), below
+        assert below[f"{package}.wait"] == (3, 48 + 96 + 128), below
+        assert below[f"{package}.Call"][0] >= 3, below
+        entry = ("main.made", "[0]. (interface {})", f"entry. (*{package}.Entry)")
+        assert chains[entry] == (1, 48), chains
+        assert chains[entry + ("Name. (string)",)] == (1, 112), chains
+        assert below[f"{package}.entries"][1] >= 100 * (48 + 48 + 128), below

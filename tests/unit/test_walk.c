@@ -399,6 +399,14 @@ uint64_t grf_executable_bias(const struct grf_executable *executable)
 	return 0;
 }
 
+struct grf_executable *const *grf_executable_libraries(const struct grf_executable *executable,
+						       size_t *ret_count)
+{
+	(void)executable;
+	*ret_count = 0;
+	return NULL;
+}
+
 const char *grf_executable_symbol_at(struct grf_executable *executable, uint64_t address,
 				     uint64_t *ret_start, uint64_t *ret_size)
 {

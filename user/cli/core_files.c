@@ -1,40 +1,70 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/core_files.h"
 
-#include "base/log.h"
+#include <stdlib.h>
+
 #include "cli/go_library.h"
 
-/* Puts the Go library that a C program had loaded in the place of the program. The core is opened
- * with the program first: they must belong together, and the core says what was loaded. Takes over
- * what was said of the program, to say that if they do not. */
-static struct grf_error *take_library(const char *core, struct grf_executable **executable,
-				      struct grf_error *not_go)
+/* The Go libraries that a process had loaded. The core is opened with the program: they must belong
+ * together. */
+static struct grf_error *find_libraries(const char *core, struct grf_executable *program,
+					struct grf_go_libraries *ret)
 {
-	struct grf_go_library library;
 	const struct grf_mapping *mappings;
 	struct grf_image *image;
 	struct grf_error *error;
 	size_t count;
 
-	error = grf_image_open_core(core, *executable, &image);
-	/* Neither a Go program nor the one that the core is of: the first says more. */
+	*ret = (struct grf_go_libraries){0};
+	error = grf_image_open_core(core, program, &image);
+	if (error)
+		return error;
+	mappings = grf_image_mappings(image, &count);
+	error = grf_go_libraries_find(mappings, count, ret);
+	grf_image_destroy(image);
+	return error;
+}
+
+/* Puts the Go library that a C program had loaded in the place of the program. Takes over what was
+ * said of the program, to say that if it is not the one that the core is of. */
+static struct grf_error *take_library(const char *core, struct grf_executable **executable,
+				      struct grf_error *not_go)
+{
+	struct grf_go_libraries libraries;
+	struct grf_go_library library = {0};
+	struct grf_error *error = find_libraries(core, *executable, &libraries);
+
 	if (error && error->code == GRF_ERROR_MISMATCH) {
 		grf_error_free(error);
 		return not_go;
 	}
 	grf_error_free(not_go);
-	if (error)
-		return error;
-	mappings = grf_image_mappings(image, &count);
-	error = grf_go_library_find(mappings, count, 0, NULL, grf_executable_path(*executable),
-				    &library);
-	grf_image_destroy(image);
-	if (error)
-		return error;
-	grf_executable_destroy(*executable);
-	*executable = library.executable;
-	grf_go_library_release(&library);
-	return NULL;
+	if (!error)
+		error = grf_go_library_choose(&libraries, NULL, grf_executable_path(*executable),
+					      &library);
+	if (!error) {
+		grf_executable_destroy(*executable);
+		*executable = library.executable;
+	}
+	free(library.opened);
+	free(library.path);
+	grf_go_libraries_destroy(&libraries);
+	return error;
+}
+
+/* Gives a Go program the plugins that it had loaded. */
+static struct grf_error *take_plugins(const char *core, struct grf_executable *executable)
+{
+	struct grf_go_libraries libraries;
+	struct grf_error *error;
+
+	if (grf_executable_is_library(executable))
+		return NULL;
+	error = find_libraries(core, executable, &libraries);
+	if (!error)
+		error = grf_go_libraries_add(&libraries, executable);
+	grf_go_libraries_destroy(&libraries);
+	return error;
 }
 
 struct grf_error *grf_core_image(const char *name, const char *core,
@@ -49,6 +79,8 @@ struct grf_error *grf_core_image(const char *name, const char *core,
 	error = grf_check_executable(executable);
 	if (error && error->code == GRF_ERROR_NOT_GO)
 		error = take_library(core, &executable, error);
+	else if (!error)
+		error = take_plugins(core, executable);
 	if (!error)
 		error = grf_debug_file_find(executable, grf_executable_path(executable), debug);
 	if (!error)

@@ -12,11 +12,13 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/maps.h"
-#include "cli/cli.h"
 
 #define MAPS_LIMIT (256u << 20)
 #define MAX_FILES  4096
 #define MAX_NAMES  512 /* bytes, of the libraries that a message lists */
+
+typedef GRF_ARRAY(struct grf_mapping) mapping_array;
+typedef GRF_ARRAY(struct grf_go_library) library_array;
 
 /* The ways to a mapped file, the surest first: the mapping itself (also when the file was deleted
  * or is another by now; wants CAP_CHECKPOINT_RESTORE), and its path as the process sees it. */
@@ -44,33 +46,35 @@ static struct grf_error *open_mapped(pid_t pid, const struct grf_mapping *mappin
 	return grf_executable_open(ret->opened, &ret->executable);
 }
 
-void grf_go_library_release(struct grf_go_library *library)
-{
-	free(library->opened);
-	free(library->path);
-	library->opened = library->path = NULL;
-}
-
 static void discard(struct grf_go_library *library)
 {
-	if (library->executable)
-		grf_executable_destroy(library->executable);
-	grf_go_library_release(library);
-	*library = (struct grf_go_library){0};
+	grf_executable_destroy(library->executable);
+	free(library->opened);
+	free(library->path);
 }
 
-/* Whether a mapped file is a Go library of the named build, if one is named. */
-static bool take(pid_t pid, const struct grf_mapping *mapping, const struct grf_executable *named,
-		 bool *ret_go, struct grf_go_library *ret)
+/* A plugin of Go 1.17 has no build info, but a function table. */
+static bool is_go(struct grf_executable *executable)
 {
-	_cleanup_error_ struct grf_error *error = open_mapped(pid, mapping, ret);
-	bool build_known;
+	static const char *const names[] = {".go.buildinfo", ".gopclntab",
+					    ".data.rel.ro.gopclntab"};
+	struct grf_section section;
 
-	if (!error)
-		error = grf_check_executable(ret->executable);
-	ret->path = strdup(mapping->path);
-	*ret_go = !error && ret->path && grf_executable_place(ret->executable, mapping);
-	if (*ret_go && (!named || grf_executable_same_build(named, ret->executable, &build_known)))
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (grf_executable_section(executable, names[i], &section))
+			return true;
+	return false;
+}
+
+/* Opens a mapped file. False: it is no Go library. */
+static bool open_library(pid_t pid, const struct grf_mapping *mapping, struct grf_go_library *ret)
+{
+	_cleanup_error_ struct grf_error *error = NULL;
+
+	*ret = (struct grf_go_library){.path = strdup(mapping->path)};
+	error = open_mapped(pid, mapping, ret);
+	if (!error && ret->path && grf_executable_is_library(ret->executable) &&
+	    is_go(ret->executable) && grf_executable_place(ret->executable, mapping))
 		return true;
 	discard(ret);
 	return false;
@@ -85,62 +89,108 @@ static bool is_first_of_file(const struct grf_mapping *mappings, size_t index)
 		strcmp(mappings[index - 1].path, mapping->path) != 0);
 }
 
-static struct grf_error *explain(const char *program, const char *names, unsigned int go,
-				 const struct grf_executable *named)
+static struct grf_error *find(const struct grf_mapping *mappings, size_t count, pid_t pid,
+			      struct grf_go_libraries *ret)
 {
-	if (named && go)
-		return grf_error_create(GRF_ERROR_MISMATCH,
-					"%s is not what %s has loaded: its build id is another",
-					grf_executable_path(named), program);
-	if (go > 1)
-		return grf_error_create(
-		    GRF_ERROR_OTHER,
-		    "%s has several Go libraries loaded, each with a heap of its "
-		    "own: %s; name the one to look at as EXE",
-		    program, names);
-	return grf_error_create(GRF_ERROR_NOT_GO,
-				"%s is not a Go program, and no Go library (go build "
-				"-buildmode=c-shared) that it has loaded can be found",
-				program);
-}
+	library_array found = {0};
+	unsigned int files = 0;
 
-struct grf_error *grf_go_library_find(const struct grf_mapping *mappings, size_t count, pid_t pid,
-				      const struct grf_executable *named, const char *program,
-				      struct grf_go_library *ret)
-{
-	char names[MAX_NAMES] = "";
-	unsigned int files = 0, go = 0;
-	struct grf_go_library found = {0};
-
-	*ret = (struct grf_go_library){0};
 	for (size_t i = 0; i < count && files < MAX_FILES && !grf_interrupted(); i++) {
-		size_t used = strlen(names);
-		bool is_go;
+		struct grf_go_library library, *added;
 
 		if (!is_first_of_file(mappings, i))
 			continue;
 		files++;
-		if (take(pid, &mappings[i], named, &is_go, &found)) {
-			discard(ret);
-			*ret = found;
-			found = (struct grf_go_library){0};
-		}
-		if (!is_go)
+		if (!open_library(pid, &mappings[i], &library))
 			continue;
-		go++;
+		added = grf_array_add(&found);
+		if (!added) {
+			discard(&library);
+			break;
+		}
+		*added = library;
+		grf_verbose("the Go library %s, opened as %s", library.path, library.opened);
+	}
+	*ret = (struct grf_go_libraries){found.items, found.count};
+	return grf_interrupted() ? grf_error_interrupted() : NULL;
+}
+
+struct grf_error *grf_go_libraries_find(const struct grf_mapping *mappings, size_t count,
+					struct grf_go_libraries *ret)
+{
+	return find(mappings, count, 0, ret);
+}
+
+void grf_go_libraries_destroy(struct grf_go_libraries *libraries)
+{
+	for (size_t i = 0; i < libraries->count; i++)
+		discard(&libraries->items[i]);
+	free(libraries->items);
+	*libraries = (struct grf_go_libraries){0};
+}
+
+/* Which one is meant; NULL: it is not clear. */
+static struct grf_go_library *chosen(struct grf_go_libraries *libraries,
+				     const struct grf_executable *named)
+{
+	bool known;
+
+	if (!named)
+		return libraries->count == 1 ? libraries->items : NULL;
+	for (size_t i = 0; i < libraries->count; i++)
+		if (grf_executable_same_build(named, libraries->items[i].executable, &known))
+			return &libraries->items[i];
+	return NULL;
+}
+
+static struct grf_error *explain(const struct grf_go_libraries *libraries,
+				 const struct grf_executable *named, const char *program)
+{
+	char names[MAX_NAMES] = "";
+
+	if (!libraries->count)
+		return grf_error_create(GRF_ERROR_NOT_GO,
+					"%s is not a Go program, and no Go library (go build "
+					"-buildmode=c-shared) that it has loaded can be found",
+					program);
+	if (named)
+		return grf_error_create(GRF_ERROR_MISMATCH,
+					"%s is not what %s has loaded: its build id is another",
+					grf_executable_path(named), program);
+	for (size_t i = 0; i < libraries->count; i++) {
+		size_t used = strlen(names);
+
 		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
-			 mappings[i].path);
+			 libraries->items[i].path);
 	}
-	if (grf_interrupted()) {
-		discard(ret);
-		return grf_error_interrupted();
+	return grf_error_create(GRF_ERROR_OTHER,
+				"%s has several Go libraries loaded, each with a heap of its own: "
+				"%s; name the one to look at as EXE",
+				program, names);
+}
+
+struct grf_error *grf_go_library_choose(struct grf_go_libraries *libraries,
+					const struct grf_executable *named, const char *program,
+					struct grf_go_library *ret)
+{
+	struct grf_go_library *library = chosen(libraries, named);
+
+	if (!library)
+		return explain(libraries, named, program);
+	*ret = *library;
+	*library = (struct grf_go_library){0};
+	return NULL;
+}
+
+struct grf_error *grf_go_libraries_add(struct grf_go_libraries *libraries,
+				       struct grf_executable *executable)
+{
+	for (size_t i = 0; i < libraries->count; i++) {
+		if (!grf_executable_add_library(executable, libraries->items[i].executable))
+			return grf_error_no_memory();
+		libraries->items[i].executable = NULL;
 	}
-	if (ret->executable && (named || go == 1)) {
-		grf_verbose("the Go library %s, opened as %s", ret->path, ret->opened);
-		return NULL;
-	}
-	discard(ret);
-	return explain(program, names, go, named);
+	return NULL;
 }
 
 /* The text of /proc/PID/maps; the caller's. */
@@ -173,8 +223,6 @@ static struct grf_error *read_maps(pid_t pid, char **ret, size_t *ret_length)
 	return NULL;
 }
 
-typedef GRF_ARRAY(struct grf_mapping) mapping_array;
-
 /* The file mappings of the text. False: out of memory. */
 static bool parse_maps(const char *text, size_t length, mapping_array *mappings)
 {
@@ -201,22 +249,19 @@ static bool parse_maps(const char *text, size_t length, mapping_array *mappings)
 	return true;
 }
 
-struct grf_error *grf_go_library_of_process(pid_t pid, const struct grf_executable *named,
-					    struct grf_go_library *ret)
+struct grf_error *grf_go_libraries_of_process(pid_t pid, struct grf_go_libraries *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	mapping_array mappings = {0};
 	struct grf_error *error;
-	char program[32];
 	size_t length;
 
+	*ret = (struct grf_go_libraries){0};
 	error = read_maps(pid, &text, &length);
 	if (error)
 		return error;
-	snprintf(program, sizeof(program), "process %d", pid);
-	error = parse_maps(text, length, &mappings)
-		    ? grf_go_library_find(mappings.items, mappings.count, pid, named, program, ret)
-		    : grf_error_no_memory();
+	error = parse_maps(text, length, &mappings) ? find(mappings.items, mappings.count, pid, ret)
+						    : grf_error_no_memory();
 	for (size_t i = 0; i < mappings.count; i++)
 		free((char *)mappings.items[i].path);
 	grf_array_free(&mappings);

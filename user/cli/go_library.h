@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Go as a guest: a C program that loads a shared library with Go's runtime in it (go build
- * -buildmode=c-shared). Finds that library among the files that a process has, or had, mapped.
+ * Go code in shared libraries, found among the files that a process has, or had, mapped: as a guest
+ * in a C program (go build -buildmode=c-shared), with a runtime of its own, or as plugins of a Go
+ * program, which are more modules of the same runtime.
  */
 #ifndef GRF_CLI_GO_LIBRARY_H
 #define GRF_CLI_GO_LIBRARY_H
@@ -18,21 +19,30 @@ struct grf_go_library {
 	char *path;                        /* what the process calls it */
 };
 
-/*
- * Looks through the mapped files for those with a Go runtime. `pid` 0: of a process that is gone,
- * whose files are looked for by their names. `named`, or NULL: a file of the same build as the one
- * that is wanted. `program` is for messages. Errors: NOT_GO (there is none), MISMATCH (none is of
- * the named build), USAGE-like OTHER (there are several: which?).
- */
-struct grf_error *grf_go_library_find(const struct grf_mapping *mappings, size_t count, pid_t pid,
-				      const struct grf_executable *named, const char *program,
-				      struct grf_go_library *ret);
+struct grf_go_libraries {
+	struct grf_go_library *items; /* in the order of their addresses */
+	size_t count;
+};
+
+/* Opens those among the mapped files of a process that is gone, by their names. */
+struct grf_error *grf_go_libraries_find(const struct grf_mapping *mappings, size_t count,
+					struct grf_go_libraries *ret);
 
 /* The same for a running process, whose mappings it reads. */
-struct grf_error *grf_go_library_of_process(pid_t pid, const struct grf_executable *named,
-					    struct grf_go_library *ret);
+struct grf_error *grf_go_libraries_of_process(pid_t pid, struct grf_go_libraries *ret);
+void grf_go_libraries_destroy(struct grf_go_libraries *libraries);
 
-/* Frees the names; the executable is the caller's. */
-void grf_go_library_release(struct grf_go_library *library);
+/*
+ * Takes out the one that is the guest of a C program, which `program` names for messages. `named`,
+ * or NULL: a file of the same build as the one that is wanted. Errors: NOT_GO (there is none),
+ * MISMATCH (none is of the named build), OTHER (there are several).
+ */
+struct grf_error *grf_go_library_choose(struct grf_go_libraries *libraries,
+					const struct grf_executable *named, const char *program,
+					struct grf_go_library *ret);
+
+/* Hands all of them to a Go program as its plugins. */
+struct grf_error *grf_go_libraries_add(struct grf_go_libraries *libraries,
+				       struct grf_executable *executable);
 
 #endif

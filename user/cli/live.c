@@ -170,6 +170,18 @@ static void release_names(struct runtime_file *file)
 	free(file->path);
 }
 
+/* Gives a Go program the plugins that it has loaded. */
+static struct grf_error *take_plugins(pid_t pid, struct grf_executable *executable)
+{
+	struct grf_go_libraries libraries;
+	struct grf_error *error = grf_go_libraries_of_process(pid, &libraries);
+
+	if (!error)
+		error = grf_go_libraries_add(&libraries, executable);
+	grf_go_libraries_destroy(&libraries);
+	return error;
+}
+
 /* The executable that runs, or the one that the user named in its stead. */
 static struct grf_error *take_program(const struct grf_live_options *options,
 				      struct grf_executable *running, struct grf_executable *named,
@@ -189,16 +201,22 @@ static struct grf_error *take_program(const struct grf_live_options *options,
 	if (!ret->opened || !ret->path)
 		return grf_error_no_memory();
 	ret->executable = named ? named : running;
-	return NULL;
+	return take_plugins(options->pid, ret->executable);
 }
 
 /* A Go library in a C program, of which the user may have named the file with debug information. */
 static struct grf_error *take_library(const struct grf_live_options *options,
 				      struct grf_executable *named, struct runtime_file *ret)
 {
+	struct grf_go_libraries libraries;
 	struct grf_go_library library;
-	struct grf_error *error = grf_go_library_of_process(options->pid, named, &library);
+	struct grf_error *error = grf_go_libraries_of_process(options->pid, &libraries);
+	char program[32];
 
+	snprintf(program, sizeof(program), "process %d", options->pid);
+	if (!error)
+		error = grf_go_library_choose(&libraries, named, program, &library);
+	grf_go_libraries_destroy(&libraries);
 	if (error)
 		return error;
 	*ret = (struct runtime_file){library.executable, library.opened, library.path};

@@ -61,6 +61,7 @@ struct grf_executable {
 	size_t gnu_build_id_size;
 	char *go_build_id;
 	struct grf_executable *debug; /* a file with its debug information, or NULL */
+	GRF_ARRAY(struct grf_executable *) libraries;
 };
 
 static struct grf_error *bad(const char *path, const char *what)
@@ -241,6 +242,9 @@ struct grf_error *grf_executable_open_debug(const char *path, struct grf_executa
 void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug)
 {
 	grf_executable_destroy(executable->debug);
+	for (size_t i = 0; i < executable->libraries.count; i++)
+		grf_executable_destroy(executable->libraries.items[i]);
+	grf_array_free(&executable->libraries);
 	executable->debug = debug;
 	executable->symbols_read = false;
 	executable->by_name.count = executable->by_address.count = 0;
@@ -283,6 +287,22 @@ uint64_t grf_executable_bias(const struct grf_executable *executable)
 void grf_executable_set_bias(struct grf_executable *executable, uint64_t bias)
 {
 	executable->bias = bias;
+}
+
+bool grf_executable_add_library(struct grf_executable *executable, struct grf_executable *library)
+{
+	struct grf_executable **added = grf_array_add(&executable->libraries);
+
+	if (added)
+		*added = library;
+	return added;
+}
+
+struct grf_executable *const *grf_executable_libraries(const struct grf_executable *executable,
+						       size_t *ret_count)
+{
+	*ret_count = executable->libraries.count;
+	return executable->libraries.items;
 }
 
 bool grf_executable_is_library(const struct grf_executable *executable)

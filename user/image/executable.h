@@ -56,6 +56,12 @@ bool grf_executable_is_placed(const struct grf_executable *executable);
 /* Where its program headers are, link-time, and how many. */
 uint64_t grf_executable_headers(const struct grf_executable *executable, size_t *ret_count);
 
+/* More Go modules that the process has loaded (plugins): placed libraries, which `executable` takes
+ * over. False: out of memory, and not taken. */
+bool grf_executable_add_library(struct grf_executable *executable, struct grf_executable *library);
+struct grf_executable *const *grf_executable_libraries(const struct grf_executable *executable,
+						       size_t *ret_count);
+
 /* The section `name`, decompressed (SHF_COMPRESSED, .zdebug_*: asked for as .debug_*). False when
  * absent or broken. The data lives as long as the executable. */
 bool grf_executable_section(struct grf_executable *executable, const char *name,

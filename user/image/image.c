@@ -205,15 +205,12 @@ static bool join(struct grf_image *image, uint64_t start, uint64_t end, uint32_t
 	return replace_range(image, start, end, flags, memory);
 }
 
-struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executable *executable)
+/* Adds the pages of a file that the image lacks. */
+static struct grf_error *add_file(struct grf_image *image, const struct grf_executable *executable)
 {
 	const struct grf_load *loads;
 	size_t count, sorted;
 
-	if (!sort_segments(image))
-		return grf_error_no_memory();
-	if (!executable)
-		return NULL;
 	loads = grf_executable_loads(executable, &count);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t start = loads[i].address + grf_executable_bias(executable);
@@ -230,11 +227,38 @@ struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executabl
 	return NULL;
 }
 
+struct grf_error *grf_image_finish(struct grf_image *image, struct grf_executable *executable)
+{
+	struct grf_executable *const *libraries;
+	struct grf_error *error;
+	size_t count;
+
+	if (!sort_segments(image))
+		return grf_error_no_memory();
+	if (!executable)
+		return NULL;
+	error = add_file(image, executable);
+	libraries = grf_executable_libraries(executable, &count);
+	for (size_t i = 0; !error && i < count; i++)
+		error = add_file(image, libraries[i]);
+	return error;
+}
+
 static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
+}
+
+/* Whether a mapping's path ends in the file name `name`; that of a deleted file has more to it. */
+static bool is_named(const char *path, const char *name)
+{
+	const char *last = last_part(path);
+	size_t length = strlen(name);
+
+	return !strncmp(last, name, length) &&
+	       (!last[length] || !strcmp(last + length, " (deleted)"));
 }
 
 /* Finds a library among the files that the process had mapped: by its path, else by its name. */
@@ -247,7 +271,7 @@ static struct grf_error *place_library(const struct grf_image *image,
 		for (size_t i = 0; i < image->mappings.count; i++) {
 			const struct grf_mapping *mapping = &image->mappings.items[i];
 
-			if ((by_name ? !strcmp(last_part(mapping->path), last_part(path))
+			if ((by_name ? is_named(mapping->path, last_part(path))
 				     : !strcmp(mapping->path, path)) &&
 			    grf_executable_place(executable, mapping))
 				return NULL;

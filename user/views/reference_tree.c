@@ -87,7 +87,8 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 		if (!walk->nodes)
 			error = grf_error_no_memory();
 	}
-	if (!error && !grf_types_have_dwarf(walk->types)) {
+	/* The DWARF at hand is the executable's; plugins have theirs elsewhere. */
+	if (!error && (!grf_types_have_dwarf(walk->types) || walk->model->modules->count > 1)) {
 		walk->inference = grf_type_inference_create(walk->model);
 		if (!walk->inference)
 			error = grf_error_no_memory();

@@ -164,14 +164,30 @@ static void walk_globals(struct grf_walk *walk, enum grf_root_class root_class)
 	}
 }
 
+/* The symbol that covers an address, of the executable or of a plugin. */
+static const char *symbol_at(const struct grf_walk *walk, uint64_t address)
+{
+	struct grf_executable *executable = walk->model->executable;
+	struct grf_executable *const *libraries;
+	uint64_t start, length;
+	const char *symbol;
+	size_t count;
+
+	symbol = grf_executable_symbol_at(executable, address - grf_executable_bias(executable),
+					  &start, &length);
+	libraries = grf_executable_libraries(executable, &count);
+	for (size_t i = 0; !symbol && i < count; i++)
+		symbol = grf_executable_symbol_at(
+		    libraries[i], address - grf_executable_bias(libraries[i]), &start, &length);
+	return symbol;
+}
+
 /* The name for a word of a data segment that no variable covers: its symbol, without the number
  * that the compiler gives to temporaries, else the segment. */
 static void data_word_name(struct grf_walk *walk, const struct grf_area *area, uint64_t address,
 			   char *name, size_t size)
 {
-	uint64_t bias = grf_executable_bias(walk->model->executable), start, length;
-	const char *symbol =
-	    grf_executable_symbol_at(walk->model->executable, address - bias, &start, &length);
+	const char *symbol = symbol_at(walk, address);
 	size_t end;
 
 	if (!symbol) {

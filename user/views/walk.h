@@ -86,7 +86,8 @@ struct grf_walk {
 	struct grf_tree_builder builder;
 	struct grf_spots spots;
 	struct grf_stored_types stored;
-	/* Only where there is no DWARF: what objects are that nobody names the type of. */
+	/* Only where there is no DWARF for all of it: what objects are that nobody names the type
+	 * of. */
 	struct grf_type_inference *inference;
 	uint8_t *states;
 	uint32_t *nodes; /* NULL, or where each object stands, by id */
