@@ -53,17 +53,13 @@ static void discard(struct grf_go_library *library)
 	free(library->path);
 }
 
-/* A plugin of Go 1.17 has no build info, but a function table. */
+/* A plugin of Go 1.17 has no build info, but a build id. */
 static bool is_go(struct grf_executable *executable)
 {
-	static const char *const names[] = {".go.buildinfo", ".gopclntab",
-					    ".data.rel.ro.gopclntab"};
 	struct grf_section section;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (grf_executable_section(executable, names[i], &section))
-			return true;
-	return false;
+	return *grf_executable_go_build_id(executable) ||
+	       grf_executable_section(executable, ".go.buildinfo", &section);
 }
 
 /* Opens a mapped file. False: it is no Go library. */
