@@ -176,7 +176,7 @@ static void test_compressed_sections(void **state)
 static void test_build_ids(void **state)
 {
 	static const char notes[] = "\4\0\0\0\3\0\0\0\3\0\0\0GNU\0\x01\x02\x03\0"
-				    "\3\0\0\0\5\0\0\0\4\0\0\0Go\0\0a/b/c\0\0\0"
+				    "\4\0\0\0\5\0\0\0\4\0\0\0Go\0\0a/b/c\0\0\0"
 				    "\3\0\0\0\xff\0\0\0\4\0\0\0Go\0\0";
 	struct elf_file file = text_only();
 	struct grf_executable *executable = open_file(&file);

@@ -31,9 +31,12 @@ bool grf_note_is(const struct grf_note *note, const char *name, uint32_t type)
 {
 	size_t length = strlen(name);
 
-	/* The name's size counts its terminating NUL; not every writer puts one. */
-	return note->type == type &&
-	       (note->name_size == length ||
-		(note->name_size == length + 1 && !note->name[length])) &&
-	       !memcmp(note->name, name, length);
+	if (note->type != type || note->name_size < length || memcmp(note->name, name, length) != 0)
+		return false;
+	/* The name's size counts its terminating NUL; not every writer puts one, and Go's linker
+	 * counts two. */
+	for (size_t i = length; i < note->name_size; i++)
+		if (note->name[i])
+			return false;
+	return true;
 }
