@@ -10,6 +10,7 @@ import argparse
 import os
 import pathlib
 import re
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,10 +20,11 @@ sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
 from running import OK, Target, grf
-from toolchains import ALL_VERSIONS, COLLECT, PROGRAMS, Builder, Unavailable
+from toolchains import ALL_VERSIONS, BUILD, COLLECT, PROGRAMS, Builder, Unavailable, go_build
 
 KINDS = sorted(path.parent.name for path in PROGRAMS.glob("*/main.go"))
 ALL = [kind for kind in KINDS if kind not in ("demo", "scale")]
+HOST = PROGRAMS / "host" / "host.c"
 SOME = ["busy", "closures", "concurrent", "goroutines", "locals", "maps"]
 # Name, mode, flags, programs.
 BUILDS = [
@@ -32,6 +34,27 @@ BUILDS = [
     ("PIE", "optimised", ("-buildmode=pie",), SOME),
     ("-s -w", "optimised", ("-ldflags=-s -w",), SOME),
 ]
+
+
+def external(toolchain, folder):
+    """Go that calls C and is called back, linked by the system's linker."""
+    return [go_build(toolchain, "library", folder / "external", "-ldflags=-linkmode=external")]
+
+
+def library(toolchain, folder):
+    """A C program with a Go library."""
+    guest = go_build(toolchain, "library", folder / "libguest.so", "-buildmode=c-shared")
+    host = folder / "host"
+    subprocess.run(["gcc", "-O1", "-o", host, HOST, "-ldl", "-lpthread"], check=True)
+    return [host, guest]
+
+
+def plugin(toolchain, folder):
+    guest = go_build(toolchain, "plugin", folder / "plugin.so", "-buildmode=plugin")
+    return [go_build(toolchain, "pluginhost", folder / "pluginhost"), guest]
+
+
+WITH_C = [("cgo, external linking", external), ("c-shared", library), ("plugin", plugin)]
 HEADER = """# Reached and marked
 
 What grf-bpf finds reachable, held object by object against what the garbage collector marked, with
@@ -68,18 +91,29 @@ def counts(text):
     return found, float(typed.group(1)) if typed else 0.0
 
 
-def cell(builder, version, build):
+def programs(builder, version, build):
+    """What the cell of a version and a build is about: commands, by name."""
     _, mode, flags, kinds = build
+    for kind in kinds:
+        collect = () if kind == "busy" else (COLLECT,)
+        yield kind, [builder.build(version, mode, kind, (*flags, *collect))]
+
+
+def with_c(builder, version, build):
+    folder = BUILD / f"go{version}-with-c"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield build[0], build[1](builder.toolchain(version), folder)
+
+
+def cell(builder, version, commands):
     exact = builder.toolchain(version).minor >= 25
     environment = {"GODEBUG": "gccheckmark=1" if exact else "gcstoptheworld=1"}
     totals = dict.fromkeys(
         ["marked and reached", "missed", "reached but not marked", "marked but not reached"], 0
     )
     reached = typed = 0
-    for kind in kinds:
-        collect = () if kind == "busy" else (COLLECT,)
-        executable = builder.build(version, mode, kind, (*flags, *collect))
-        with Target(executable, environment=environment) as target:
+    for kind, command in commands:
+        with Target(*command, environment=environment) as target:
             done = grf("verify", target.pid, "-v")
         if done.status != OK:
             print(done, file=sys.stderr)
@@ -105,15 +139,16 @@ def main():
     options = parser.parse_args()
     builder = Builder()
     lines = [
-        "| Go | " + " | ".join(build[0] for build in BUILDS) + " |",
-        "|---" * (len(BUILDS) + 1) + "|",
+        "| Go | " + " | ".join(build[0] for build in BUILDS + WITH_C) + " |",
+        "|---" * (len(BUILDS + WITH_C) + 1) + "|",
     ]
     good = True
     for version in options.versions:
         cells = []
-        for build in BUILDS:
+        for build in BUILDS + WITH_C:
+            commands = (with_c if build in WITH_C else programs)(builder, version, build)
             try:
-                text, held = cell(builder, version, build)
+                text, held = cell(builder, version, commands)
             except (Unavailable, RuntimeError) as reason:
                 text, held = "not built", True
                 print(f"{version} {build[0]}: {reason}", file=sys.stderr)
