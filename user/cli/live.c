@@ -281,6 +281,17 @@ static struct grf_error *check_process(pid_t pid)
 	return error;
 }
 
+/* What went wrong, unless it did because the process is gone by now. */
+static struct grf_error *or_gone(pid_t pid, struct grf_error *error)
+{
+	struct grf_error *gone = check_process(pid);
+
+	if (!gone)
+		return error;
+	grf_error_free(error);
+	return gone;
+}
+
 /* Where in its file an instruction stands. False: in none of its segments. */
 static bool file_offset(const struct grf_executable *executable, uint64_t address, uint64_t *ret)
 {
@@ -351,6 +362,8 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 	error = check_process(options->pid);
 	if (!error)
 		error = open_executable(options, &file);
+	if (error && error->code == GRF_ERROR_OTHER)
+		error = or_gone(options->pid, error);
 	if (!error)
 		error = grf_debug_file_find(file.executable, file.path, &options->debug);
 	if (!error)

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Having a thread of the target make a system call, so that it goes on as if nothing had been,
+ * whatever becomes of us.
+ *
+ * A thread is stopped. On the stack where it handles signals, which nobody uses as long as it
+ * handles none, we lay a frame as the kernel lays it for a signal handler: with the thread's
+ * registers, extended state and signal mask of this moment. Then it is given registers of ours: the
+ * instruction pointer is at a `syscall; ret` in the target's own code, the stack pointer at the
+ * frame, whose first word is the address of code that calls rt_sigreturn. Let go, the thread makes
+ * our call, returns "from the handler", and is restored by the kernel from the frame. No tracer is
+ * needed for that: from the moment that the registers are set the thread finds its own way back, so
+ * we may be killed at any instant. All signals are blocked meanwhile, so that no handler runs on
+ * the frame; that is done after the registers are set, as it is the frame that undoes it.
+ *
+ * Two calls are made here: userfaultfd, at whose end the thread stops for us once more, so that the
+ * descriptor can be copied, and close in the same frame. Killed in between, we leave one descriptor
+ * that is closed on exec; nothing is registered with it.
+ *
+ * A thread that waits in a system call is interrupted, and what the kernel would do for it at the
+ * end of the stop, make the call again, is put into the frame. Those calls that would have been
+ * resumed with the time that is left are made anew, with the whole of it; such threads are taken
+ * only when there is no other.
+ */
+#include "hold/injection.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "hold/private.h"
+#include "hold/signal_frame.h"
+
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#ifndef PTRACE_O_SUSPEND_SECCOMP
+#define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+#define STOP_LIMIT    100000000u /* ns that a thread may take to stop */
+#define MAX_THREADS   4096u      /* that are looked at */
+#define MAX_RECORDS   65536u
+#define MIN_STACK     16384u
+#define MAX_STACK     (1u << 20)
+#define KERNEL_MASK   8 /* bytes of a signal mask */
+#define STATUS_BYTES  4096
+
+struct injection {
+	const struct grf_target *target;
+	const struct grf_injection_site *site;
+	struct grf_injection_report *report;
+	int memory; /* /proc/PID/mem */
+	int pidfd;
+	long options;
+	int result; /* our descriptor */
+	int refused; /* errno of the last thread that could not be traced; 0 */
+	struct grf_error *error;
+	struct grf_thread_state state;
+	struct grf_signal_frame frame;
+};
+
+/* For tests of what becomes of the target when we are killed: at which step, counted from 1. */
+static void step(unsigned int number)
+{
+	const char *kill_at = getenv("GRF_TEST_KILL_AT_STEP");
+
+	if (kill_at && (unsigned int)strtoul(kill_at, NULL, 10) == number)
+		kill(getpid(), SIGKILL);
+}
+
+static uint64_t read_word(const struct injection *injection, uint64_t address)
+{
+	uint64_t value;
+
+	if (!address ||
+	    pread(injection->memory, &value, sizeof(value), (off_t)address) != sizeof(value))
+		return 0;
+	return value;
+}
+
+/* The unused signal stack of a thread that stands at `sp`. False: it has none, or stands on it. */
+static bool find_stack(const struct injection *injection, pid_t tid, uint64_t sp, uint64_t *ret_low,
+		       uint64_t *ret_high)
+{
+	const struct grf_injection_site *site = injection->site;
+	uint64_t record = read_word(injection, site->records), stack;
+
+	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
+		if (read_word(injection, record + site->thread_id) == (uint64_t)tid)
+			break;
+		record = read_word(injection, record + site->next);
+	}
+	if (!record || read_word(injection, record + site->thread_id) != (uint64_t)tid)
+		return false;
+	stack = read_word(injection, record + site->stack);
+	if (!stack)
+		return false;
+	*ret_low = read_word(injection, stack + site->low);
+	*ret_high = read_word(injection, stack + site->high);
+	return *ret_low && *ret_high > *ret_low && *ret_high - *ret_low >= MIN_STACK &&
+	       *ret_high - *ret_low <= MAX_STACK && (sp <= *ret_low || sp > *ret_high);
+}
+
+/* Waits for the next stop. Does not consume it: see hold.c. False: it did not come in time, or the
+ * thread exited. */
+static bool wait_stop(pid_t tid, int *ret_status)
+{
+	uint64_t began = grf_now();
+
+	do {
+		siginfo_t info = {0};
+		unsigned long message;
+
+		if (waitid(P_PID, (id_t)tid, &info, WSTOPPED | WNOHANG | WNOWAIT | __WALL))
+			return false;
+		if (info.si_pid) {
+			*ret_status = info.si_status;
+			/* Waits until the thread has left its CPU. */
+			return !ptrace(PTRACE_GETEVENTMSG, tid, 0, &message);
+		}
+		sched_yield();
+	} while (grf_now() - began < STOP_LIMIT && !grf_interrupted());
+	return false;
+}
+
+static bool read_state(struct injection *injection, pid_t tid)
+{
+	struct grf_thread_state *state = &injection->state;
+	struct iovec area = {state->extended, sizeof(state->extended)};
+
+	if (ptrace(PTRACE_GETREGS, tid, 0, &state->registers) ||
+	    ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &area) ||
+	    ptrace(PTRACE_GETSIGMASK, tid, KERNEL_MASK, &state->signal_mask))
+		return false;
+	state->extended_size = area.iov_len;
+	return true;
+}
+
+static bool set_call(const struct injection *injection, pid_t tid, uint64_t number,
+		     uint64_t argument)
+{
+	struct user_regs_struct registers = injection->state.registers;
+
+	registers.rip = injection->site->system_call;
+	registers.rsp = injection->frame.stack_pointer;
+	registers.rax = number;
+	registers.rdi = argument;
+	registers.orig_rax = (uint64_t)-1;
+	registers.eflags &= ~UINT64_C(0x100); /* no single steps */
+	return !ptrace(PTRACE_SETREGS, tid, 0, &registers);
+}
+
+/* From the stop at the end of the call: takes the descriptor over and has the target close its own.
+ */
+static void take_descriptor(struct injection *injection, pid_t tid)
+{
+	struct user_regs_struct registers;
+	int64_t result;
+
+	if (ptrace(PTRACE_GETREGS, tid, 0, &registers))
+		return;
+	result = (int64_t)registers.rax;
+	if (result < 0) {
+		injection->error = grf_error_errno(
+		    result == -EPERM ? GRF_ERROR_PERMISSION : GRF_ERROR_UNSUPPORTED, (int)-result,
+		    "userfaultfd in process %d", injection->target->pid);
+		return;
+	}
+	step(6);
+	injection->result =
+	    (int)syscall(SYS_pidfd_getfd, injection->pidfd, (unsigned int)result, 0);
+	if (injection->result < 0)
+		injection->error = grf_error_errno(GRF_ERROR_UNSUPPORTED, errno, "pidfd_getfd");
+	step(7);
+	set_call(injection, tid, SYS_close, (uint64_t)result);
+	step(8);
+}
+
+/* Makes the calls in a thread that stands and was found fit. */
+static void make_calls(struct injection *injection, pid_t tid)
+{
+	const uint64_t all = UINT64_MAX;
+	int status;
+
+	step(1);
+	if (pwrite(injection->memory, injection->frame.bytes, injection->frame.size,
+		   (off_t)injection->frame.address) != (ssize_t)injection->frame.size) {
+		injection->error = grf_error_errno(GRF_ERROR_UNSUPPORTED, errno,
+						   "write to a signal stack of process %d",
+						   injection->target->pid);
+		return;
+	}
+	step(2);
+	if (!set_call(injection, tid, SYS_userfaultfd,
+		      O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
+		return;
+	step(3);
+	ptrace(PTRACE_SETSIGMASK, tid, KERNEL_MASK, &all);
+	step(4);
+	/* To the beginning of the call, then to its end. */
+	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) || !wait_stop(tid, &status))
+		return;
+	step(5);
+	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) || !wait_stop(tid, &status))
+		return;
+	take_descriptor(injection, tid);
+}
+
+static bool is_fit(struct injection *injection, pid_t tid, bool any)
+{
+	struct user_regs_struct registers;
+	uint64_t low, high;
+
+	if (!read_state(injection, tid) ||
+	    !find_stack(injection, tid, injection->state.registers.rsp, &low, &high))
+		return false;
+	registers = injection->state.registers;
+	if (grf_signal_frame_restart(&registers) == GRF_RESTART_ANEW && !any)
+		return false;
+	return grf_signal_frame_build(&injection->state, low, high, injection->site->sigreturn,
+				      &injection->frame);
+}
+
+/* True when it is done with, for better or worse; false: to be tried with another thread. */
+static bool try_thread(struct injection *injection, pid_t tid, bool any)
+{
+	int status, signal = 0;
+	bool done = false;
+
+	if (ptrace(PTRACE_SEIZE, tid, 0, injection->options)) {
+		injection->refused = errno;
+		return false;
+	}
+	injection->report->began = grf_now();
+	injection->report->tid = tid;
+	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+	/* One that does not stop is let go when this thread of ours ends. */
+	if (!wait_stop(tid, &status))
+		return false;
+	if (!(status >> 8))
+		signal = status & 0x7f; /* it is about to take a signal; the detach delivers it */
+	else if (status == (SIGTRAP | PTRACE_EVENT_STOP << 8) && is_fit(injection, tid, any))
+		done = true;
+	if (done)
+		make_calls(injection, tid);
+	ptrace(PTRACE_DETACH, tid, 0, (long)signal);
+	injection->report->ended = grf_now();
+	step(9);
+	if (done && injection->result < 0 && !injection->error)
+		injection->error = grf_target_exited(injection->target->pid);
+	return done;
+}
+
+/* Whether the thread is on a CPU, or waits for one. */
+static bool is_running(const struct injection *injection, pid_t tid)
+{
+	char name[64], text[32];
+
+	snprintf(name, sizeof(name), "task/%d/syscall", tid);
+	return grf_target_read_small(injection->target->directory, name, text, sizeof(text)) > 0 &&
+	       !strncmp(text, "running", 7);
+}
+
+static size_t list_threads(const struct injection *injection, pid_t *tids, size_t capacity)
+{
+	int fd = openat(injection->target->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	size_t count = 0;
+	DIR *task = fd < 0 ? NULL : fdopendir(fd);
+
+	while (task && count < capacity && (entry = readdir(task)))
+		if (entry->d_name[0] != '.')
+			tids[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	if (task)
+		closedir(task);
+	return count;
+}
+
+/* In three passes: those that run; those that wait in a call that can be made again; any. */
+static bool try_threads(struct injection *injection, const pid_t *tids, size_t count)
+{
+	for (int pass = 0; pass < 3; pass++)
+		for (size_t i = 0; i < count && !grf_interrupted(); i++)
+			if ((pass || is_running(injection, tids[i])) &&
+			    try_thread(injection, tids[i], pass == 2))
+				return true;
+	return false;
+}
+
+static void *tracer(void *argument)
+{
+	struct injection *injection = argument;
+	_cleanup_free_ pid_t *tids = calloc(MAX_THREADS, sizeof(*tids));
+	pid_t pid = injection->target->pid;
+	size_t count = tids ? list_threads(injection, tids, MAX_THREADS) : 0;
+
+	if (try_threads(injection, tids, count))
+		return NULL;
+	if (grf_interrupted())
+		injection->error = grf_error_interrupted();
+	else if (injection->refused)
+		injection->error = grf_error_errno(GRF_ERROR_UNSUPPORTED, injection->refused,
+						   "seize a thread of process %d", pid);
+	else
+		injection->error = grf_error_create(GRF_ERROR_UNSUPPORTED,
+						    "no thread of process %d is fit to make a "
+						    "system call for us",
+						    pid);
+	return NULL;
+}
+
+/* Seccomp filters know nothing of the call, and end processes that make calls which they do not
+ * know. */
+static bool has_seccomp(const struct grf_target *target)
+{
+	char status[STATUS_BYTES];
+	const char *line;
+
+	if (grf_target_read_small(target->directory, "status", status, sizeof(status)) < 0)
+		return true;
+	line = strstr(status, "\nSeccomp:\t");
+	return line && line[10] != '0';
+}
+
+struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
+					    const struct grf_injection_site *site, int *ret,
+					    struct grf_injection_report *ret_report)
+{
+	_cleanup_close_ int memory = -1, pidfd = -1;
+	_cleanup_free_ struct injection *injection = calloc(1, sizeof(*injection));
+	struct grf_error *error;
+	pthread_t thread;
+	int result;
+
+	*ret_report = (struct grf_injection_report){0};
+	if (!injection)
+		return grf_error_no_memory();
+	if (!site->records || !site->system_call || !site->sigreturn)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"the program does not tell where its threads have room for "
+					"a system call of ours");
+	error = grf_target_open_file(target, "mem", O_RDWR, &memory);
+	if (error)
+		return error;
+	pidfd = (int)syscall(SYS_pidfd_open, target->pid, 0);
+	if (pidfd < 0)
+		return grf_error_errno(GRF_ERROR_UNSUPPORTED, errno, "pidfd_open");
+	*injection = (struct injection){
+	    .target = target,
+	    .site = site,
+	    .report = ret_report,
+	    .memory = memory,
+	    .pidfd = pidfd,
+	    .options = PTRACE_O_TRACESYSGOOD |
+		       (has_seccomp(target) ? PTRACE_O_SUSPEND_SECCOMP : 0),
+	    .result = -1,
+	};
+	result = pthread_create(&thread, NULL, tracer, injection);
+	if (result)
+		return grf_error_errno(GRF_ERROR_OTHER, result, "create a thread");
+	pthread_join(thread, NULL);
+	if (injection->error && injection->result >= 0)
+		close(injection->result);
+	else
+		*ret = injection->result;
+	return injection->error;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A system call that a thread of the target makes for us; see injection.c. */
+#ifndef GRF_HOLD_INJECTION_H
+#define GRF_HOLD_INJECTION_H
+
+#include <stdint.h>
+
+#include "hold/hold.h"
+
+/*
+ * What must be known of the target. Its runtime keeps a record of each of its threads, in a list
+ * that begins at *`records`; each has its thread's id and leads to the bounds of the stack on which
+ * that thread handles signals. Offsets are in bytes.
+ */
+struct grf_injection_site {
+	uint64_t records;    /* address of the pointer to the first record; 0: not known */
+	uint64_t next;       /* in a record: the pointer to the next */
+	uint64_t thread_id;  /* in a record */
+	uint64_t stack;      /* in a record: the pointer to what has the stack's bounds */
+	uint64_t low, high;  /* there */
+	uint64_t system_call; /* address of the instructions `syscall; ret` */
+	uint64_t sigreturn;   /* of those that call rt_sigreturn(2) */
+};
+
+/* How long the one thread stood; grf_now(). */
+struct grf_injection_report {
+	uint64_t began, ended;
+	pid_t tid;
+};
+
+/*
+ * Makes a userfaultfd of the target's memory, and a descriptor of ours for it; the target keeps
+ * none. Errors: UNSUPPORTED (the kernel lacks it, no thread is fit, `site` is incomplete),
+ * PERMISSION, EXITED, INTERRUPTED.
+ */
+struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
+					    const struct grf_injection_site *site, int *ret,
+					    struct grf_injection_report *ret_report);
+
+#endif
