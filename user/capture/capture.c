@@ -22,6 +22,7 @@
 #include "capture/copy.h"
 #include "capture/plan.h"
 #include "capture/pool.h"
+#include "capture/precopy.h"
 #include "capture/probes.h"
 #include "hold/hold.h"
 
@@ -30,6 +31,15 @@
 #define STACKS_LIMIT    (4u << 20)
 #define AUXV_SIZE_LIMIT 4096
 
+/* Rounds of pre-copy before the stop, and how often a stop is given up that would last too long. */
+#define ROUNDS   4
+#define ATTEMPTS 4
+/* What copying a page takes at the stop, on one CPU; ns. */
+#define PAGE_TIME 1000
+/* For the end of a garbage collection, if it is not insisted on, the target shall not stand longer
+ * than this: a collection writes to many pages itself. ns. */
+#define GC_POINT_PAUSE 3000000u
+
 /* Why the work at the stop was not finished. */
 enum stop_failure {
 	STOP_DONE,
@@ -37,6 +47,7 @@ enum stop_failure {
 	STOP_NO_ROOM,
 	STOP_NO_SPACE,
 	STOP_REGISTERS,
+	STOP_TOO_MUCH, /* of the pre-copied memory was written since */
 };
 
 struct session {
@@ -51,6 +62,10 @@ struct session {
 	struct grf_pool *pool;
 	unsigned int copiers; /* threads of the pool that copy; one more may read stack bounds */
 
+	struct grf_precopy precopy;
+	bool precopied; /* `precopy` is under way */
+	struct grf_injection_report injection;
+
 	struct grf_registers_probe *registers;
 	struct grf_stacks_probe *stacks;
 	struct grf_pause_probe *pause;
@@ -62,7 +77,8 @@ struct session {
 	enum stop_failure failure;
 	bool stacks_taken;
 	bool by_ptrace; /* registers of some thread at least */
-	uint64_t registers_time, copying_time;
+	uint64_t registers_time, scanning_time, copying_time;
+	uint64_t stop_bytes;
 	struct grf_hold_report report;
 };
 
@@ -176,7 +192,7 @@ static void open_probes(struct session *session)
 	without(grf_pause_open(grf_registers_kernel_tgid(session->registers), session->thread_room,
 			       &session->pause),
 		"pause by our own clock");
-	if (room)
+	if (room && !session->precopied)
 		without(grf_stacks_open(session->target.pid, options->allgs_address,
 					options->g_stack_offset, room, &session->stacks),
 			"stack bounds from the copied memory");
@@ -237,6 +253,51 @@ static struct grf_error *touch_destination(struct session *session)
 	return grf_interrupted() ? grf_error_interrupted() : NULL;
 }
 
+/* Whether an error only means that this way is not to be had. */
+static bool can_do_without(const struct session *session, const struct grf_error *error)
+{
+	return session->options->copy == GRF_COPY_AUTO &&
+	       (error->code == GRF_ERROR_UNSUPPORTED || error->code == GRF_ERROR_PERMISSION ||
+		error->code == GRF_ERROR_OTHER);
+}
+
+/* Gets hold of what pre-copy works with: a userfaultfd of the target. */
+static struct grf_error *open_precopy(struct session *session)
+{
+	struct grf_error *error;
+	int descriptor;
+
+	session->precopy.userfault = -1;
+	if (session->options->copy == GRF_COPY_STOP)
+		return NULL;
+	error = grf_injection_userfaultfd(&session->target, &session->options->injection,
+					  &descriptor, &session->injection);
+	if (!error)
+		error = grf_userfault_begin(descriptor);
+	if (!error) {
+		session->precopy.userfault = descriptor;
+		session->precopied = true;
+		return NULL;
+	}
+	if (!can_do_without(session, error))
+		return error;
+	without(error, "all is copied at the stop");
+	return NULL;
+}
+
+static struct grf_error *copy_ahead(struct session *session)
+{
+	struct grf_error *error;
+
+	if (!session->precopied)
+		return touch_destination(session);
+	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
+	error = grf_precopy_begin(&session->precopy, &session->copy, &session->first, ROUNDS);
+	if (!error)
+		error = grf_precopy_ready(&session->precopy, session->copiers);
+	return error;
+}
+
 static struct grf_error *prepare(struct session *session)
 {
 	const struct grf_capture_options *options = session->options;
@@ -264,20 +325,29 @@ static struct grf_error *prepare(struct session *session)
 	    calloc(session->thread_room, sizeof(*session->capture->threads));
 	if (!session->records || !session->capture->threads)
 		return grf_error_no_memory();
+	error = open_precopy(session);
+	if (error)
+		return error;
 	open_probes(session);
 	session->copiers = options->threads ? options->threads : available_processors();
 	if (session->copiers > THREADS_LIMIT)
 		session->copiers = THREADS_LIMIT;
 	error = grf_pool_create(session->copiers + (session->stacks ? 1 : 0), &session->pool);
 	if (!error)
-		error = touch_destination(session);
-	return error ? error : open_gc_point(session);
+		error = open_gc_point(session);
+	return error ? error : copy_ahead(session);
 }
 
 static void stop_work(void *context, unsigned int index)
 {
 	struct session *session = context;
 
+	if (session->precopied) {
+		/* The tracer takes part, in place of one of us. */
+		if (index + 1 < session->copiers)
+			grf_precopy_stop(&session->precopy);
+		return;
+	}
 	if (index < session->copiers)
 		grf_copy_work(&session->copy);
 	else
@@ -326,6 +396,32 @@ static bool take_registers(struct session *session, const pid_t *tids, size_t co
 	return true;
 }
 
+/* What is left of a pre-copy. */
+static void copy_rest(struct session *session, const pid_t *tids, size_t count, uint64_t begin)
+{
+	struct grf_precopy *precopy = &session->precopy;
+	uint64_t before = session->copy.bytes, middle;
+
+	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
+		session->failure = STOP_NO_ROOM;
+		return;
+	}
+	grf_pool_start(session->pool, stop_work, session);
+	middle = grf_now();
+	if (!take_registers(session, tids, count))
+		session->failure = STOP_REGISTERS;
+	session->registers_time = grf_now() - middle;
+	grf_precopy_stop(precopy);
+	grf_pool_wait(session->pool);
+	session->copying_time = grf_now() - begin;
+	session->scanning_time = precopy->scanned - begin;
+	session->stop_bytes = session->copy.bytes - before;
+	if (precopy->overflow)
+		session->failure = STOP_NO_ROOM;
+	else if (precopy->too_much)
+		session->failure = STOP_TOO_MUCH;
+}
+
 /* What is done while the target stands. */
 static void at_the_stop(void *context, const pid_t *tids, size_t count)
 {
@@ -344,6 +440,10 @@ static void at_the_stop(void *context, const pid_t *tids, size_t count)
 		return;
 	case GRF_PLAN_NO_SPACE:
 		session->failure = STOP_NO_SPACE;
+		return;
+	}
+	if (session->precopied) {
+		copy_rest(session, tids, count, begin);
 		return;
 	}
 	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
@@ -366,6 +466,7 @@ static struct grf_error *explain(const struct session *session)
 		return grf_error_interrupted();
 	switch (session->failure) {
 	case STOP_DONE:
+	case STOP_TOO_MUCH:
 		break;
 	case STOP_PLAN_GONE:
 		return grf_error_create(GRF_ERROR_EXITED,
@@ -386,6 +487,13 @@ static struct grf_error *explain(const struct session *session)
 					"at; try again",
 					pid);
 	}
+	if (session->failure == STOP_TOO_MUCH)
+		return grf_error_create(
+		    GRF_ERROR_OTHER,
+		    "process %d writes to its memory faster than it can be copied in the time that "
+		    "it "
+		    "may be held; give it more (--max-pause), or copy it all at once (--copy stop)",
+		    pid);
 	if (session->copy.error == ESRCH || session->copy.resident.gone)
 		return grf_error_create(GRF_ERROR_EXITED,
 					"process %d exited while it was looked at", pid);
@@ -409,7 +517,14 @@ static void fill_pause(struct session *session)
 	pause->register_source = session->by_ptrace ? "ptrace" : "eBPF task iterator";
 	pause->registers = session->registers_time;
 	pause->copying = session->copying_time;
-	pause->bytes = session->copy.bytes;
+	pause->bytes = pause->stop_bytes = session->copy.bytes;
+	if (session->precopied) {
+		pause->copy = "pre-copy under userfaultfd";
+		pause->stop_bytes = session->stop_bytes;
+		pause->rounds = session->precopy.rounds;
+		pause->scanning = session->scanning_time;
+		pause->preparation = session->injection.ended - session->injection.began;
+	}
 	pause->clock = "user space";
 	pause->total = report->released - report->interrupting;
 	pause->stop = report->stopped - report->interrupting;
@@ -502,6 +617,7 @@ static struct grf_error *finish(struct session *session)
 
 static void close_session(struct session *session)
 {
+	grf_precopy_end(&session->precopy);
 	grf_pool_destroy(session->pool);
 	grf_gc_point_close(session->freeze.gc_point);
 	grf_pause_close(session->pause);
@@ -521,6 +637,50 @@ static void close_session(struct session *session)
 	grf_target_close(&session->target);
 }
 
+/* How many pages may be copied at this stop. */
+static uint64_t page_limit(const struct session *session)
+{
+	uint64_t pause = session->options->max_pause;
+
+	if (session->freeze.gc_point && !session->freeze.only_gc_point && pause > GC_POINT_PAUSE)
+		pause = GC_POINT_PAUSE;
+	return pause / PAGE_TIME * session->copiers;
+}
+
+/* One stop, with what is to be done in it. */
+static struct grf_error *stop(struct session *session)
+{
+	session->failure = STOP_DONE;
+	session->by_ptrace = false;
+	session->capture->thread_count = 0;
+	session->precopy.limit = page_limit(session);
+	return grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
+}
+
+/*
+ * Stops that turn out to be too long are given up before anything is copied in them, and are tried
+ * again after another round; not at the end of a garbage collection then, unless only that will do.
+ */
+static struct grf_error *hold(struct session *session)
+{
+	struct grf_error *error = stop(session);
+
+	for (int i = 1; i < ATTEMPTS && !error && session->failure == STOP_TOO_MUCH; i++) {
+		grf_verbose("let go: %llu MiB were written since they were copied",
+			    (unsigned long long)(session->precopy.pages >> 8));
+		if (!session->freeze.only_gc_point) {
+			grf_gc_point_close(session->freeze.gc_point);
+			session->freeze.gc_point = NULL;
+		}
+		grf_precopy_replan(&session->precopy, &session->first);
+		grf_precopy_round(&session->precopy);
+		error = stop(session);
+	}
+	if (session->precopied)
+		grf_precopy_settle(&session->precopy, &session->final);
+	return error;
+}
+
 static struct grf_error *run(struct session *session)
 {
 	struct grf_error *error = prepare(session);
@@ -528,8 +688,7 @@ static struct grf_error *run(struct session *session)
 	if (!error && grf_interrupted())
 		error = grf_error_interrupted();
 	if (!error)
-		error = grf_hold(&session->target, &session->freeze, at_the_stop, session,
-				 &session->report);
+		error = hold(session);
 	if (!error)
 		error = explain(session);
 	return error ? error : finish(session);
@@ -544,6 +703,7 @@ struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_option
 	    .maps = -1,
 	    .pagemap = -1,
 	    .mem = -1,
+	    .precopy.userfault = -1,
 	};
 	struct grf_error *error = grf_target_open(pid, &session.target);
 

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "hold/gc_point.h"
+#include "hold/injection.h"
 #include "image/image.h"
 
 /* One copied range. `data` is page-aligned anonymous memory of ours. */
@@ -37,9 +38,13 @@ struct grf_pause {
 	uint64_t total;              /* see above */
 	uint64_t stop;               /* until every thread stood */
 	uint64_t registers;          /* of all threads */
+	uint64_t scanning;           /* of `copying`, until it was known what is to be copied */
 	uint64_t copying;
 	uint64_t resume;
-	uint64_t bytes; /* copied */
+	uint64_t bytes;       /* copied, in the stop and before */
+	uint64_t stop_bytes;  /* of them, in the stop */
+	unsigned int rounds;  /* of copying before the stop; 0: all was copied in it */
+	uint64_t preparation; /* for which one thread stood, before */
 };
 
 /* The stack bounds of a goroutine, taken by the eBPF side at the stop. */
@@ -72,7 +77,17 @@ enum grf_freeze_wish {
 	GRF_FREEZE_NOW,  /* at once */
 };
 
+/* Ways to copy, from the one that holds the target for the shortest time. */
+enum grf_copy_way {
+	GRF_COPY_AUTO,    /* the first that can be had */
+	GRF_COPY_PRECOPY, /* while the target runs, and at the stop what was written meanwhile */
+	GRF_COPY_STOP,    /* all at the stop */
+};
+
 struct grf_capture_options {
+	enum grf_copy_way copy;
+	struct grf_injection_site injection; /* for pre-copy */
+	uint64_t max_pause; /* that a pre-copy may take for its last part, by estimate; ns */
 	enum grf_freeze_wish freeze;
 	uint64_t gc_wait;                  /* how long to wait for the collection; ns */
 	struct grf_gc_point_site gc_point; /* where it ends; paths are borrowed */

@@ -223,6 +223,22 @@ static void read_all(struct grf_copy *copy, struct batch *batch)
 	__atomic_fetch_add(&copy->bytes, bytes, __ATOMIC_RELAXED);
 }
 
+void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t count, uint8_t *data,
+		   uint64_t base)
+{
+	struct batch batch;
+
+	batch.first = batch.count = 0;
+	for (size_t i = 0; i < count && i < BATCH_RUNS; i++) {
+		size_t length = runs[i].end - runs[i].start;
+
+		batch.remote[i] = (struct iovec){(void *)runs[i].start, length};
+		batch.local[i] = (struct iovec){data + (runs[i].start - base), length};
+		batch.count++;
+	}
+	read_all(copy, &batch);
+}
+
 void grf_copy_work(struct grf_copy *copy)
 {
 	struct batch batch;

@@ -61,4 +61,9 @@ uint64_t grf_copy_measure(struct grf_copy *copy, const struct grf_piece *pieces,
  * from any number of threads at a time; allocates nothing. */
 void grf_copy_work(struct grf_copy *copy);
 
+/* Copies `runs` of the target's memory, no more than 256 of them, to where they belong in `data`,
+ * whose first byte is that of address `base`. From any number of threads; allocates nothing. */
+void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t count, uint8_t *data,
+		   uint64_t base);
+
 #endif

@@ -7,37 +7,9 @@
 #include "capture/resident.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-/* linux/fs.h of Linux 6.7; older headers lack it. */
-struct page_region {
-	uint64_t start;
-	uint64_t end;
-	uint64_t categories;
-};
-
-struct pm_scan_arg {
-	uint64_t size;
-	uint64_t flags;
-	uint64_t start;
-	uint64_t end;
-	uint64_t walk_end;
-	uint64_t vec;
-	uint64_t vec_len;
-	uint64_t max_pages;
-	uint64_t category_inverted;
-	uint64_t category_mask;
-	uint64_t category_anyof_mask;
-	uint64_t return_mask;
-};
-
-#undef PAGEMAP_SCAN
-#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
-#define SCAN_FILE    (1u << 2)
-#define SCAN_PRESENT (1u << 3)
-#define SCAN_SWAPPED (1u << 4)
-#define SCAN_ZERO    (1u << 5) /* the shared page of zeros: nothing to copy */
+#include "capture/pagemap_scan.h"
 
 /* Documentation/admin-guide/mm/pagemap.rst */
 #define ENTRY_PRESENT (1ull << 63)
@@ -65,9 +37,9 @@ static bool scan(struct grf_resident *resident, enum grf_resident_kind kind, uin
 		 uint64_t to, struct grf_run *runs, size_t capacity, size_t max_pages,
 		 size_t *ret_count, uint64_t *ret_next)
 {
-	uint64_t without = SCAN_ZERO | (kind == GRF_RESIDENT_WRITTEN ? SCAN_FILE : 0);
-	struct page_region regions[REGIONS];
-	struct pm_scan_arg argument = {
+	uint64_t without = GRF_PAGE_ZERO | (kind == GRF_RESIDENT_WRITTEN ? GRF_PAGE_FILE : 0);
+	struct grf_page_region regions[REGIONS];
+	struct grf_scan_argument argument = {
 	    .size = sizeof(argument),
 	    .start = from,
 	    .end = to,
@@ -76,14 +48,14 @@ static bool scan(struct grf_resident *resident, enum grf_resident_kind kind, uin
 	    .max_pages = max_pages,
 	    .category_inverted = without,
 	    .category_mask = without,
-	    .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-	    .return_mask = SCAN_SWAPPED,
+	    .category_anyof_mask = GRF_PAGE_PRESENT | GRF_PAGE_SWAPPED,
+	    .return_mask = GRF_PAGE_SWAPPED,
 	};
 	uint64_t pages = 0;
 	long found, i;
 
 	do
-		found = ioctl(resident->pagemap, PAGEMAP_SCAN, &argument);
+		found = ioctl(resident->pagemap, GRF_PAGEMAP_SCAN, &argument);
 	while (found < 0 && errno == EINTR);
 	if (found < 0)
 		return false;

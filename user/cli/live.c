@@ -23,7 +23,16 @@
 #define LONG_WAIT  150000000000ull /* for one that must be: Go makes one each 2 minutes; ns */
 #define MAX_WAIT   86400e9
 
-enum { OPTION_NO_EBPF = 0x200, OPTION_NO_READV, OPTION_FREEZE, OPTION_GC_WAIT };
+#define MAX_PAUSE 100000000ull /* ns */
+
+enum {
+	OPTION_NO_EBPF = 0x200,
+	OPTION_NO_READV,
+	OPTION_FREEZE,
+	OPTION_GC_WAIT,
+	OPTION_COPY,
+	OPTION_MAX_PAUSE
+};
 
 static const struct argp_option live_argp_options[] = {
     {"freeze", OPTION_FREEZE, "POINT", 0,
@@ -33,6 +42,14 @@ static const struct argp_option live_argp_options[] = {
     {"gc-wait", OPTION_GC_WAIT, "DURATION", 0,
      "How long to wait for a garbage collection, such as 300ms, 20s or 5m (default 500ms for auto, "
      "2m30s for gc)",
+     0},
+    {"copy", OPTION_COPY, "WAY", 0,
+     "How to copy its memory: precopy (while it runs, and at the stop what it wrote meanwhile), "
+     "stop (all of it at the stop), or auto (the first that can be had)",
+     0},
+    {"max-pause", OPTION_MAX_PAUSE, "DURATION", 0,
+     "With precopy, let go of the process again where the rest would take longer than this "
+     "(default 100ms)",
      0},
     {NULL, 0, NULL, 0, "To try what happens where the kernel lacks something:", 10},
     {"no-ebpf", OPTION_NO_EBPF, NULL, 0, "Do as if eBPF were not permitted", 10},
@@ -91,6 +108,17 @@ static enum grf_freeze_wish parse_freeze(const struct argp_state *state, const c
 	return GRF_FREEZE_AUTO;
 }
 
+static enum grf_copy_way parse_copy(const struct argp_state *state, const char *text)
+{
+	if (!strcmp(text, "precopy"))
+		return GRF_COPY_PRECOPY;
+	if (!strcmp(text, "stop"))
+		return GRF_COPY_STOP;
+	if (strcmp(text, "auto") != 0)
+		argp_error(state, "--copy is precopy, stop or auto, not `%s'", text);
+	return GRF_COPY_AUTO;
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct grf_live_options *options = state->input;
@@ -98,9 +126,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->debug;
+		options->capture.max_pause = MAX_PAUSE;
 		return 0;
 	case OPTION_FREEZE:
 		options->capture.freeze = parse_freeze(state, argument);
+		return 0;
+	case OPTION_COPY:
+		options->capture.copy = parse_copy(state, argument);
+		return 0;
+	case OPTION_MAX_PAUSE:
+		options->capture.max_pause = parse_duration(state, argument);
 		return 0;
 	case OPTION_GC_WAIT:
 		options->capture.gc_wait = parse_duration(state, argument);
@@ -327,6 +362,54 @@ static void set_gc_point(const struct grf_executable *executable, uint64_t addre
 		ret->offset = 0;
 }
 
+/* The address of some instructions in the executable, wherever they stand; 0: nowhere. */
+static uint64_t find_code(const struct grf_executable *executable, const void *code, size_t size)
+{
+	size_t count;
+	const struct grf_load *loads = grf_executable_loads(executable, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *found;
+
+		if (!(loads[i].flags & GRF_SEGMENT_EXECUTE))
+			continue;
+		found = memmem(loads[i].data, loads[i].file_size, code, size);
+		if (found)
+			return loads[i].address + (uint64_t)(found - loads[i].data) +
+			       grf_executable_bias(executable);
+	}
+	return 0;
+}
+
+/* Tells the capture how a thread of the process can make a system call for it. */
+static void find_injection_site(struct grf_executable *executable, uint64_t allm,
+				struct grf_injection_site *ret)
+{
+	static const uint8_t system_call[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
+	/* mov $15, %rax or %eax; syscall: what signal handlers return to, Go's own and libc's. */
+	static const uint8_t sigreturn[] = {0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05};
+	static const uint8_t short_sigreturn[] = {0xb8, 15, 0, 0, 0, 0x0f, 0x05};
+	struct grf_thread_records records;
+
+	if (!grf_thread_records_find(executable, &records))
+		return;
+	*ret = (struct grf_injection_site){
+	    .records = allm,
+	    .next = (uint64_t)records.m_alllink,
+	    .own = GRF_TLS_G,
+	    .owner = (uint64_t)records.g_m,
+	    .thread_id = (uint64_t)records.m_procid,
+	    .stack = (uint64_t)records.m_gsignal,
+	    .low = (uint64_t)records.stack_lo,
+	    .high = (uint64_t)records.stack_hi,
+	    .stack_bytes = GRF_SIGNAL_STACK_BYTES,
+	    .system_call = find_code(executable, system_call, sizeof(system_call)),
+	    .sigreturn = find_code(executable, sigreturn, sizeof(sigreturn)),
+	};
+	if (!ret->sigreturn)
+		ret->sigreturn = find_code(executable, short_sigreturn, sizeof(short_sigreturn));
+}
+
 /* Tells the capture where in the process things are. g.stack comes first in g, in every Go version.
  */
 static void find_entry_points(pid_t pid, const struct runtime_file *file,
@@ -346,6 +429,8 @@ static void find_entry_points(pid_t pid, const struct runtime_file *file,
 	capture->g_stack_offset = 0;
 	capture->gc_point = (struct grf_gc_point_site){.path = file->opened};
 	set_gc_point(executable, found.gc_sweep, &capture->gc_point);
+	if (capture->copy != GRF_COPY_STOP)
+		find_injection_site(executable, found.allm, &capture->injection);
 }
 
 struct grf_error *grf_live_image(struct grf_live_options *options,

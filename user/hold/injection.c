@@ -56,13 +56,11 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-#define STOP_LIMIT    100000000u /* ns that a thread may take to stop */
-#define MAX_THREADS   4096u      /* that are looked at */
-#define MAX_RECORDS   65536u
-#define MIN_STACK     16384u
-#define MAX_STACK     (1u << 20)
-#define KERNEL_MASK   8 /* bytes of a signal mask */
-#define STATUS_BYTES  4096
+#define STOP_LIMIT   100000000u /* ns that a thread may take to stop */
+#define MAX_THREADS  4096u      /* that are looked at */
+#define MAX_RECORDS  65536u
+#define KERNEL_MASK  8 /* bytes of a signal mask */
+#define STATUS_BYTES 4096
 
 struct injection {
 	const struct grf_target *target;
@@ -71,7 +69,7 @@ struct injection {
 	int memory; /* /proc/PID/mem */
 	int pidfd;
 	long options;
-	int result; /* our descriptor */
+	int result;  /* our descriptor */
 	int refused; /* errno of the last thread that could not be traced; 0 */
 	struct grf_error *error;
 	struct grf_thread_state state;
@@ -97,27 +95,37 @@ static uint64_t read_word(const struct injection *injection, uint64_t address)
 	return value;
 }
 
-/* The unused signal stack of a thread that stands at `sp`. False: it has none, or stands on it. */
-static bool find_stack(const struct injection *injection, pid_t tid, uint64_t sp, uint64_t *ret_low,
-		       uint64_t *ret_high)
+/* The record of a stopped thread, 0: none. */
+static uint64_t find_record(const struct injection *injection, pid_t tid)
 {
 	const struct grf_injection_site *site = injection->site;
-	uint64_t record = read_word(injection, site->records), stack;
+	uint64_t record = read_word(injection, site->records), own;
 
 	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
 		if (read_word(injection, record + site->thread_id) == (uint64_t)tid)
-			break;
+			return record;
 		record = read_word(injection, record + site->next);
 	}
-	if (!record || read_word(injection, record + site->thread_id) != (uint64_t)tid)
-		return false;
-	stack = read_word(injection, record + site->stack);
+	own = read_word(injection, injection->state.registers.fs_base + (uint64_t)site->own);
+	record = own ? read_word(injection, own + site->owner) : 0;
+	return record && read_word(injection, record + site->thread_id) == (uint64_t)tid ? record
+											 : 0;
+}
+
+/* The unused signal stack of a stopped thread. False: it has none, or stands on it. */
+static bool find_stack(const struct injection *injection, pid_t tid, uint64_t *ret_low,
+		       uint64_t *ret_high)
+{
+	const struct grf_injection_site *site = injection->site;
+	uint64_t record = find_record(injection, tid), sp = injection->state.registers.rsp;
+	uint64_t stack = record ? read_word(injection, record + site->stack) : 0;
+
 	if (!stack)
 		return false;
 	*ret_low = read_word(injection, stack + site->low);
 	*ret_high = read_word(injection, stack + site->high);
-	return *ret_low && *ret_high > *ret_low && *ret_high - *ret_low >= MIN_STACK &&
-	       *ret_high - *ret_low <= MAX_STACK && (sp <= *ret_low || sp > *ret_high);
+	return *ret_low && *ret_high > *ret_low && *ret_high - *ret_low == site->stack_bytes &&
+	       (sp <= *ret_low || sp > *ret_high);
 }
 
 /* Waits for the next stop. Does not consume it: see hold.c. False: it did not come in time, or the
@@ -230,8 +238,7 @@ static bool is_fit(struct injection *injection, pid_t tid, bool any)
 	struct user_regs_struct registers;
 	uint64_t low, high;
 
-	if (!read_state(injection, tid) ||
-	    !find_stack(injection, tid, injection->state.registers.rsp, &low, &high))
+	if (!read_state(injection, tid) || !find_stack(injection, tid, &low, &high))
 		return false;
 	registers = injection->state.registers;
 	if (grf_signal_frame_restart(&registers) == GRF_RESTART_ANEW && !any)
@@ -354,7 +361,7 @@ struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
 	*ret_report = (struct grf_injection_report){0};
 	if (!injection)
 		return grf_error_no_memory();
-	if (!site->records || !site->system_call || !site->sigreturn)
+	if (!site->stack_bytes || !site->system_call || !site->sigreturn)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"the program does not tell where its threads have room for "
 					"a system call of ours");
@@ -370,8 +377,7 @@ struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
 	    .report = ret_report,
 	    .memory = memory,
 	    .pidfd = pidfd,
-	    .options = PTRACE_O_TRACESYSGOOD |
-		       (has_seccomp(target) ? PTRACE_O_SUSPEND_SECCOMP : 0),
+	    .options = PTRACE_O_TRACESYSGOOD | (has_seccomp(target) ? PTRACE_O_SUSPEND_SECCOMP : 0),
 	    .result = -1,
 	};
 	result = pthread_create(&thread, NULL, tracer, injection);

@@ -4,7 +4,6 @@
 #include <cpuid.h>
 #include <string.h>
 
-
 /* What the kernel leaves in rax of a system call that was interrupted (linux/errno.h). */
 #define ERESTARTSYS           (-512)
 #define ERESTARTNOINTR        (-513)

@@ -119,10 +119,37 @@ struct grf_entry_points grf_entry_points_find(struct grf_executable *executable,
 		found.gc_sweep = address + bias;
 	if (grf_executable_symbol(executable, "runtime.allgs", &address, &size))
 		found.allgs = address + bias;
+	if (grf_executable_symbol(executable, "runtime.allm", &address, &size))
+		found.allm = address + bias;
 	if (!found.gc_sweep || !found.allgs) {
 		error = from_functions(executable, memory, &found);
 		if (error)
 			grf_verbose("%s", error->message);
 	}
 	return found;
+}
+
+bool grf_thread_records_find(struct grf_executable *executable, struct grf_thread_records *ret)
+{
+	_cleanup_error_ struct grf_error *error = NULL;
+	struct grf_version version;
+	struct grf_layout layout;
+	int64_t stack;
+
+	error = grf_version_find(executable, NULL, &version);
+	if (!error)
+		error = grf_layout_resolve(&version, grf_executable_dwarf(executable), &layout);
+	if (error)
+		return false;
+	stack = grf_offset(&layout, g, stack);
+	*ret = (struct grf_thread_records){
+	    .g_m = grf_offset(&layout, g, m),
+	    .m_alllink = grf_offset(&layout, m, alllink),
+	    .m_procid = grf_offset(&layout, m, procid),
+	    .m_gsignal = grf_offset(&layout, m, gsignal),
+	    .stack_lo = stack + grf_offset(&layout, stack, lo),
+	    .stack_hi = stack + grf_offset(&layout, stack, hi),
+	};
+	return stack >= 0 && ret->g_m > 0 && ret->m_alllink > 0 && ret->m_procid > 0 &&
+	       ret->m_gsignal > 0;
 }

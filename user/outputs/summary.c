@@ -76,13 +76,20 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 		fprintf(stream, "  %-12s core file\n", "held");
 		return;
 	}
-	fprintf(stream,
-		"  %-12s %s, for %s (%s clock): stop %s, registers %s, copy %s, resume %s\n",
-		"held", pause->freeze, format_time(pause->total), pause->clock,
-		format_time(pause->stop), format_time(pause->registers),
-		format_time(pause->copying), format_time(pause->resume));
-	fprintf(stream, "  %-12s %s by %s; registers by %s\n", "copied",
-		grf_format_bytes(pause->bytes), pause->copy, pause->register_source);
+	fprintf(stream, "  %-12s %s, for %s (%s clock): stop %s, registers %s, ", "held",
+		pause->freeze, format_time(pause->total), pause->clock, format_time(pause->stop),
+		format_time(pause->registers));
+	if (pause->rounds)
+		fprintf(stream, "scan %s, copy %s, ", format_time(pause->scanning),
+			format_time(pause->copying - pause->scanning));
+	else
+		fprintf(stream, "copy %s, ", format_time(pause->copying));
+	fprintf(stream, "resume %s\n", format_time(pause->resume));
+	fprintf(stream, "  %-12s %s by %s", "copied", grf_format_bytes(pause->bytes), pause->copy);
+	if (pause->rounds)
+		fprintf(stream, " in %u rounds and %s at the stop", pause->rounds,
+			grf_format_bytes(pause->stop_bytes));
+	fprintf(stream, "; registers by %s\n", pause->register_source);
 }
 
 static void print_roots(FILE *stream, const struct grf_tree *tree)

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The process's memory is put under write protection (userfault.h) and copied while it runs. The
+ * first write to a page takes its protection off, in the kernel, at the cost of a page fault. What
+ * was written meanwhile is protected and copied again, round by round, until little is left. Then
+ * comes the stop: the mappings are read once more, one scan finds the pages that are without
+ * protection, and those alone are copied.
+ *
+ * The copy lies as the original does (space.h), so that a page copied again takes the place of what
+ * it was before. What else can happen to a page between its copy and the stop:
+ *
+ * - It is discarded (munmap, madvise) and reads as zero again. The last scan lists the pages that
+ *   exist; what is not among them is made zero in the copy, after the stop.
+ * - Its mapping is replaced or moved. A new mapping is not under protection; the scan says so, and
+ *   all that exists in such a range is copied.
+ *
+ * Pages of files that nobody wrote to need not exist and still hold something: such pieces, the
+ * data segments, are small; all of them is copied at first, and of them only what exists, and is
+ * without protection, at the stop. Read-only ones cannot change and are copied once.
+ */
+#include "capture/precopy.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define UNIT_BYTES (16ull << 20)
+#define RUNS       256
+/* The largest run that a thread takes at a time at the stop. */
+#define CHUNK_BYTES (256ull << 10)
+#define MORE_UNITS  4096
+#define MORE_RUNS   (256u << 10)
+/* What a round leaves that copied less than this is left for the stop. */
+#define SMALL_ROUND (512ull << 10)
+
+static uint8_t *unit_data(const struct grf_unit *unit, uint64_t address)
+{
+	return unit->data + (address - unit->start);
+}
+
+/* Cuts a piece into units. False: no room. */
+static bool add_units(struct grf_precopy *precopy, const struct grf_piece *piece, bool whole)
+{
+	for (uint64_t at = piece->start; at < piece->end;) {
+		uint64_t end = piece->end - at < UNIT_BYTES ? piece->end : at + UNIT_BYTES;
+
+		if (precopy->units.count == precopy->units.capacity)
+			return false;
+		precopy->units.items[precopy->units.count++] = (struct grf_unit){
+		    .start = at,
+		    .end = end,
+		    .data = piece->data + (at - piece->start),
+		    .part = piece->part,
+		    .whole = whole,
+		};
+		at = end;
+	}
+	return true;
+}
+
+static size_t count_units(const struct grf_plan *plan)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->piece_count; i++)
+		count += (plan->pieces[i].end - plan->pieces[i].start) / UNIT_BYTES + 1;
+	return count;
+}
+
+/* --- while the process runs ------------------------------------------------------------------- */
+
+static void copy_runs(struct grf_precopy *precopy, const struct grf_unit *unit,
+		      const struct grf_page_run *runs, size_t count)
+{
+	struct grf_run wanted[RUNS];
+	size_t wanted_count = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!runs[i].zero)
+			wanted[wanted_count++] = (struct grf_run){runs[i].start, runs[i].end};
+	grf_copy_runs(precopy->copy, wanted, wanted_count, unit->data, unit->start);
+}
+
+/* Protects and copies what was written of a unit, or at first all of it. */
+static void refresh_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
+{
+	struct grf_page_run runs[RUNS];
+	enum grf_scan_result result = GRF_SCAN_MORE;
+	bool all = precopy->scan == GRF_SCAN_FIRST && unit->part != GRF_MAP_RESIDENT;
+	struct grf_run whole = {unit->start, unit->end};
+	uint64_t at = unit->start;
+	size_t count;
+
+	if (unit->part == GRF_MAP_WRITTEN)
+		result = GRF_SCAN_DONE; /* read-only: not protected */
+	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
+		result = grf_userfault_scan(precopy->copy->resident.pagemap, precopy->scan, at,
+					    unit->end, runs, RUNS, &count, &at);
+		if (!all && (result == GRF_SCAN_DONE || result == GRF_SCAN_MORE))
+			copy_runs(precopy, unit, runs, count);
+	}
+	if (all)
+		grf_copy_runs(precopy->copy, &whole, 1, unit->data, unit->start);
+}
+
+uint64_t grf_precopy_round(struct grf_precopy *precopy)
+{
+	uint64_t before = precopy->copy->bytes;
+
+	for (size_t i = 0; i < precopy->units.count && !precopy->copy->error; i++) {
+		if (grf_interrupted())
+			break;
+		refresh_unit(precopy, &precopy->units.items[i]);
+		if (precopy->scan == GRF_SCAN_FIRST)
+			grf_progress("copying while the process runs", i, precopy->units.count);
+	}
+	grf_progress_end();
+	precopy->scan = GRF_SCAN_WRITTEN;
+	precopy->rounds++;
+	return precopy->copy->bytes - before;
+}
+
+static bool register_pieces(struct grf_precopy *precopy, const struct grf_plan *plan)
+{
+	for (size_t i = 0; i < plan->piece_count; i++) {
+		const struct grf_piece *piece = &plan->pieces[i];
+		struct grf_run *run;
+
+		if (piece->part == GRF_MAP_WRITTEN)
+			continue;
+		if (!grf_userfault_register(precopy->userfault, piece->start, piece->end)) {
+			grf_verbose("%#llx-%#llx cannot be protected; it is copied at the stop",
+				    (unsigned long long)piece->start,
+				    (unsigned long long)piece->end);
+			continue;
+		}
+		run = grf_array_add(&precopy->registered);
+		if (!run)
+			return false;
+		*run = (struct grf_run){piece->start, piece->end};
+	}
+	return true;
+}
+
+void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *first)
+{
+	precopy->units.count = 0;
+	for (size_t i = 0; i < first->piece_count; i++)
+		add_units(precopy, &first->pieces[i], false);
+}
+
+struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy *copy,
+				    const struct grf_plan *plan, unsigned int rounds)
+{
+	precopy->copy = copy;
+	precopy->units.capacity = 2 * count_units(plan) + MORE_UNITS;
+	precopy->units.items = calloc(precopy->units.capacity, sizeof(*precopy->units.items));
+	if (!precopy->units.items || !register_pieces(precopy, plan))
+		return grf_error_no_memory();
+	grf_precopy_replan(precopy, plan);
+	precopy->scan = GRF_SCAN_FIRST;
+	while (precopy->rounds < rounds && !grf_interrupted() && !copy->error) {
+		uint64_t bytes = grf_precopy_round(precopy);
+
+		grf_verbose("round %u: %.2f MiB copied", precopy->rounds,
+			    (double)bytes / (1 << 20));
+		if (bytes < SMALL_ROUND)
+			break;
+	}
+	return grf_interrupted() ? grf_error_interrupted() : NULL;
+}
+
+/* --- at the stop ------------------------------------------------------------------------------ */
+
+static bool make_runs(struct grf_runs *runs, size_t capacity, bool with_data)
+{
+	runs->capacity = capacity;
+	runs->items = malloc(capacity * sizeof(*runs->items));
+	runs->data = with_data ? malloc(capacity * sizeof(*runs->data)) : NULL;
+	if (!runs->items || (with_data && !runs->data))
+		return false;
+	/* So that no page of ours is missing at the stop. */
+	memset(runs->items, 0, capacity * sizeof(*runs->items));
+	if (with_data)
+		memset((void *)runs->data, 0, capacity * sizeof(*runs->data));
+	return true;
+}
+
+static void free_runs(struct grf_runs *runs)
+{
+	free(runs->items);
+	free((void *)runs->data);
+	*runs = (struct grf_runs){0};
+}
+
+struct grf_error *grf_precopy_ready(struct grf_precopy *precopy, unsigned int threads)
+{
+	precopy->threads = threads;
+	if (precopy->written.items)
+		return NULL;
+	if (!make_runs(&precopy->written, MORE_RUNS, true) ||
+	    !make_runs(&precopy->existing, 2ul * MORE_RUNS, false))
+		return grf_error_no_memory();
+	return NULL;
+}
+
+/* Whether a piece was there from the beginning, as it is. */
+static bool was_planned(const struct grf_plan *first, const struct grf_piece *piece, size_t *at)
+{
+	while (*at < first->piece_count && first->pieces[*at].end <= piece->start)
+		++*at;
+	return *at < first->piece_count && first->pieces[*at].start <= piece->start &&
+	       first->pieces[*at].end >= piece->end && first->pieces[*at].part == piece->part;
+}
+
+bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
+		      const struct grf_plan *final)
+{
+	size_t at = 0;
+
+	precopy->units.count = precopy->next = precopy->written.count = precopy->existing.count = 0;
+	precopy->arrived = 0;
+	precopy->pages = 0;
+	precopy->overflow = precopy->too_much = false;
+	for (size_t i = 0; i < final->piece_count; i++) {
+		const struct grf_piece *piece = &final->pieces[i];
+		bool known = was_planned(first, piece, &at);
+
+		if (piece->part == GRF_MAP_WRITTEN && known)
+			continue; /* read-only */
+		if (!add_units(precopy, piece, piece->part != GRF_MAP_RESIDENT && !known))
+			return false;
+	}
+	return true;
+}
+
+static void add_run(struct grf_precopy *precopy, struct grf_runs *runs, uint64_t start,
+		    uint64_t end, uint8_t *data)
+{
+	size_t index = __atomic_fetch_add(&runs->count, 1, __ATOMIC_RELAXED);
+
+	if (index >= runs->capacity) {
+		__atomic_store_n(&precopy->overflow, true, __ATOMIC_RELAXED);
+		return;
+	}
+	runs->items[index] = (struct grf_run){start, end};
+	if (runs->data)
+		runs->data[index] = data;
+}
+
+/* Notes a run of a unit as existing, and as to be copied if it was written. */
+static void note_run(struct grf_precopy *precopy, const struct grf_unit *unit,
+		     const struct grf_page_run *run, uint64_t *pages)
+{
+	if (run->zero)
+		return;
+	if (unit->part == GRF_MAP_RESIDENT)
+		add_run(precopy, &precopy->existing, run->start, run->end, NULL);
+	if (!run->written)
+		return;
+	*pages += (run->end - run->start) / GRF_PAGE;
+	for (uint64_t at = run->start; at < run->end;) {
+		uint64_t end = run->end - at < CHUNK_BYTES ? run->end : at + CHUNK_BYTES;
+
+		add_run(precopy, &precopy->written, at, end, unit_data(unit, at));
+		at = end;
+	}
+}
+
+/* All that exists from `at` on, of a unit that is not under protection. */
+static void note_existing(struct grf_precopy *precopy, const struct grf_unit *unit, uint64_t at,
+			  uint64_t *pages)
+{
+	struct grf_run runs[RUNS];
+
+	while (at < unit->end && !precopy->copy->resident.gone) {
+		size_t count = grf_resident_runs(&precopy->copy->resident, GRF_RESIDENT, at,
+						 unit->end, runs, RUNS, UINT32_MAX, &at);
+
+		for (size_t i = 0; i < count; i++) {
+			struct grf_page_run run = {runs[i].start, runs[i].end, true, false};
+
+			note_run(precopy, unit, &run, pages);
+		}
+	}
+}
+
+static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
+{
+	struct grf_page_run whole = {unit->start, unit->end, true, false};
+	enum grf_scan_result result = GRF_SCAN_MORE;
+	struct grf_page_run runs[RUNS];
+	uint64_t at = unit->start, pages = 0;
+	size_t count;
+
+	if (unit->whole) {
+		note_run(precopy, unit, &whole, &pages);
+		result = GRF_SCAN_DONE;
+	}
+	while (result == GRF_SCAN_MORE) {
+		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_LAST, at,
+					    unit->end, runs, RUNS, &count, &at);
+		if (result == GRF_SCAN_UNKNOWN || result == GRF_SCAN_FAILED) {
+			note_existing(precopy, unit, at, &pages);
+			break;
+		}
+		for (size_t i = 0; i < count; i++)
+			note_run(precopy, unit, &runs[i], &pages);
+	}
+	__atomic_fetch_add(&precopy->pages, pages, __ATOMIC_RELAXED);
+}
+
+/* Until every thread has come here. The last one says what is to be done. */
+static void meet(struct grf_precopy *precopy)
+{
+	unsigned int arrived = __atomic_add_fetch(&precopy->arrived, 1, __ATOMIC_ACQ_REL);
+
+	if (arrived == precopy->threads) {
+		precopy->scanned = grf_now();
+		precopy->too_much = precopy->pages > precopy->limit;
+		precopy->next = 0;
+		__atomic_store_n(&precopy->arrived, UINT32_MAX, __ATOMIC_RELEASE);
+		return;
+	}
+	while (__atomic_load_n(&precopy->arrived, __ATOMIC_ACQUIRE) != UINT32_MAX)
+		sched_yield();
+}
+
+void grf_precopy_stop(struct grf_precopy *precopy)
+{
+	size_t index;
+
+	while ((index = __atomic_fetch_add(&precopy->next, 1, __ATOMIC_RELAXED)) <
+	       precopy->units.count)
+		scan_unit(precopy, &precopy->units.items[index]);
+	meet(precopy);
+	if (precopy->too_much || precopy->overflow)
+		return;
+	while ((index = __atomic_fetch_add(&precopy->next, 1, __ATOMIC_RELAXED)) <
+	       precopy->written.count)
+		grf_copy_runs(precopy->copy, &precopy->written.items[index], 1,
+			      precopy->written.data[index], precopy->written.items[index].start);
+}
+
+/* --- after it --------------------------------------------------------------------------------- */
+
+static int by_start(const void *left, const void *right)
+{
+	const struct grf_run *a = left, *b = right;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* Makes [start, end) of a piece zero: pages that are not there read so. */
+static void clear(const struct grf_piece *piece, uint64_t start, uint64_t end)
+{
+	if (start < end)
+		madvise(piece->data + (start - piece->start), end - start, MADV_DONTNEED);
+}
+
+void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *final)
+{
+	struct grf_runs *existing = &precopy->existing;
+	size_t at = 0;
+
+	if (existing->count)
+		qsort(existing->items, existing->count, sizeof(*existing->items), by_start);
+	for (size_t i = 0; i < final->piece_count; i++) {
+		const struct grf_piece *piece = &final->pieces[i];
+		uint64_t clean = piece->start;
+
+		if (piece->part != GRF_MAP_RESIDENT)
+			continue;
+		while (at < existing->count && existing->items[at].end <= piece->start)
+			at++;
+		for (; at < existing->count && existing->items[at].start < piece->end; at++) {
+			clear(piece, clean, existing->items[at].start);
+			clean = existing->items[at].end;
+		}
+		clear(piece, clean, piece->end);
+	}
+}
+
+void grf_precopy_end(struct grf_precopy *precopy)
+{
+	for (size_t i = 0; i < precopy->registered.count; i++)
+		grf_userfault_unregister(precopy->userfault, precopy->registered.items[i].start,
+					 precopy->registered.items[i].end);
+	if (precopy->userfault >= 0)
+		close(precopy->userfault);
+	precopy->userfault = -1;
+	grf_array_free(&precopy->registered);
+	grf_array_free(&precopy->units);
+	free_runs(&precopy->written);
+	free_runs(&precopy->existing);
+}

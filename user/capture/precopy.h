@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Copying a process while it runs, so that little is left for the stop; see precopy.c. */
+#ifndef GRF_CAPTURE_PRECOPY_H
+#define GRF_CAPTURE_PRECOPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "capture/copy.h"
+#include "capture/plan.h"
+#include "capture/userfault.h"
+
+/* A part of a piece that a thread takes at a time. */
+struct grf_unit {
+	uint64_t start, end;
+	uint8_t *data;
+	enum grf_map_part part;
+	bool whole; /* copied as it is, without a look at its pages */
+};
+
+/* Runs of pages found at the stop, by several threads. */
+struct grf_runs {
+	struct grf_run *items;
+	uint8_t **data; /* where each is copied to; NULL: not wanted */
+	size_t capacity;
+	size_t count; /* atomic */
+};
+
+struct grf_precopy {
+	int userfault; /* -1: none */
+	struct grf_copy *copy;
+	GRF_ARRAY(struct grf_run) registered;
+	GRF_ARRAY(struct grf_unit) units;
+	enum grf_scan scan;
+	size_t next;              /* atomic: the next unit, or run of `written`, to be taken */
+	unsigned int threads;     /* that take part in the stop */
+	unsigned int arrived;     /* atomic: of them, at the end of the scan */
+	uint64_t limit;           /* pages that may be copied at the stop */
+	struct grf_runs written;  /* to be copied at the stop */
+	struct grf_runs existing; /* in units whose other pages read as zero */
+	uint64_t pages;           /* atomic: in `written` */
+	bool overflow;            /* the arrays were too small */
+	bool too_much;            /* more than `limit`: nothing was copied at the stop */
+	uint64_t scanned;         /* when the scan at the stop ended; grf_now() */
+	unsigned int rounds;
+};
+
+/*
+ * Begins, with precopy->userfault: protects and copies what `plan` says, in `rounds` rounds at
+ * most. Works with the calling thread alone. Errors: INTERRUPTED, NO_MEMORY.
+ */
+struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy *copy,
+				    const struct grf_plan *plan, unsigned int rounds);
+
+/* One more round. Returns the bytes that it copied. */
+uint64_t grf_precopy_round(struct grf_precopy *precopy);
+
+/* Back to the rounds, after a stop that was too long. */
+void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *first);
+
+/* Makes ready for the stop, in which `threads` threads are to call grf_precopy_stop(). */
+struct grf_error *grf_precopy_ready(struct grf_precopy *precopy, unsigned int threads);
+
+/* At the stop, before the threads: what is mapped by now. Allocates nothing. False: no room. */
+bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
+		      const struct grf_plan *final);
+/* At the stop, in each of the threads: finds and copies what was written since. */
+void grf_precopy_stop(struct grf_precopy *precopy);
+
+/* After the stop: what was discarded meanwhile reads as zero. */
+void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *final);
+
+/* Lets the process's memory go. */
+void grf_precopy_end(struct grf_precopy *precopy);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which pages of a process were written to since they were last looked at: write protection under
+ * userfaultfd(2) that the kernel takes off by itself at the first write (WP_ASYNC, Linux 6.7), read
+ * with PAGEMAP_SCAN. All of it from outside, while the process runs.
+ */
+#ifndef GRF_CAPTURE_USERFAULT_H
+#define GRF_CAPTURE_USERFAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "capture/resident.h"
+
+/* A run of pages that exist. */
+struct grf_page_run {
+	uint64_t start;
+	uint64_t end;
+	bool written; /* since they were protected, or not protected yet */
+	bool zero;    /* the kernel's page of zeros */
+};
+
+/* What a scan looks for among the pages that exist. */
+enum grf_scan {
+	GRF_SCAN_FIRST,   /* all; protects them */
+	GRF_SCAN_WRITTEN, /* those written to; protects them anew */
+	GRF_SCAN_LAST,    /* all, as they are */
+};
+
+enum grf_scan_result {
+	GRF_SCAN_DONE,
+	GRF_SCAN_MORE,    /* `runs` is full: go on at *ret_next */
+	GRF_SCAN_UNKNOWN, /* some of it is not under protection: mapped since */
+	GRF_SCAN_FAILED,
+};
+
+/* Agrees with the kernel on what `descriptor`, a new userfaultfd, is for. */
+struct grf_error *grf_userfault_begin(int descriptor);
+
+/* Takes a mapping, or a part of one, under protection. False: the kernel cannot do it for these. */
+bool grf_userfault_register(int descriptor, uint64_t start, uint64_t end);
+
+/* Lets go of it again, in pieces, so that the process never waits long for its memory map. */
+void grf_userfault_unregister(int descriptor, uint64_t start, uint64_t end);
+
+/* Scans [from, to). Allocates nothing; safe to call from several threads. */
+enum grf_scan_result grf_userfault_scan(int pagemap, enum grf_scan what, uint64_t from, uint64_t to,
+					struct grf_page_run *runs, size_t capacity,
+					size_t *ret_count, uint64_t *ret_next);
+
+#endif
