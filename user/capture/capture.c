@@ -285,6 +285,22 @@ static struct grf_error *open_precopy(struct session *session)
 	return NULL;
 }
 
+/* In each thread of the pool: from now on there is only the stop to be done. */
+static void be_urgent(void *context, unsigned int index)
+{
+	(void)context;
+	(void)index;
+	grf_hold_urgently();
+}
+
+/* Keeps what is left for the stop small while that is waited for. */
+static void go_on(void *context)
+{
+	struct session *session = context;
+
+	grf_precopy_round(&session->precopy);
+}
+
 static struct grf_error *copy_ahead(struct session *session)
 {
 	struct grf_error *error;
@@ -295,6 +311,11 @@ static struct grf_error *copy_ahead(struct session *session)
 	error = grf_precopy_begin(&session->precopy, &session->copy, &session->first, ROUNDS);
 	if (!error)
 		error = grf_precopy_ready(&session->precopy, session->copiers);
+	grf_pool_start(session->pool, be_urgent, session);
+	grf_pool_wait(session->pool);
+	session->freeze.urgent = true;
+	session->freeze.meanwhile = go_on;
+	session->freeze.context = session;
 	return error;
 }
 

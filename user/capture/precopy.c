@@ -9,8 +9,8 @@
  * The copy lies as the original does (space.h), so that a page copied again takes the place of what
  * it was before. What else can happen to a page between its copy and the stop:
  *
- * - It is discarded (munmap, madvise) and reads as zero again. The last scan lists the pages that
- *   exist; what is not among them is made zero in the copy, after the stop.
+ * - It is discarded (munmap, madvise) and reads as zero again. The last scan finds such pages
+ * beside those that were written; they are made zero in the copy, after the stop.
  * - Its mapping is replaced or moved. A new mapping is not under protection; the scan says so, and
  *   all that exists in such a range is copied.
  *
@@ -30,6 +30,8 @@
 
 #define UNIT_BYTES (16ull << 20)
 #define RUNS       256
+/* What one page of the page tables maps. */
+#define PAGE_TABLE_BYTES (2ull << 20)
 /* The largest run that a thread takes at a time at the stop. */
 #define CHUNK_BYTES (256ull << 10)
 #define MORE_UNITS  4096
@@ -80,30 +82,69 @@ static void copy_runs(struct grf_precopy *precopy, const struct grf_unit *unit,
 	size_t wanted_count = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (!runs[i].zero)
+		if (!runs[i].empty)
 			wanted[wanted_count++] = (struct grf_run){runs[i].start, runs[i].end};
 	grf_copy_runs(precopy->copy, wanted, wanted_count, unit->data, unit->start);
 }
 
-/* Protects and copies what was written of a unit, or at first all of it. */
+/* Protects what `scan` finds in a range of a unit, and copies it. */
+static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, enum grf_scan scan,
+		    uint64_t start, uint64_t end)
+{
+	enum grf_scan_result result = GRF_SCAN_MORE;
+	struct grf_page_run runs[RUNS];
+	size_t count;
+
+	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
+		result = grf_userfault_scan(precopy->copy->resident.pagemap, scan, start, end, runs,
+					    RUNS, &count, &start);
+		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE)
+			return;
+		copy_runs(precopy, unit, runs, count);
+		/* What was copied of such pages before is gone. */
+		for (size_t i = 0; i < count && scan == GRF_SCAN_SEAL; i++)
+			if (runs[i].empty && unit->part == GRF_MAP_RESIDENT)
+				madvise(unit_data(unit, runs[i].start), runs[i].end - runs[i].start,
+					MADV_DONTNEED);
+	}
+}
+
+/*
+ * Protects and copies what was changed of a unit. Pages that do not exist count as changed at each
+ * look, unless they are protected too; heaps can have very many of them, one by one, which would
+ * cost much at the stop. Where page tables do not exist either, protecting would make them: such
+ * ranges are few, and stay as they are.
+ */
 static void refresh_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 {
-	struct grf_page_run runs[RUNS];
 	enum grf_scan_result result = GRF_SCAN_MORE;
-	bool all = precopy->scan == GRF_SCAN_FIRST && unit->part != GRF_MAP_RESIDENT;
-	struct grf_run whole = {unit->start, unit->end};
+	struct grf_page_run runs[RUNS];
 	uint64_t at = unit->start;
 	size_t count;
 
 	if (unit->part == GRF_MAP_WRITTEN)
-		result = GRF_SCAN_DONE; /* read-only: not protected */
+		return; /* read-only, and not protected */
 	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
-		result = grf_userfault_scan(precopy->copy->resident.pagemap, precopy->scan, at,
+		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_CHANGED, at,
 					    unit->end, runs, RUNS, &count, &at);
-		if (!all && (result == GRF_SCAN_DONE || result == GRF_SCAN_MORE))
-			copy_runs(precopy, unit, runs, count);
+		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE)
+			return;
+		for (size_t i = 0; i < count; i++)
+			protect(precopy, unit,
+				runs[i].end - runs[i].start < PAGE_TABLE_BYTES ? GRF_SCAN_SEAL
+									       : GRF_SCAN_WRITTEN,
+				runs[i].start, runs[i].end);
 	}
-	if (all)
+}
+
+/* Protects and copies a unit for the first time. */
+static void copy_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
+{
+	struct grf_run whole = {unit->start, unit->end};
+
+	if (unit->part != GRF_MAP_WRITTEN)
+		protect(precopy, unit, GRF_SCAN_FIRST, unit->start, unit->end);
+	if (unit->part != GRF_MAP_RESIDENT)
 		grf_copy_runs(precopy->copy, &whole, 1, unit->data, unit->start);
 }
 
@@ -114,13 +155,15 @@ uint64_t grf_precopy_round(struct grf_precopy *precopy)
 	for (size_t i = 0; i < precopy->units.count && !precopy->copy->error; i++) {
 		if (grf_interrupted())
 			break;
-		refresh_unit(precopy, &precopy->units.items[i]);
-		if (precopy->scan == GRF_SCAN_FIRST)
-			grf_progress("copying while the process runs", i, precopy->units.count);
+		if (precopy->rounds) {
+			refresh_unit(precopy, &precopy->units.items[i]);
+			continue;
+		}
+		copy_unit(precopy, &precopy->units.items[i]);
+		grf_progress("copying while the process runs", i, precopy->units.count);
 	}
-	grf_progress_end();
-	precopy->scan = GRF_SCAN_WRITTEN;
-	precopy->rounds++;
+	if (!precopy->rounds++)
+		grf_progress_end();
 	return precopy->copy->bytes - before;
 }
 
@@ -162,13 +205,13 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
 	if (!precopy->units.items || !register_pieces(precopy, plan))
 		return grf_error_no_memory();
 	grf_precopy_replan(precopy, plan);
-	precopy->scan = GRF_SCAN_FIRST;
 	while (precopy->rounds < rounds && !grf_interrupted() && !copy->error) {
 		uint64_t bytes = grf_precopy_round(precopy);
 
 		grf_verbose("round %u: %.2f MiB copied", precopy->rounds,
 			    (double)bytes / (1 << 20));
-		if (bytes < SMALL_ROUND)
+		/* The second round is what protects pages that do not exist. */
+		if (bytes < SMALL_ROUND && precopy->rounds > 1)
 			break;
 	}
 	return grf_interrupted() ? grf_error_interrupted() : NULL;
@@ -203,7 +246,8 @@ struct grf_error *grf_precopy_ready(struct grf_precopy *precopy, unsigned int th
 	if (precopy->written.items)
 		return NULL;
 	if (!make_runs(&precopy->written, MORE_RUNS, true) ||
-	    !make_runs(&precopy->existing, 2ul * MORE_RUNS, false))
+	    !make_runs(&precopy->changed, MORE_RUNS, false) ||
+	    !make_runs(&precopy->existing, MORE_RUNS, false))
 		return grf_error_no_memory();
 	return NULL;
 }
@@ -222,7 +266,8 @@ bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
 {
 	size_t at = 0;
 
-	precopy->units.count = precopy->next = precopy->written.count = precopy->existing.count = 0;
+	precopy->units.count = precopy->next = 0;
+	precopy->written.count = precopy->changed.count = precopy->existing.count = 0;
 	precopy->arrived = 0;
 	precopy->pages = 0;
 	precopy->overflow = precopy->too_much = false;
@@ -252,66 +297,68 @@ static void add_run(struct grf_precopy *precopy, struct grf_runs *runs, uint64_t
 		runs->data[index] = data;
 }
 
-/* Notes a run of a unit as existing, and as to be copied if it was written. */
-static void note_run(struct grf_precopy *precopy, const struct grf_unit *unit,
-		     const struct grf_page_run *run, uint64_t *pages)
+/* Notes pages of a unit that are to be copied. */
+static void note_written(struct grf_precopy *precopy, const struct grf_unit *unit, uint64_t start,
+			 uint64_t end)
 {
-	if (run->zero)
-		return;
-	if (unit->part == GRF_MAP_RESIDENT)
-		add_run(precopy, &precopy->existing, run->start, run->end, NULL);
-	if (!run->written)
-		return;
-	*pages += (run->end - run->start) / GRF_PAGE;
-	for (uint64_t at = run->start; at < run->end;) {
-		uint64_t end = run->end - at < CHUNK_BYTES ? run->end : at + CHUNK_BYTES;
+	__atomic_fetch_add(&precopy->pages, (end - start) / GRF_PAGE, __ATOMIC_RELAXED);
+	for (uint64_t at = start; at < end;) {
+		uint64_t next = end - at < CHUNK_BYTES ? end : at + CHUNK_BYTES;
 
-		add_run(precopy, &precopy->written, at, end, unit_data(unit, at));
-		at = end;
+		add_run(precopy, &precopy->written, at, next, unit_data(unit, at));
+		at = next;
 	}
 }
 
-/* All that exists from `at` on, of a unit that is not under protection. */
-static void note_existing(struct grf_precopy *precopy, const struct grf_unit *unit, uint64_t at,
-			  uint64_t *pages)
+/* Notes what there is in [start, end) of a unit, which was changed. */
+static void note_changed(struct grf_precopy *precopy, const struct grf_unit *unit, uint64_t start,
+			 uint64_t end)
 {
-	struct grf_run runs[RUNS];
+	enum grf_scan_result result = GRF_SCAN_MORE;
+	struct grf_page_run runs[RUNS];
+	size_t count;
 
-	while (at < unit->end && !precopy->copy->resident.gone) {
-		size_t count = grf_resident_runs(&precopy->copy->resident, GRF_RESIDENT, at,
-						 unit->end, runs, RUNS, UINT32_MAX, &at);
-
+	if (unit->part == GRF_MAP_RESIDENT)
+		add_run(precopy, &precopy->changed, start, end, NULL);
+	while (result == GRF_SCAN_MORE) {
+		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_EXISTING,
+					    start, end, runs, RUNS, &count, &start);
+		if (result == GRF_SCAN_FAILED || result == GRF_SCAN_UNKNOWN) {
+			precopy->copy->resident.gone = true;
+			return;
+		}
 		for (size_t i = 0; i < count; i++) {
-			struct grf_page_run run = {runs[i].start, runs[i].end, true, false};
-
-			note_run(precopy, unit, &run, pages);
+			if (runs[i].empty)
+				continue;
+			if (unit->part == GRF_MAP_RESIDENT)
+				add_run(precopy, &precopy->existing, runs[i].start, runs[i].end,
+					NULL);
+			note_written(precopy, unit, runs[i].start, runs[i].end);
 		}
 	}
 }
 
 static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 {
-	struct grf_page_run whole = {unit->start, unit->end, true, false};
 	enum grf_scan_result result = GRF_SCAN_MORE;
 	struct grf_page_run runs[RUNS];
-	uint64_t at = unit->start, pages = 0;
+	uint64_t at = unit->start;
 	size_t count;
 
 	if (unit->whole) {
-		note_run(precopy, unit, &whole, &pages);
-		result = GRF_SCAN_DONE;
+		note_written(precopy, unit, unit->start, unit->end);
+		return;
 	}
 	while (result == GRF_SCAN_MORE) {
-		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_LAST, at,
+		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_CHANGED, at,
 					    unit->end, runs, RUNS, &count, &at);
 		if (result == GRF_SCAN_UNKNOWN || result == GRF_SCAN_FAILED) {
-			note_existing(precopy, unit, at, &pages);
-			break;
+			note_changed(precopy, unit, at, unit->end);
+			return;
 		}
 		for (size_t i = 0; i < count; i++)
-			note_run(precopy, unit, &runs[i], &pages);
+			note_changed(precopy, unit, runs[i].start, runs[i].end);
 	}
-	__atomic_fetch_add(&precopy->pages, pages, __ATOMIC_RELAXED);
 }
 
 /* Until every thread has come here. The last one says what is to be done. */
@@ -355,33 +402,38 @@ static int by_start(const void *left, const void *right)
 	return a->start < b->start ? -1 : a->start > b->start;
 }
 
-/* Makes [start, end) of a piece zero: pages that are not there read so. */
-static void clear(const struct grf_piece *piece, uint64_t start, uint64_t end)
+static void sort_runs(struct grf_runs *runs)
 {
-	if (start < end)
-		madvise(piece->data + (start - piece->start), end - start, MADV_DONTNEED);
+	if (runs->count)
+		qsort(runs->items, runs->count, sizeof(*runs->items), by_start);
+}
+
+/* Makes [start, end) zero, as far as it lies in the pieces: pages that are not there read so. */
+static void clear(const struct grf_plan *plan, size_t *piece, uint64_t start, uint64_t end)
+{
+	while (*piece < plan->piece_count && plan->pieces[*piece].end <= start)
+		++*piece;
+	if (start < end && *piece < plan->piece_count && plan->pieces[*piece].start <= start &&
+	    end <= plan->pieces[*piece].end)
+		madvise(plan->pieces[*piece].data + (start - plan->pieces[*piece].start),
+			end - start, MADV_DONTNEED);
 }
 
 void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *final)
 {
-	struct grf_runs *existing = &precopy->existing;
-	size_t at = 0;
+	const struct grf_runs *changed = &precopy->changed, *existing = &precopy->existing;
+	size_t at = 0, piece = 0;
 
-	if (existing->count)
-		qsort(existing->items, existing->count, sizeof(*existing->items), by_start);
-	for (size_t i = 0; i < final->piece_count; i++) {
-		const struct grf_piece *piece = &final->pieces[i];
-		uint64_t clean = piece->start;
+	sort_runs(&precopy->changed);
+	sort_runs(&precopy->existing);
+	for (size_t i = 0; i < changed->count; i++) {
+		uint64_t clean = changed->items[i].start, end = changed->items[i].end;
 
-		if (piece->part != GRF_MAP_RESIDENT)
-			continue;
-		while (at < existing->count && existing->items[at].end <= piece->start)
-			at++;
-		for (; at < existing->count && existing->items[at].start < piece->end; at++) {
-			clear(piece, clean, existing->items[at].start);
+		for (; at < existing->count && existing->items[at].start < end; at++) {
+			clear(final, &piece, clean, existing->items[at].start);
 			clean = existing->items[at].end;
 		}
-		clear(piece, clean, piece->end);
+		clear(final, &piece, clean, end);
 	}
 }
 
@@ -396,5 +448,6 @@ void grf_precopy_end(struct grf_precopy *precopy)
 	grf_array_free(&precopy->registered);
 	grf_array_free(&precopy->units);
 	free_runs(&precopy->written);
+	free_runs(&precopy->changed);
 	free_runs(&precopy->existing);
 }

@@ -34,13 +34,13 @@ struct grf_precopy {
 	struct grf_copy *copy;
 	GRF_ARRAY(struct grf_run) registered;
 	GRF_ARRAY(struct grf_unit) units;
-	enum grf_scan scan;
 	size_t next;              /* atomic: the next unit, or run of `written`, to be taken */
 	unsigned int threads;     /* that take part in the stop */
 	unsigned int arrived;     /* atomic: of them, at the end of the scan */
 	uint64_t limit;           /* pages that may be copied at the stop */
 	struct grf_runs written;  /* to be copied at the stop */
-	struct grf_runs existing; /* in units whose other pages read as zero */
+	struct grf_runs changed;  /* written to, discarded or new */
+	struct grf_runs existing; /* of those; the others read as zero */
 	uint64_t pages;           /* atomic: in `written` */
 	bool overflow;            /* the arrays were too small */
 	bool too_much;            /* more than `limit`: nothing was copied at the stop */

@@ -50,10 +50,19 @@ void grf_userfault_unregister(int descriptor, uint64_t start, uint64_t end)
 	}
 }
 
-static uint64_t flags_of(enum grf_scan what)
-{
-	return GRF_SCAN_CHECK | (what == GRF_SCAN_LAST ? 0 : GRF_SCAN_PROTECT);
-}
+/* CHANGED is what the kernel has a short way for: this mask, and nothing else. */
+#define EXISTING (GRF_PAGE_PRESENT | GRF_PAGE_SWAPPED)
+static const struct {
+	uint64_t flags, all_of, any_of, told;
+} questions[] = {
+    [GRF_SCAN_FIRST] = {GRF_SCAN_CHECK | GRF_SCAN_PROTECT, 0, EXISTING, EXISTING | GRF_PAGE_ZERO},
+    [GRF_SCAN_WRITTEN] = {GRF_SCAN_CHECK | GRF_SCAN_PROTECT, GRF_PAGE_WRITTEN, EXISTING,
+			  EXISTING | GRF_PAGE_ZERO},
+    [GRF_SCAN_CHANGED] = {GRF_SCAN_CHECK, GRF_PAGE_WRITTEN, 0, GRF_PAGE_WRITTEN},
+    [GRF_SCAN_SEAL] = {GRF_SCAN_CHECK | GRF_SCAN_PROTECT, GRF_PAGE_WRITTEN, 0,
+		       EXISTING | GRF_PAGE_ZERO},
+    [GRF_SCAN_EXISTING] = {0, 0, EXISTING, EXISTING | GRF_PAGE_ZERO},
+};
 
 enum grf_scan_result grf_userfault_scan(int pagemap, enum grf_scan what, uint64_t from, uint64_t to,
 					struct grf_page_run *runs, size_t capacity,
@@ -62,14 +71,14 @@ enum grf_scan_result grf_userfault_scan(int pagemap, enum grf_scan what, uint64_
 	struct grf_page_region regions[REGIONS];
 	struct grf_scan_argument argument = {
 	    .size = sizeof(argument),
-	    .flags = flags_of(what),
+	    .flags = questions[what].flags,
 	    .start = from,
 	    .end = to,
 	    .vec = (uint64_t)(uintptr_t)regions,
 	    .vec_len = capacity < REGIONS ? capacity : REGIONS,
-	    .category_mask = what == GRF_SCAN_WRITTEN ? GRF_PAGE_WRITTEN : 0,
-	    .category_anyof_mask = GRF_PAGE_PRESENT | GRF_PAGE_SWAPPED,
-	    .return_mask = GRF_PAGE_WRITTEN | GRF_PAGE_ZERO,
+	    .category_mask = questions[what].all_of,
+	    .category_anyof_mask = questions[what].any_of,
+	    .return_mask = questions[what].told,
 	};
 	long found;
 
@@ -87,8 +96,7 @@ enum grf_scan_result grf_userfault_scan(int pagemap, enum grf_scan what, uint64_
 		runs[(*ret_count)++] = (struct grf_page_run){
 		    .start = region->start,
 		    .end = region->end,
-		    .written = region->categories & GRF_PAGE_WRITTEN,
-		    .zero = region->categories & GRF_PAGE_ZERO,
+		    .empty = !(region->categories & EXISTING) || region->categories & GRF_PAGE_ZERO,
 		};
 	}
 	/* walk_end can lag behind (seen on 6.18): a result that did not fill the array is complete.

@@ -14,19 +14,22 @@
 #include "base/error.h"
 #include "capture/resident.h"
 
-/* A run of pages that exist. */
+/* A run of pages. */
 struct grf_page_run {
 	uint64_t start;
 	uint64_t end;
-	bool written; /* since they were protected, or not protected yet */
-	bool zero;    /* the kernel's page of zeros */
+	bool empty; /* nothing there, or the kernel's page of zeros; only told by FIRST, WRITTEN,
+		     * SEAL and EXISTING */
 };
 
-/* What a scan looks for among the pages that exist. */
+/* What a scan looks for. */
 enum grf_scan {
-	GRF_SCAN_FIRST,   /* all; protects them */
-	GRF_SCAN_WRITTEN, /* those written to; protects them anew */
-	GRF_SCAN_LAST,    /* all, as they are */
+	GRF_SCAN_FIRST,   /* pages that exist; protects them */
+	GRF_SCAN_WRITTEN, /* those of them that were written to since; protects them anew */
+	GRF_SCAN_CHANGED, /* the same, and pages that do not exist (any more): in 0.3 ms a GB, where
+			   * the others take ten times as long */
+	GRF_SCAN_SEAL,    /* as CHANGED; protects them, also pages that do not exist */
+	GRF_SCAN_EXISTING, /* pages that exist, under protection or not */
 };
 
 enum grf_scan_result {

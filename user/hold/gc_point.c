@@ -19,7 +19,11 @@
 /* How long a thread waits for us at most. Being woken takes 0.05 ms where a CPU is free. */
 #define HOLD_LIMIT 3000000u
 /* How often we look whether the target is still there, ms. */
-#define LOOK_INTERVAL 50
+/* How often other work is done while the point is waited for, at most, and how much longer than
+ * that work is waited after it. */
+#define MEANWHILE_INTERVAL 50000000u /* ns */
+#define MEANWHILE_SHARE    20u
+#define LOOK_INTERVAL      50
 
 struct grf_gc_point_probe {
 	struct gc_point_bpf *skeleton;
@@ -132,9 +136,22 @@ static bool is_gone(const struct grf_target *target)
 	       (state == 'Z' || state == 'X' || state == '\0');
 }
 
-static struct grf_error *wait_armed(struct grf_gc_point_probe *probe,
+/* Does what there is to be done while it is waited, for no more than a small share of the time.
+ * Returns when it is to be done next. */
+static uint64_t meanwhile(const struct grf_freeze *freeze)
+{
+	uint64_t began = grf_now(), ended;
+
+	freeze->meanwhile(freeze->context);
+	ended = grf_now();
+	return ended + MEANWHILE_INTERVAL + MEANWHILE_SHARE * (ended - began);
+}
+
+static struct grf_error *wait_armed(const struct grf_freeze *freeze,
 				    const struct grf_target *target, uint64_t deadline)
 {
+	struct grf_gc_point_probe *probe = freeze->gc_point;
+	uint64_t next = freeze->meanwhile ? grf_now() + MEANWHILE_INTERVAL : UINT64_MAX;
 	struct pollfd wake = {.fd = ring_buffer__epoll_fd(probe->events), .events = POLLIN};
 	uint64_t began = grf_now(), now = began;
 
@@ -150,21 +167,24 @@ static struct grf_error *wait_armed(struct grf_gc_point_probe *probe,
 		if (poll(&wake, 1, left < LOOK_INTERVAL ? (int)left : LOOK_INTERVAL) > 0 &&
 		    !is_held(probe))
 			ring_buffer__consume(probe->events);
+		if (now >= next && !is_held(probe))
+			next = meanwhile(freeze);
 		now = grf_now();
 	}
 	return NULL;
 }
 
-struct grf_error *grf_gc_point_wait(struct grf_gc_point_probe *probe,
+struct grf_error *grf_gc_point_wait(const struct grf_freeze *freeze,
 				    const struct grf_target *target, uint64_t deadline,
 				    uint64_t *ret_hit)
 {
+	struct grf_gc_point_probe *probe = freeze->gc_point;
 	struct grf_error *error;
 
 	*ret_hit = 0;
 	ring_buffer__consume(probe->events);
 	__atomic_store_n(&point_of(probe)->state, GRF_GC_POINT_ARMED, __ATOMIC_SEQ_CST);
-	error = wait_armed(probe, target, deadline);
+	error = wait_armed(freeze, target, deadline);
 	if (error) {
 		__atomic_store_n(&point_of(probe)->state, GRF_GC_POINT_IDLE, __ATOMIC_SEQ_CST);
 		return error;

@@ -32,10 +32,10 @@ struct grf_error *grf_gc_point_open(const struct grf_target *target,
 void grf_gc_point_close(struct grf_gc_point_probe *probe);
 
 /*
- * Waits until a thread is held at the point, or until `deadline` (grf_now()). *ret_hit: when it
- * came there; 0: none did in time. Errors: EXITED, INTERRUPTED.
+ * Waits until a thread is held at freeze->gc_point, or until `deadline` (grf_now()). *ret_hit: when
+ * it came there; 0: none did in time. Errors: EXITED, INTERRUPTED.
  */
-struct grf_error *grf_gc_point_wait(struct grf_gc_point_probe *probe,
+struct grf_error *grf_gc_point_wait(const struct grf_freeze *freeze,
 				    const struct grf_target *target, uint64_t deadline,
 				    uint64_t *ret_hit);
 

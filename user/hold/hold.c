@@ -350,7 +350,7 @@ static struct grf_error *reach_freeze_point(struct hold *hold)
 	for (;;) {
 		uint64_t hit;
 
-		error = grf_gc_point_wait(freeze->gc_point, hold->target, deadline, &hit);
+		error = grf_gc_point_wait(freeze, hold->target, deadline, &hit);
 		if (error)
 			return error;
 		if (!hit && freeze->only_gc_point)
@@ -389,12 +389,21 @@ static bool list_tids(struct hold *hold, size_t *ret_count)
 	return true;
 }
 
+void grf_hold_urgently(void)
+{
+	const struct sched_param first = {.sched_priority = 1};
+
+	sched_setscheduler(0, SCHED_FIFO, &first);
+}
+
 static void *tracer(void *argument)
 {
 	struct hold *hold = argument;
 	size_t count = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
+	if (hold->freeze->urgent)
+		grf_hold_urgently();
 	hold->error = reach_freeze_point(hold);
 	hold->report->stopped = grf_now();
 	if (!hold->error && !list_tids(hold, &count))

@@ -52,11 +52,20 @@ struct grf_hold_report {
 
 struct grf_gc_point_probe;
 
+/* Has the calling thread go before all others, where that is permitted; for as long as the target
+ * stands. */
+void grf_hold_urgently(void);
+
 /* Where to hold the target: at the end of a garbage collection, or anywhere. */
 struct grf_freeze {
 	struct grf_gc_point_probe *gc_point; /* NULL: anywhere, at once */
 	uint64_t wait;                       /* for the point, at most; ns */
 	bool only_gc_point;                  /* rather not at all than anywhere else */
+	bool urgent; /* work() is short: nobody else shall run on our CPU meanwhile */
+	/* Called now and then while the point is waited for, or NULL. It should not take more than
+	 * a few milliseconds: a target that reaches the point meanwhile may not be held there. */
+	void (*meanwhile)(void *context);
+	void *context;
 };
 
 /* What is done while the target stands. `tids` are the threads. Must not allocate or log. */
