@@ -87,7 +87,25 @@ static void copy_runs(struct grf_precopy *precopy, const struct grf_unit *unit,
 	grf_copy_runs(precopy->copy, wanted, wanted_count, unit->data, unit->start);
 }
 
-/* Protects what `scan` finds in a range of a unit, and copies it. */
+/* Copies what a scan found. */
+static void take_found(struct grf_precopy *precopy, const struct grf_unit *unit, enum grf_scan scan,
+		       const struct grf_page_run *runs, size_t count)
+{
+	copy_runs(precopy, unit, runs, count);
+	if (scan != GRF_SCAN_SEAL || unit->part != GRF_MAP_RESIDENT)
+		return;
+	/* What was copied of such pages before is gone. */
+	for (size_t i = 0; i < count; i++)
+		if (runs[i].empty)
+			madvise(unit_data(unit, runs[i].start), runs[i].end - runs[i].start,
+				MADV_DONTNEED);
+}
+
+/*
+ * Protects what `scan` finds in a range of a unit, and copies it. A scan that comes upon a mapping
+ * that is not under protection fails without saying what it has protected before: all that exists
+ * is copied then, as pages that are protected and not copied would never be.
+ */
 static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, enum grf_scan scan,
 		    uint64_t start, uint64_t end)
 {
@@ -98,14 +116,15 @@ static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, en
 	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
 		result = grf_userfault_scan(precopy->copy->resident.pagemap, scan, start, end, runs,
 					    RUNS, &count, &start);
-		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE)
-			return;
-		copy_runs(precopy, unit, runs, count);
-		/* What was copied of such pages before is gone. */
-		for (size_t i = 0; i < count && scan == GRF_SCAN_SEAL; i++)
-			if (runs[i].empty && unit->part == GRF_MAP_RESIDENT)
-				madvise(unit_data(unit, runs[i].start), runs[i].end - runs[i].start,
-					MADV_DONTNEED);
+		if (result == GRF_SCAN_UNKNOWN && scan != GRF_SCAN_EXISTING) {
+			if (scan == GRF_SCAN_SEAL && unit->part == GRF_MAP_RESIDENT)
+				madvise(unit_data(unit, start), end - start, MADV_DONTNEED);
+			scan = GRF_SCAN_EXISTING;
+			result = GRF_SCAN_MORE;
+			continue;
+		}
+		if (result == GRF_SCAN_DONE || result == GRF_SCAN_MORE)
+			take_found(precopy, unit, scan, runs, count);
 	}
 }
 
