@@ -129,7 +129,7 @@ static bool find_stack(const struct injection *injection, pid_t tid, uint64_t *r
 }
 
 /* Waits for the next stop. Does not consume it: see hold.c. False: it did not come in time, or the
- * thread exited. */
+ * thread exited. An interruption of ours waits until we are through. */
 static bool wait_stop(pid_t tid, int *ret_status)
 {
 	uint64_t began = grf_now();
@@ -146,7 +146,7 @@ static bool wait_stop(pid_t tid, int *ret_status)
 			return !ptrace(PTRACE_GETEVENTMSG, tid, 0, &message);
 		}
 		sched_yield();
-	} while (grf_now() - began < STOP_LIMIT && !grf_interrupted());
+	} while (grf_now() - began < STOP_LIMIT);
 	return false;
 }
 
