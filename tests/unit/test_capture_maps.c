@@ -206,21 +206,35 @@ static void test_space(void **state)
 	struct grf_space space = {0};
 	struct grf_capture_range range;
 	uint8_t *data, *next;
+	uint64_t end;
 
 	(void)state;
 	assert_null(grf_space_reserve(&space, 3, run_of, runs));
 	assert_int_equal(space.count, 2);
-	data = grf_space_find(&space, 0xc000000000, 0xc000400000);
+	data = grf_space_find(&space, 0xc000000000, 0xc000400000, &end);
+	assert_int_equal(end, 0xc000400000);
 	assert_int_equal((uintptr_t)data % (2 << 20), 0);
-	/* A heap that grows goes on where it was. */
-	next = grf_space_find(&space, 0xc000400000, 0xc000800000);
+	/* A heap that grows goes on where it was, up and down. */
+	next = grf_space_find(&space, 0xc000400000, 0xc000800000, &end);
 	assert_ptr_equal(next, data + 0x400000);
+	next = grf_space_find(&space, 0xbfffc00000, 0xc000800000, &end);
+	assert_ptr_equal(next, data - 0x400000);
+	assert_int_equal(end, 0xc000800000);
 	assert_int_equal(space.count, 2);
 	assert_true(grf_space_open(data, 0x800000));
 	data[0x7fffff] = 1;
 	/* Elsewhere a new area is made. */
-	assert_non_null(grf_space_find(&space, 0x7f0000000000, 0x7f0000001000));
+	assert_non_null(grf_space_find(&space, 0x7f0000000000, 0x7f0000001000, &end));
 	assert_int_equal(space.count, 3);
+	/* What reaches beyond an area is in several; what is there stays there. */
+	next = grf_space_find(&space, 0xbf00000000, 0xc000400000, &end);
+	assert_int_equal(end, 0xbfc0000000);
+	assert_int_equal(space.count, 4);
+	next = grf_space_find(&space, 0xbfc0000000, 0xc000400000, &end);
+	assert_ptr_equal(next, data - 0x40000000);
+	next = grf_space_find(&space, 0xc000000000, 0xd000000000, &end);
+	assert_ptr_equal(next, data);
+	assert_int_equal(end, 0xc040400000);
 	range = (struct grf_capture_range){0xc000000000, 0xc000800000, 3, data};
 	grf_space_release(&space, &range, 1);
 	assert_int_equal(data[0x7fffff], 1);

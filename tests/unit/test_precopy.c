@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -106,6 +107,25 @@ static void protect_some(struct area *area)
 	mprotect(area->memory + page * PAGE, PAGE, PROT_READ | PROT_WRITE);
 }
 
+/* Lets what lies below the lowest of the areas grow together with it: one page, or, once, more than
+ * the copy keeps room for. */
+static void grow_down(struct area *areas)
+{
+	static bool grown_much;
+	size_t bytes = grown_much || next_random() % 2 ? PAGE : (1ull << 30) + PAGE;
+	uint8_t *lowest = areas[0].memory, *grown;
+
+	for (int i = 1; i < AREAS; i++)
+		if (areas[i].memory < lowest)
+			lowest = areas[i].memory;
+	grown = mmap(lowest - bytes, bytes, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (grown == MAP_FAILED)
+		return;
+	grown[0] = grown[bytes - 1] = 7;
+	grown_much |= bytes > PAGE;
+}
+
 static void live(int ready, uint64_t seed)
 {
 	static void (*const deeds[])(struct area *) = {
@@ -128,6 +148,8 @@ static void live(int ready, uint64_t seed)
 		struct area *area = &areas[next_random() % AREAS];
 
 		deeds[next_random() % (sizeof(deeds) / sizeof(*deeds))](area);
+		if (next_random() % 32 == 0)
+			grow_down(areas);
 		if (next_random() % 64 == 0) {
 			munmap(area->memory, area->pages * PAGE);
 			map(area);

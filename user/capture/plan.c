@@ -160,7 +160,24 @@ static bool add_lines(struct grf_plan *plan, const struct grf_plan *first,
 	return true;
 }
 
-/* Gives each piece its destination. What lies within a piece of `first` is accessible already. */
+/* Cuts a piece in two at `end`. False: no room. */
+static bool split_piece(struct grf_plan *plan, size_t index, uint64_t end)
+{
+	struct grf_piece *piece = &plan->pieces[index];
+
+	if (plan->piece_count == plan->piece_room)
+		return false;
+	memmove(piece + 1, piece, (plan->piece_count - index) * sizeof(*piece));
+	plan->piece_count++;
+	piece[0].end = piece[1].start = end;
+	return true;
+}
+
+/*
+ * Gives each piece its destination. Pieces that have grown beyond the area that covers them are
+ * cut: what was copied of them before the stop is where it was. What lies within a piece of `first`
+ * is accessible already.
+ */
 static bool place_pieces(struct grf_plan *plan, const struct grf_plan *first,
 			 struct grf_space *space)
 {
@@ -168,9 +185,10 @@ static bool place_pieces(struct grf_plan *plan, const struct grf_plan *first,
 
 	for (i = 0; i < plan->piece_count; i++) {
 		struct grf_piece *piece = &plan->pieces[i];
+		uint64_t end;
 
-		piece->data = grf_space_find(space, piece->start, piece->end);
-		if (!piece->data)
+		piece->data = grf_space_find(space, piece->start, piece->end, &end);
+		if (!piece->data || (end < piece->end && !split_piece(plan, i, end)))
 			return false;
 		while (first && known < first->piece_count && first->pieces[known].end < piece->end)
 			known++;

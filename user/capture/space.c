@@ -40,7 +40,7 @@ struct grf_error *grf_space_reserve(struct grf_space *space, size_t count,
 						uint64_t *end),
 				    const void *context)
 {
-	uint64_t start, end, next_start, next_end;
+	uint64_t start, end, next_start = 0, next_end, below = NEAR;
 	size_t i;
 
 	space->capacity = count + MORE_AREAS;
@@ -48,43 +48,42 @@ struct grf_error *grf_space_reserve(struct grf_space *space, size_t count,
 	if (!space->areas)
 		return grf_error_no_memory();
 	for (i = 0; i < count;) {
-		uint64_t room = NEAR;
+		uint64_t above = NEAR;
 
 		get(context, i, &start, &end);
 		for (i++; i < count; i++) {
 			get(context, i, &next_start, &next_end);
-			if (next_start - end > NEAR) {
-				if (next_start - end < 2 * NEAR)
-					room = next_start - end - NEAR;
+			if (next_start - end > NEAR)
 				break;
-			}
 			end = next_end;
 		}
-		if (!add_area(space, start, end < UINT64_MAX - room ? end + room : end))
+		/* Two clusters share the gap between them. */
+		if (i < count && next_start - end < 2 * NEAR)
+			above = (next_start - end) / 2 / HUGE_PAGE * HUGE_PAGE;
+		if (!add_area(space, start > below ? start - below : 0,
+			      end < UINT64_MAX - above ? end + above : end))
 			return grf_error_create(GRF_ERROR_NO_MEMORY,
 						"no address space for a copy of %#llx-%#llx",
 						(unsigned long long)start, (unsigned long long)end);
+		below = above;
 	}
 	return NULL;
 }
 
-static uint8_t *find(const struct grf_space *space, uint64_t start, uint64_t end)
+uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end, uint64_t *ret_end)
 {
-	size_t i;
+	for (size_t i = 0; i < space->count; i++) {
+		const struct grf_area *area = &space->areas[i];
 
-	for (i = 0; i < space->count; i++)
-		if (space->areas[i].start <= start && end <= space->areas[i].end)
-			return space->areas[i].base + (start - space->areas[i].start);
-	return NULL;
-}
-
-uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end)
-{
-	uint8_t *data = find(space, start, end);
-
-	if (!data && add_area(space, start, end))
-		data = find(space, start, end);
-	return data;
+		if (area->start <= start && start < area->end) {
+			*ret_end = end < area->end ? end : area->end;
+			return area->base + (start - area->start);
+		}
+		if (area->start > start && area->start < end)
+			end = area->start;
+	}
+	*ret_end = end;
+	return add_area(space, start, end) ? space->areas[space->count - 1].base : NULL;
 }
 
 bool grf_space_open(uint8_t *data, uint64_t length)

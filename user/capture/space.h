@@ -3,8 +3,9 @@
  * Where copies go. The target's address space is mirrored: neighbouring mappings are copied to
  * neighbouring memory of ours, so that a heap whose mappings the kernel keeps as several, or that
  * grows between plan and stop, still becomes one range. For each cluster of mappings an area of
- * address space is reserved that also covers the gaps between them and what may grow behind; only
- * pages that are written to cost memory.
+ * address space is reserved that also covers the gaps between them and what may grow at both ends:
+ * heaps grow up, what the kernel chose the place of grows down. Only pages that are written to cost
+ * memory. A page's copy stays where it is, whatever its mapping has become since.
  */
 #ifndef GRF_CAPTURE_SPACE_H
 #define GRF_CAPTURE_SPACE_H
@@ -34,9 +35,10 @@ struct grf_error *grf_space_reserve(struct grf_space *space, size_t count,
 						uint64_t *end),
 				    const void *context);
 
-/* Memory for [start, end), reserved further where no area covers it; not yet accessible. NULL: no
- * address space. Allocates nothing of ours. */
-uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end);
+/* Memory for [start, *ret_end), where *ret_end is `end`, or less where an area ends or begins;
+ * reserved further where no area covers it; not yet accessible. NULL: no address space. Allocates
+ * nothing of ours. */
+uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end, uint64_t *ret_end);
 
 /* Makes `length` bytes at `data` readable and writable. */
 bool grf_space_open(uint8_t *data, uint64_t length);
