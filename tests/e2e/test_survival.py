@@ -20,6 +20,12 @@ def is_protected(target):
     return any(set(one) & {"uw", "um", "ui"} for one in flags)
 
 
+def has_ours(target):
+    """Whether it has a descriptor that it did not open itself."""
+    descriptors = pathlib.Path(f"/proc/{target.pid}/fd").iterdir()
+    return any("userfaultfd" in os.readlink(path) for path in descriptors)
+
+
 def check(target):
     """It runs, checks what it keeps, and nothing of ours is left."""
     assert wait_until(lambda: not set(target.states()) & {"T", "t", "Z"}), target.states()
@@ -48,14 +54,19 @@ def target(start):
     return Checked(start("checked"))
 
 
+@pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("step", range(1, 10))
-def test_killed_at_each_step(step, target, tmp_path, monkeypatch):
-    """The steps at which a thread of the target makes a system call for us (injection.c)."""
+def test_killed_at_each_step(step, both, target, tmp_path, monkeypatch):
+    """The steps at which a thread of the target makes a system call for us (injection.c): killed
+    alone, and together with the process that takes it to its end."""
     monkeypatch.setenv("GRF_TEST_KILL_AT_STEP", str(step))
+    if both:
+        monkeypatch.setenv("GRF_TEST_KILL_BOTH", "1")
     for _ in range(5):
         done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out")
         assert done.status == -signal.SIGKILL, str(done)
         check(target)
+    assert both or wait_until(lambda: not has_ours(target))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -69,6 +80,7 @@ def test_killed_at_any_time(number, target, tmp_path):
         # Before it has set up its handlers, any signal ends it.
         assert tool.returncode in (OK, -number, 128 + number), tool.returncode
         check(target)
+    assert wait_until(lambda: not has_ours(target))
 
 
 @pytest.mark.parametrize("copy", ["precopy", "stop"])

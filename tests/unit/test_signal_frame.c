@@ -112,8 +112,8 @@ static void test_a_thread_comes_back(void **state)
 		struct iovec local, remote;
 
 		read_state(pid, &before);
-		assert_true(grf_signal_frame_build(&before, low, high,
-						   (uint64_t)(uintptr_t)return_from_handler, &frame));
+		assert_true(grf_signal_frame_build(
+		    &before, low, high, (uint64_t)(uintptr_t)return_from_handler, &frame));
 		assert_true(frame.address >= low && frame.address + frame.size <= high);
 		local = (struct iovec){frame.bytes, frame.size};
 		remote = (struct iovec){(void *)frame.address, frame.size};

@@ -540,7 +540,9 @@ static void fill_pause(struct session *session)
 	pause->copying = session->copying_time;
 	pause->bytes = pause->stop_bytes = session->copy.bytes;
 	if (session->precopied) {
-		pause->copy = "pre-copy under userfaultfd";
+		pause->copy = session->copy.through_mem
+				  ? "pre-copy under userfaultfd through /proc/PID/mem"
+				  : "pre-copy under userfaultfd";
 		pause->stop_bytes = session->stop_bytes;
 		pause->rounds = session->precopy.rounds;
 		pause->scanning = session->scanning_time;

@@ -14,8 +14,11 @@
  * the frame; that is done after the registers are set, as it is the frame that undoes it.
  *
  * Two calls are made here: userfaultfd, at whose end the thread stops for us once more, so that the
- * descriptor can be copied, and close in the same frame. Killed in between, we leave one descriptor
- * that is closed on exec; nothing is registered with it.
+ * descriptor can be copied, and close in the same frame. In between the target has a descriptor too
+ * many. So that a kill of ours does not leave it there, all this is done by a process apart, which
+ * takes no notice of that (apart.h). Should it be killed in just that moment as well, by the end of
+ * a whole control group, the descriptor stays until the target's next exec, with nothing registered
+ * to it.
  *
  * A thread that waits in a system call is interrupted, and what the kernel would do for it at the
  * end of the stop, make the call again, is put into the frame. Those calls that would have been
@@ -29,7 +32,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,6 +45,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "hold/apart.h"
 #include "hold/private.h"
 #include "hold/signal_frame.h"
 
@@ -56,8 +59,9 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-#define STOP_LIMIT   100000000u /* ns that a thread may take to stop */
-#define MAX_THREADS  4096u      /* that are looked at */
+#define STOP_LIMIT   100000000u  /* ns that a thread may take to stop */
+#define TIME_LIMIT   1000000000u /* ns after which no other thread is tried */
+#define MAX_THREADS  4096u       /* that are looked at */
 #define MAX_RECORDS  65536u
 #define KERNEL_MASK  8 /* bytes of a signal mask */
 #define STATUS_BYTES 4096
@@ -71,17 +75,23 @@ struct injection {
 	long options;
 	int result;  /* our descriptor */
 	int refused; /* errno of the last thread that could not be traced; 0 */
+	pid_t parent;
+	uint64_t began;
 	struct grf_error *error;
 	struct grf_thread_state state;
 	struct grf_signal_frame frame;
 };
 
-/* For tests of what becomes of the target when we are killed: at which step, counted from 1. */
+/* For tests of what becomes of the target when we are killed: at which step, counted from 1, and
+ * whether the process apart is killed as well. */
 static void step(unsigned int number)
 {
 	const char *kill_at = getenv("GRF_TEST_KILL_AT_STEP");
 
-	if (kill_at && (unsigned int)strtoul(kill_at, NULL, 10) == number)
+	if (!kill_at || (unsigned int)strtoul(kill_at, NULL, 10) != number)
+		return;
+	kill(getppid(), SIGKILL);
+	if (getenv("GRF_TEST_KILL_BOTH"))
 		kill(getpid(), SIGKILL);
 }
 
@@ -260,7 +270,7 @@ static bool try_thread(struct injection *injection, pid_t tid, bool any)
 	injection->report->began = grf_now();
 	injection->report->tid = tid;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-	/* One that does not stop is let go when this thread of ours ends. */
+	/* One that does not stop is let go when this process ends. */
 	if (!wait_stop(tid, &status))
 		return false;
 	if (!(status >> 8))
@@ -302,37 +312,42 @@ static size_t list_threads(const struct injection *injection, pid_t *tids, size_
 	return count;
 }
 
+static bool may_go_on(const struct injection *injection)
+{
+	return !grf_interrupted() && getppid() == injection->parent &&
+	       grf_now() - injection->began < TIME_LIMIT;
+}
+
 /* In three passes: those that run; those that wait in a call that can be made again; any. */
 static bool try_threads(struct injection *injection, const pid_t *tids, size_t count)
 {
 	for (int pass = 0; pass < 3; pass++)
-		for (size_t i = 0; i < count && !grf_interrupted(); i++)
+		for (size_t i = 0; i < count && may_go_on(injection); i++)
 			if ((pass || is_running(injection, tids[i])) &&
 			    try_thread(injection, tids[i], pass == 2))
 				return true;
 	return false;
 }
 
-static void *tracer(void *argument)
+/* In the process apart, whose end lets go of every thread that was seized. */
+static struct grf_error *inject(void *context, int *ret)
 {
-	struct injection *injection = argument;
+	struct injection *injection = context;
 	_cleanup_free_ pid_t *tids = calloc(MAX_THREADS, sizeof(*tids));
 	pid_t pid = injection->target->pid;
 	size_t count = tids ? list_threads(injection, tids, MAX_THREADS) : 0;
 
-	if (try_threads(injection, tids, count))
-		return NULL;
+	if (try_threads(injection, tids, count)) {
+		*ret = injection->result;
+		return injection->error;
+	}
 	if (grf_interrupted())
-		injection->error = grf_error_interrupted();
-	else if (injection->refused)
-		injection->error = grf_error_errno(GRF_ERROR_UNSUPPORTED, injection->refused,
-						   "seize a thread of process %d", pid);
-	else
-		injection->error = grf_error_create(GRF_ERROR_UNSUPPORTED,
-						    "no thread of process %d is fit to make a "
-						    "system call for us",
-						    pid);
-	return NULL;
+		return grf_error_interrupted();
+	if (injection->refused)
+		return grf_error_errno(GRF_ERROR_UNSUPPORTED, injection->refused,
+				       "seize a thread of process %d", pid);
+	return grf_error_create(GRF_ERROR_UNSUPPORTED,
+				"no thread of process %d is fit to make a system call for us", pid);
 }
 
 /* Seccomp filters know nothing of the call, and end processes that make calls which they do not
@@ -355,8 +370,6 @@ struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
 	_cleanup_close_ int memory = -1, pidfd = -1;
 	_cleanup_free_ struct injection *injection = calloc(1, sizeof(*injection));
 	struct grf_error *error;
-	pthread_t thread;
-	int result;
 
 	*ret_report = (struct grf_injection_report){0};
 	if (!injection)
@@ -379,14 +392,8 @@ struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
 	    .pidfd = pidfd,
 	    .options = PTRACE_O_TRACESYSGOOD | (has_seccomp(target) ? PTRACE_O_SUSPEND_SECCOMP : 0),
 	    .result = -1,
+	    .parent = getpid(),
+	    .began = grf_now(),
 	};
-	result = pthread_create(&thread, NULL, tracer, injection);
-	if (result)
-		return grf_error_errno(GRF_ERROR_OTHER, result, "create a thread");
-	pthread_join(thread, NULL);
-	if (injection->error && injection->result >= 0)
-		close(injection->result);
-	else
-		*ret = injection->result;
-	return injection->error;
+	return grf_apart_run(inject, injection, ret_report, sizeof(*ret_report), ret);
 }

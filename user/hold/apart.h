@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Work that a process apart does, so that it comes to its end even if we are killed meanwhile. */
+#ifndef GRF_HOLD_APART_H
+#define GRF_HOLD_APART_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* What the work leads to: on success a descriptor, which is handed on. It may write to `shared`. */
+typedef struct grf_error *grf_apart_work(void *context, int *ret);
+
+/*
+ * Has a child process in a session of its own do `work`, and waits for it. An interruption of ours
+ * is passed on to it, so that grf_interrupted() holds there. `shared`, of `size` bytes (up to 256),
+ * which the work may write to, is brought back from there; nothing else that it changes is. The
+ * descriptor in *ret is the caller's. Errors: those of the work; OTHER.
+ */
+struct grf_error *grf_apart_run(grf_apart_work *work, void *context, void *shared, size_t size,
+				int *ret);
+
+#endif
