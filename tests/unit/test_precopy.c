@@ -81,6 +81,15 @@ static void discard_some(struct area *area)
 	madvise(area->memory + page * PAGE, count * PAGE, MADV_DONTNEED);
 }
 
+/* Where there is swap space. */
+static void page_out(struct area *area)
+{
+	size_t page = next_random() % area->pages;
+	size_t count = 1 + next_random() % (area->pages - page);
+
+	madvise(area->memory + page * PAGE, count * PAGE, MADV_PAGEOUT);
+}
+
 static void move(struct area *area)
 {
 	size_t pages = 1 + next_random() % AREA_PAGES;
@@ -130,7 +139,7 @@ static void live(int ready, uint64_t seed)
 {
 	static void (*const deeds[])(struct area *) = {
 	    write_some,   write_some, write_some, write_some,   write_some,
-	    discard_some, move,       replace,    protect_some,
+	    discard_some, move,       replace,    protect_some, page_out,
 	};
 	struct area areas[AREAS] = {0};
 	int userfault = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | 1);

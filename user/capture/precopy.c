@@ -21,6 +21,7 @@
 #include "capture/precopy.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -215,10 +216,25 @@ void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *firs
 		add_units(precopy, &first->pieces[i], false);
 }
 
+/* Whether pages can be swapped out at all. */
+static bool system_has_swap(void)
+{
+	FILE *file = fopen("/proc/swaps", "re");
+	int lines = 0, character;
+
+	if (!file)
+		return true;
+	while ((character = fgetc(file)) != EOF)
+		lines += character == '\n';
+	fclose(file);
+	return lines > 1;
+}
+
 struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy *copy,
 				    const struct grf_plan *plan, unsigned int rounds)
 {
 	precopy->copy = copy;
+	precopy->swap = system_has_swap();
 	precopy->units.capacity = 2 * count_units(plan) + MORE_UNITS;
 	precopy->units.items = calloc(precopy->units.capacity, sizeof(*precopy->units.items));
 	if (!precopy->units.items || !register_pieces(precopy, plan))
@@ -357,6 +373,24 @@ static void note_changed(struct grf_precopy *precopy, const struct grf_unit *uni
 	}
 }
 
+/* Pages that were swapped out after they were written to, again where that was seen already. */
+static void note_swapped(struct grf_precopy *precopy, const struct grf_unit *unit)
+{
+	enum grf_scan_result result = GRF_SCAN_MORE;
+	struct grf_page_run runs[RUNS];
+	uint64_t at = unit->start;
+	size_t count;
+
+	while (result == GRF_SCAN_MORE) {
+		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_SWAPPED, at,
+					    unit->end, runs, RUNS, &count, &at);
+		if (result == GRF_SCAN_UNKNOWN || result == GRF_SCAN_FAILED)
+			return; /* scan_unit() found the same */
+		for (size_t i = 0; i < count; i++)
+			note_written(precopy, unit, runs[i].start, runs[i].end);
+	}
+}
+
 static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 {
 	enum grf_scan_result result = GRF_SCAN_MORE;
@@ -378,6 +412,8 @@ static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 		for (size_t i = 0; i < count; i++)
 			note_changed(precopy, unit, runs[i].start, runs[i].end);
 	}
+	if (precopy->swap)
+		note_swapped(precopy, unit);
 }
 
 /* Until every thread has come here. The last one says what is to be done. */

@@ -46,6 +46,7 @@ struct grf_precopy {
 	bool too_much;            /* more than `limit`: nothing was copied at the stop */
 	uint64_t scanned;         /* when the scan at the stop ended; grf_now() */
 	unsigned int rounds;
+	bool swap; /* the system has swap space */
 };
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/scheduler.h"
 
-#define MAX_ITEMS ((uint64_t)1 << 24)
+#define MAX_ITEMS    ((uint64_t)1 << 24)
+#define MAX_MACHINES ((uint64_t)1 << 20)
 
 static uint64_t word(const struct grf_image *image, uint64_t address, int64_t offset)
 {
@@ -41,7 +42,7 @@ static bool add_machines(const struct grf_image *image, const struct grf_layout 
 {
 	uint64_t m = word(image, allm, 0);
 
-	for (uint64_t left = MAX_ITEMS; m && left; left--) {
+	for (uint64_t left = MAX_MACHINES; m && left; left--) {
 		if (!add(scheduler, m) ||
 		    !add(scheduler, word(image, m, grf_offset(layout, m, g0))) ||
 		    !add(scheduler, word(image, m, grf_offset(layout, m, gsignal))))

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Goroutines in their states, on stacks, functions and runtime structures made by hand; and lists
+ * that lead nowhere or in circles. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "go_code.h"
+#include "model/goroutines.h"
+#include "model/scheduler.h"
+
+#define STACK_LOW  (GO_CODE_BASE + 0x10000)
+#define STACK_HIGH (STACK_LOW + 0x1000)
+#define ALLGS      (GO_CODE_BASE + 0x12000)
+#define ALLM       (GO_CODE_BASE + 0x12020)
+#define ALLP       (GO_CODE_BASE + 0x12028)
+#define GS         (GO_CODE_BASE + 0x12100)
+#define G          (GO_CODE_BASE + 0x13000)
+#define M          (GO_CODE_BASE + 0x14000)
+#define DEFER      (GO_CODE_BASE + 0x15000)
+#define SUDOG      (GO_CODE_BASE + 0x15200)
+#define HCHAN      (GO_CODE_BASE + 0x15400)
+#define FUNCTION   UINT64_C(0xc000001000)
+#define TID        77
+
+static struct go_code code;
+static uint64_t top, inner;
+static struct grf_goroutines *goroutines;
+
+#define PUT(address, structure, field, value)                                                      \
+	GO_CODE_PUT(&code, address, structure, field, value, 8)
+
+/* main.inner, called by main.top, which has no caller. Goroutine 7 stands in it. */
+static void begin(uint32_t status)
+{
+	uint64_t sp = STACK_HIGH - 0x200, gobuf;
+
+	go_code_begin(&code, "go1.26.8");
+	top = go_code_add(&code, &(struct go_function){
+				     .name = "main.top",
+				     .size = 0x40,
+				     .pcsp = GO_CODE_VALUES(&code, 0, 4, 0x10, 0x3c),
+				     .flag = 1,
+				 });
+	inner = go_code_add(&code, &(struct go_function){
+				       .name = "main.inner",
+				       .size = 0x40,
+				       .pcsp = GO_CODE_VALUES(&code, 0, 4, 0x20, 0x3c),
+				   });
+	go_code_put(&code, ALLGS, GS, 8);
+	go_code_put(&code, ALLGS + 8, 1, 8);
+	go_code_put(&code, GS, G, 8);
+	PUT(G, g, goid, 7);
+	PUT(G, g, startpc, top);
+	GO_CODE_PUT(&code, G, g, atomicstatus, status, 4);
+	PUT(G + (uint64_t)grf_offset(&code.layout, g, stack), stack, lo, STACK_LOW);
+	PUT(G + (uint64_t)grf_offset(&code.layout, g, stack), stack, hi, STACK_HIGH);
+	gobuf = G + (uint64_t)grf_offset(&code.layout, g, sched);
+	PUT(gobuf, gobuf, pc, inner + 0x20);
+	PUT(gobuf, gobuf, sp, sp);
+	go_code_put(&code, sp + 0x20, top + 0x20, 8);
+}
+
+static void read_all(void)
+{
+	go_code_ready(&code);
+	assert_null(grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS,
+					ALLM, &goroutines));
+}
+
+static void end(void)
+{
+	grf_goroutines_destroy(goroutines);
+	goroutines = NULL;
+	go_code_end(&code);
+}
+
+static void assert_two_frames(void)
+{
+	const struct grf_goroutine *one = goroutines->items;
+
+	assert_int_equal(goroutines->count, 1);
+	assert_null(one->failure);
+	assert_int_equal(one->frame_count, 2);
+	assert_string_equal(one->frames[0].function.name, "main.inner");
+	assert_string_equal(one->frames[1].function.name, "main.top");
+}
+
+static void test_one_that_waits(void **state)
+{
+	(void)state;
+	begin(4 | 0x1000); /* being scanned */
+	read_all();
+	assert_two_frames();
+	assert_int_equal(goroutines->items[0].id, 7);
+	assert_int_equal(goroutines->items[0].status, 4);
+	assert_false(goroutines->items[0].system);
+	assert_int_equal(goroutines->items[0].tid, 0);
+	end();
+}
+
+static void test_one_in_a_system_call(void **state)
+{
+	(void)state;
+	begin(3);
+	PUT(G + (uint64_t)grf_offset(&code.layout, g, sched), gobuf, pc, 0);
+	PUT(G, g, syscallpc, inner + 0x20);
+	PUT(G, g, syscallsp, STACK_HIGH - 0x200);
+	read_all();
+	assert_two_frames();
+	end();
+}
+
+static void test_one_that_runs(void **state)
+{
+	struct grf_thread *thread;
+
+	(void)state;
+	begin(2);
+	PUT(G + (uint64_t)grf_offset(&code.layout, g, sched), gobuf, pc, 1);
+	PUT(G, g, m, M);
+	go_code_put(&code, ALLM, M, 8);
+	PUT(M, m, procid, TID);
+	PUT(M, m, curg, G);
+	go_code_ready(&code);
+	thread = grf_array_add(&code.image->threads);
+	assert_non_null(thread);
+	*thread = (struct grf_thread){
+	    .tid = TID, .pc = inner + 0x20, .sp = STACK_HIGH - 0x200, .general_count = 2};
+	thread->general[1] = FUNCTION;
+	assert_null(grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS,
+					ALLM, &goroutines));
+	assert_two_frames();
+	assert_int_equal(goroutines->items[0].tid, TID);
+	/* What is in its registers may be a pointer; 0 is none. */
+	assert_int_equal(goroutines->items[0].value_count, 1);
+	assert_int_equal(goroutines->items[0].values[0].value, FUNCTION);
+	assert_true(goroutines->items[0].values[0].conservative);
+	end();
+}
+
+static void test_dead_ones_are_left_out(void **state)
+{
+	static const uint32_t dead[] = {0, 6, 11};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(dead) / sizeof(*dead); i++) {
+		begin(dead[i]);
+		read_all();
+		assert_int_equal(goroutines->count, 0);
+		end();
+	}
+}
+
+static void test_what_it_defers_and_waits_for(void **state)
+{
+	const struct grf_goroutine *one;
+
+	(void)state;
+	begin(4);
+	PUT(G, g, defer, DEFER);
+	PUT(DEFER, defer, fn, FUNCTION);
+	PUT(DEFER, defer, sp, STACK_HIGH - 0x200);
+	PUT(G, g, waiting, SUDOG);
+	PUT(SUDOG, sudog, elem, STACK_LOW + 0x100);
+	PUT(SUDOG, sudog, c, HCHAN);
+	PUT(HCHAN, hchan, elemtype, 0x1234);
+	read_all();
+	one = goroutines->items;
+	assert_int_equal(one->value_count, 2);
+	assert_int_equal(one->values[0].kind, GRF_VALUE_DEFER);
+	assert_int_equal(one->values[0].value, FUNCTION);
+	assert_int_equal(one->values[1].kind, GRF_VALUE_DEFER_RECORD);
+	assert_int_equal(one->wait_count, 1);
+	assert_int_equal(one->waits[0].address, STACK_LOW + 0x100);
+	assert_int_equal(one->waits[0].descriptor, 0x1234);
+	end();
+}
+
+static void test_values_outside_its_stack_are_not_waited_for(void **state)
+{
+	(void)state;
+	begin(4);
+	PUT(G, g, waiting, SUDOG);
+	PUT(SUDOG, sudog, elem, STACK_HIGH);
+	PUT(SUDOG, sudog, c, HCHAN);
+	PUT(HCHAN, hchan, elemtype, 0x1234);
+	read_all();
+	assert_int_equal(goroutines->items[0].wait_count, 0);
+	end();
+}
+
+static void test_circles_end(void **state)
+{
+	struct grf_scheduler scheduler;
+
+	(void)state;
+	begin(4);
+	PUT(G, g, defer, DEFER);
+	PUT(DEFER, defer, link, DEFER);
+	PUT(G, g, waiting, SUDOG);
+	PUT(SUDOG, sudog, waitlink, SUDOG);
+	go_code_put(&code, ALLM, M, 8);
+	PUT(M, m, alllink, M);
+	read_all();
+	assert_int_equal(goroutines->count, 1);
+	assert_true(
+	    grf_scheduler_read(code.image, &code.layout, ALLGS, ALLM, ALLP, &scheduler));
+	assert_int_equal(scheduler.addresses.items[0], G);
+	grf_scheduler_free(&scheduler);
+	end();
+}
+
+static void test_stacks_that_cannot_be(void **state)
+{
+	static const uint64_t bounds[][2] = {
+	    {STACK_HIGH, STACK_LOW}, {0x10, 0x20}, {0, UINT64_MAX}, {STACK_LOW, STACK_LOW}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(*bounds); i++) {
+		begin(4);
+		go_code_put(&code, G + (uint64_t)grf_offset(&code.layout, g, stack), bounds[i][0],
+			    8);
+		go_code_put(&code, G + (uint64_t)grf_offset(&code.layout, g, stack) + 8,
+			    bounds[i][1], 8);
+		read_all();
+		assert_int_equal(goroutines->count, 1);
+		assert_int_equal(goroutines->broken, 1);
+		assert_non_null(goroutines->items[0].failure);
+		end();
+	}
+}
+
+/* Where it stands is not known: all of its stack may be pointers. */
+static void test_no_place_in_its_stack(void **state)
+{
+	(void)state;
+	begin(4);
+	PUT(G + (uint64_t)grf_offset(&code.layout, g, sched), gobuf, sp, STACK_HIGH + 8);
+	go_code_put(&code, STACK_LOW + 0x40, FUNCTION, 8);
+	read_all();
+	assert_non_null(goroutines->items[0].failure);
+	assert_true(goroutines->items[0].word_count >= 1);
+	assert_true(goroutines->items[0].words[0].conservative);
+	end();
+}
+
+static void test_too_many(void **state)
+{
+	struct grf_error *error;
+
+	(void)state;
+	begin(4);
+	go_code_put(&code, ALLGS + 8, UINT64_MAX / 8, 8);
+	go_code_ready(&code);
+	error = grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS,
+				    ALLM, &goroutines);
+	assert_non_null(error);
+	assert_int_equal(error->code, GRF_ERROR_BAD_INPUT);
+	grf_error_free(error);
+	end();
+}
+
+static void test_the_scheduler_s_own(void **state)
+{
+	struct grf_scheduler scheduler;
+
+	(void)state;
+	begin(4);
+	go_code_put(&code, ALLM, M, 8);
+	PUT(M, m, g0, G + 0x800);
+	go_code_put(&code, ALLP, GO_CODE_BASE + 0x12200, 8);
+	go_code_put(&code, ALLP + 8, 2, 8);
+	go_code_put(&code, GO_CODE_BASE + 0x12200, 0x1111, 8);
+	go_code_put(&code, GO_CODE_BASE + 0x12208, 0x2222, 8);
+	go_code_ready(&code);
+	assert_true(
+	    grf_scheduler_read(code.image, &code.layout, ALLGS, ALLM, ALLP, &scheduler));
+	assert_int_equal(scheduler.addresses.count, 5);
+	grf_scheduler_free(&scheduler);
+	/* A slice that is nowhere has nothing. */
+	go_code_put(&code, ALLP, 0x10, 8);
+	assert_true(grf_scheduler_read(code.image, &code.layout, 0, 0, ALLP, &scheduler));
+	assert_int_equal(scheduler.addresses.count, 0);
+	grf_scheduler_free(&scheduler);
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_one_that_waits),
+	    cmocka_unit_test(test_one_in_a_system_call),
+	    cmocka_unit_test(test_one_that_runs),
+	    cmocka_unit_test(test_dead_ones_are_left_out),
+	    cmocka_unit_test(test_what_it_defers_and_waits_for),
+	    cmocka_unit_test(test_values_outside_its_stack_are_not_waited_for),
+	    cmocka_unit_test(test_circles_end),
+	    cmocka_unit_test(test_stacks_that_cannot_be),
+	    cmocka_unit_test(test_no_place_in_its_stack),
+	    cmocka_unit_test(test_too_many),
+	    cmocka_unit_test(test_the_scheduler_s_own),
+	};
+
+	return cmocka_run_group_tests_name("goroutines", tests, NULL, NULL);
+}
