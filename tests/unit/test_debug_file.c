@@ -16,8 +16,8 @@
 
 /* A GNU build id note; the last byte tells builds apart. */
 static uint8_t note[] = {4, 0, 0, 0, 4, 0, 0, 0, 3, 0, 0, 0, 'G', 'N', 'U', 0, 0xab, 0xcd, 0xef, 1};
-static uint8_t other_note[] = {4,   0,   0,   0, 4,    0,    0,    0, 3, 0, 0, 0,
-			       'G', 'N', 'U', 0, 0xab, 0xcd, 0xef, 2};
+static uint8_t other_note[] = {4, 0, 0,   0,   4,   0, 0,    0,    3,    0,
+			       0, 0, 'G', 'N', 'U', 0, 0xab, 0xcd, 0xef, 2};
 static const uint8_t text[16], information[16];
 static const char names[] = "\0main.a";
 static const Elf64_Sym symbols[] = {
@@ -37,8 +37,8 @@ static void write_program(struct elf_file *file, const void *build_id, bool with
 	file->count = 0;
 	elf_file_add(file, ".text", TEXT, text, sizeof(text));
 	if (build_id) {
-		unsigned int index = elf_file_add(file, ".note.gnu.build-id", 0, build_id,
-						  sizeof(note));
+		unsigned int index =
+		    elf_file_add(file, ".note.gnu.build-id", 0, build_id, sizeof(note));
 
 		file->sections[index - 1].type = SHT_NOTE;
 	}

@@ -209,8 +209,7 @@ static void test_circles_end(void **state)
 	PUT(M, m, alllink, M);
 	read_all();
 	assert_int_equal(goroutines->count, 1);
-	assert_true(
-	    grf_scheduler_read(code.image, &code.layout, ALLGS, ALLM, ALLP, &scheduler));
+	assert_true(grf_scheduler_read(code.image, &code.layout, ALLGS, ALLM, ALLP, &scheduler));
 	assert_int_equal(scheduler.addresses.items[0], G);
 	grf_scheduler_free(&scheduler);
 	end();
@@ -279,8 +278,7 @@ static void test_the_scheduler_s_own(void **state)
 	go_code_put(&code, GO_CODE_BASE + 0x12200, 0x1111, 8);
 	go_code_put(&code, GO_CODE_BASE + 0x12208, 0x2222, 8);
 	go_code_ready(&code);
-	assert_true(
-	    grf_scheduler_read(code.image, &code.layout, ALLGS, ALLM, ALLP, &scheduler));
+	assert_true(grf_scheduler_read(code.image, &code.layout, ALLGS, ALLM, ALLP, &scheduler));
 	assert_int_equal(scheduler.addresses.count, 5);
 	grf_scheduler_free(&scheduler);
 	/* A slice that is nowhere has nothing. */

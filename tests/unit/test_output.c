@@ -225,14 +225,10 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_new_file),
-	    cmocka_unit_test(test_one_that_is_there),
-	    cmocka_unit_test(test_through_a_link),
-	    cmocka_unit_test(test_what_is_no_regular_file),
-	    cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_errors),
-	    cmocka_unit_test(test_arrays_grow),
-	    cmocka_unit_test(test_work_apart),
+	    cmocka_unit_test(test_a_new_file),     cmocka_unit_test(test_one_that_is_there),
+	    cmocka_unit_test(test_through_a_link), cmocka_unit_test(test_what_is_no_regular_file),
+	    cmocka_unit_test(test_refused),        cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_arrays_grow),    cmocka_unit_test(test_work_apart),
 	};
 
 	return cmocka_run_group_tests_name("output", tests, begin, end);

@@ -37,7 +37,7 @@
 /* What copying a page takes at the stop, on one CPU; ns. */
 #define PAGE_TIME 1000
 /* For the end of a garbage collection, if it is not insisted on, the target shall not stand longer
- * than this: a collection writes to many pages itself. ns. */
+ * than this, as a collection writes to many pages itself; unless it does so without one. ns. */
 #define GC_POINT_PAUSE 3000000u
 
 /* Why the work at the stop was not finished. */
@@ -80,6 +80,8 @@ struct session {
 	uint64_t registers_time, scanning_time, copying_time;
 	uint64_t stop_bytes;
 	struct grf_hold_report report;
+
+	uint64_t given_up; /* how long stops took that were given up; ns */
 };
 
 static unsigned int available_processors(void)
@@ -301,6 +303,13 @@ static void go_on(void *context)
 	grf_precopy_round(&session->precopy);
 }
 
+static bool is_due(void *context)
+{
+	const struct session *session = context;
+
+	return session->freeze.gc_point && grf_gc_point_is_reached(session->freeze.gc_point);
+}
+
 static struct grf_error *copy_ahead(struct session *session)
 {
 	struct grf_error *error;
@@ -314,6 +323,8 @@ static struct grf_error *copy_ahead(struct session *session)
 	grf_pool_start(session->pool, be_urgent, session);
 	grf_pool_wait(session->pool);
 	session->freeze.urgent = true;
+	session->precopy.is_due = is_due;
+	session->precopy.context = session;
 	session->freeze.meanwhile = go_on;
 	session->freeze.context = session;
 	return error;
@@ -545,6 +556,7 @@ static void fill_pause(struct session *session)
 				  : "pre-copy under userfaultfd";
 		pause->stop_bytes = session->stop_bytes;
 		pause->rounds = session->precopy.rounds;
+		pause->given_up = session->given_up;
 		pause->scanning = session->scanning_time;
 		pause->preparation = session->injection.ended - session->injection.began;
 	}
@@ -559,6 +571,9 @@ static void fill_pause(struct session *session)
 		    "the pause is by our own clock: not every thread was seen to run again");
 		return;
 	}
+	/* Stops that were given up came before. */
+	if (clock.first_stop < report->interrupting)
+		clock.first_stop = report->interrupting;
 	if (report->gc_point)
 		clock.first_stop = report->gc_point;
 	pause->clock = "eBPF";
@@ -663,11 +678,15 @@ static void close_session(struct session *session)
 /* How many pages may be copied at this stop. */
 static uint64_t page_limit(const struct session *session)
 {
-	uint64_t pause = session->options->max_pause;
+	uint64_t limit = session->options->max_pause / PAGE_TIME * session->copiers;
+	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
+	uint64_t usual = 2 * session->precopy.round_bytes / GRF_PAGE;
 
-	if (session->freeze.gc_point && !session->freeze.only_gc_point && pause > GC_POINT_PAUSE)
-		pause = GC_POINT_PAUSE;
-	return pause / PAGE_TIME * session->copiers;
+	if (!session->freeze.gc_point || session->freeze.only_gc_point)
+		return limit;
+	if (fewer < usual)
+		fewer = usual;
+	return fewer < limit ? fewer : limit;
 }
 
 /* One stop, with what is to be done in it. */
@@ -677,6 +696,8 @@ static struct grf_error *stop(struct session *session)
 	session->by_ptrace = false;
 	session->capture->thread_count = 0;
 	session->precopy.limit = page_limit(session);
+	if (session->registers)
+		grf_registers_begin(session->registers);
 	return grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
 }
 
@@ -691,6 +712,7 @@ static struct grf_error *hold(struct session *session)
 	for (int i = 1; i < ATTEMPTS && !error && session->failure == STOP_TOO_MUCH; i++) {
 		grf_verbose("let go: %llu MiB were written since they were copied",
 			    (unsigned long long)(session->precopy.pages >> 8));
+		session->given_up += session->report.released - session->report.interrupting;
 		if (!session->freeze.only_gc_point) {
 			grf_gc_point_close(session->freeze.gc_point);
 			session->freeze.gc_point = NULL;

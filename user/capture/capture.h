@@ -45,6 +45,7 @@ struct grf_pause {
 	uint64_t stop_bytes;  /* of them, in the stop */
 	unsigned int rounds;  /* of copying before the stop; 0: all was copied in it */
 	uint64_t preparation; /* for which one thread stood, before */
+	uint64_t given_up;    /* of stops before, that would have been too long */
 };
 
 /* The stack bounds of a goroutine, taken by the eBPF side at the stop. */

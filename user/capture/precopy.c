@@ -168,13 +168,19 @@ static void copy_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 		grf_copy_runs(precopy->copy, &whole, 1, unit->data, unit->start);
 }
 
+/* Whether a round is to be broken off. */
+static bool has_reason_to_end(const struct grf_precopy *precopy)
+{
+	return grf_interrupted() || precopy->copy->error ||
+	       (precopy->is_due && precopy->is_due(precopy->context));
+}
+
 uint64_t grf_precopy_round(struct grf_precopy *precopy)
 {
 	uint64_t before = precopy->copy->bytes;
+	size_t i;
 
-	for (size_t i = 0; i < precopy->units.count && !precopy->copy->error; i++) {
-		if (grf_interrupted())
-			break;
+	for (i = 0; i < precopy->units.count && !has_reason_to_end(precopy); i++) {
 		if (precopy->rounds) {
 			refresh_unit(precopy, &precopy->units.items[i]);
 			continue;
@@ -184,6 +190,8 @@ uint64_t grf_precopy_round(struct grf_precopy *precopy)
 	}
 	if (!precopy->rounds++)
 		grf_progress_end();
+	if (i == precopy->units.count)
+		precopy->round_bytes = precopy->copy->bytes - before;
 	return precopy->copy->bytes - before;
 }
 

@@ -46,7 +46,11 @@ struct grf_precopy {
 	bool too_much;            /* more than `limit`: nothing was copied at the stop */
 	uint64_t scanned;         /* when the scan at the stop ended; grf_now() */
 	unsigned int rounds;
-	bool swap; /* the system has swap space */
+	uint64_t round_bytes; /* that the last whole round copied */
+	bool swap;            /* the system has swap space */
+	/* Whether a round is to be broken off, since the stop has come; or NULL. */
+	bool (*is_due)(void *context);
+	void *context;
 };
 
 /*

@@ -27,8 +27,11 @@ void grf_registers_close(struct grf_registers_probe *probe);
 /* The process id as the first PID namespace has it, which other programs need. */
 uint32_t grf_registers_kernel_tgid(const struct grf_registers_probe *probe);
 
+/* Makes ready for reading, once more after that was done before. */
+void grf_registers_begin(struct grf_registers_probe *probe);
+
 /* Reads the records of all threads of the (stopped) process; at most `capacity`, allocates nothing.
- * Once for each open. */
+ * Once for each beginning. */
 bool grf_registers_read(struct grf_registers_probe *probe, struct grf_thread_registers *records,
 			size_t capacity, size_t *ret_count);
 

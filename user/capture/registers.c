@@ -69,8 +69,7 @@ static struct grf_error *try_out(struct grf_registers_probe *probe)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					WHAT " by eBPF found no thread of the process");
 	probe->kernel_tgid = record.kernel_tgid;
-	probe->iterator = bpf_iter_create(bpf_link__fd(probe->link));
-	return probe->iterator < 0 ? grf_ebpf_error(WHAT, errno) : NULL;
+	return NULL;
 }
 
 static struct grf_error *load(struct grf_registers_probe *probe, pid_t pid)
@@ -123,10 +122,17 @@ uint32_t grf_registers_kernel_tgid(const struct grf_registers_probe *probe)
 	return probe->kernel_tgid;
 }
 
+void grf_registers_begin(struct grf_registers_probe *probe)
+{
+	if (probe->iterator >= 0)
+		close(probe->iterator);
+	probe->iterator = bpf_iter_create(bpf_link__fd(probe->link));
+}
+
 bool grf_registers_read(struct grf_registers_probe *probe, struct grf_thread_registers *records,
 			size_t capacity, size_t *ret_count)
 {
-	return read_records(probe->iterator, records, capacity, ret_count);
+	return probe->iterator >= 0 && read_records(probe->iterator, records, capacity, ret_count);
 }
 
 static void from_user_registers(const struct user_regs_struct *registers, struct grf_thread *ret)

@@ -29,8 +29,8 @@ enum grf_scan {
 	GRF_SCAN_CHANGED, /* the same, and pages that do not exist (any more): in 0.3 ms a GB, where
 			   * the others take ten times as long */
 	GRF_SCAN_SEAL,    /* as CHANGED; protects them, also pages that do not exist */
-	GRF_SCAN_SWAPPED, /* swapped pages that were written to since: kernels before 6.15 or so take
-			   * some of them for protected when they look for CHANGED */
+	GRF_SCAN_SWAPPED, /* swapped pages that were written to since: kernels before 6.15 or so
+			   * take some of them for protected when they look for CHANGED */
 	GRF_SCAN_EXISTING, /* pages that exist, under protection or not */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What attach and core do alike: their options, and the way from an image to the output. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,22 +127,44 @@ static bool is_standard_output(const char *path)
 	return !strcmp(path, "/dev/stdout");
 }
 
+/* What is kept in the profile of how its image came to be: one line for each. */
+struct comments {
+	char version[160], pause[160], parts[240], copied[240];
+	const char *lines[4];
+};
+
+static size_t make_comments(const struct grf_model *model, const struct grf_pause *pause,
+			    struct comments *ret)
+{
+	*ret = (struct comments){.lines = {ret->version, ret->pause, ret->parts, ret->copied}};
+	snprintf(ret->version, sizeof(ret->version), "go_version: %s", model->layout.version.text);
+	if (!pause)
+		return 1;
+	snprintf(ret->pause, sizeof(ret->pause), "pause_ns: %" PRIu64 " (%s, %s clock)",
+		 pause->total, pause->freeze, pause->clock);
+	snprintf(ret->parts, sizeof(ret->parts),
+		 "pause_parts_ns: stop %" PRIu64 ", registers %" PRIu64 ", scan %" PRIu64
+		 ", copy %" PRIu64 ", resume %" PRIu64,
+		 pause->stop, pause->registers, pause->scanning, pause->copying - pause->scanning,
+		 pause->resume);
+	snprintf(ret->copied, sizeof(ret->copied),
+		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 ", in %u rounds before (%s)",
+		 pause->bytes, pause->stop_bytes, pause->rounds, pause->copy);
+	return 4;
+}
+
 static struct grf_error *write_profile(const struct grf_tree *tree, const struct grf_model *model,
 				       const struct grf_profile_options *options,
 				       const struct grf_pause *pause)
 {
-	char version[160], held[200];
-	const char *comments[2] = {version, held};
-	struct grf_pprof_options pprof = {.comments = comments, .comment_count = 1};
+	struct comments comments;
+	struct grf_pprof_options pprof = {
+	    .comments = comments.lines,
+	    .comment_count = make_comments(model, pause, &comments),
+	};
 	struct grf_error *error;
 	FILE *stream = is_standard_output(options->output) ? stderr : stdout;
 
-	snprintf(version, sizeof(version), "go_version: %s", model->layout.version.text);
-	if (pause) {
-		snprintf(held, sizeof(held), "pause_ns: %llu (%s)",
-			 (unsigned long long)pause->total, pause->freeze);
-		pprof.comment_count = 2;
-	}
 	error = grf_pprof_write(tree, &pprof, options->output);
 	if (error)
 		return error;

@@ -32,7 +32,7 @@ struct grf_gc_point_probe {
 	uint32_t missed; /* threads that went on before we saw them */
 };
 
-static struct grf_gc_point *point_of(struct grf_gc_point_probe *probe)
+static struct grf_gc_point *point_of(const struct grf_gc_point_probe *probe)
 {
 	return &probe->skeleton->bss->point;
 }
@@ -116,11 +116,16 @@ void grf_gc_point_close(struct grf_gc_point_probe *probe)
 	free(probe);
 }
 
+bool grf_gc_point_is_reached(const struct grf_gc_point_probe *probe)
+{
+	return __atomic_load_n(&point_of(probe)->state, __ATOMIC_SEQ_CST) == GRF_GC_POINT_HELD;
+}
+
 /* Whether a thread waits at the point now. One that went on already is missed, and the next one is
  * to be held. */
 static bool is_held(struct grf_gc_point_probe *probe)
 {
-	if (__atomic_load_n(&point_of(probe)->state, __ATOMIC_SEQ_CST) == GRF_GC_POINT_HELD)
+	if (grf_gc_point_is_reached(probe))
 		return true;
 	if (change(probe, GRF_GC_POINT_EXPIRED, GRF_GC_POINT_ARMED))
 		probe->missed++;

@@ -39,6 +39,9 @@ struct grf_error *grf_gc_point_wait(const struct grf_freeze *freeze,
 				    const struct grf_target *target, uint64_t deadline,
 				    uint64_t *ret_hit);
 
+/* Whether a thread waits at the point just now: one load. What is done meanwhile is to end then. */
+bool grf_gc_point_is_reached(const struct grf_gc_point_probe *probe);
+
 /* Lets the held thread go on, after every thread was asked to stop. False: it waited too long and
  * went on before. */
 bool grf_gc_point_release(struct grf_gc_point_probe *probe);

@@ -4,8 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define BUFFERS 16
-#define LARGEST 10
+#define BUFFERS    16
+#define LARGEST    10
+#define PAGE_BYTES 4096
 
 static char *next_buffer(void)
 {
@@ -84,11 +85,16 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 			format_time(pause->copying - pause->scanning));
 	else
 		fprintf(stream, "copy %s, ", format_time(pause->copying));
-	fprintf(stream, "resume %s\n", format_time(pause->resume));
+	fprintf(stream, "resume %s", format_time(pause->resume));
+	if (pause->given_up)
+		fprintf(stream, "; before, stops of %s that were given up",
+			format_time(pause->given_up));
+	fputc('\n', stream);
 	fprintf(stream, "  %-12s %s by %s", "copied", grf_format_bytes(pause->bytes), pause->copy);
 	if (pause->rounds)
-		fprintf(stream, " in %u rounds and %s at the stop", pause->rounds,
-			grf_format_bytes(pause->stop_bytes));
+		fprintf(stream, " in %u rounds, of it %s in %s pages at the stop", pause->rounds,
+			grf_format_bytes(pause->stop_bytes),
+			grf_format_count(pause->stop_bytes / PAGE_BYTES));
 	fprintf(stream, "; registers by %s\n", pause->register_source);
 }
 

@@ -20,6 +20,7 @@ struct comparison {
 	const char *name;
 	bool conservative;
 	bool no_memory;
+	GRF_ARRAY(uint64_t) tiny_blocks;
 };
 
 static bool is_reached(const struct comparison *comparison, uint64_t id)
@@ -189,29 +190,47 @@ static struct grf_error *compare_marks(struct comparison *comparison)
 	return comparison->no_memory ? grf_error_no_memory() : NULL;
 }
 
-/* Whether an object is the block of 16 bytes that some P's tiny allocator is filling: it is marked
- * when a collection begins, whoever points to it (gcMarkTinyAllocs in mgc.go). */
-static bool is_tiny_block(const struct grf_model *model, uint64_t address)
+#define MAX_PROCESSORS 65536
+
+/*
+ * The blocks of 16 bytes that the tiny allocators of the Ps are filling: they are marked when a
+ * collection begins, whoever points to them (gcMarkTinyAllocs in mgc.go).
+ */
+static void find_tiny_blocks(struct comparison *comparison)
 {
+	const struct grf_model *model = comparison->model;
 	uint64_t allp = grf_types_variable(model->types, "runtime.allp"), data, count;
 	const struct grf_layout *layout = &model->layout;
 
 	if (!allp || !grf_has(layout, p, mcache) || !grf_has(layout, mcache, tiny) ||
 	    !grf_image_u64(model->image, allp, &data) ||
 	    !grf_image_u64(model->image, allp + 8, &count))
-		return false;
-	for (uint64_t i = 0; i < count && i < 65536; i++) {
-		uint64_t p, mcache, tiny;
+		return;
+	for (uint64_t i = 0; i < count && i < MAX_PROCESSORS; i++) {
+		uint64_t p, mcache, tiny, *added;
 
-		if (grf_image_u64(model->image, data + i * 8, &p) && p &&
-		    grf_image_u64(model->image, p + (uint64_t)grf_offset(layout, p, mcache),
-				  &mcache) &&
-		    mcache &&
-		    grf_image_u64(model->image, mcache + (uint64_t)grf_offset(layout, mcache, tiny),
-				  &tiny) &&
-		    tiny == address)
-			return true;
+		if (!grf_image_u64(model->image, data + i * 8, &p) || !p ||
+		    !grf_image_u64(model->image, p + (uint64_t)grf_offset(layout, p, mcache),
+				   &mcache) ||
+		    !mcache ||
+		    !grf_image_u64(model->image,
+				   mcache + (uint64_t)grf_offset(layout, mcache, tiny), &tiny) ||
+		    !tiny)
+			continue;
+		added = grf_array_add(&comparison->tiny_blocks);
+		if (!added) {
+			comparison->no_memory = true;
+			return;
+		}
+		*added = tiny;
 	}
+}
+
+static bool is_tiny_block(const struct comparison *comparison, uint64_t address)
+{
+	for (size_t i = 0; i < comparison->tiny_blocks.count; i++)
+		if (comparison->tiny_blocks.items[i] == address)
+			return true;
 	return false;
 }
 
@@ -226,6 +245,7 @@ static void total_up(struct comparison *comparison)
 {
 	struct grf_verification *verification = comparison->verification;
 
+	find_tiny_blocks(comparison);
 	if (verification->details.count)
 		qsort(verification->details.items, verification->details.count,
 		      sizeof(*verification->details.items), by_id);
@@ -237,7 +257,7 @@ static void total_up(struct comparison *comparison)
 		if (difference->kind != GRF_FLOATING || span->element_size != 16 ||
 		    span->pointer_layout != GRF_POINTERS_NONE)
 			continue;
-		difference->tiny = is_tiny_block(comparison->model, difference->address);
+		difference->tiny = is_tiny_block(comparison, difference->address);
 		if (difference->tiny)
 			add_total(&verification->tiny, span);
 	}
@@ -258,9 +278,10 @@ static struct grf_error *compare(struct comparison *comparison,
 		error = check_references(comparison);
 	if (!error)
 		error = compare_marks(comparison);
-	if (!error)
-		total_up(comparison);
-	return error;
+	if (error)
+		return error;
+	total_up(comparison);
+	return comparison->no_memory ? grf_error_no_memory() : NULL;
 }
 
 struct grf_error *grf_verification_create(struct grf_model *model,
@@ -281,6 +302,7 @@ struct grf_error *grf_verification_create(struct grf_model *model,
 	grf_reach_free(&comparison.reach);
 	grf_stored_types_free(&comparison.stored);
 	grf_pair_map_free(&comparison.missed);
+	grf_array_free(&comparison.tiny_blocks);
 	if (error)
 		grf_verification_destroy(verification);
 	else

@@ -50,7 +50,7 @@ func work(id int) {
 }
 
 func main() {
-	kept = make([]*Node, 2000)
+	kept = make([]*Node, 500000)
 	for i := range kept {
 		kept[i] = &Node{nil, i}
 	}
