@@ -19,69 +19,20 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "capture/copy.h"
-#include "capture/plan.h"
-#include "capture/pool.h"
-#include "capture/precopy.h"
-#include "capture/probes.h"
-#include "hold/hold.h"
+#include "capture/session.h"
 
 #define MORE_THREADS    1024
 #define THREADS_LIMIT   256u
 #define STACKS_LIMIT    (4u << 20)
 #define AUXV_SIZE_LIMIT 4096
 
-/* Rounds of pre-copy before the stop, and how often a stop is given up that would last too long. */
-#define ROUNDS   4
+/* How many stops are made at the most, where the first are given up. */
 #define ATTEMPTS 4
-/* What copying a page takes at the stop, on one CPU; ns. */
-#define PAGE_TIME 1000
-/* For the end of a garbage collection, if it is not insisted on, the target shall not stand longer
- * than this, as a collection writes to many pages itself; unless it does so without one. ns. */
-#define GC_POINT_PAUSE 3000000u
 
-/* Why the work at the stop was not finished. */
-enum stop_failure {
-	STOP_DONE,
-	STOP_PLAN_GONE,
-	STOP_NO_ROOM,
-	STOP_NO_SPACE,
-	STOP_REGISTERS,
-	STOP_TOO_MUCH, /* of the pre-copied memory was written since */
-};
-
-struct session {
-	const struct grf_capture_options *options;
-	struct grf_target target;
-	int maps, pagemap, mem;
-	struct grf_capture *capture;
-
-	struct grf_plan first, final;
-	struct grf_space space;
-	struct grf_copy copy;
-	struct grf_pool *pool;
-	unsigned int copiers; /* threads of the pool that copy; one more may read stack bounds */
-
-	struct grf_precopy precopy;
-	bool precopied; /* `precopy` is under way */
-	struct grf_injection_report injection;
-
-	struct grf_registers_probe *registers;
-	struct grf_stacks_probe *stacks;
-	struct grf_pause_probe *pause;
-	struct grf_freeze freeze;
-	struct grf_thread_registers *records;
-	size_t thread_room; /* of `records` and capture->threads */
-
-	/* Written at the stop. */
-	enum stop_failure failure;
-	bool stacks_taken;
-	bool by_ptrace; /* registers of some thread at least */
-	uint64_t registers_time, scanning_time, copying_time;
-	uint64_t stop_bytes;
-	struct grf_hold_report report;
-
-	uint64_t given_up; /* how long stops took that were given up; ns */
+/* In the order in which they are tried. */
+static const struct grf_copy_method *const methods[] = {
+    &grf_copy_by_precopy,
+    &grf_copy_at_stop,
 };
 
 static unsigned int available_processors(void)
@@ -93,7 +44,7 @@ static unsigned int available_processors(void)
 	return CPU_COUNT(&set) > 0 ? (unsigned int)CPU_COUNT(&set) : 1;
 }
 
-static struct grf_error *open_files(struct session *session)
+static struct grf_error *open_files(struct grf_session *session)
 {
 	struct grf_error *error;
 
@@ -106,7 +57,7 @@ static struct grf_error *open_files(struct session *session)
 	return error;
 }
 
-static struct grf_error *read_auxv(struct session *session)
+static struct grf_error *read_auxv(struct grf_session *session)
 {
 	_cleanup_close_ int fd = -1;
 	struct grf_error *error;
@@ -131,7 +82,7 @@ static struct grf_error *read_auxv(struct session *session)
 }
 
 /* How many goroutines there may be at the stop, from how many there are. 0: not to be read. */
-static size_t goroutine_room(struct session *session)
+static size_t goroutine_room(struct grf_session *session)
 {
 	uint64_t slice[2];
 
@@ -154,7 +105,7 @@ static void without(struct grf_error *error, const char *instead)
 }
 
 /* Sets the probe at the end of a garbage collection, where that is wanted. */
-static struct grf_error *open_gc_point(struct session *session)
+static struct grf_error *open_gc_point(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
 	struct grf_error *error;
@@ -176,7 +127,7 @@ static struct grf_error *open_gc_point(struct session *session)
 	return NULL;
 }
 
-static void open_probes(struct session *session)
+static void open_probes(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
 	size_t room = goroutine_room(session);
@@ -194,18 +145,10 @@ static void open_probes(struct session *session)
 	without(grf_pause_open(grf_registers_kernel_tgid(session->registers), session->thread_room,
 			       &session->pause),
 		"pause by our own clock");
-	if (room && !session->precopied)
+	if (room && session->method->reads_stacks)
 		without(grf_stacks_open(session->target.pid, options->allgs_address,
 					options->g_stack_offset, room, &session->stacks),
 			"stack bounds from the copied memory");
-}
-
-static void touch_work(void *context, unsigned int index)
-{
-	struct session *session = context;
-
-	if (index < session->copiers)
-		grf_copy_work(&session->copy);
 }
 
 /* Memory that can be had without swapping, in bytes; all there is when that cannot be told. */
@@ -226,7 +169,7 @@ static uint64_t available_memory(void)
 
 /* Refuses a copy that does not fit, before the kernel ends some process for it, perhaps the
  * target. */
-static struct grf_error *check_size(struct session *session)
+static struct grf_error *check_size(struct grf_session *session)
 {
 	uint64_t wanted =
 	    grf_copy_measure(&session->copy, session->first.pieces, session->first.piece_count);
@@ -242,95 +185,33 @@ static struct grf_error *check_size(struct session *session)
 				(unsigned long long)(available >> 20));
 }
 
-/* Makes the destination's pages while the target runs: at the stop that would double the time. */
-static struct grf_error *touch_destination(struct session *session)
-{
-	grf_copy_begin(&session->copy, GRF_COPY_TOUCH, session->first.pieces,
-		       session->first.piece_count);
-	grf_pool_start(session->pool, touch_work, session);
-	grf_pool_wait(session->pool);
-	if (session->copy.error)
-		return grf_error_create(GRF_ERROR_NO_MEMORY, "no memory for a copy of process %d",
-					session->target.pid);
-	return grf_interrupted() ? grf_error_interrupted() : NULL;
-}
-
 /* Whether an error only means that this way is not to be had. */
-static bool can_do_without(const struct session *session, const struct grf_error *error)
+static bool can_do_without(const struct grf_session *session, const struct grf_error *error)
 {
 	return session->options->copy == GRF_COPY_AUTO &&
 	       (error->code == GRF_ERROR_UNSUPPORTED || error->code == GRF_ERROR_PERMISSION ||
 		error->code == GRF_ERROR_OTHER);
 }
 
-/* Gets hold of what pre-copy works with: a userfaultfd of the target. */
-static struct grf_error *open_precopy(struct session *session)
+/* Opens the first way of copying that is to be had. */
+static struct grf_error *choose_method(struct grf_session *session)
 {
-	struct grf_error *error;
-	int descriptor;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		struct grf_error *error;
 
-	session->precopy.userfault = -1;
-	if (session->options->copy == GRF_COPY_STOP)
-		return NULL;
-	error = grf_injection_userfaultfd(&session->target, &session->options->injection,
-					  &descriptor, &session->injection);
-	if (!error)
-		error = grf_userfault_begin(descriptor);
-	if (!error) {
-		session->precopy.userfault = descriptor;
-		session->precopied = true;
-		return NULL;
+		if (session->options->copy != GRF_COPY_AUTO &&
+		    session->options->copy != methods[i]->way)
+			continue;
+		session->method = methods[i];
+		error = methods[i]->open ? methods[i]->open(session) : NULL;
+		if (!error || !can_do_without(session, error))
+			return error;
+		without(error, "the next way to copy is tried");
 	}
-	if (!can_do_without(session, error))
-		return error;
-	without(error, "all is copied at the stop");
-	return NULL;
+	return grf_error_create(GRF_ERROR_UNSUPPORTED, "there is no such way to copy");
 }
 
-/* In each thread of the pool: from now on there is only the stop to be done. */
-static void be_urgent(void *context, unsigned int index)
-{
-	(void)context;
-	(void)index;
-	grf_hold_urgently();
-}
-
-/* Keeps what is left for the stop small while that is waited for. */
-static void go_on(void *context)
-{
-	struct session *session = context;
-
-	grf_precopy_round(&session->precopy);
-}
-
-static bool is_due(void *context)
-{
-	const struct session *session = context;
-
-	return session->freeze.gc_point && grf_gc_point_is_reached(session->freeze.gc_point);
-}
-
-static struct grf_error *copy_ahead(struct session *session)
-{
-	struct grf_error *error;
-
-	if (!session->precopied)
-		return touch_destination(session);
-	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
-	error = grf_precopy_begin(&session->precopy, &session->copy, &session->first, ROUNDS);
-	if (!error)
-		error = grf_precopy_ready(&session->precopy, session->copiers);
-	grf_pool_start(session->pool, be_urgent, session);
-	grf_pool_wait(session->pool);
-	session->freeze.urgent = true;
-	session->precopy.is_due = is_due;
-	session->precopy.context = session;
-	session->freeze.meanwhile = go_on;
-	session->freeze.context = session;
-	return error;
-}
-
-static struct grf_error *prepare(struct session *session)
+static struct grf_error *prepare(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
 	struct grf_error *error = open_files(session);
@@ -357,7 +238,7 @@ static struct grf_error *prepare(struct session *session)
 	    calloc(session->thread_room, sizeof(*session->capture->threads));
 	if (!session->records || !session->capture->threads)
 		return grf_error_no_memory();
-	error = open_precopy(session);
+	error = choose_method(session);
 	if (error)
 		return error;
 	open_probes(session);
@@ -367,27 +248,13 @@ static struct grf_error *prepare(struct session *session)
 	error = grf_pool_create(session->copiers + (session->stacks ? 1 : 0), &session->pool);
 	if (!error)
 		error = open_gc_point(session);
-	return error ? error : copy_ahead(session);
+	if (!error && session->method->ahead)
+		error = session->method->ahead(session);
+	return error;
 }
 
-static void stop_work(void *context, unsigned int index)
-{
-	struct session *session = context;
-
-	if (session->precopied) {
-		/* The tracer takes part, in place of one of us. */
-		if (index + 1 < session->copiers)
-			grf_precopy_stop(&session->precopy);
-		return;
-	}
-	if (index < session->copiers)
-		grf_copy_work(&session->copy);
-	else
-		session->stacks_taken = grf_stacks_run(session->stacks);
-}
-
-static const struct grf_thread_registers *find_record(const struct session *session, size_t count,
-						      size_t expected, pid_t tid)
+static const struct grf_thread_registers *find_record(const struct grf_session *session,
+						      size_t count, size_t expected, pid_t tid)
 {
 	size_t i;
 
@@ -400,8 +267,8 @@ static const struct grf_thread_registers *find_record(const struct session *sess
 	return NULL;
 }
 
-/* The registers of every held thread: from the eBPF program, and what it lacks by ptrace. */
-static bool take_registers(struct session *session, const pid_t *tids, size_t count)
+/* From the eBPF program, and what it lacks by ptrace. */
+static bool take_registers(struct grf_session *session, const pid_t *tids, size_t count)
 {
 	struct grf_capture *capture = session->capture;
 	size_t i, records = 0;
@@ -428,234 +295,42 @@ static bool take_registers(struct session *session, const pid_t *tids, size_t co
 	return true;
 }
 
-/* What is left of a pre-copy. */
-static void copy_rest(struct session *session, const pid_t *tids, size_t count, uint64_t begin)
+void grf_session_take_registers(struct grf_session *session, const pid_t *tids, size_t count)
 {
-	struct grf_precopy *precopy = &session->precopy;
-	uint64_t before = session->copy.bytes, middle;
+	uint64_t began = grf_now();
 
-	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
-		session->failure = STOP_NO_ROOM;
-		return;
-	}
-	grf_pool_start(session->pool, stop_work, session);
-	middle = grf_now();
 	if (!take_registers(session, tids, count))
-		session->failure = STOP_REGISTERS;
-	session->registers_time = grf_now() - middle;
-	grf_precopy_stop(precopy);
-	grf_pool_wait(session->pool);
-	session->copying_time = grf_now() - begin;
-	session->scanning_time = precopy->scanned - begin;
-	session->stop_bytes = session->copy.bytes - before;
-	if (precopy->overflow)
-		session->failure = STOP_NO_ROOM;
-	else if (precopy->too_much)
-		session->failure = STOP_TOO_MUCH;
+		session->failure = GRF_STOP_REGISTERS;
+	session->registers_time = grf_now() - began;
 }
 
 /* What is done while the target stands. */
 static void at_the_stop(void *context, const pid_t *tids, size_t count)
 {
-	struct session *session = context;
-	uint64_t begin = grf_now(), middle;
+	struct grf_session *session = context;
 
+	session->stop_began = grf_now();
 	switch (grf_plan_again(&session->final, &session->first, session->maps,
 			       &session->copy.resident, &session->space)) {
 	case GRF_PLAN_DONE:
+		session->method->at_stop(session, tids, count);
 		break;
 	case GRF_PLAN_GONE:
-		session->failure = STOP_PLAN_GONE;
-		return;
-	case GRF_PLAN_NO_ROOM:
-		session->failure = STOP_NO_ROOM;
-		return;
-	case GRF_PLAN_NO_SPACE:
-		session->failure = STOP_NO_SPACE;
-		return;
-	}
-	if (session->precopied) {
-		copy_rest(session, tids, count, begin);
-		return;
-	}
-	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
-		       session->final.piece_count);
-	grf_pool_start(session->pool, stop_work, session);
-	middle = grf_now();
-	if (!take_registers(session, tids, count))
-		session->failure = STOP_REGISTERS;
-	session->registers_time = grf_now() - middle;
-	grf_pool_wait(session->pool);
-	session->copying_time = grf_now() - begin;
-}
-
-/* What went wrong at the stop, if anything. */
-static struct grf_error *explain(const struct session *session)
-{
-	pid_t pid = session->target.pid;
-
-	if (grf_interrupted())
-		return grf_error_interrupted();
-	switch (session->failure) {
-	case STOP_DONE:
-	case STOP_TOO_MUCH:
+		session->failure = GRF_STOP_PLAN_GONE;
 		break;
-	case STOP_PLAN_GONE:
-		return grf_error_create(GRF_ERROR_EXITED,
-					"process %d exited or started another program while it was "
-					"looked at",
-					pid);
-	case STOP_NO_ROOM:
-		return grf_error_create(GRF_ERROR_OTHER,
-					"process %d: its mappings multiplied while it was looked "
-					"at; try again",
-					pid);
-	case STOP_NO_SPACE:
-		return grf_error_create(GRF_ERROR_NO_MEMORY, "no memory for a copy of process %d",
-					pid);
-	case STOP_REGISTERS:
-		return grf_error_create(GRF_ERROR_OTHER,
-					"process %d: its threads multiplied while it was looked "
-					"at; try again",
-					pid);
+	case GRF_PLAN_NO_ROOM:
+		session->failure = GRF_STOP_NO_ROOM;
+		break;
+	case GRF_PLAN_NO_SPACE:
+		session->failure = GRF_STOP_NO_SPACE;
+		break;
 	}
-	if (session->failure == STOP_TOO_MUCH)
-		return grf_error_create(
-		    GRF_ERROR_OTHER,
-		    "process %d writes to its memory faster than it can be copied in the time that "
-		    "it "
-		    "may be held; give it more (--max-pause), or copy it all at once (--copy stop)",
-		    pid);
-	if (session->copy.error == ESRCH || session->copy.resident.gone)
-		return grf_error_create(GRF_ERROR_EXITED,
-					"process %d exited while it was looked at", pid);
-	if (session->copy.error)
-		return grf_error_errno(GRF_ERROR_OTHER, session->copy.error,
-				       "copy the memory of process %d", pid);
-	return NULL;
 }
 
-static void fill_pause(struct session *session)
+static void close_session(struct grf_session *session)
 {
-	const struct grf_hold_report *report = &session->report;
-	struct grf_pause *pause = &session->capture->pause;
-	struct grf_pause_clock clock;
-
-	pause->freeze = report->gc_point          ? "at the end of a garbage collection"
-			: report->stopped_already ? "stopped before"
-						  : "stopped at once";
-	pause->copy = session->copy.through_mem ? "stop and copy through /proc/PID/mem"
-						: "stop and copy with process_vm_readv";
-	pause->register_source = session->by_ptrace ? "ptrace" : "eBPF task iterator";
-	pause->registers = session->registers_time;
-	pause->copying = session->copying_time;
-	pause->bytes = pause->stop_bytes = session->copy.bytes;
-	if (session->precopied) {
-		pause->copy = session->copy.through_mem
-				  ? "pre-copy under userfaultfd through /proc/PID/mem"
-				  : "pre-copy under userfaultfd";
-		pause->stop_bytes = session->stop_bytes;
-		pause->rounds = session->precopy.rounds;
-		pause->given_up = session->given_up;
-		pause->scanning = session->scanning_time;
-		pause->preparation = session->injection.ended - session->injection.began;
-	}
-	pause->clock = "user space";
-	pause->total = report->released - report->interrupting;
-	pause->stop = report->stopped - report->interrupting;
-	pause->resume = report->released - report->releasing;
-	if (!session->pause)
-		return;
-	if (!grf_pause_finish(session->pause, &clock) || clock.last_running < report->releasing) {
-		grf_verbose(
-		    "the pause is by our own clock: not every thread was seen to run again");
-		return;
-	}
-	/* Stops that were given up came before. */
-	if (clock.first_stop < report->interrupting)
-		clock.first_stop = report->interrupting;
-	if (report->gc_point)
-		clock.first_stop = report->gc_point;
-	pause->clock = "eBPF";
-	pause->total = clock.last_running - clock.first_stop;
-	pause->stop = clock.last_stop - clock.first_stop;
-	pause->resume = clock.last_running - report->releasing;
-}
-
-/* Pieces that touch, in both address spaces, are one range. */
-static struct grf_error *build_ranges(struct session *session)
-{
-	struct grf_capture *capture = session->capture;
-	const struct grf_plan *plan = &session->final;
-	size_t i;
-
-	capture->ranges = calloc(plan->piece_count + 1, sizeof(*capture->ranges));
-	if (!capture->ranges)
-		return grf_error_no_memory();
-	for (i = 0; i < plan->piece_count; i++) {
-		const struct grf_piece *piece = &plan->pieces[i];
-		struct grf_capture_range *last =
-		    capture->range_count ? &capture->ranges[capture->range_count - 1] : NULL;
-
-		if (last && last->end == piece->start && last->flags == piece->flags &&
-		    last->data + (last->end - last->start) == piece->data)
-			last->end = piece->end;
-		else
-			capture->ranges[capture->range_count++] = (struct grf_capture_range){
-			    piece->start, piece->end, piece->flags, piece->data};
-	}
-	grf_space_release(&session->space, capture->ranges, capture->range_count);
-	return NULL;
-}
-
-static struct grf_error *build_mappings(struct session *session)
-{
-	struct grf_capture *capture = session->capture;
-	const struct grf_plan *plan = &session->final;
-	size_t i;
-
-	capture->mappings = calloc(plan->line_count + 1, sizeof(*capture->mappings));
-	if (!capture->mappings)
-		return grf_error_no_memory();
-	for (i = 0; i < plan->line_count; i++) {
-		const struct grf_map_line *line = &plan->lines[i];
-		char *path;
-
-		if (!grf_map_is_file(line))
-			continue;
-		path = strndup(line->path, line->path_length);
-		if (!path)
-			return grf_error_no_memory();
-		capture->mappings[capture->mapping_count++] =
-		    (struct grf_mapping){line->start, line->end, line->file_offset, path};
-	}
-	return NULL;
-}
-
-static struct grf_error *finish(struct session *session)
-{
-	struct grf_capture *capture = session->capture;
-	struct grf_error *error;
-
-	fill_pause(session);
-	if (session->copy.pages_skipped)
-		grf_verbose("%llu pages could not be read and count as zero",
-			    (unsigned long long)session->copy.pages_skipped);
-	if (session->copy.through_mem && !session->options->no_process_vm_readv)
-		grf_verbose("process_vm_readv was refused: copied through /proc/%d/mem",
-			    session->target.pid);
-	grf_verbose("held %zu threads, found in %zu passes", session->report.threads,
-		    session->report.passes);
-	error = build_mappings(session);
-	if (!error && session->stacks && session->stacks_taken)
-		error = grf_stacks_take(session->stacks, &capture->stacks, &capture->stack_count);
-	/* Last, because it hands the memory over to the ranges. */
-	return error ? error : build_ranges(session);
-}
-
-static void close_session(struct session *session)
-{
-	grf_precopy_end(&session->precopy);
+	if (session->method && session->method->close)
+		session->method->close(session);
 	grf_pool_destroy(session->pool);
 	grf_gc_point_close(session->freeze.gc_point);
 	grf_pause_close(session->pause);
@@ -675,27 +350,12 @@ static void close_session(struct session *session)
 	grf_target_close(&session->target);
 }
 
-/* How many pages may be copied at this stop. */
-static uint64_t page_limit(const struct session *session)
-{
-	uint64_t limit = session->options->max_pause / PAGE_TIME * session->copiers;
-	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
-	uint64_t usual = 2 * session->precopy.round_bytes / GRF_PAGE;
-
-	if (!session->freeze.gc_point || session->freeze.only_gc_point)
-		return limit;
-	if (fewer < usual)
-		fewer = usual;
-	return fewer < limit ? fewer : limit;
-}
-
 /* One stop, with what is to be done in it. */
-static struct grf_error *stop(struct session *session)
+static struct grf_error *stop(struct grf_session *session)
 {
-	session->failure = STOP_DONE;
+	session->failure = GRF_STOP_DONE;
 	session->by_ptrace = false;
 	session->capture->thread_count = 0;
-	session->precopy.limit = page_limit(session);
 	if (session->registers)
 		grf_registers_begin(session->registers);
 	return grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
@@ -705,28 +365,25 @@ static struct grf_error *stop(struct session *session)
  * Stops that turn out to be too long are given up before anything is copied in them, and are tried
  * again after another round; not at the end of a garbage collection then, unless only that will do.
  */
-static struct grf_error *hold(struct session *session)
+static struct grf_error *hold(struct grf_session *session)
 {
-	struct grf_error *error = stop(session);
+	struct grf_error *error = stop(session), *late = NULL;
 
-	for (int i = 1; i < ATTEMPTS && !error && session->failure == STOP_TOO_MUCH; i++) {
-		grf_verbose("let go: %llu MiB were written since they were copied",
-			    (unsigned long long)(session->precopy.pages >> 8));
+	for (int i = 1; i < ATTEMPTS && !error && session->failure == GRF_STOP_TOO_MUCH; i++) {
 		session->given_up += session->report.released - session->report.interrupting;
-		if (!session->freeze.only_gc_point) {
-			grf_gc_point_close(session->freeze.gc_point);
-			session->freeze.gc_point = NULL;
-		}
-		grf_precopy_replan(&session->precopy, &session->first);
-		grf_precopy_round(&session->precopy);
+		if (session->method->again)
+			session->method->again(session);
 		error = stop(session);
 	}
-	if (session->precopied)
-		grf_precopy_settle(&session->precopy, &session->final);
+	if (session->method->after)
+		late = session->method->after(session);
+	if (!error)
+		return late;
+	grf_error_free(late);
 	return error;
 }
 
-static struct grf_error *run(struct session *session)
+static struct grf_error *run(struct grf_session *session)
 {
 	struct grf_error *error = prepare(session);
 
@@ -735,14 +392,14 @@ static struct grf_error *run(struct session *session)
 	if (!error)
 		error = hold(session);
 	if (!error)
-		error = explain(session);
-	return error ? error : finish(session);
+		error = grf_session_explain(session);
+	return error ? error : grf_session_finish(session);
 }
 
 struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_options *options,
 				      struct grf_capture **ret)
 {
-	struct session session = {
+	struct grf_session session = {
 	    .options = options,
 	    .target.directory = -1,
 	    .maps = -1,

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From what was copied and noted at the stop to the capture, and what there is to say of it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "capture/session.h"
+
+struct grf_error *grf_session_explain(const struct grf_session *session)
+{
+	pid_t pid = session->target.pid;
+
+	if (grf_interrupted())
+		return grf_error_interrupted();
+	switch (session->failure) {
+	case GRF_STOP_DONE:
+	case GRF_STOP_TOO_MUCH:
+		break;
+	case GRF_STOP_PLAN_GONE:
+		return grf_error_create(GRF_ERROR_EXITED,
+					"process %d exited or started another program while it was "
+					"looked at",
+					pid);
+	case GRF_STOP_NO_ROOM:
+		return grf_error_create(GRF_ERROR_OTHER,
+					"process %d: its mappings multiplied while it was looked "
+					"at; try again",
+					pid);
+	case GRF_STOP_NO_SPACE:
+		return grf_error_create(GRF_ERROR_NO_MEMORY, "no memory for a copy of process %d",
+					pid);
+	case GRF_STOP_REGISTERS:
+		return grf_error_create(GRF_ERROR_OTHER,
+					"process %d: its threads multiplied while it was looked "
+					"at; try again",
+					pid);
+	}
+	if (session->failure == GRF_STOP_TOO_MUCH)
+		return grf_error_create(
+		    GRF_ERROR_OTHER,
+		    "process %d writes to its memory faster than it can be copied in the time that "
+		    "it "
+		    "may be held; give it more (--max-pause), or copy it all at once (--copy stop)",
+		    pid);
+	if (session->copy.error == ESRCH || session->copy.resident.gone)
+		return grf_error_create(GRF_ERROR_EXITED,
+					"process %d exited while it was looked at", pid);
+	if (session->copy.error)
+		return grf_error_errno(GRF_ERROR_OTHER, session->copy.error,
+				       "copy the memory of process %d", pid);
+	return NULL;
+}
+
+static void fill_pause(struct grf_session *session)
+{
+	const struct grf_hold_report *report = &session->report;
+	struct grf_pause *pause = &session->capture->pause;
+	struct grf_pause_clock clock;
+
+	pause->freeze = report->gc_point          ? "at the end of a garbage collection"
+			: report->stopped_already ? "stopped before"
+						  : "stopped at once";
+	pause->register_source = session->by_ptrace ? "ptrace" : "eBPF task iterator";
+	pause->registers = session->registers_time;
+	pause->copying = session->copying_time;
+	pause->bytes = session->copy.bytes;
+	pause->stop_bytes = session->stop_bytes;
+	pause->scanning = session->scanning_time;
+	pause->given_up = session->given_up;
+	session->method->describe(session, pause);
+	pause->clock = "user space";
+	pause->total = report->released - report->interrupting;
+	pause->stop = report->stopped - report->interrupting;
+	pause->resume = report->released - report->releasing;
+	if (!session->pause)
+		return;
+	if (!grf_pause_finish(session->pause, &clock) || clock.last_running < report->releasing) {
+		grf_verbose(
+		    "the pause is by our own clock: not every thread was seen to run again");
+		return;
+	}
+	/* Stops that were given up came before. */
+	if (clock.first_stop < report->interrupting)
+		clock.first_stop = report->interrupting;
+	if (report->gc_point)
+		clock.first_stop = report->gc_point;
+	pause->clock = "eBPF";
+	pause->total = clock.last_running - clock.first_stop;
+	pause->stop = clock.last_stop - clock.first_stop;
+	pause->resume = clock.last_running - report->releasing;
+}
+
+/* Pieces that touch, in both address spaces, are one range. */
+static struct grf_error *build_ranges(struct grf_session *session)
+{
+	struct grf_capture *capture = session->capture;
+	const struct grf_plan *plan = &session->final;
+	size_t i;
+
+	capture->ranges = calloc(plan->piece_count + 1, sizeof(*capture->ranges));
+	if (!capture->ranges)
+		return grf_error_no_memory();
+	for (i = 0; i < plan->piece_count; i++) {
+		const struct grf_piece *piece = &plan->pieces[i];
+		struct grf_capture_range *last =
+		    capture->range_count ? &capture->ranges[capture->range_count - 1] : NULL;
+
+		if (last && last->end == piece->start && last->flags == piece->flags &&
+		    last->data + (last->end - last->start) == piece->data)
+			last->end = piece->end;
+		else
+			capture->ranges[capture->range_count++] = (struct grf_capture_range){
+			    piece->start, piece->end, piece->flags, piece->data};
+	}
+	grf_space_release(&session->space, capture->ranges, capture->range_count);
+	return NULL;
+}
+
+static struct grf_error *build_mappings(struct grf_session *session)
+{
+	struct grf_capture *capture = session->capture;
+	const struct grf_plan *plan = &session->final;
+	size_t i;
+
+	capture->mappings = calloc(plan->line_count + 1, sizeof(*capture->mappings));
+	if (!capture->mappings)
+		return grf_error_no_memory();
+	for (i = 0; i < plan->line_count; i++) {
+		const struct grf_map_line *line = &plan->lines[i];
+		char *path;
+
+		if (!grf_map_is_file(line))
+			continue;
+		path = strndup(line->path, line->path_length);
+		if (!path)
+			return grf_error_no_memory();
+		capture->mappings[capture->mapping_count++] =
+		    (struct grf_mapping){line->start, line->end, line->file_offset, path};
+	}
+	return NULL;
+}
+
+struct grf_error *grf_session_finish(struct grf_session *session)
+{
+	struct grf_capture *capture = session->capture;
+	struct grf_error *error;
+
+	fill_pause(session);
+	if (session->copy.pages_skipped)
+		grf_verbose("%llu pages could not be read and count as zero",
+			    (unsigned long long)session->copy.pages_skipped);
+	if (session->copy.through_mem && !session->options->no_process_vm_readv)
+		grf_verbose("process_vm_readv was refused: copied through /proc/%d/mem",
+			    session->target.pid);
+	grf_verbose("held %zu threads, found in %zu passes", session->report.threads,
+		    session->report.passes);
+	error = build_mappings(session);
+	if (!error && session->stacks && session->stacks_taken)
+		error = grf_stacks_take(session->stacks, &capture->stacks, &capture->stack_count);
+	/* Last, because it hands the memory over to the ranges. */
+	return error ? error : build_ranges(session);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Shared inside the stage: a capture in the making, and what each way of copying does in it. */
+#ifndef GRF_CAPTURE_SESSION_H
+#define GRF_CAPTURE_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capture/capture.h"
+#include "capture/copy.h"
+#include "capture/plan.h"
+#include "capture/pool.h"
+#include "capture/precopy.h"
+#include "capture/probes.h"
+#include "capture/space.h"
+#include "hold/hold.h"
+#include "hold/injection.h"
+
+/* Why the work at the stop was not finished. */
+enum grf_stop_failure {
+	GRF_STOP_DONE,
+	GRF_STOP_PLAN_GONE,
+	GRF_STOP_NO_ROOM,
+	GRF_STOP_NO_SPACE,
+	GRF_STOP_REGISTERS,
+	GRF_STOP_TOO_MUCH, /* was written since it was copied; another stop may do */
+};
+
+struct grf_session;
+
+/*
+ * A way to copy. The functions are called in the order in which they stand here, by the thread that
+ * makes the capture, at_stop() by the tracer; each but at_stop() may be NULL. More than one stop
+ * can be made: again() is called between them.
+ */
+struct grf_copy_method {
+	enum grf_copy_way way;
+	bool reads_stacks; /* has a thread of the pool read stack bounds at the stop */
+	/* Whether the way is to be had; makes what it needs. UNSUPPORTED, PERMISSION and OTHER mean
+	 * that it is not, and another one may be taken. */
+	struct grf_error *(*open)(struct grf_session *session);
+	/* What is done before the stop. */
+	struct grf_error *(*ahead)(struct grf_session *session);
+	/* While the target stands, with session->final made: copies, and has the registers taken.
+	 * Sets session->failure when that could not be finished. Must not allocate or log. */
+	void (*at_stop)(struct grf_session *session, const pid_t *tids, size_t count);
+	void (*again)(struct grf_session *session);
+	/* What is done when the target runs again, also when something failed. */
+	struct grf_error *(*after)(struct grf_session *session);
+	/* Fills in what the summary says of it. */
+	void (*describe)(const struct grf_session *session, struct grf_pause *ret);
+	void (*close)(struct grf_session *session);
+};
+
+extern const struct grf_copy_method grf_copy_by_precopy;
+extern const struct grf_copy_method grf_copy_at_stop;
+
+struct grf_session {
+	const struct grf_capture_options *options;
+	struct grf_target target;
+	int maps, pagemap, mem;
+	struct grf_capture *capture;
+
+	const struct grf_copy_method *method;
+	struct grf_plan first, final;
+	struct grf_space space;
+	struct grf_copy copy;
+	struct grf_pool *pool;
+	unsigned int copiers; /* threads of the pool that copy; one more may read stack bounds */
+
+	/* Of pre-copy. */
+	struct grf_precopy precopy;
+	struct grf_injection_report injection;
+
+	struct grf_registers_probe *registers;
+	struct grf_stacks_probe *stacks;
+	struct grf_pause_probe *pause;
+	struct grf_freeze freeze;
+	struct grf_thread_registers *records;
+	size_t thread_room; /* of `records` and capture->threads */
+
+	/* Written at the stop. */
+	enum grf_stop_failure failure;
+	bool stacks_taken;
+	bool by_ptrace;      /* registers of some thread at least */
+	uint64_t stop_began; /* the work at it; grf_now() */
+	uint64_t registers_time, scanning_time, copying_time;
+	uint64_t stop_bytes;
+	struct grf_hold_report report;
+
+	uint64_t given_up; /* how long stops took that were given up; ns */
+};
+
+/* The registers of every held thread, into session->capture; for at_stop(). Sets
+ * session->registers_time, and session->failure when there is no room. */
+void grf_session_take_registers(struct grf_session *session, const pid_t *tids, size_t count);
+
+/* What went wrong at the stop, if anything. */
+struct grf_error *grf_session_explain(const struct grf_session *session);
+
+/* Makes the capture of what was copied, and takes the destination over for it. */
+struct grf_error *grf_session_finish(struct grf_session *session);
+
+#endif

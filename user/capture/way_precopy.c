@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory is copied while the target runs (precopy.c), and at the stop what was written since. A
+ * stop for which too much was written is given up before anything is copied in it, and another one
+ * follows after one more round.
+ */
+#include "capture/session.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* Rounds before the stop. */
+#define ROUNDS 4
+/* What copying a page takes at the stop, on one CPU; ns. */
+#define PAGE_TIME 1000
+/* For the end of a garbage collection, if it is not insisted on, the target shall not stand longer
+ * than this, as a collection writes to many pages itself; unless it does so without one. ns. */
+#define GC_POINT_PAUSE 3000000u
+
+/* Gets hold of what pre-copy works with: a userfaultfd of the target. */
+static struct grf_error *open_userfault(struct grf_session *session)
+{
+	struct grf_error *error;
+	int descriptor;
+
+	error = grf_injection_userfaultfd(&session->target, &session->options->injection,
+					  &descriptor, &session->injection);
+	if (error)
+		return error;
+	error = grf_userfault_begin(descriptor);
+	if (error)
+		close(descriptor);
+	else
+		session->precopy.userfault = descriptor;
+	return error;
+}
+
+/* In each thread of the pool: from now on there is only the stop to be done. */
+static void be_urgent(void *context, unsigned int index)
+{
+	(void)context;
+	(void)index;
+	grf_hold_urgently();
+}
+
+/* Keeps what is left for the stop small while that is waited for. */
+static void go_on(void *context)
+{
+	struct grf_session *session = context;
+
+	grf_precopy_round(&session->precopy);
+}
+
+static bool is_due(void *context)
+{
+	const struct grf_session *session = context;
+
+	return session->freeze.gc_point && grf_gc_point_is_reached(session->freeze.gc_point);
+}
+
+static struct grf_error *copy_ahead(struct grf_session *session)
+{
+	struct grf_error *error;
+
+	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
+	error = grf_precopy_begin(&session->precopy, &session->copy, &session->first, ROUNDS);
+	if (!error)
+		error = grf_precopy_ready(&session->precopy, session->copiers);
+	grf_pool_start(session->pool, be_urgent, session);
+	grf_pool_wait(session->pool);
+	session->freeze.urgent = true;
+	session->precopy.is_due = is_due;
+	session->precopy.context = session;
+	session->freeze.meanwhile = go_on;
+	session->freeze.context = session;
+	return error;
+}
+
+/* How many pages may be copied at this stop. */
+static uint64_t page_limit(const struct grf_session *session)
+{
+	uint64_t limit = session->options->max_pause / PAGE_TIME * session->copiers;
+	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
+	uint64_t usual = 2 * session->precopy.round_bytes / GRF_PAGE;
+
+	if (!session->freeze.gc_point || session->freeze.only_gc_point)
+		return limit;
+	if (fewer < usual)
+		fewer = usual;
+	return fewer < limit ? fewer : limit;
+}
+
+/* The tracer takes part, in place of one of these. */
+static void stop_work(void *context, unsigned int index)
+{
+	struct grf_session *session = context;
+
+	if (index + 1 < session->copiers)
+		grf_precopy_stop(&session->precopy);
+}
+
+static void copy_rest(struct grf_session *session, const pid_t *tids, size_t count)
+{
+	struct grf_precopy *precopy = &session->precopy;
+	uint64_t before = session->copy.bytes;
+
+	precopy->limit = page_limit(session);
+	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
+		session->failure = GRF_STOP_NO_ROOM;
+		return;
+	}
+	grf_pool_start(session->pool, stop_work, session);
+	grf_session_take_registers(session, tids, count);
+	grf_precopy_stop(precopy);
+	grf_pool_wait(session->pool);
+	session->copying_time = grf_now() - session->stop_began;
+	session->scanning_time = precopy->scanned - session->stop_began;
+	session->stop_bytes = session->copy.bytes - before;
+	if (precopy->overflow)
+		session->failure = GRF_STOP_NO_ROOM;
+	else if (precopy->too_much)
+		session->failure = GRF_STOP_TOO_MUCH;
+}
+
+/* Another stop is not made at the end of a garbage collection, unless only that will do. */
+static void go_round_again(struct grf_session *session)
+{
+	grf_verbose("let go: %llu MiB were written since they were copied",
+		    (unsigned long long)(session->precopy.pages >> 8));
+	if (!session->freeze.only_gc_point) {
+		grf_gc_point_close(session->freeze.gc_point);
+		session->freeze.gc_point = NULL;
+	}
+	grf_precopy_replan(&session->precopy, &session->first);
+	grf_precopy_round(&session->precopy);
+}
+
+static struct grf_error *settle(struct grf_session *session)
+{
+	grf_precopy_settle(&session->precopy, &session->final);
+	return NULL;
+}
+
+static void describe(const struct grf_session *session, struct grf_pause *ret)
+{
+	ret->copy = session->copy.through_mem ? "pre-copy under userfaultfd through /proc/PID/mem"
+					      : "pre-copy under userfaultfd";
+	ret->rounds = session->precopy.rounds;
+	ret->preparation = session->injection.ended - session->injection.began;
+}
+
+static void end(struct grf_session *session)
+{
+	grf_precopy_end(&session->precopy);
+}
+
+const struct grf_copy_method grf_copy_by_precopy = {
+    .way = GRF_COPY_PRECOPY,
+    .open = open_userfault,
+    .ahead = copy_ahead,
+    .at_stop = copy_rest,
+    .again = go_round_again,
+    .after = settle,
+    .describe = describe,
+    .close = end,
+};
