@@ -80,8 +80,9 @@ def start(build):
     """Starts a program and stops it after the test: start(program, *arguments)."""
     targets = []
 
-    def run(program, *arguments, flags=(), **options):
-        targets.append(Target(build(program, flags=flags), *arguments, **options))
+    def run(program, *arguments, version=ANY_VERSION, flags=(), **options):
+        executable = build(program, version=version, flags=flags)
+        targets.append(Target(executable, *arguments, **options))
         return targets[-1]
 
     yield run

@@ -229,6 +229,11 @@ static struct grf_error *prepare(struct grf_session *session)
 		error = grf_plan_make_room(&session->final, &session->first);
 	if (error)
 		return grf_error_prefix(error, "process %d", session->target.pid);
+	error = grf_left_out_find(options->left_out, grf_copy_gather, &session->copy,
+				  GRF_LEFT_OUT_LARGE, &session->left_out);
+	if (error)
+		return error;
+	session->copy.left_out = &session->left_out;
 	error = check_size(session);
 	if (error)
 		return error;
@@ -336,6 +341,7 @@ static void close_session(struct grf_session *session)
 	grf_pause_close(session->pause);
 	grf_stacks_close(session->stacks);
 	grf_registers_close(session->registers);
+	grf_left_out_free(&session->left_out);
 	grf_copy_destroy(&session->copy);
 	grf_plan_free(&session->first);
 	grf_plan_free(&session->final);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "capture/left_out.h"
 #include "hold/gc_point.h"
 #include "hold/injection.h"
 #include "image/image.h"
@@ -43,6 +44,7 @@ struct grf_pause {
 	uint64_t resume;
 	uint64_t bytes;       /* copied, in the stop and before */
 	uint64_t stop_bytes;  /* of them, in the stop */
+	uint64_t left_out;    /* not copied, as nothing of them is needed */
 	unsigned int rounds;  /* of copying before the stop; 0: all was copied in it */
 	uint64_t preparation; /* for which one thread stood, before */
 	uint64_t given_up;    /* of stops before, that would have been too long */
@@ -90,11 +92,12 @@ struct grf_capture_options {
 	struct grf_injection_site injection; /* for pre-copy */
 	uint64_t max_pause; /* that a pre-copy may take for its last part, by estimate; ns */
 	enum grf_freeze_wish freeze;
-	uint64_t gc_wait;                  /* how long to wait for the collection; ns */
-	struct grf_gc_point_site gc_point; /* where it ends; paths are borrowed */
-	unsigned int threads;              /* copying threads; 0: one for each core */
-	bool no_ebpf;                      /* do as if eBPF were not permitted */
-	bool no_process_vm_readv;          /* do as if it were refused */
+	uint64_t gc_wait;                           /* how long to wait for the collection; ns */
+	struct grf_gc_point_site gc_point;          /* where it ends; paths are borrowed */
+	const struct grf_left_out_finder *left_out; /* what is not needed; NULL: all is */
+	unsigned int threads;                       /* copying threads; 0: one for each core */
+	bool no_ebpf;                               /* do as if eBPF were not permitted */
+	bool no_process_vm_readv;                   /* do as if it were refused */
 	/* Where the target keeps runtime.allgs (address in the image), for the stack bounds, and
 	 * the offsets of g.stack.lo; 0: not known. */
 	uint64_t allgs_address;

@@ -60,7 +60,18 @@ static void fail(struct grf_copy *copy, int errnum)
 static size_t take_runs(struct grf_copy *copy, const struct grf_piece *piece, struct grf_run *runs)
 {
 	uint64_t end = piece->end;
+	struct grf_run part;
+	size_t index;
 
+	if (copy->left_out) {
+		index = grf_left_out_index(copy->left_out, copy->cursor);
+		if (!grf_left_out_next(copy->left_out, &index, copy->cursor, end, &part)) {
+			copy->cursor = end;
+			return 0;
+		}
+		copy->cursor = part.start;
+		end = part.end;
+	}
 	if (piece->part == GRF_MAP_RESIDENT)
 		return grf_resident_runs(&copy->resident, GRF_RESIDENT, copy->cursor, end, runs,
 					 BATCH_RUNS, BATCH_PAGES, &copy->cursor);
@@ -99,25 +110,39 @@ static bool next_batch(struct grf_copy *copy, struct batch *batch)
 	return batch->count;
 }
 
-uint64_t grf_copy_measure(struct grf_copy *copy, const struct grf_piece *pieces, size_t count)
+/* The bytes of the pages of [from, to) that exist. */
+static uint64_t measure_run(struct grf_copy *copy, uint64_t from, uint64_t to)
 {
 	struct grf_run runs[BATCH_RUNS];
-	uint64_t bytes = 0, at;
-	size_t i, j, found;
+	uint64_t bytes = 0;
 
-	for (i = 0; i < count && !grf_interrupted(); i++) {
+	while (from < to && !grf_interrupted()) {
+		size_t found = grf_resident_runs(&copy->resident, GRF_RESIDENT, from, to, runs,
+						 BATCH_RUNS, MEASURE_PAGES, &from);
+
+		for (size_t i = 0; i < found; i++)
+			bytes += runs[i].end - runs[i].start;
+	}
+	return bytes;
+}
+
+uint64_t grf_copy_measure(struct grf_copy *copy, const struct grf_piece *pieces, size_t count)
+{
+	static const struct grf_left_out_set nothing;
+	const struct grf_left_out_set *left_out = copy->left_out ? copy->left_out : &nothing;
+	uint64_t bytes = 0;
+	size_t index = 0;
+
+	for (size_t i = 0; i < count && !grf_interrupted(); i++) {
 		const struct grf_piece *piece = &pieces[i];
+		struct grf_run part = {piece->start, piece->start};
 
 		if (piece->part != GRF_MAP_RESIDENT) {
 			bytes += piece->end - piece->start;
 			continue;
 		}
-		for (at = piece->start; at < piece->end && !grf_interrupted();) {
-			found = grf_resident_runs(&copy->resident, GRF_RESIDENT, at, piece->end,
-						  runs, BATCH_RUNS, MEASURE_PAGES, &at);
-			for (j = 0; j < found; j++)
-				bytes += runs[j].end - runs[j].start;
-		}
+		while (grf_left_out_next(left_out, &index, part.end, piece->end, &part))
+			bytes += measure_run(copy, part.start, part.end);
 	}
 	return bytes;
 }
@@ -221,6 +246,59 @@ static void read_all(struct grf_copy *copy, struct batch *batch)
 		}
 	}
 	__atomic_fetch_add(&copy->bytes, bytes, __ATOMIC_RELAXED);
+}
+
+/* Reads `runs`, which `local` and `remote` have room for, from the first on. Returns how many bytes
+ * were read before something could not be. */
+static size_t gather_some(struct grf_copy *copy, const struct grf_run *runs, size_t count,
+			  uint8_t *ret)
+{
+	struct batch batch = {.count = count};
+	uint8_t *at = ret;
+	size_t done = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t length = runs[i].end - runs[i].start;
+
+		batch.remote[i] = (struct iovec){(void *)runs[i].start, length};
+		batch.local[i] = (struct iovec){at, length};
+		at += length;
+	}
+	while (batch.first < batch.count) {
+		ssize_t length = read_some(copy, &batch);
+
+		if (length < 0 && errno == EINTR && !grf_interrupted())
+			continue;
+		if (length <= 0)
+			break;
+		advance(&batch, (size_t)length);
+		done += (size_t)length;
+	}
+	return done;
+}
+
+size_t grf_copy_gather(void *context, const struct grf_run *runs, size_t count, uint8_t *ret)
+{
+	size_t whole = 0, i = 0;
+
+	while (i < count) {
+		size_t some = count - i < BATCH_RUNS ? count - i : BATCH_RUNS;
+		size_t done = gather_some(context, &runs[i], some, ret), length;
+
+		/* Past what was read, and past the one that could not be. */
+		for (; some; some--, i++) {
+			length = runs[i].end - runs[i].start;
+			ret += length;
+			if (done < length) {
+				memset(ret - length + done, 0, length - done);
+				i++;
+				break;
+			}
+			done -= length;
+			whole++;
+		}
+	}
+	return whole;
 }
 
 void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t count, uint8_t *data,

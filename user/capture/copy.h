@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "capture/left_out.h"
 #include "capture/maps.h"
 #include "capture/resident.h"
 
@@ -32,6 +33,8 @@ struct grf_copy {
 	bool through_mem;             /* process_vm_readv is refused or not wanted */
 	struct grf_resident resident; /* the pages that exist */
 
+	/* What the passes leave out, or NULL. */
+	const struct grf_left_out_set *left_out;
 	/* One pass over the pieces, handed out to the threads in batches. */
 	enum grf_copy_action action;
 	const struct grf_piece *pieces;
@@ -65,5 +68,9 @@ void grf_copy_work(struct grf_copy *copy);
  * whose first byte is that of address `base`. From any number of threads; allocates nothing. */
 void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t count, uint8_t *data,
 		   uint64_t base);
+
+/* Reads runs of the target's memory, see grf_read_runs(); `copy` is a struct grf_copy. From any
+ * number of threads; allocates nothing. */
+size_t grf_copy_gather(void *copy, const struct grf_run *runs, size_t count, uint8_t *ret);
 
 #endif

@@ -14,6 +14,12 @@
  * - Its mapping is replaced or moved. A new mapping is not under protection; the scan says so, and
  *   all that exists in such a range is copied.
  *
+ * Some memory is not needed (left_out.h). What is large of it is neither protected nor looked at,
+ * and at the stop its witnesses are asked whether that is still right: pages without protection
+ * count as written, so that it takes no more than to look at them if it is not. What is small is
+ * protected with all the rest and only not copied at first. It is looked for after the pages are
+ * protected: whoever puts such memory to another use later writes to it, and so has it copied.
+ *
  * Pages of files that nobody wrote to need not exist and still hold something: such pieces, the
  * data segments, are small; all of them is copied at first, and of them only what exists, and is
  * without protection, at the stop. Read-only ones cannot change and are copied once.
@@ -45,11 +51,12 @@ static uint8_t *unit_data(const struct grf_unit *unit, uint64_t address)
 	return unit->data + (address - unit->start);
 }
 
-/* Cuts a piece into units. False: no room. */
-static bool add_units(struct grf_precopy *precopy, const struct grf_piece *piece, bool whole)
+/* Cuts a part of a piece into units. False: no room. */
+static bool add_part(struct grf_precopy *precopy, const struct grf_piece *piece,
+		     const struct grf_run *part, bool whole)
 {
-	for (uint64_t at = piece->start; at < piece->end;) {
-		uint64_t end = piece->end - at < UNIT_BYTES ? piece->end : at + UNIT_BYTES;
+	for (uint64_t at = part->start; at < part->end;) {
+		uint64_t end = part->end - at < UNIT_BYTES ? part->end : at + UNIT_BYTES;
 
 		if (precopy->units.count == precopy->units.capacity)
 			return false;
@@ -65,9 +72,25 @@ static bool add_units(struct grf_precopy *precopy, const struct grf_piece *piece
 	return true;
 }
 
-static size_t count_units(const struct grf_plan *plan)
+/* The same for all of a piece that is not left out; *index is for grf_left_out_next(). */
+static bool add_units(struct grf_precopy *precopy, const struct grf_piece *piece, size_t *index,
+		      bool whole)
 {
-	size_t count = 0;
+	struct grf_run part = {piece->start, piece->start};
+
+	if (piece->part != GRF_MAP_RESIDENT) {
+		part.end = piece->end;
+		return add_part(precopy, piece, &part, whole);
+	}
+	while (grf_left_out_next(&precopy->skipped, index, part.end, piece->end, &part))
+		if (!add_part(precopy, piece, &part, whole))
+			return false;
+	return true;
+}
+
+static size_t count_units(const struct grf_precopy *precopy, const struct grf_plan *plan)
+{
+	size_t count = precopy->skipped.run_count;
 
 	for (size_t i = 0; i < plan->piece_count; i++)
 		count += (plan->pieces[i].end - plan->pieces[i].start) / UNIT_BYTES + 1;
@@ -76,23 +99,37 @@ static size_t count_units(const struct grf_plan *plan)
 
 /* --- while the process runs ------------------------------------------------------------------- */
 
+/* Copies runs of a unit without what of them is `unneeded`. */
 static void copy_runs(struct grf_precopy *precopy, const struct grf_unit *unit,
-		      const struct grf_page_run *runs, size_t count)
+		      const struct grf_page_run *runs, size_t count,
+		      const struct grf_left_out_set *unneeded)
 {
+	size_t index = grf_left_out_index(unneeded, unit->start), wanted_count = 0;
 	struct grf_run wanted[RUNS];
-	size_t wanted_count = 0;
 
-	for (size_t i = 0; i < count; i++)
-		if (!runs[i].empty)
-			wanted[wanted_count++] = (struct grf_run){runs[i].start, runs[i].end};
+	for (size_t i = 0; i < count; i++) {
+		struct grf_run part = {runs[i].start, runs[i].start};
+
+		while (!runs[i].empty &&
+		       grf_left_out_next(unneeded, &index, part.end, runs[i].end, &part)) {
+			wanted[wanted_count++] = part;
+			if (wanted_count < RUNS)
+				continue;
+			grf_copy_runs(precopy->copy, wanted, wanted_count, unit->data, unit->start);
+			wanted_count = 0;
+		}
+	}
 	grf_copy_runs(precopy->copy, wanted, wanted_count, unit->data, unit->start);
 }
 
-/* Copies what a scan found. */
+static const struct grf_left_out_set everything; /* is needed */
+
+/* Copies what a scan found; after the first, which only protects, all that exists is. */
 static void take_found(struct grf_precopy *precopy, const struct grf_unit *unit, enum grf_scan scan,
 		       const struct grf_page_run *runs, size_t count)
 {
-	copy_runs(precopy, unit, runs, count);
+	if (scan != GRF_SCAN_FIRST)
+		copy_runs(precopy, unit, runs, count, &everything);
 	if (scan != GRF_SCAN_SEAL || unit->part != GRF_MAP_RESIDENT)
 		return;
 	/* What was copied of such pages before is gone. */
@@ -117,6 +154,8 @@ static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, en
 	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
 		result = grf_userfault_scan(precopy->copy->resident.pagemap, scan, start, end, runs,
 					    RUNS, &count, &start);
+		if (result == GRF_SCAN_UNKNOWN && scan == GRF_SCAN_FIRST)
+			return;
 		if (result == GRF_SCAN_UNKNOWN && scan != GRF_SCAN_EXISTING) {
 			if (scan == GRF_SCAN_SEAL && unit->part == GRF_MAP_RESIDENT)
 				madvise(unit_data(unit, start), end - start, MADV_DONTNEED);
@@ -157,15 +196,25 @@ static void refresh_unit(struct grf_precopy *precopy, const struct grf_unit *uni
 	}
 }
 
-/* Protects and copies a unit for the first time. */
+/* Copies a unit for the first time. */
 static void copy_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 {
+	enum grf_scan_result result = GRF_SCAN_MORE;
 	struct grf_run whole = {unit->start, unit->end};
+	struct grf_page_run runs[RUNS];
+	uint64_t at = unit->start;
+	size_t count;
 
-	if (unit->part != GRF_MAP_WRITTEN)
-		protect(precopy, unit, GRF_SCAN_FIRST, unit->start, unit->end);
-	if (unit->part != GRF_MAP_RESIDENT)
+	if (unit->part != GRF_MAP_RESIDENT) {
 		grf_copy_runs(precopy->copy, &whole, 1, unit->data, unit->start);
+		return;
+	}
+	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
+		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_EXISTING, at,
+					    unit->end, runs, RUNS, &count, &at);
+		if (result == GRF_SCAN_DONE || result == GRF_SCAN_MORE)
+			copy_runs(precopy, unit, runs, count, &precopy->unneeded);
+	}
 }
 
 /* Whether a round is to be broken off. */
@@ -219,9 +268,11 @@ static bool register_pieces(struct grf_precopy *precopy, const struct grf_plan *
 
 void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *first)
 {
+	size_t index = 0;
+
 	precopy->units.count = 0;
 	for (size_t i = 0; i < first->piece_count; i++)
-		add_units(precopy, &first->pieces[i], false);
+		add_units(precopy, &first->pieces[i], &index, false);
 }
 
 /* Whether pages can be swapped out at all. */
@@ -239,16 +290,27 @@ static bool system_has_swap(void)
 }
 
 struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy *copy,
-				    const struct grf_plan *plan, unsigned int rounds)
+				    const struct grf_plan *plan)
 {
 	precopy->copy = copy;
 	precopy->swap = system_has_swap();
-	precopy->units.capacity = 2 * count_units(plan) + MORE_UNITS;
+	precopy->units.capacity = 2 * count_units(precopy, plan) + MORE_UNITS;
 	precopy->units.items = calloc(precopy->units.capacity, sizeof(*precopy->units.items));
 	if (!precopy->units.items || !register_pieces(precopy, plan))
 		return grf_error_no_memory();
 	grf_precopy_replan(precopy, plan);
-	while (precopy->rounds < rounds && !grf_interrupted() && !copy->error) {
+	for (size_t i = 0; i < precopy->units.count && !grf_interrupted(); i++) {
+		const struct grf_unit *unit = &precopy->units.items[i];
+
+		if (unit->part != GRF_MAP_WRITTEN)
+			protect(precopy, unit, GRF_SCAN_FIRST, unit->start, unit->end);
+	}
+	return grf_interrupted() ? grf_error_interrupted() : NULL;
+}
+
+struct grf_error *grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds)
+{
+	while (precopy->rounds < rounds && !grf_interrupted() && !precopy->copy->error) {
 		uint64_t bytes = grf_precopy_round(precopy);
 
 		grf_verbose("round %u: %.2f MiB copied", precopy->rounds,
@@ -307,8 +369,9 @@ static bool was_planned(const struct grf_plan *first, const struct grf_piece *pi
 bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
 		      const struct grf_plan *final)
 {
-	size_t at = 0;
+	size_t at = 0, index = 0;
 
+	grf_left_out_check(&precopy->skipped, grf_copy_gather, precopy->copy);
 	precopy->units.count = precopy->next = 0;
 	precopy->written.count = precopy->changed.count = precopy->existing.count = 0;
 	precopy->arrived = 0;
@@ -320,7 +383,7 @@ bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
 
 		if (piece->part == GRF_MAP_WRITTEN && known)
 			continue; /* read-only */
-		if (!add_units(precopy, piece, piece->part != GRF_MAP_RESIDENT && !known))
+		if (!add_units(precopy, piece, &index, piece->part != GRF_MAP_RESIDENT && !known))
 			return false;
 	}
 	return true;
@@ -510,6 +573,8 @@ void grf_precopy_end(struct grf_precopy *precopy)
 	precopy->userfault = -1;
 	grf_array_free(&precopy->registered);
 	grf_array_free(&precopy->units);
+	grf_left_out_free(&precopy->skipped);
+	grf_left_out_free(&precopy->unneeded);
 	free_runs(&precopy->written);
 	free_runs(&precopy->changed);
 	free_runs(&precopy->existing);

@@ -32,6 +32,8 @@ struct grf_runs {
 struct grf_precopy {
 	int userfault; /* -1: none */
 	struct grf_copy *copy;
+	/* Left out altogether, and not copied at first; made by the user of this, freed here. */
+	struct grf_left_out_set skipped, unneeded;
 	GRF_ARRAY(struct grf_run) registered;
 	GRF_ARRAY(struct grf_unit) units;
 	size_t next;              /* atomic: the next unit, or run of `written`, to be taken */
@@ -54,11 +56,15 @@ struct grf_precopy {
 };
 
 /*
- * Begins, with precopy->userfault: protects and copies what `plan` says, in `rounds` rounds at
- * most. Works with the calling thread alone. Errors: INTERRUPTED, NO_MEMORY.
+ * Begins, with precopy->userfault: registers and protects what `plan` says and is not `skipped`.
+ * Works with the calling thread alone. Errors: INTERRUPTED, NO_MEMORY.
  */
 struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy *copy,
-				    const struct grf_plan *plan, unsigned int rounds);
+				    const struct grf_plan *plan);
+
+/* Copies it but for what is `unneeded`, and again what was written meanwhile, in `rounds` rounds at
+ * most. Errors: INTERRUPTED. */
+struct grf_error *grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds);
 
 /* One more round. Returns the bytes that it copied. */
 uint64_t grf_precopy_round(struct grf_precopy *precopy);

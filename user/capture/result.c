@@ -66,6 +66,7 @@ static void fill_pause(struct grf_session *session)
 	pause->copying = session->copying_time;
 	pause->bytes = session->copy.bytes;
 	pause->stop_bytes = session->stop_bytes;
+	pause->left_out = session->left_out.bytes;
 	pause->scanning = session->scanning_time;
 	pause->given_up = session->given_up;
 	session->method->describe(session, pause);

@@ -69,6 +69,9 @@ struct grf_session {
 	struct grf_pool *pool;
 	unsigned int copiers; /* threads of the pool that copy; one more may read stack bounds */
 
+	/* What passes over all memory leave out. */
+	struct grf_left_out_set left_out;
+
 	/* Of pre-copy. */
 	struct grf_precopy precopy;
 	struct grf_injection_report injection;

@@ -64,7 +64,15 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 	struct grf_error *error;
 
 	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
-	error = grf_precopy_begin(&session->precopy, &session->copy, &session->first, ROUNDS);
+	error = grf_left_out_find(session->options->left_out, grf_copy_gather, &session->copy,
+				  GRF_LEFT_OUT_LARGE, &session->precopy.skipped);
+	if (!error)
+		error = grf_precopy_begin(&session->precopy, &session->copy, &session->first);
+	if (!error)
+		error = grf_left_out_find(session->options->left_out, grf_copy_gather,
+					  &session->copy, 0, &session->precopy.unneeded);
+	if (!error)
+		error = grf_precopy_rounds(&session->precopy, ROUNDS);
 	if (!error)
 		error = grf_precopy_ready(&session->precopy, session->copiers);
 	grf_pool_start(session->pool, be_urgent, session);
@@ -147,6 +155,7 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 	ret->copy = session->copy.through_mem ? "pre-copy under userfaultfd through /proc/PID/mem"
 					      : "pre-copy under userfaultfd";
 	ret->rounds = session->precopy.rounds;
+	ret->left_out = session->precopy.unneeded.bytes;
 	ret->preparation = session->injection.ended - session->injection.began;
 }
 

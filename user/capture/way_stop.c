@@ -39,6 +39,7 @@ static void stop_work(void *context, unsigned int index)
 
 static void copy_all(struct grf_session *session, const pid_t *tids, size_t count)
 {
+	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
 		       session->final.piece_count);
 	grf_pool_start(session->pool, stop_work, session);

@@ -18,6 +18,7 @@
 #include "hold/hold.h"
 #include "hold/probe_site.h"
 #include "model/entry_points.h"
+#include "model/model.h"
 
 #define SHORT_WAIT 500000000ull    /* for a collection that would be nice to have; ns */
 #define LONG_WAIT  150000000000ull /* for one that must be: Go makes one each 2 minutes; ns */
@@ -31,7 +32,8 @@ enum {
 	OPTION_FREEZE,
 	OPTION_GC_WAIT,
 	OPTION_COPY,
-	OPTION_MAX_PAUSE
+	OPTION_MAX_PAUSE,
+	OPTION_CONTENTS
 };
 
 static const struct argp_option live_argp_options[] = {
@@ -50,6 +52,10 @@ static const struct argp_option live_argp_options[] = {
     {"max-pause", OPTION_MAX_PAUSE, "DURATION", 0,
      "With precopy, let go of the process again where the rest would take longer than this "
      "(default 100ms)",
+     0},
+    {"contents", OPTION_CONTENTS, NULL, 0,
+     "Copy the contents of objects without pointers too; those of more than 512 bytes are left out "
+     "otherwise, as nothing of them is needed",
      0},
     {NULL, 0, NULL, 0, "To try what happens where the kernel lacks something:", 10},
     {"no-ebpf", OPTION_NO_EBPF, NULL, 0, "Do as if eBPF were not permitted", 10},
@@ -140,6 +146,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_GC_WAIT:
 		options->capture.gc_wait = parse_duration(state, argument);
 		options->wait_given = true;
+		return 0;
+	case OPTION_CONTENTS:
+		options->contents = true;
 		return 0;
 	case OPTION_NO_EBPF:
 		options->capture.no_ebpf = true;
@@ -410,20 +419,40 @@ static void find_injection_site(struct grf_executable *executable, uint64_t allm
 		ret->sigreturn = find_code(executable, short_sigreturn, sizeof(short_sigreturn));
 }
 
+/* Tells the capture how to find what it need not copy. */
+static void find_left_out(struct grf_executable *executable, uint64_t mheap,
+			  struct grf_pointer_free *site, struct grf_left_out_finder *ret)
+{
+	_cleanup_error_ struct grf_error *error = NULL;
+	struct grf_version version;
+
+	error = grf_version_find(executable, NULL, &version);
+	if (!error)
+		error =
+		    grf_layout_resolve(&version, grf_executable_dwarf(executable), &site->layout);
+	if (error || !mheap) {
+		grf_verbose("contents of objects without pointers are copied too: %s",
+			    error ? error->message : "runtime.mheap_ was not found");
+		return;
+	}
+	site->mheap = mheap;
+	*ret = (struct grf_left_out_finder){grf_pointer_free_find, site};
+}
+
 /* Tells the capture where in the process things are. g.stack comes first in g, in every Go version.
  */
-static void find_entry_points(pid_t pid, const struct runtime_file *file,
-			      struct grf_capture_options *capture)
+static void find_entry_points(const struct runtime_file *file, struct grf_live_options *options)
 {
+	struct grf_capture_options *capture = &options->capture;
 	struct grf_executable *executable = file->executable;
 	struct grf_entry_points found;
 	_cleanup_close_ int memory = -1;
 	char name[64];
 
-	snprintf(name, sizeof(name), "/proc/%d/mem", pid);
+	snprintf(name, sizeof(name), "/proc/%d/mem", options->pid);
 	memory = open(name, O_RDONLY | O_CLOEXEC);
 	if (!grf_executable_is_placed(executable))
-		grf_executable_set_bias(executable, load_bias(pid, executable));
+		grf_executable_set_bias(executable, load_bias(options->pid, executable));
 	found = grf_entry_points_find(executable, memory);
 	capture->allgs_address = found.allgs;
 	capture->g_stack_offset = 0;
@@ -431,6 +460,9 @@ static void find_entry_points(pid_t pid, const struct runtime_file *file,
 	set_gc_point(executable, found.gc_sweep, &capture->gc_point);
 	if (capture->copy != GRF_COPY_STOP)
 		find_injection_site(executable, found.allm, &capture->injection);
+	if (!options->contents)
+		find_left_out(executable, found.mheap, &options->pointer_free, &options->left_out);
+	capture->left_out = &options->left_out;
 }
 
 struct grf_error *grf_live_image(struct grf_live_options *options,
@@ -452,7 +484,7 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 	if (!error)
 		error = grf_debug_file_find(file.executable, file.path, &options->debug);
 	if (!error)
-		find_entry_points(options->pid, &file, &options->capture);
+		find_entry_points(&file, options);
 	if (!error)
 		error = grf_capture_process(options->pid, &options->capture, &capture);
 	if (!error) {

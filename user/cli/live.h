@@ -5,13 +5,18 @@
 
 #include "cli/cli.h"
 #include "image/executable.h"
+#include "model/pointer_free.h"
 
 struct grf_live_options {
 	struct grf_capture_options capture;
 	struct grf_debug_options debug;
 	pid_t pid;
 	const char *executable; /* that the user named, or NULL */
+	bool contents;          /* copy those of objects without pointers too */
 	bool wait_given;        /* capture.gc_wait is the user's, not for us to choose */
+	/* For the capture, while it is made. */
+	struct grf_pointer_free pointer_free;
+	struct grf_left_out_finder left_out;
 };
 
 /* An argp child for how to hold and copy; its input is the struct. */

@@ -82,6 +82,7 @@ static struct grf_error *search(struct grf_executable *executable, const struct 
 		if (grf_pclntab_by_name(table, "runtime.gcSweep", &function))
 			ret->gc_sweep = function.entry;
 		ret->allgs = grf_runtime_allgs_by_code(image, &layout, modules, table);
+		ret->mheap = grf_runtime_mheap_by_code(image, &layout, modules, table);
 	}
 	grf_pclntab_destroy(table);
 	grf_modules_destroy(modules);
@@ -121,7 +122,9 @@ struct grf_entry_points grf_entry_points_find(struct grf_executable *executable,
 		found.allgs = address + bias;
 	if (grf_executable_symbol(executable, "runtime.allm", &address, &size))
 		found.allm = address + bias;
-	if (!found.gc_sweep || !found.allgs) {
+	if (grf_executable_symbol(executable, "runtime.mheap_", &address, &size))
+		found.mheap = address + bias;
+	if (!found.gc_sweep || !found.allgs || !found.mheap) {
 		error = from_functions(executable, memory, &found);
 		if (error)
 			grf_verbose("%s", error->message);

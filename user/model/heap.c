@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "model/heap_private.h"
 
-#define STATE_IN_USE 1
 #define SIZE_CLASSES 68
 /* The largest object that has its heap bits in the span (goarch.PtrSize * 64, mbitmap.go). */
 #define MAX_HEAP_BITS_OBJECT 512u
@@ -53,19 +52,15 @@ static uint64_t field(const uint8_t *memory, int64_t size, int64_t offset, unsig
 	return value;
 }
 
-static bool read_raw(const struct grf_heap_reader *reader, uint64_t address,
-		     struct grf_raw_span *ret)
+void grf_raw_span_read(const struct grf_layout *layout, const uint8_t *memory,
+		       struct grf_raw_span *ret)
 {
-	const struct grf_layout *layout = reader->layout;
 	int64_t size = grf_offset(layout, mspan, _size);
-	const uint8_t *memory = grf_image_at(reader->image, address, (uint64_t)size);
 	/* freeindex and nelems were words before Go 1.22, and are 16 bits since. */
 	unsigned int width =
 	    grf_offset(layout, mspan, nelems) - grf_offset(layout, mspan, freeindex) == 8 ? 8 : 2;
 
 #define RAW(name, bytes) field(memory, size, grf_offset(layout, mspan, name), bytes)
-	if (!memory)
-		return false;
 	*ret = (struct grf_raw_span){
 	    .start = RAW(start_addr, 8),
 	    .pages = RAW(npages, 8),
@@ -83,10 +78,20 @@ static bool read_raw(const struct grf_heap_reader *reader, uint64_t address,
 	    .state = (uint8_t)RAW(state, 1),
 	};
 #undef RAW
-	return true;
 }
 
-static bool plausible(const struct grf_raw_span *raw)
+static bool read_raw(const struct grf_heap_reader *reader, uint64_t address,
+		     struct grf_raw_span *ret)
+{
+	int64_t size = grf_offset(reader->layout, mspan, _size);
+	const uint8_t *memory = grf_image_at(reader->image, address, (uint64_t)size);
+
+	if (memory)
+		grf_raw_span_read(reader->layout, memory, ret);
+	return memory;
+}
+
+bool grf_raw_span_plausible(const struct grf_raw_span *raw)
 {
 	uint64_t bytes;
 
@@ -137,9 +142,9 @@ static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candi
 			reader->implausible++;
 			continue;
 		}
-		if (raw.state != STATE_IN_USE)
+		if (raw.state != GRF_SPAN_IN_USE)
 			continue;
-		if (!plausible(&raw)) {
+		if (!grf_raw_span_plausible(&raw)) {
 			reader->implausible++;
 			continue;
 		}

@@ -26,6 +26,17 @@ struct grf_raw_span {
 	uint8_t span_class, state;
 };
 
+#define GRF_SPAN_IN_USE 1 /* state */
+
+/* --- heap.c: spans ---------------------------------------------------------------------------- */
+
+/* Takes the fields of the mspan at `memory`, which is as large as the layout says. */
+void grf_raw_span_read(const struct grf_layout *layout, const uint8_t *memory,
+		       struct grf_raw_span *ret);
+
+/* Whether a span in use says nothing of itself that cannot be. */
+bool grf_raw_span_plausible(const struct grf_raw_span *raw);
+
 /* --- heap_memory.c: the bytes of target memory in one piece ----------------------------------- */
 
 /* What the arrays of a heap stand in. */

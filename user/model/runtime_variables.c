@@ -34,7 +34,6 @@
 /* runtime2.go; the scan bit is masked off. */
 #define LAST_STATUS     11
 #define STATUS_SCAN_BIT 0x1000u
-#define STATE_IN_USE    1
 /* References to the module's data in one function. */
 #define MAX_REFERENCES 512
 #define MAX_FUNCTION   (1u << 20)
@@ -112,7 +111,7 @@ static uint64_t looks_like_mheap(const struct search *search, uint64_t address)
 				  &state) ||
 		    (!in_use && i >= SAMPLE))
 			return 0;
-		if (state != STATE_IN_USE)
+		if (state != GRF_SPAN_IN_USE)
 			continue;
 		in_use++;
 		owned += owns_span(search, address, span);
@@ -363,6 +362,24 @@ uint64_t grf_runtime_allgs_by_code(const struct grf_image *image, const struct g
 
 		if (is_static_data(&search, address) && refers_to(&references, address + 8) &&
 		    refers_to(&references, address + 16))
+			return address;
+	}
+	return 0;
+}
+
+/* gcSweep takes the heap's lock, which comes first in it, and counts its sweepgen on. */
+uint64_t grf_runtime_mheap_by_code(const struct grf_image *image, const struct grf_layout *layout,
+				   const struct grf_modules *modules, struct grf_pclntab *table)
+{
+	const struct search search = {image, layout, modules, table};
+	uint64_t sweepgen = (uint64_t)grf_offset(layout, mheap, sweepgen);
+	struct references references;
+
+	references_of(&search, "runtime.gcSweep", &references);
+	for (size_t i = 0; i < references.count; i++) {
+		uint64_t address = references.address[i];
+
+		if (is_static_data(&search, address) && refers_to(&references, address + sweepgen))
 			return address;
 	}
 	return 0;

@@ -24,4 +24,8 @@ uint64_t grf_runtime_variable(const struct grf_image *image, const struct grf_la
 uint64_t grf_runtime_allgs_by_code(const struct grf_image *image, const struct grf_layout *layout,
 				   const struct grf_modules *modules, struct grf_pclntab *table);
 
+/* The same for runtime.mheap_, from the code of runtime.gcSweep. */
+uint64_t grf_runtime_mheap_by_code(const struct grf_image *image, const struct grf_layout *layout,
+				   const struct grf_modules *modules, struct grf_pclntab *table);
+
 #endif

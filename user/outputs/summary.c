@@ -95,6 +95,8 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 		fprintf(stream, " in %u rounds, of it %s in %s pages at the stop", pause->rounds,
 			grf_format_bytes(pause->stop_bytes),
 			grf_format_count(pause->stop_bytes / PAGE_BYTES));
+	if (pause->left_out)
+		fprintf(stream, "; %s without pointers left out", grf_format_bytes(pause->left_out));
 	fprintf(stream, "; registers by %s\n", pause->register_source);
 }
 
