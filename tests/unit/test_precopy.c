@@ -283,7 +283,7 @@ static bool copy_one(uint64_t seed, unsigned int rounds)
 		return false;
 	}
 	assert_null(grf_precopy_begin(&copied.precopy, &copied.copy, &copied.first));
-	assert_null(grf_precopy_rounds(&copied.precopy, rounds));
+	grf_precopy_rounds(&copied.precopy, rounds);
 	assert_null(grf_precopy_ready(&copied.precopy, 1));
 	copied.precopy.limit = UINT64_MAX;
 	stop(copied.pid);

@@ -95,9 +95,11 @@ struct grf_capture_options {
 	uint64_t gc_wait;                           /* how long to wait for the collection; ns */
 	struct grf_gc_point_site gc_point;          /* where it ends; paths are borrowed */
 	const struct grf_left_out_finder *left_out; /* what is not needed; NULL: all is */
-	unsigned int threads;                       /* copying threads; 0: one for each core */
-	bool no_ebpf;                               /* do as if eBPF were not permitted */
-	bool no_process_vm_readv;                   /* do as if it were refused */
+	/* Of a word of 4 bytes that is not 0 while garbage is collected; 0: not known. */
+	uint64_t gc_phase_address;
+	unsigned int threads;     /* copying threads; 0: one for each core */
+	bool no_ebpf;             /* do as if eBPF were not permitted */
+	bool no_process_vm_readv; /* do as if it were refused */
 	/* Where the target keeps runtime.allgs (address in the image), for the stack bounds, and
 	 * the offsets of g.stack.lo; 0: not known. */
 	uint64_t allgs_address;

@@ -42,7 +42,9 @@
 /* The largest run that a thread takes at a time at the stop. */
 #define CHUNK_BYTES (256ull << 10)
 #define MORE_UNITS  4096
-#define MORE_RUNS   (256u << 10)
+/* From so many small runs in a part of a unit on, they are protected together. */
+#define MANY_RUNS 24u
+#define MORE_RUNS (256u << 10)
 /* What a round leaves that copied less than this is left for the stop. */
 #define SMALL_ROUND (512ull << 10)
 
@@ -168,12 +170,36 @@ static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, en
 	}
 }
 
+static bool is_large(const struct grf_page_run *run)
+{
+	return run->end - run->start >= PAGE_TABLE_BYTES;
+}
+
 /*
- * Protects and copies what was changed of a unit. Pages that do not exist count as changed at each
+ * Protects and copies runs that were changed. Pages that do not exist count as changed at each
  * look, unless they are protected too; heaps can have very many of them, one by one, which would
  * cost much at the stop. Where page tables do not exist either, protecting would make them: such
- * ranges are few, and stay as they are.
+ * ranges are few, and stay as they are. Many small runs are done in one go, with what is between
+ * them: a call takes as long as looking at some hundred pages.
  */
+static void refresh_runs(struct grf_precopy *precopy, const struct grf_unit *unit,
+			 const struct grf_page_run *runs, size_t count)
+{
+	bool together = count >= MANY_RUNS;
+
+	for (size_t i = 0, next; i < count; i = next) {
+		next = i + 1;
+		if (is_large(&runs[i])) {
+			protect(precopy, unit, GRF_SCAN_WRITTEN, runs[i].start, runs[i].end);
+			continue;
+		}
+		while (together && next < count && !is_large(&runs[next]))
+			next++;
+		protect(precopy, unit, GRF_SCAN_SEAL, runs[i].start, runs[next - 1].end);
+	}
+}
+
+/* Protects and copies what was changed of a unit. */
 static void refresh_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 {
 	enum grf_scan_result result = GRF_SCAN_MORE;
@@ -188,11 +214,7 @@ static void refresh_unit(struct grf_precopy *precopy, const struct grf_unit *uni
 					    unit->end, runs, RUNS, &count, &at);
 		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE)
 			return;
-		for (size_t i = 0; i < count; i++)
-			protect(precopy, unit,
-				runs[i].end - runs[i].start < PAGE_TABLE_BYTES ? GRF_SCAN_SEAL
-									       : GRF_SCAN_WRITTEN,
-				runs[i].start, runs[i].end);
+		refresh_runs(precopy, unit, runs, count);
 	}
 }
 
@@ -308,18 +330,20 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
 	return grf_interrupted() ? grf_error_interrupted() : NULL;
 }
 
-struct grf_error *grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds)
+void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds)
 {
-	while (precopy->rounds < rounds && !grf_interrupted() && !precopy->copy->error) {
+	uint64_t before = UINT64_MAX;
+
+	for (unsigned int i = 0; i < rounds && !has_reason_to_end(precopy); i++) {
 		uint64_t bytes = grf_precopy_round(precopy);
 
 		grf_verbose("round %u: %.2f MiB copied", precopy->rounds,
 			    (double)bytes / (1 << 20));
 		/* The second round is what protects pages that do not exist. */
-		if (bytes < SMALL_ROUND && precopy->rounds > 1)
+		if (precopy->rounds > 1 && (bytes < SMALL_ROUND || bytes > before / 4 * 3))
 			break;
+		before = bytes;
 	}
-	return grf_interrupted() ? grf_error_interrupted() : NULL;
 }
 
 /* --- at the stop ------------------------------------------------------------------------------ */

@@ -63,8 +63,8 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
 				    const struct grf_plan *plan);
 
 /* Copies it but for what is `unneeded`, and again what was written meanwhile, in `rounds` rounds at
- * most. Errors: INTERRUPTED. */
-struct grf_error *grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds);
+ * most: fewer when little is left, or no less than after the round before. */
+void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds);
 
 /* One more round. Returns the bytes that it copied. */
 uint64_t grf_precopy_round(struct grf_precopy *precopy);

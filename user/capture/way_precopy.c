@@ -10,8 +10,14 @@
 
 #include "base/log.h"
 
-/* Rounds before the stop. */
-#define ROUNDS 4
+/* Rounds before a stop is thought of, and right before it. */
+#define ROUNDS      4
+#define LAST_ROUNDS 6
+/* While the end of a garbage collection is waited for: how often we look whether one has begun, and
+ * how long after a round comes the next when it has, besides a multiple of what it took; ns. */
+#define IDLE_INTERVAL  2000000u
+#define ROUND_INTERVAL 500000u
+#define ROUND_SHARE    1u
 /* What copying a page takes at the stop, on one CPU; ns. */
 #define PAGE_TIME 1000
 /* For the end of a garbage collection, if it is not insisted on, the target shall not stand longer
@@ -44,12 +50,39 @@ static void be_urgent(void *context, unsigned int index)
 	grf_hold_urgently();
 }
 
-/* Keeps what is left for the stop small while that is waited for. */
-static void go_on(void *context)
+/* Whether the target collects garbage now, as far as can be told. */
+static bool is_collecting(struct grf_session *session)
+{
+	uint64_t address = session->options->gc_phase_address;
+	uint32_t phase = 0;
+
+	return !address ||
+	       pread(session->mem, &phase, sizeof(phase), (off_t)address) !=
+		   (ssize_t)sizeof(phase) ||
+	       phase;
+}
+
+/*
+ * Keeps what is left for the stop small while the end of a garbage collection is waited for: the
+ * collector itself writes to much of the heap. Before it begins nothing need be done.
+ */
+static uint64_t go_on(void *context)
+{
+	struct grf_session *session = context;
+	uint64_t began = grf_now();
+
+	if (!is_collecting(session))
+		return IDLE_INTERVAL;
+	grf_precopy_round(&session->precopy);
+	return ROUND_INTERVAL + ROUND_SHARE * (grf_now() - began);
+}
+
+/* The last rounds, as near to the stop as can be. */
+static void catch_up(void *context)
 {
 	struct grf_session *session = context;
 
-	grf_precopy_round(&session->precopy);
+	grf_precopy_rounds(&session->precopy, LAST_ROUNDS);
 }
 
 static bool is_due(void *context)
@@ -72,17 +105,19 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 		error = grf_left_out_find(session->options->left_out, grf_copy_gather,
 					  &session->copy, 0, &session->precopy.unneeded);
 	if (!error)
-		error = grf_precopy_rounds(&session->precopy, ROUNDS);
-	if (!error)
 		error = grf_precopy_ready(&session->precopy, session->copiers);
+	if (error)
+		return error;
+	grf_precopy_rounds(&session->precopy, ROUNDS);
 	grf_pool_start(session->pool, be_urgent, session);
 	grf_pool_wait(session->pool);
 	session->freeze.urgent = true;
 	session->precopy.is_due = is_due;
 	session->precopy.context = session;
 	session->freeze.meanwhile = go_on;
+	session->freeze.just_before = catch_up;
 	session->freeze.context = session;
-	return error;
+	return grf_interrupted() ? grf_error_interrupted() : NULL;
 }
 
 /* How many pages may be copied at this stop. */
@@ -141,7 +176,6 @@ static void go_round_again(struct grf_session *session)
 		session->freeze.gc_point = NULL;
 	}
 	grf_precopy_replan(&session->precopy, &session->first);
-	grf_precopy_round(&session->precopy);
 }
 
 static struct grf_error *settle(struct grf_session *session)

@@ -455,6 +455,7 @@ static void find_entry_points(const struct runtime_file *file, struct grf_live_o
 		grf_executable_set_bias(executable, load_bias(options->pid, executable));
 	found = grf_entry_points_find(executable, memory);
 	capture->allgs_address = found.allgs;
+	capture->gc_phase_address = found.gc_phase;
 	capture->g_stack_offset = 0;
 	capture->gc_point = (struct grf_gc_point_site){.path = file->opened};
 	set_gc_point(executable, found.gc_sweep, &capture->gc_point);

@@ -19,11 +19,7 @@
 /* How long a thread waits for us at most. Being woken takes 0.05 ms where a CPU is free. */
 #define HOLD_LIMIT 3000000u
 /* How often we look whether the target is still there, ms. */
-/* How often other work is done while the point is waited for, at most, and how much longer than
- * that work is waited after it. */
-#define MEANWHILE_INTERVAL 50000000u /* ns */
-#define MEANWHILE_SHARE    20u
-#define LOOK_INTERVAL      50
+#define LOOK_INTERVAL 50
 
 struct grf_gc_point_probe {
 	struct gc_point_bpf *skeleton;
@@ -141,36 +137,45 @@ static bool is_gone(const struct grf_target *target)
 	       (state == 'Z' || state == 'X' || state == '\0');
 }
 
-/* Does what there is to be done while it is waited, for no more than a small share of the time.
- * Returns when it is to be done next. */
+/* Does what there is to be done while it is waited, which is not urgent. Returns when it is to be
+ * done next. */
 static uint64_t meanwhile(const struct grf_freeze *freeze)
 {
-	uint64_t began = grf_now(), ended;
+	uint64_t interval;
 
-	freeze->meanwhile(freeze->context);
-	ended = grf_now();
-	return ended + MEANWHILE_INTERVAL + MEANWHILE_SHARE * (ended - began);
+	if (freeze->urgent)
+		grf_hold_leisurely();
+	interval = freeze->meanwhile(freeze->context);
+	if (freeze->urgent)
+		grf_hold_urgently();
+	return grf_now() + interval;
+}
+
+/* Until the next thing that is to be done, in ms for poll(2); `next` and `deadline` in ns. */
+static int time_to_sleep(uint64_t now, uint64_t next, uint64_t deadline)
+{
+	uint64_t until = next < deadline ? next : deadline;
+	uint64_t left = until > now ? (until - now) / 1000000 + 1 : 0;
+
+	return left < LOOK_INTERVAL ? (int)left : LOOK_INTERVAL;
 }
 
 static struct grf_error *wait_armed(const struct grf_freeze *freeze,
 				    const struct grf_target *target, uint64_t deadline)
 {
 	struct grf_gc_point_probe *probe = freeze->gc_point;
-	uint64_t next = freeze->meanwhile ? grf_now() + MEANWHILE_INTERVAL : UINT64_MAX;
+	uint64_t next = freeze->meanwhile ? 0 : UINT64_MAX;
 	struct pollfd wake = {.fd = ring_buffer__epoll_fd(probe->events), .events = POLLIN};
 	uint64_t began = grf_now(), now = began;
 
 	while (!is_held(probe) && now < deadline) {
-		uint64_t left = (deadline - now) / 1000000 + 1;
-
 		if (grf_interrupted())
 			return grf_error_interrupted();
 		if (is_gone(target))
 			return grf_target_exited(target->pid);
 		grf_progress("waiting for the process to collect garbage", now - began,
 			     deadline - began);
-		if (poll(&wake, 1, left < LOOK_INTERVAL ? (int)left : LOOK_INTERVAL) > 0 &&
-		    !is_held(probe))
+		if (poll(&wake, 1, time_to_sleep(now, next, deadline)) > 0 && !is_held(probe))
 			ring_buffer__consume(probe->events);
 		if (now >= next && !is_held(probe))
 			next = meanwhile(freeze);

@@ -337,6 +337,21 @@ static void start_over(struct hold *hold)
 	memset(hold->report, 0, sizeof(*hold->report));
 }
 
+/* After what is to be done just before, which is not urgent. */
+static struct grf_error *stop_anywhere(struct hold *hold)
+{
+	const struct grf_freeze *freeze = hold->freeze;
+
+	if (freeze->just_before) {
+		if (freeze->urgent)
+			grf_hold_leisurely();
+		freeze->just_before(freeze->context);
+	}
+	if (freeze->urgent)
+		grf_hold_urgently();
+	return stop_all(hold);
+}
+
 /* Brings the target to a standstill where it is wanted. */
 static struct grf_error *reach_freeze_point(struct hold *hold)
 {
@@ -345,7 +360,9 @@ static struct grf_error *reach_freeze_point(struct hold *hold)
 	struct grf_error *error = NULL;
 
 	if (!freeze->gc_point)
-		return stop_all(hold);
+		return stop_anywhere(hold);
+	if (freeze->urgent)
+		grf_hold_urgently();
 	/* Bounded by the deadline; a collection that we came too late for is tried once more. */
 	for (;;) {
 		uint64_t hit;
@@ -359,6 +376,8 @@ static struct grf_error *reach_freeze_point(struct hold *hold)
 			    "process %d did not finish a garbage collection in %.3g s; wait longer "
 			    "(--gc-wait) or take it as it is (--freeze now)",
 			    hold->target->pid, (double)freeze->wait / 1e9);
+		if (!hit)
+			return stop_anywhere(hold);
 		hold->report->gc_point = hold->report->interrupting = hit;
 		error = stop_all(hold);
 		if (error && hold->report->gc_point)
@@ -396,14 +415,19 @@ void grf_hold_urgently(void)
 	sched_setscheduler(0, SCHED_FIFO, &first);
 }
 
+void grf_hold_leisurely(void)
+{
+	const struct sched_param usual = {0};
+
+	sched_setscheduler(0, SCHED_OTHER, &usual);
+}
+
 static void *tracer(void *argument)
 {
 	struct hold *hold = argument;
 	size_t count = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
-	if (hold->freeze->urgent)
-		grf_hold_urgently();
 	hold->error = reach_freeze_point(hold);
 	hold->report->stopped = grf_now();
 	if (!hold->error && !list_tids(hold, &count))

@@ -55,6 +55,7 @@ struct grf_gc_point_probe;
 /* Has the calling thread go before all others, where that is permitted; for as long as the target
  * stands. */
 void grf_hold_urgently(void);
+void grf_hold_leisurely(void); /* and no longer */
 
 /* Where to hold the target: at the end of a garbage collection, or anywhere. */
 struct grf_freeze {
@@ -62,9 +63,12 @@ struct grf_freeze {
 	uint64_t wait;                       /* for the point, at most; ns */
 	bool only_gc_point;                  /* rather not at all than anywhere else */
 	bool urgent; /* work() is short: nobody else shall run on our CPU meanwhile */
-	/* Called now and then while the point is waited for, or NULL. It should not take more than
-	 * a few milliseconds: a target that reaches the point meanwhile may not be held there. */
-	void (*meanwhile)(void *context);
+	/* Called now and then while the point is waited for, or NULL; returns after how many ns it
+	 * is to be called next. It should not take more than a few milliseconds: a target that
+	 * reaches the point meanwhile may not be held there. */
+	uint64_t (*meanwhile)(void *context);
+	/* Called right before a stop elsewhere than at the point, or NULL. */
+	void (*just_before)(void *context);
 	void *context;
 };
 

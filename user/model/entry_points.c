@@ -124,6 +124,8 @@ struct grf_entry_points grf_entry_points_find(struct grf_executable *executable,
 		found.allm = address + bias;
 	if (grf_executable_symbol(executable, "runtime.mheap_", &address, &size))
 		found.mheap = address + bias;
+	if (grf_executable_symbol(executable, "runtime.gcphase", &address, &size))
+		found.gc_phase = address + bias;
 	if (!found.gc_sweep || !found.allgs || !found.mheap) {
 		error = from_functions(executable, memory, &found);
 		if (error)

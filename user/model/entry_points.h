@@ -16,6 +16,7 @@
 struct grf_entry_points {
 	uint64_t gc_sweep; /* the function runtime.gcSweep */
 	uint64_t allgs;    /* the variable runtime.allgs */
+	uint64_t gc_phase; /* the variable runtime.gcphase, 4 bytes; only from symbols */
 	uint64_t mheap;    /* the variable runtime.mheap_ */
 	uint64_t allm;     /* the variable runtime.allm; only from symbols */
 };
