@@ -5,8 +5,9 @@
  * A task iterator: user space reads from its descriptor, and the kernel calls the program for each
  * task, which writes a record. One read takes all threads in some microseconds, where ptrace needs
  * calls for each of them. A thread's user registers lie on its kernel stack from the moment it
- * entered the kernel; they are valid while it is stopped there, and so is the saved fs base once
- * it has left its CPU. The reader makes sure of both.
+ * entered the kernel; they are valid while it is in there, and so is the saved fs base once it has
+ * left its CPU. Whether it has is told for each; the reader makes sure that no thread can go back to
+ * its own code meanwhile (hold/hold.c).
  *
  * From Linux 6.1 on the kernel itself limits the walk to one process. Before, it walks all tasks
  * and this program passes over the others. Numbers are compared in the reader's PID namespace,
@@ -55,6 +56,8 @@ int thread_registers(struct bpf_iter__task *context)
 		return 0;
 	record.tid = number_of(task);
 	record.kernel_tgid = task->tgid;
+	/* On a single CPU it is we who run. */
+	record.on_cpu = bpf_core_field_exists(task->on_cpu) ? task->on_cpu : 0;
 	record.fs_base = task->thread.fsbase;
 	record.gs_base = task->thread.gsbase;
 	record.ds = task->thread.ds;

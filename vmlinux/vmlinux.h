@@ -70,6 +70,7 @@ struct thread_struct {
 
 struct task_struct {
 	unsigned int __state;
+	int on_cpu; /* kernels for one CPU alone have none */
 	int pid;  /* a thread's number, in the first namespace */
 	int tgid; /* a process's */
 	struct task_struct *group_leader;

@@ -211,6 +211,15 @@ static struct grf_error *choose_method(struct grf_session *session)
 	return grf_error_create(GRF_ERROR_UNSUPPORTED, "there is no such way to copy");
 }
 
+/* Whether no thread runs; then their registers are read too. */
+static bool stands(void *context)
+{
+	struct grf_session *session = context;
+
+	return grf_registers_stand(session->registers, session->records, session->thread_room,
+				   &session->record_count);
+}
+
 static struct grf_error *prepare(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
@@ -253,6 +262,9 @@ static struct grf_error *prepare(struct grf_session *session)
 	error = grf_pool_create(session->copiers + (session->stacks ? 1 : 0), &session->pool);
 	if (!error)
 		error = open_gc_point(session);
+	session->freeze.context = session;
+	if (session->registers && !session->method->needs_stops)
+		session->freeze.stands = stands;
 	if (!error && session->method->ahead)
 		error = session->method->ahead(session);
 	return error;
@@ -278,8 +290,10 @@ static bool take_registers(struct grf_session *session, const pid_t *tids, size_
 	struct grf_capture *capture = session->capture;
 	size_t i, records = 0;
 
-	if (session->registers && !grf_registers_read(session->registers, session->records,
-						      session->thread_room, &records))
+	if (session->freeze.stands)
+		records = session->record_count;
+	else if (session->registers && !grf_registers_read(session->registers, session->records,
+							   session->thread_room, &records))
 		records = 0;
 	if (count > session->thread_room)
 		return false;

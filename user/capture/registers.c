@@ -135,6 +135,18 @@ bool grf_registers_read(struct grf_registers_probe *probe, struct grf_thread_reg
 	return probe->iterator >= 0 && read_records(probe->iterator, records, capacity, ret_count);
 }
 
+bool grf_registers_stand(struct grf_registers_probe *probe, struct grf_thread_registers *records,
+			 size_t capacity, size_t *ret_count)
+{
+	grf_registers_begin(probe);
+	if (!grf_registers_read(probe, records, capacity, ret_count))
+		return false;
+	for (size_t i = 0; i < *ret_count; i++)
+		if (records[i].on_cpu)
+			return false;
+	return true;
+}
+
 static void from_user_registers(const struct user_regs_struct *registers, struct grf_thread *ret)
 {
 	_Static_assert(sizeof(*registers) <= sizeof(ret->general), "room for all registers");

@@ -84,11 +84,13 @@ static void fill_pause(struct grf_session *session)
 	/* Stops that were given up came before. */
 	if (clock.first_stop < report->interrupting)
 		clock.first_stop = report->interrupting;
+	/* Nothing ran from then on, whoever took note when. */
+	if (clock.first_stop > report->stopped)
+		clock.first_stop = report->stopped;
 	if (report->gc_point)
 		clock.first_stop = report->gc_point;
 	pause->clock = "eBPF";
 	pause->total = clock.last_running - clock.first_stop;
-	pause->stop = clock.last_stop - clock.first_stop;
 	pause->resume = clock.last_running - report->releasing;
 }
 

@@ -116,7 +116,6 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 	session->precopy.context = session;
 	session->freeze.meanwhile = go_on;
 	session->freeze.just_before = catch_up;
-	session->freeze.context = session;
 	return grf_interrupted() ? grf_error_interrupted() : NULL;
 }
 

@@ -29,6 +29,12 @@
  * - A target that was stopped before (SIGSTOP, a shell's Ctrl-Z): seizing keeps the group stop, and
  *   detaching goes back into it without a word to the parent.
  *
+ * - A busy machine. A thread that sleeps must be given a CPU to take note of the interrupt, for
+ *   which it may wait long, while those that were running stand. But from the interrupt on it does
+ *   not come back to its own code, and so can change nothing: only threads that are on a CPU need
+ *   be waited for, and those the kernel interrupts at once. Where an eBPF program tells which are
+ *   (freeze->stands), the others are held as they are.
+ *
  * A thread that waitid() reports as stopped may still be on its way off the CPU; its saved
  * registers are complete only after. Any ptrace request waits for that, so one is made for each.
  */
@@ -63,6 +69,7 @@ enum thread_state {
 	SEIZED,
 	INTERRUPTED,
 	STOPPED,
+	RELEASED,
 	GONE,
 };
 
@@ -267,13 +274,40 @@ static struct grf_error *wait_all(struct hold *hold)
 	return NULL;
 }
 
-static size_t count_stopped(struct hold *hold)
+static bool is_held(const struct thread *thread)
+{
+	return thread->state == STOPPED || thread->state == INTERRUPTED;
+}
+
+static size_t count_held(struct hold *hold)
 {
 	size_t i, count = 0;
 
 	for (i = 0; i < hold->threads.count; i++)
-		count += hold->threads.items[i].state == STOPPED;
+		count += is_held(&hold->threads.items[i]);
 	return count;
+}
+
+/*
+ * Until no thread is on a CPU. One that was interrupted and is in the kernel does not come back to
+ * its own code: it stops on the way. It stands from then on, also if it sleeps, or waits for a CPU,
+ * and will take note of the interrupt only later; on a busy machine much later.
+ */
+static struct grf_error *wait_standing(struct hold *hold)
+{
+	const struct grf_freeze *freeze = hold->freeze;
+
+	while (!freeze->stands(freeze->context)) {
+		if (grf_interrupted())
+			return grf_error_interrupted();
+		if (grf_now() - hold->report->interrupting > STOP_LIMIT)
+			return grf_error_create(
+			    GRF_ERROR_OTHER,
+			    "a thread of process %d does not leave its CPU; try "
+			    "again",
+			    hold->target->pid);
+	}
+	return NULL;
 }
 
 /* Stops every thread, wherever it is. One that waits at the freeze point is asked to stop like the
@@ -297,7 +331,7 @@ static struct grf_error *stop_all(struct hold *hold)
 		if (hold->report->gc_point && hold->report->passes == 1 &&
 		    !grf_gc_point_release(hold->freeze->gc_point))
 			hold->report->gc_point = 0;
-		error = wait_all(hold);
+		error = hold->freeze->stands ? NULL : wait_all(hold);
 		if (error)
 			return error;
 		if (grf_now() - hold->report->interrupting > STOP_LIMIT)
@@ -306,33 +340,52 @@ static struct grf_error *stop_all(struct hold *hold)
 						"stopped; try again",
 						hold->target->pid);
 	}
-	hold->report->threads = count_stopped(hold);
+	error = hold->freeze->stands ? wait_standing(hold) : NULL;
+	if (error)
+		return error;
+	hold->report->threads = count_held(hold);
 	return hold->report->threads ? NULL : grf_target_exited(hold->target->pid);
 }
 
-static void release_all(struct hold *hold)
+/* Lets the threads go that have stopped. Returns how many are yet to. */
+static size_t release_stopped(struct hold *hold)
 {
-	size_t i;
+	size_t i, left = 0;
 
-	hold->report->releasing = grf_now();
 	for (i = 0; i < hold->threads.count; i++) {
 		struct thread *thread = &hold->threads.items[i];
 
+		if (thread->state == INTERRUPTED)
+			look(hold, thread);
+		left += thread->state == INTERRUPTED;
 		if (thread->state != STOPPED)
 			continue;
+		thread->state = RELEASED;
 		if (ptrace(PTRACE_DETACH, thread->tid, 0, (long)thread->signal) && errno == ESRCH) {
 			/* Only SIGKILL moves a thread that we hold. */
 			hold->died = true;
 			reap(thread);
 		}
 	}
+	return left;
+}
+
+/* Those that have not stopped yet never will: the end of the tracer takes the interrupt back. */
+static void release_all(struct hold *hold)
+{
+	hold->report->releasing = grf_now();
+	hold->report->waiting = release_stopped(hold);
 	hold->report->released = grf_now();
 }
 
 /* Lets all threads go, and forgets them. */
 static void start_over(struct hold *hold)
 {
+	const struct timespec moment = {.tv_nsec = 20000};
+
 	release_all(hold);
+	while (release_stopped(hold) && grf_now() - hold->report->released < STOP_LIMIT)
+		nanosleep(&moment, NULL);
 	hold->threads.count = hold->known = 0;
 	memset(hold->report, 0, sizeof(*hold->report));
 }
@@ -402,7 +455,7 @@ static bool list_tids(struct hold *hold, size_t *ret_count)
 		hold->tid_capacity = hold->threads.count;
 	}
 	for (i = 0; i < hold->threads.count; i++)
-		if (hold->threads.items[i].state == STOPPED)
+		if (is_held(&hold->threads.items[i]))
 			hold->tids[count++] = hold->threads.items[i].tid;
 	*ret_count = count;
 	return true;

@@ -43,11 +43,12 @@ struct grf_hold_report {
 	uint64_t stopped;      /* every thread stands */
 	uint64_t releasing;    /* before the first thread is let go */
 	uint64_t released;     /* after the last */
-	size_t threads;
-	size_t passes;        /* over the list of threads until it held no new one */
-	bool stopped_already; /* the process stood in a group stop (SIGSTOP) before */
-	uint64_t gc_point;    /* when a thread came to the freeze point where all were then
-			       * held, and `interrupting` is that moment; 0: held elsewhere */
+	size_t threads;        /* that stood */
+	size_t waiting;        /* of them, those that had yet to take note when they were let go */
+	size_t passes;         /* over the list of threads until it held no new one */
+	bool stopped_already;  /* the process stood in a group stop (SIGSTOP) before */
+	uint64_t gc_point;     /* when a thread came to the freeze point where all were then
+				* held, and `interrupting` is that moment; 0: held elsewhere */
 };
 
 struct grf_gc_point_probe;
@@ -67,6 +68,9 @@ struct grf_freeze {
 	 * is to be called next. It should not take more than a few milliseconds: a target that
 	 * reaches the point meanwhile may not be held there. */
 	uint64_t (*meanwhile)(void *context);
+	/* Whether no thread of the target is on a CPU any more; asked again and again when all were
+	 * asked to stop. NULL: each is waited for until it has stopped. Must not allocate. */
+	bool (*stands)(void *context);
 	/* Called right before a stop elsewhere than at the point, or NULL. */
 	void (*just_before)(void *context);
 	void *context;
@@ -78,7 +82,7 @@ typedef void grf_hold_work(void *context, const pid_t *tids, size_t count);
 /*
  * Stops every thread of `target`, at the point that `freeze` tells, calls work() and lets them go.
  * work() runs in a thread that exists for this call, the tracer; ptrace requests for the target's
- * threads can be made from it.
+ * threads can be made from it, if freeze->stands is NULL.
  *
  * On every return the target runs on, or stands stopped as it did before. Errors, besides those of
  * grf_target_open(): EXITED (the process went away before or during the hold; work() may or may
