@@ -2,7 +2,8 @@
 #
 #   make            build/grf-bpf
 #   make deps       install what a bare Debian or Ubuntu lacks
-#   make check      unit and end-to-end tests          make bench    the benchmark
+#   make check      unit and end-to-end tests
+#   make bench      what it costs at scale            make bench-pause   what the target feels
 #   make demo       attach to a Go program that comes along
 #   make exactness  compare with the garbage collector over all Go releases and builds
 #   make install    PREFIX=/usr/local DESTDIR=
@@ -45,7 +46,7 @@ CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
-.PHONY: all clean unit check e2e deps demo bench exactness install uninstall format lint
+.PHONY: all clean unit check e2e deps demo bench bench-pause exactness install uninstall format lint
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -109,6 +110,10 @@ demo: all
 # At scale, beside goref where GOREF= names one.
 bench: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/bench/bench_scale.py
+
+# The pause, as the tool and as the target measure it. BENCH_ARGS= such as "--rows 0.7:0 --attaches 5".
+bench-pause: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/bench/bench_pause.py $(BENCH_ARGS)
 
 # What is found reachable against the collector's marks, over releases and builds: docs/exactness.md.
 exactness: all

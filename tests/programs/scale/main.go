@@ -5,8 +5,9 @@
 // tree; goroutines that wait with something in their hands. With -scale 1 it holds 12.9 million
 // objects in 0.7 GB.
 //
-// It prints the runtime's own figures as JSON, then READY, and waits. With -rewrite N it replaces N
-// sessions' attributes a second; with -clock it reports gaps in its own time longer than 100 µs.
+// It prints the runtime's own figures as JSON, then READY, and waits. With -control FILE it rewrites
+// objects at the rate that it is told there, and, if built with cgo, writes there every gap in its own
+// time (control.go, clock.go).
 package main
 
 import (
@@ -117,34 +118,10 @@ func report() {
 	fmt.Println("READY")
 }
 
-// clock reports gaps in the flow of time, as this program sees it.
-func clock() {
-	last := time.Now()
-	for {
-		now := time.Now()
-		if gap := now.Sub(last); gap > 100*time.Microsecond {
-			fmt.Printf("gap %d ns\n", gap.Nanoseconds())
-		}
-		last = now
-	}
-}
-
-func rewrite(perSecond int, keys []string) {
-	tick := time.NewTicker(time.Millisecond)
-	for i := 0; ; {
-		<-tick.C
-		for n := perSecond / 1000; n > 0; n-- {
-			i = (i*1103515245 + 12345) & (1<<31 - 1)
-			sessions[keys[i%len(keys)]].Attributes = newAttributes(i)
-		}
-	}
-}
-
 func main() {
 	scale := flag.Float64("scale", 1, "size; 1 is 0.7 GB")
 	goroutines := flag.Int("goroutines", 10000, "waiting goroutines")
-	perSecond := flag.Int("rewrite", 0, "sessions to change a second")
-	withClock := flag.Bool("clock", false, "report gaps in time")
+	controlled := flag.String("control", "", "file through which it is told what to do")
 	flag.Parse()
 
 	count := int(1000000 * *scale)
@@ -152,13 +129,13 @@ func main() {
 	for s := *scale; s < 0.9 && depth > 4; s *= 2 {
 		depth--
 	}
-	var keys []string
+	var all []*Session
 	for i := 0; i < count; i++ {
 		session := newSession(i)
 		key := "user/" + strconv.Itoa(i)
 		sessions[key] = session
-		if *perSecond > 0 {
-			keys = append(keys, key)
+		if *controlled != "" {
+			all = append(all, session)
 		}
 		if i%4 == 1 {
 			recent.PushBack(session)
@@ -176,13 +153,9 @@ func main() {
 	}
 	time.Sleep(200 * time.Millisecond)
 	report()
-	if *perSecond > 0 {
-		go rewrite(*perSecond, keys)
+	if *controlled != "" {
+		follow(*controlled, all)
 	}
-	if *withClock {
-		clock()
-	}
-	runtime.KeepAlive(keys)
 	for {
 		time.Sleep(time.Hour)
 	}
