@@ -46,7 +46,7 @@ CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
-.PHONY: all clean unit check e2e deps demo bench bench-pause exactness install uninstall format lint
+.PHONY: all clean unit check check-copy check-survival e2e deps demo bench bench-pause exactness install uninstall format lint
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -100,6 +100,14 @@ e2e: all
 E2E_JOBS ?= 2
 
 check: all unit e2e
+
+# The same at length: 100 copies held against their originals; 1,000 targets whose grf-bpf was ended at
+# some instant, for each signal and way of copying, and 500 snapshots of one. Takes an hour or more.
+check-copy: $(BUILD)/tests/test_precopy
+	GRF_TEST_RUNS=100 $<
+check-survival: all
+	GRF_TEST_KILLS=1000 GRF_TEST_ROW=500 GRF_BPF=$(abspath $(BUILD)/grf-bpf) \
+		/usr/bin/python3 -m pytest -q -n $(E2E_JOBS) tests/e2e/test_survival.py $(E2E_ARGS)
 
 deps:
 	tests/scripts/install-deps.sh
