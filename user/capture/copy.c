@@ -207,23 +207,34 @@ static ssize_t read_some(struct grf_copy *copy, const struct batch *batch)
 	return length ? length : -1;
 }
 
+/*
+ * A page that process_vm_readv cannot read. The process may just have taken away its own access to
+ * it, for a while; /proc/PID/mem does not mind. Otherwise it went away since the scan, or has
+ * nothing behind it, and stays zero.
+ */
+static void read_page(struct grf_copy *copy, struct batch *batch)
+{
+	const struct iovec *remote = &batch->remote[batch->first];
+	const struct iovec *local = &batch->local[batch->first];
+	size_t length = GRF_PAGE - (uintptr_t)remote->iov_base % GRF_PAGE;
+
+	if (length > remote->iov_len)
+		length = remote->iov_len;
+	if (copy->mem < 0 || pread(copy->mem, local->iov_base, length,
+				   (off_t)(uintptr_t)remote->iov_base) != (ssize_t)length)
+		__atomic_fetch_add(&copy->pages_skipped, 1, __ATOMIC_RELAXED);
+	advance(batch, length);
+}
+
 /* What a failed read means. True: go on with the batch. */
 static bool survive(struct grf_copy *copy, struct batch *batch, int errnum)
 {
-	size_t to_next_page;
-
 	switch (errnum) {
 	case EINTR:
 		return !grf_interrupted();
 	case EFAULT:
 	case EIO:
-		/* This page went away since the scan, or cannot be read; it stays zero. */
-		to_next_page =
-		    GRF_PAGE - (uintptr_t)batch->remote[batch->first].iov_base % GRF_PAGE;
-		if (to_next_page > batch->remote[batch->first].iov_len)
-			to_next_page = batch->remote[batch->first].iov_len;
-		advance(batch, to_next_page);
-		__atomic_fetch_add(&copy->pages_skipped, 1, __ATOMIC_RELAXED);
+		read_page(copy, batch);
 		return true;
 	default:
 		fail(copy, errnum);
