@@ -170,7 +170,7 @@ def grf(*arguments, prefix=(), tool=GRF, timeout=300, **options):
     return Result(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def start_grf(*arguments):
+def start_grf(*arguments, **options):
     """Starts grf-bpf; for tests that do something to it while it works."""
     return subprocess.Popen(
         [str(GRF), *map(str, arguments)],
@@ -178,6 +178,7 @@ def start_grf(*arguments):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        **options,
     )
 
 

@@ -1,16 +1,35 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The target survives whatever becomes of grf-bpf while it copies memory of a running process."""
+"""
+The target survives whatever becomes of grf-bpf while it copies memory of a running process.
+
+  GRF_TEST_KILLS  how often it is ended at some instant, for each signal and way of copying (40)
+  GRF_TEST_ROW    how many snapshots are taken of one process in a row (40)
+
+`make check-survival` takes 1,000 and 500.
+"""
 
 import os
 import pathlib
 import random
+import re
 import signal
 import time
+import uuid
+from collections import Counter
 
+import pprof
 import pytest
-from running import OK, grf, start_grf, wait_until
+from running import GRF, OK, grf, start_grf, wait_until
 
-RUNS = int(os.environ.get("GRF_TEST_KILLS", "40"))
+KILLS = int(os.environ.get("GRF_TEST_KILLS", "40"))
+IN_A_ROW = int(os.environ.get("GRF_TEST_ROW", "40"))
+WAYS = ["precopy", "stop"]
+# After so many kills comes an attach that is left alone, and a new target.
+KILLS_OF_A_TARGET = 20
+# So that copying takes a good part of the time; MiB.
+BALLAST = 64
+# Written on all that we start, so that what is left of it is found.
+MARK = f"GRF_TEST_MARK={uuid.uuid4()}"
 
 
 def is_protected(target):
@@ -20,18 +39,48 @@ def is_protected(target):
     return any(set(one) & {"uw", "um", "ui"} for one in flags)
 
 
+def descriptors(target):
+    links = (os.readlink(path) for path in pathlib.Path(f"/proc/{target.pid}/fd").iterdir())
+    return Counter(re.sub(r"\d+", "N", link) for link in links)
+
+
 def has_ours(target):
     """Whether it has a descriptor that it did not open itself."""
-    descriptors = pathlib.Path(f"/proc/{target.pid}/fd").iterdir()
-    return any("userfaultfd" in os.readlink(path) for path in descriptors)
+    return any("userfaultfd" in link for link in descriptors(target))
+
+
+def left_of_us():
+    """Processes of grf-bpf that live on; zombies have lost their environment."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if MARK.encode() in path.read_bytes() and os.readlink(path.parent / "exe") == str(GRF):
+                found.append(path.parent.name)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            pass
+    return found
+
+
+def children(target):
+    found = []
+    for task in pathlib.Path(f"/proc/{target.pid}/task").iterdir():
+        try:
+            found += (task / "children").read_text(encoding="ascii").split()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
 
 
 def check(target):
     """It runs, checks what it keeps, and nothing of ours is left."""
     assert wait_until(lambda: not set(target.states()) & {"T", "t", "Z"}), target.states()
     assert wait_until(lambda: not is_protected(target))
+    assert wait_until(lambda: not left_of_us()), left_of_us()
+    assert not children(target)
     before = target.checked()
     assert wait_until(lambda: target.checked() > before + 3), "it checks its memory no more"
+    maps = pathlib.Path(f"/proc/{target.pid}/maps").read_text(encoding="ascii")
+    assert "[uprobes]" not in maps
 
 
 class Checked:
@@ -41,6 +90,7 @@ class Checked:
         self._target = target
         self.pid = target.pid
         self.states = target.states
+        self.stop = target.stop
 
     def checked(self):
         self._target.check_runs()
@@ -69,27 +119,97 @@ def test_killed_at_each_step(step, both, target, tmp_path, monkeypatch):
     assert both or wait_until(lambda: not has_ours(target))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_killed_at_any_time(number, target, tmp_path):
-    generator = random.Random(number)
-    for _ in range(RUNS):
-        tool = start_grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out")
-        time.sleep(generator.random() * 0.15)
-        tool.send_signal(number)
-        tool.communicate()
-        # Before it has set up its handlers, any signal ends it.
-        assert tool.returncode in (OK, -number, 128 + number), tool.returncode
+class Killer:
+    """Ends attaches to a target at random instants of the time that one takes, which is measured."""
+
+    def __init__(self, number, way, folder):
+        self.number = number
+        self.folder = folder
+        self.arguments = ["--freeze", "now", "--copy", way, "-o", folder / "out"]
+        self.environment = dict(os.environ, **dict([MARK.split("=")]))
+        self.random = random.Random(f"{number} {way}")
+        self.took = []
+        self.ends = Counter()
+
+    def _start(self, target):
+        return start_grf("attach", target.pid, *self.arguments, env=self.environment)
+
+    def undisturbed(self, target):
+        began = time.monotonic()
+        tool = self._start(target)
+        _, message = tool.communicate(timeout=60)
+        self.took.append(time.monotonic() - began)
+        assert tool.returncode == OK, message
+        self._check_output(whole=True)
         check(target)
-    assert wait_until(lambda: not has_ours(target))
+
+    def _check_output(self, whole):
+        """There is all of it, or nothing."""
+        names = [path.name for path in self.folder.iterdir()]
+        if whole:
+            pprof.read(self.folder / "out")
+        # What was being written at a kill may lie beside it.
+        assert "out" in names or not whole
+        assert self.number == signal.SIGKILL or names in (["out"], []), names
+        for name in names:
+            (self.folder / name).unlink()
+
+    def end_one(self, target):
+        # The time is not the same each time; what comes after it ends nothing.
+        instant = self.random.random() * 1.05 * max(self.took[-5:])
+        began = time.monotonic()
+        tool = self._start(target)
+        time.sleep(max(0.0, instant - (time.monotonic() - began)))
+        tool.send_signal(self.number)
+        _, message = tool.communicate(timeout=60)
+        # Before it has set up its handlers, any signal ends it.
+        assert tool.returncode in (OK, -self.number, 128 + self.number), (tool.returncode, message)
+        self.ends[tool.returncode] += 1
+        self._check_output(whole=tool.returncode == OK)
+        check(target)
 
 
-@pytest.mark.parametrize("copy", ["precopy", "stop"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_ended_at_any_time(number, way, start, tmp_path, capsys):
+    killer = Killer(number, way, tmp_path)
+    for done in range(KILLS):
+        if done % KILLS_OF_A_TARGET == 0:
+            target = Checked(start("checked", str(BALLAST)))
+            killer.undisturbed(target)
+            before = descriptors(target)
+            assert not has_ours(target)
+        killer.end_one(target)
+        if (done + 1) % KILLS_OF_A_TARGET == 0 or done + 1 == KILLS:
+            killer.undisturbed(target)
+            assert wait_until(lambda: descriptors(target) == before), descriptors(target)
+            target.stop()
+    with capsys.disabled():
+        times = sorted(killer.took)
+        print(
+            f"\n{number.name}, {way}: {KILLS} ended within {1000 * times[0]:.0f} to"
+            f" {1000 * times[-1]:.0f} ms, exit statuses {dict(killer.ends)}"
+        )
+    assert killer.ends[OK] < 0.7 * KILLS, "the instants are not those in which it works"
+
+
+def resident(target):
+    status = pathlib.Path(f"/proc/{target.pid}/status").read_text(encoding="ascii")
+    return {
+        name: int(re.search(rf"{name}:\s+(\d+)", status).group(1)) for name in ("VmRSS", "VmPTE")
+    }
+
+
+@pytest.mark.parametrize("copy", WAYS)
 def test_many_in_a_row(copy, start, tmp_path):
     target = start("goroutines")
     arguments = ["attach", target.pid, "--freeze", "now", "--copy", copy, "-o", tmp_path / "out"]
     grf(*arguments).expect(OK)
-    before = target.shape()
-    for _ in range(RUNS):
+    before, size = target.shape(), resident(target)
+    for _ in range(IN_A_ROW):
         grf(*arguments).expect(OK)
     assert target.shape() == before
     assert not is_protected(target)
+    for name, kilobytes in resident(target).items():
+        assert kilobytes <= size[name] + 64, (name, size[name], kilobytes)
+    target.check_runs()

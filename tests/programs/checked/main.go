@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 // Checked: goroutines that keep sums over memory that they change all the time, with floating point
-// and vector registers in use, and say in the process's name how often they found them right.
+// and vector registers in use, and say in the process's name how often they found them right. An argument
+// says how many MiB of other memory it has, for a copy that takes its time.
 package main
 
 import (
@@ -20,7 +21,21 @@ type block struct {
 	float float64
 }
 
-var rounds, broken uint64
+var (
+	rounds, broken uint64
+	ballast        [][]*uint64
+)
+
+// Has that many MiB of memory with a pointer in each page.
+func load(mebibytes int) {
+	for i := 0; i < mebibytes; i++ {
+		pointers := make([]*uint64, 1<<17)
+		for k := 0; k < len(pointers); k += 512 {
+			pointers[k] = &rounds
+		}
+		ballast = append(ballast, pointers)
+	}
+}
 
 // Changes words of the block and what their sum is to be, checks it all, many times over.
 func work(seed uint64) {
@@ -60,6 +75,13 @@ func name(text string) {
 
 func main() {
 	runtime.LockOSThread()
+	if len(os.Args) > 1 {
+		mebibytes, err := strconv.Atoi(os.Args[1])
+		if err != nil {
+			panic(err)
+		}
+		load(mebibytes)
+	}
 	for i := 0; i < runtime.NumCPU(); i++ {
 		go work(uint64(i + 1))
 	}
