@@ -92,12 +92,12 @@ class Target:
         return int(re.search(r"TracerPid:\s+(\d+)", status).group(1))
 
     def check_runs(self):
-        """Fails when the target is gone, stopped or traced, or when its parent, which is this
-        process, was told of a stop."""
+        """Fails when the target is gone, stopped or traced, or when this process, its parent or
+        grandparent, was told of a stop."""
         # Asks without taking the news away from Popen, were there any.
         news = os.waitid(
             os.P_PID,
-            self.pid,
+            self.process.pid,
             os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOHANG | os.WNOWAIT,
         )
         assert news is None, f"the parent was told of {news}"
