@@ -41,6 +41,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -59,9 +60,11 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-#define STOP_LIMIT   100000000u  /* ns that a thread may take to stop */
-#define TIME_LIMIT   1000000000u /* ns after which no other thread is tried */
-#define MAX_THREADS  4096u       /* that are looked at */
+#define STOP_LIMIT   500000000u   /* ns that a thread may take to stop */
+#define CALL_LIMIT   30000000000u /* ns that it may take to make the call, see below */
+#define EAGER_ROUNDS 50           /* of looking whether it stands, before we sleep in between */
+#define TIME_LIMIT   1000000000u  /* ns after which no other thread is tried */
+#define MAX_THREADS  4096u        /* that are looked at */
 #define MAX_RECORDS  65536u
 #define KERNEL_MASK  8 /* bytes of a signal mask */
 #define STATUS_BYTES 4096
@@ -72,7 +75,6 @@ struct injection {
 	struct grf_injection_report *report;
 	int memory; /* /proc/PID/mem */
 	int pidfd;
-	long options;
 	int result;  /* our descriptor */
 	int refused; /* errno of the last thread that could not be traced; 0 */
 	pid_t parent;
@@ -105,29 +107,55 @@ static uint64_t read_word(const struct injection *injection, uint64_t address)
 	return value;
 }
 
+/* What /proc says of a thread. */
+struct thread_facts {
+	uint64_t own_id; /* by which it knows itself, in its PID namespace; 0: not known */
+	/* Filters know nothing of the call, and end processes that make calls which they do not
+	 * know. A thread can have one of its own. */
+	bool has_seccomp;
+};
+
+static struct thread_facts read_facts(const struct injection *injection, pid_t tid)
+{
+	char name[64], status[STATUS_BYTES];
+	struct thread_facts facts = {.has_seccomp = true};
+	const char *line;
+
+	snprintf(name, sizeof(name), "task/%d/status", tid);
+	if (grf_target_read_small(injection->target->directory, name, status, sizeof(status)) < 0)
+		return facts;
+	line = strstr(status, "\nSeccomp:\t");
+	facts.has_seccomp = line && line[10] != '0';
+	/* One number for each namespace, the innermost last. */
+	line = strstr(status, "\nNSpid:");
+	for (line = line ? line + 7 : ""; *line == '\t'; line += strspn(line, "0123456789"))
+		facts.own_id = strtoull(++line, NULL, 10);
+	return facts;
+}
+
 /* The record of a stopped thread, 0: none. */
-static uint64_t find_record(const struct injection *injection, pid_t tid)
+static uint64_t find_record(const struct injection *injection, uint64_t own_id)
 {
 	const struct grf_injection_site *site = injection->site;
 	uint64_t record = read_word(injection, site->records), own;
 
 	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
-		if (read_word(injection, record + site->thread_id) == (uint64_t)tid)
+		if (read_word(injection, record + site->thread_id) == own_id)
 			return record;
 		record = read_word(injection, record + site->next);
 	}
 	own = read_word(injection, injection->state.registers.fs_base + (uint64_t)site->own);
 	record = own ? read_word(injection, own + site->owner) : 0;
-	return record && read_word(injection, record + site->thread_id) == (uint64_t)tid ? record
-											 : 0;
+	return record && read_word(injection, record + site->thread_id) == own_id ? record : 0;
 }
 
 /* The unused signal stack of a stopped thread. False: it has none, or stands on it. */
-static bool find_stack(const struct injection *injection, pid_t tid, uint64_t *ret_low,
+static bool find_stack(const struct injection *injection, uint64_t own_id, uint64_t *ret_low,
 		       uint64_t *ret_high)
 {
 	const struct grf_injection_site *site = injection->site;
-	uint64_t record = find_record(injection, tid), sp = injection->state.registers.rsp;
+	uint64_t record = own_id ? find_record(injection, own_id) : 0;
+	uint64_t sp = injection->state.registers.rsp;
 	uint64_t stack = record ? read_word(injection, record + site->stack) : 0;
 
 	if (!stack)
@@ -140,23 +168,31 @@ static bool find_stack(const struct injection *injection, pid_t tid, uint64_t *r
 
 /* Waits for the next stop. Does not consume it: see hold.c. False: it did not come in time, or the
  * thread exited. An interruption of ours waits until we are through. */
-static bool wait_stop(pid_t tid, int *ret_status)
+static bool wait_stop(pid_t tid, uint64_t limit, int *ret_status)
 {
+	const struct timespec moment = {.tv_nsec = 20000};
 	uint64_t began = grf_now();
+	unsigned int round = 0;
 
 	do {
 		siginfo_t info = {0};
 		unsigned long message;
 
-		if (waitid(P_PID, (id_t)tid, &info, WSTOPPED | WNOHANG | WNOWAIT | __WALL))
+		if (waitid(P_PID, (id_t)tid, &info,
+			   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL))
 			return false;
 		if (info.si_pid) {
+			if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+				return false;
 			*ret_status = info.si_status;
 			/* Waits until the thread has left its CPU. */
 			return !ptrace(PTRACE_GETEVENTMSG, tid, 0, &message);
 		}
-		sched_yield();
-	} while (grf_now() - began < STOP_LIMIT);
+		if (round++ < EAGER_ROUNDS)
+			sched_yield();
+		else
+			nanosleep(&moment, NULL);
+	} while (grf_now() - began < limit);
 	return false;
 }
 
@@ -234,21 +270,22 @@ static void make_calls(struct injection *injection, pid_t tid)
 	step(3);
 	ptrace(PTRACE_SETSIGMASK, tid, KERNEL_MASK, &all);
 	step(4);
-	/* To the beginning of the call, then to its end. */
-	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) || !wait_stop(tid, &status))
+	/* To the beginning of the call, then to its end. The thread is on its way and needs nothing
+	 * but a CPU, for which it may have to wait. Would we not, its descriptor would stay. */
+	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) || !wait_stop(tid, CALL_LIMIT, &status))
 		return;
 	step(5);
-	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) || !wait_stop(tid, &status))
+	if (ptrace(PTRACE_SYSCALL, tid, 0, 0) || !wait_stop(tid, CALL_LIMIT, &status))
 		return;
 	take_descriptor(injection, tid);
 }
 
-static bool is_fit(struct injection *injection, pid_t tid, bool any)
+static bool is_fit(struct injection *injection, pid_t tid, uint64_t own_id, bool any)
 {
 	struct user_regs_struct registers;
 	uint64_t low, high;
 
-	if (!read_state(injection, tid) || !find_stack(injection, tid, &low, &high))
+	if (!read_state(injection, tid) || !find_stack(injection, own_id, &low, &high))
 		return false;
 	registers = injection->state.registers;
 	if (grf_signal_frame_restart(&registers) == GRF_RESTART_ANEW && !any)
@@ -260,10 +297,12 @@ static bool is_fit(struct injection *injection, pid_t tid, bool any)
 /* True when it is done with, for better or worse; false: to be tried with another thread. */
 static bool try_thread(struct injection *injection, pid_t tid, bool any)
 {
+	struct thread_facts facts = read_facts(injection, tid);
+	long options = facts.has_seccomp ? PTRACE_O_SUSPEND_SECCOMP : 0;
 	int status, signal = 0;
 	bool done = false;
 
-	if (ptrace(PTRACE_SEIZE, tid, 0, injection->options)) {
+	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD | options)) {
 		injection->refused = errno;
 		return false;
 	}
@@ -271,11 +310,12 @@ static bool try_thread(struct injection *injection, pid_t tid, bool any)
 	injection->report->tid = tid;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
 	/* One that does not stop is let go when this process ends. */
-	if (!wait_stop(tid, &status))
+	if (!wait_stop(tid, STOP_LIMIT, &status))
 		return false;
 	if (!(status >> 8))
 		signal = status & 0x7f; /* it is about to take a signal; the detach delivers it */
-	else if (status == (SIGTRAP | PTRACE_EVENT_STOP << 8) && is_fit(injection, tid, any))
+	else if (status == (SIGTRAP | PTRACE_EVENT_STOP << 8) &&
+		 is_fit(injection, tid, facts.own_id, any))
 		done = true;
 	if (done)
 		make_calls(injection, tid);
@@ -350,19 +390,6 @@ static struct grf_error *inject(void *context, int *ret)
 				"no thread of process %d is fit to make a system call for us", pid);
 }
 
-/* Seccomp filters know nothing of the call, and end processes that make calls which they do not
- * know. */
-static bool has_seccomp(const struct grf_target *target)
-{
-	char status[STATUS_BYTES];
-	const char *line;
-
-	if (grf_target_read_small(target->directory, "status", status, sizeof(status)) < 0)
-		return true;
-	line = strstr(status, "\nSeccomp:\t");
-	return line && line[10] != '0';
-}
-
 struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
 					    const struct grf_injection_site *site, int *ret,
 					    struct grf_injection_report *ret_report)
@@ -390,7 +417,6 @@ struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
 	    .report = ret_report,
 	    .memory = memory,
 	    .pidfd = pidfd,
-	    .options = PTRACE_O_TRACESYSGOOD | (has_seccomp(target) ? PTRACE_O_SUSPEND_SECCOMP : 0),
 	    .result = -1,
 	    .parent = getpid(),
 	    .began = grf_now(),
