@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/log.h"
+#include "model/entry_points.h"
 #include "model/stack_words.h"
 
 #define MAX_GOROUTINES ((uint64_t)1 << 24)
@@ -93,6 +94,42 @@ static void add_value(struct goroutine_reader *reader, uint64_t value, uint32_t 
 	added->conservative = conservative;
 }
 
+/* The m that a thread says is its own, through the pointer to its g; 0: it says none. */
+static uint64_t owner_of(const struct goroutine_reader *reader, const struct grf_thread *thread)
+{
+	uint64_t g = 0;
+
+	if (!thread->tls || !grf_image_u64(reader->image, thread->tls + (uint64_t)GRF_TLS_G, &g))
+		return 0;
+	return WORD(g, g, m);
+}
+
+/* The numbers by which a program in a PID namespace of its own knows its threads are not those by
+ * which they are known outside. */
+static void find_threads(struct goroutine_reader *reader)
+{
+	for (size_t i = 0; i < reader->thread_count; i++) {
+		const struct grf_thread *thread = &reader->threads[i];
+		uint64_t owner = owner_of(reader, thread);
+		struct machine *found = NULL;
+
+		for (size_t k = 0; k < reader->machines.count; k++) {
+			struct machine *machine = &reader->machines.items[k];
+
+			if (machine->address == owner) {
+				found = machine;
+				break;
+			}
+			if (machine->tid == thread->tid && !machine->thread)
+				found = machine;
+		}
+		if (found) {
+			found->thread = thread;
+			found->tid = thread->tid;
+		}
+	}
+}
+
 static void read_machines(struct goroutine_reader *reader, uint64_t allm)
 {
 	uint64_t m = word(reader, allm, 0);
@@ -113,10 +150,8 @@ static void read_machines(struct goroutine_reader *reader, uint64_t allm)
 		    .vdso_sp = WORD(m, m, vdso_sp),
 		    .tid = (pid_t)WORD(m, m, procid),
 		};
-		for (size_t i = 0; i < reader->thread_count; i++)
-			if (reader->threads[i].tid == machine->tid)
-				machine->thread = &reader->threads[i];
 	}
+	find_threads(reader);
 }
 
 /* The m that a goroutine runs on, or whose system call it is in. */
