@@ -27,7 +27,7 @@ WAYS = ["precopy", "stop"]
 # After so many kills comes an attach that is left alone, and a new target.
 KILLS_OF_A_TARGET = 20
 # So that copying takes a good part of the time; MiB.
-BALLAST = 64
+BALLAST = 32
 # Written on all that we start, so that what is left of it is found.
 MARK = f"GRF_TEST_MARK={uuid.uuid4()}"
 

@@ -64,7 +64,8 @@
 #define CALL_LIMIT   30000000000u /* ns that it may take to make the call, see below */
 #define EAGER_ROUNDS 50           /* of looking whether it stands, before we sleep in between */
 #define TIME_LIMIT   1000000000u  /* ns after which no other thread is tried */
-#define MAX_THREADS  4096u        /* that are looked at */
+#define ATTEMPTS     3
+#define MAX_THREADS  4096u /* that are looked at */
 #define MAX_RECORDS  65536u
 #define KERNEL_MASK  8 /* bytes of a signal mask */
 #define STATUS_BYTES 4096
@@ -358,14 +359,20 @@ static bool may_go_on(const struct injection *injection)
 	       grf_now() - injection->began < TIME_LIMIT;
 }
 
-/* In three passes: those that run; those that wait in a call that can be made again; any. */
+/* In three passes: those that run; those that wait in a call that can be made again; any. Each may
+ * just be handling a signal, or be about to, which is over soon. */
 static bool try_threads(struct injection *injection, const pid_t *tids, size_t count)
 {
-	for (int pass = 0; pass < 3; pass++)
+	const struct timespec moment = {.tv_nsec = 2000000};
+
+	for (int pass = 0; pass < 3 * ATTEMPTS; pass++) {
+		if (pass && pass % 3 == 0)
+			nanosleep(&moment, NULL);
 		for (size_t i = 0; i < count && may_go_on(injection); i++)
-			if ((pass || is_running(injection, tids[i])) &&
-			    try_thread(injection, tids[i], pass == 2))
+			if ((pass % 3 || is_running(injection, tids[i])) &&
+			    try_thread(injection, tids[i], pass % 3 == 2))
 				return true;
+	}
 	return false;
 }
 
