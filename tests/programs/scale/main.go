@@ -6,7 +6,8 @@
 // objects in 0.7 GB.
 //
 // It prints the runtime's own figures as JSON, then READY, and waits. With -rewrite N it replaces N
-// sessions' attributes a second; with -clock it reports gaps in its own time longer than 100 µs.
+// sessions' attributes a second; with -collect D it collects garbage every D; with -clock it reports
+// gaps in its own time longer than 100 µs.
 package main
 
 import (
@@ -144,6 +145,7 @@ func main() {
 	scale := flag.Float64("scale", 1, "size; 1 is 0.7 GB")
 	goroutines := flag.Int("goroutines", 10000, "waiting goroutines")
 	perSecond := flag.Int("rewrite", 0, "sessions to change a second")
+	collect := flag.Duration("collect", time.Hour, "time between garbage collections")
 	withClock := flag.Bool("clock", false, "report gaps in time")
 	flag.Parse()
 
@@ -184,6 +186,7 @@ func main() {
 	}
 	runtime.KeepAlive(keys)
 	for {
-		time.Sleep(time.Hour)
+		time.Sleep(*collect)
+		runtime.GC()
 	}
 }
