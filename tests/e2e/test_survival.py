@@ -193,6 +193,38 @@ def test_ended_at_any_time(number, way, start, tmp_path, capsys):
     assert killer.ends[OK] < 0.7 * KILLS, "the instants are not those in which it works"
 
 
+def changed_code(target):
+    """Where its code is not what its file says: breakpoints."""
+    found = []
+    maps = pathlib.Path(f"/proc/{target.pid}/maps").read_text(encoding="ascii")
+    file = target.executable.read_bytes()
+    for start, end, offset in re.findall(r"^(\w+)-(\w+) r-xp (\w+) .*/", maps, re.M):
+        start, end, offset = (int(number, 16) for number in (start, end, offset))
+        with open(f"/proc/{target.pid}/mem", "rb") as memory:
+            memory.seek(start)
+            code = memory.read(end - start)
+        within = file[offset : offset + end - start]
+        found += [hex(start + at) for at in range(len(within)) if code[at] != within[at]]
+    return found
+
+
+def test_no_probe_is_left(start, tmp_path):
+    """Killed while it waits for a garbage collection with a probe in the code of the target."""
+    generator = random.Random(3)
+    target = start("busy")
+    assert not changed_code(target)
+    began = time.monotonic()
+    grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out").expect(OK)
+    took = time.monotonic() - began
+    for _ in range(KILLS):
+        tool = start_grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out")
+        time.sleep(generator.random() * took)
+        tool.kill()
+        tool.communicate()
+        assert wait_until(lambda: not changed_code(target), 5), changed_code(target)
+    target.check_runs()
+
+
 def resident(target):
     status = pathlib.Path(f"/proc/{target.pid}/status").read_text(encoding="ascii")
     return {

@@ -4,6 +4,10 @@
  * socket, with the descriptor beside it. It leaves our session, as terminals, shells and timeout(1)
  * kill whole process groups; should we be gone by the time that it is through, the message goes
  * nowhere, and the descriptor is closed with it.
+ *
+ * Such a process can also stay and keep the descriptor. A process that is killed closes what it has
+ * open, but the kernel does not wait for anything on behalf of one that has a SIGKILL pending, and
+ * some things are then left undone: an uprobe's breakpoint stays in the code of its target.
  */
 #include "hold/apart.h"
 
@@ -19,7 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 
 #define SHARED_BYTES  256
@@ -56,8 +59,19 @@ static void send_result(int fd, const struct result *result, int descriptor)
 	sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
+/* Until the other end of the socket is closed. Nothing else of ours may hang on this process. */
+static void keep(int fd, int descriptor)
+{
+	char byte;
+
+	if (dup2(descriptor, 0) < 0 || dup2(fd, 1) < 0 || close_range(2, ~0u, 0))
+		return;
+	while (read(1, &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
 _Noreturn static void work_apart(int fd, grf_apart_work *work, void *context, const void *shared,
-				 size_t size)
+				 size_t size, bool stay)
 {
 	struct result result = {0};
 	struct grf_error *error;
@@ -69,8 +83,11 @@ _Noreturn static void work_apart(int fd, grf_apart_work *work, void *context, co
 		result.error = (int)error->code;
 		snprintf(result.message, sizeof(result.message), "%s", error->message);
 	}
-	memcpy(result.shared, shared, size);
+	if (size)
+		memcpy(result.shared, shared, size);
 	send_result(fd, &result, error ? -1 : descriptor);
+	if (stay && !error)
+		keep(fd, descriptor);
 	_exit(0);
 }
 
@@ -110,37 +127,74 @@ static void wait_for(int fd, pid_t pid)
 	}
 }
 
-struct grf_error *grf_apart_run(grf_apart_work *work, void *context, void *shared, size_t size,
-				int *ret)
+static void wait_for_end(pid_t pid)
 {
-	_cleanup_close_ int ours = -1;
-	struct result result = {0};
-	int sockets[2], status, descriptor = -1;
-	bool received;
-	pid_t pid;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
 
+/* Starts the process, and receives what it has to say. */
+static struct grf_error *start(grf_apart_work *work, void *context, void *shared, size_t size,
+			       bool stay, int *ret_descriptor, struct grf_apart *ret)
+{
+	struct result result = {0};
+	int sockets[2], descriptor = -1;
+	bool received;
+
+	*ret = (struct grf_apart){0};
 	if (size > SHARED_BYTES || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "socketpair");
-	ours = sockets[0];
-	pid = fork();
-	if (!pid) {
+	ret->pid = fork();
+	if (!ret->pid) {
 		close(sockets[0]);
-		work_apart(sockets[1], work, context, shared, size);
+		work_apart(sockets[1], work, context, shared, size, stay);
 	}
 	close(sockets[1]);
-	if (pid < 0)
+	ret->socket = sockets[0];
+	if (ret->pid < 0) {
+		close(ret->socket);
+		ret->pid = 0;
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "fork");
-	wait_for(ours, pid);
-	received = receive_result(ours, &result, &descriptor);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	}
+	wait_for(ret->socket, ret->pid);
+	received = receive_result(ret->socket, &result, &descriptor);
 	if (!received)
 		return grf_error_create(GRF_ERROR_OTHER, "a helper process was killed");
-	memcpy(shared, result.shared, size);
+	if (size)
+		memcpy(shared, result.shared, size);
 	if (result.error) {
 		result.message[sizeof(result.message) - 1] = '\0';
 		return grf_error_create((enum grf_error_code)result.error, "%s", result.message);
 	}
-	*ret = descriptor;
+	*ret_descriptor = descriptor;
 	return NULL;
+}
+
+struct grf_error *grf_apart_run(grf_apart_work *work, void *context, void *shared, size_t size,
+				int *ret)
+{
+	struct grf_apart apart;
+	struct grf_error *error = start(work, context, shared, size, false, ret, &apart);
+
+	grf_apart_end(&apart);
+	return error;
+}
+
+struct grf_error *grf_apart_keep(grf_apart_work *work, void *context, int *ret_descriptor,
+				 struct grf_apart *ret)
+{
+	struct grf_error *error = start(work, context, NULL, 0, true, ret_descriptor, ret);
+
+	if (error)
+		grf_apart_end(ret);
+	return error;
+}
+
+void grf_apart_end(struct grf_apart *apart)
+{
+	if (!apart->pid)
+		return;
+	close(apart->socket);
+	wait_for_end(apart->pid);
+	apart->pid = 0;
 }

@@ -4,6 +4,7 @@
 #define GRF_HOLD_APART_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -18,5 +19,23 @@ typedef struct grf_error *grf_apart_work(void *context, int *ret);
  */
 struct grf_error *grf_apart_run(grf_apart_work *work, void *context, void *shared, size_t size,
 				int *ret);
+
+/* A process apart that keeps a descriptor. */
+struct grf_apart {
+	pid_t pid; /* 0: there is none */
+	int socket;
+};
+
+/*
+ * The same, but the process stays, keeps the descriptor open beside ours and nothing else, and ends
+ * when we call grf_apart_end(), or are gone. What goes with the last copy of the descriptor is so
+ * undone by a process that is not being killed. Returns the caller's descriptor in *ret_descriptor.
+ */
+struct grf_error *grf_apart_keep(grf_apart_work *work, void *context, int *ret_descriptor,
+				 struct grf_apart *ret);
+
+/* Waits for the process, that is, for what the end of the descriptor leads to, which the caller has
+ * closed. */
+void grf_apart_end(struct grf_apart *apart);
 
 #endif

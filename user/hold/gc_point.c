@@ -12,6 +12,7 @@
 #include "grf/gc_point.h"
 /* After what it needs. */
 #include "gc_point.skel.h"
+#include "hold/apart.h"
 #include "hold/ebpf.h"
 #include "hold/private.h"
 
@@ -23,7 +24,9 @@
 
 struct grf_gc_point_probe {
 	struct gc_point_bpf *skeleton;
-	struct bpf_link *link;
+	struct grf_apart
+	    keeper; /* of the probe in the target's code, which it sets, and takes out */
+	int link;
 	struct ring_buffer *events;
 	uint32_t missed; /* threads that went on before we saw them */
 };
@@ -48,10 +51,32 @@ static int ignore_event(void *context, void *data, size_t size)
 	return 0;
 }
 
+struct attachment {
+	struct grf_gc_point_probe *probe;
+	const struct grf_target *target;
+	const struct grf_gc_point_site *site;
+};
+
+/* In the process apart. */
+static struct grf_error *attach(void *context, int *ret)
+{
+	const struct attachment *attachment = context;
+	const struct grf_gc_point_site *site = attachment->site;
+	LIBBPF_OPTS(bpf_uprobe_opts, options);
+	struct bpf_link *link = bpf_program__attach_uprobe_opts(
+	    attachment->probe->skeleton->progs.gc_point, attachment->target->pid, site->path,
+	    site->offset, &options);
+
+	if (!link)
+		return grf_ebpf_error(WHAT, errno);
+	*ret = bpf_link__fd(link);
+	return NULL;
+}
+
 static struct grf_error *load(struct grf_gc_point_probe *probe, const struct grf_target *target,
 			      const struct grf_gc_point_site *site, uint32_t kernel_tgid)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, options);
+	struct attachment attachment = {probe, target, site};
 
 	probe->skeleton = gc_point_bpf__open();
 	if (!probe->skeleton)
@@ -64,9 +89,7 @@ static struct grf_error *load(struct grf_gc_point_probe *probe, const struct grf
 	    ring_buffer__new(bpf_map__fd(probe->skeleton->maps.events), ignore_event, NULL, NULL);
 	if (!probe->events)
 		return grf_ebpf_error(WHAT, errno);
-	probe->link = bpf_program__attach_uprobe_opts(probe->skeleton->progs.gc_point, target->pid,
-						      site->path, site->offset, &options);
-	return probe->link ? NULL : grf_ebpf_error(WHAT, errno);
+	return grf_apart_keep(attach, &attachment, &probe->link, &probe->keeper);
 }
 
 struct grf_error *grf_gc_point_open(const struct grf_target *target,
@@ -89,6 +112,7 @@ struct grf_error *grf_gc_point_open(const struct grf_target *target,
 	probe = calloc(1, sizeof(*probe));
 	if (!probe)
 		return grf_error_no_memory();
+	probe->link = -1;
 	grf_ebpf_init();
 	error = load(probe, target, site, kernel_tgid);
 	if (error) {
@@ -103,7 +127,9 @@ void grf_gc_point_close(struct grf_gc_point_probe *probe)
 {
 	if (!probe)
 		return;
-	bpf_link__destroy(probe->link);
+	if (probe->link >= 0)
+		close(probe->link);
+	grf_apart_end(&probe->keeper);
 	ring_buffer__free(probe->events);
 	gc_point_bpf__destroy(probe->skeleton);
 	if (probe->missed)
