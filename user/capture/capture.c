@@ -32,6 +32,7 @@
 /* In the order in which they are tried. */
 static const struct grf_copy_method *const methods[] = {
     &grf_copy_by_precopy,
+    &grf_copy_by_fork,
     &grf_copy_at_stop,
 };
 
@@ -193,12 +194,18 @@ static bool can_do_without(const struct grf_session *session, const struct grf_e
 		error->code == GRF_ERROR_OTHER);
 }
 
-/* Opens the first way of copying that is to be had. */
+/* Opens the first way of copying that is to be had, of those after the one that was tried last. */
 static struct grf_error *choose_method(struct grf_session *session)
 {
+	const struct grf_copy_method *before = session->method;
+
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
 		struct grf_error *error;
 
+		if (before) {
+			before = methods[i] == before ? NULL : before;
+			continue;
+		}
 		if (session->options->copy != GRF_COPY_AUTO &&
 		    session->options->copy != methods[i]->way)
 			continue;
@@ -385,7 +392,7 @@ static struct grf_error *stop(struct grf_session *session)
  * Stops that turn out to be too long are given up before anything is copied in them, and are tried
  * again after another round; not at the end of a garbage collection then, unless only that will do.
  */
-static struct grf_error *hold(struct grf_session *session)
+static struct grf_error *hold_by_method(struct grf_session *session)
 {
 	struct grf_error *error = stop(session), *late = NULL;
 
@@ -400,6 +407,25 @@ static struct grf_error *hold(struct grf_session *session)
 	if (!error)
 		return late;
 	grf_error_free(late);
+	return error;
+}
+
+/* Where a way turns out at the stop not to be had, the next one is taken, in a stop of its own. */
+static struct grf_error *hold(struct grf_session *session)
+{
+	struct grf_error *error = hold_by_method(session);
+
+	while (error && session->failure == GRF_STOP_NO_CHILD && can_do_without(session, error)) {
+		without(error, "the next way to copy is tried");
+		session->given_up += session->report.released - session->report.interrupting;
+		if (session->method->close)
+			session->method->close(session);
+		error = choose_method(session);
+		if (!error && session->method->ahead)
+			error = session->method->ahead(session);
+		if (!error)
+			error = hold_by_method(session);
+	}
 	return error;
 }
 

@@ -46,6 +46,8 @@ struct grf_pause {
 	uint64_t stop_bytes;  /* of them, in the stop */
 	uint64_t left_out;    /* not copied, as nothing of them is needed */
 	unsigned int rounds;  /* of copying before the stop; 0: all was copied in it */
+	uint64_t forking;     /* of `copying`, until there was a child to copy; 0: none was made */
+	uint64_t reaping;     /* for which one thread stood, after; to have that child reaped */
 	uint64_t preparation; /* for which one thread stood, before */
 	uint64_t given_up;    /* of stops before, that would have been too long */
 };
@@ -84,12 +86,13 @@ enum grf_freeze_wish {
 enum grf_copy_way {
 	GRF_COPY_AUTO,    /* the first that can be had */
 	GRF_COPY_PRECOPY, /* while the target runs, and at the stop what was written meanwhile */
+	GRF_COPY_FORK,    /* a child that was made at the stop */
 	GRF_COPY_STOP,    /* all at the stop */
 };
 
 struct grf_capture_options {
 	enum grf_copy_way copy;
-	struct grf_injection_site injection; /* for pre-copy */
+	struct grf_injection_site injection; /* for pre-copy and fork */
 	uint64_t max_pause; /* that a pre-copy may take for its last part, by estimate; ns */
 	enum grf_freeze_wish freeze;
 	uint64_t gc_wait;                           /* how long to wait for the collection; ns */

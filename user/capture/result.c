@@ -16,6 +16,7 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 	switch (session->failure) {
 	case GRF_STOP_DONE:
 	case GRF_STOP_TOO_MUCH:
+	case GRF_STOP_NO_CHILD:
 		break;
 	case GRF_STOP_PLAN_GONE:
 		return grf_error_create(GRF_ERROR_EXITED,
@@ -81,6 +82,9 @@ static void fill_pause(struct grf_session *session)
 		    "the pause is by our own clock: not every thread was seen to run again");
 		return;
 	}
+	/* A thread that runs meanwhile, to make a child, stops again later. */
+	if (clock.last_stop > report->stopped)
+		clock.last_stop = report->stopped;
 	/* Stops that were given up came before. */
 	if (clock.first_stop < report->interrupting)
 		clock.first_stop = report->interrupting;

@@ -14,6 +14,7 @@
 #include "capture/precopy.h"
 #include "capture/probes.h"
 #include "capture/space.h"
+#include "hold/forked.h"
 #include "hold/hold.h"
 #include "hold/injection.h"
 
@@ -25,6 +26,7 @@ enum grf_stop_failure {
 	GRF_STOP_NO_SPACE,
 	GRF_STOP_REGISTERS,
 	GRF_STOP_TOO_MUCH, /* was written since it was copied; another stop may do */
+	GRF_STOP_NO_CHILD, /* could be made; after() says why, and another way may do */
 };
 
 struct grf_session;
@@ -55,6 +57,7 @@ struct grf_copy_method {
 };
 
 extern const struct grf_copy_method grf_copy_by_precopy;
+extern const struct grf_copy_method grf_copy_by_fork;
 extern const struct grf_copy_method grf_copy_at_stop;
 
 struct grf_session {
@@ -77,6 +80,14 @@ struct grf_session {
 	struct grf_precopy precopy;
 	struct grf_injection_report injection;
 
+	/* Of the forked picture. */
+	struct {
+		struct grf_forked *forked;
+		int mem, pagemap; /* of the child; -1: none */
+		bool gone;        /* it was not there to the end */
+		uint64_t reaping; /* how long a thread stood for that */
+	} fork;
+
 	struct grf_registers_probe *registers;
 	struct grf_stacks_probe *stacks;
 	struct grf_pause_probe *pause;
@@ -91,6 +102,7 @@ struct grf_session {
 	bool by_ptrace;      /* registers of some thread at least */
 	uint64_t stop_began; /* the work at it; grf_now() */
 	uint64_t registers_time, scanning_time, copying_time;
+	uint64_t forking_time;
 	uint64_t stop_bytes;
 	struct grf_hold_report report;
 
@@ -100,6 +112,9 @@ struct grf_session {
 /* The registers of every held thread, into session->capture; for at_stop(). Sets
  * session->registers_time, and session->failure when there is no room. */
 void grf_session_take_registers(struct grf_session *session, const pid_t *tids, size_t count);
+
+/* Makes the pages that session->first is copied to; for ahead(). */
+struct grf_error *grf_session_touch_destination(struct grf_session *session);
 
 /* What went wrong at the stop, if anything. */
 struct grf_error *grf_session_explain(const struct grf_session *session);

@@ -15,7 +15,7 @@ static void touch_work(void *context, unsigned int index)
 		grf_copy_work(&session->copy);
 }
 
-static struct grf_error *touch_destination(struct grf_session *session)
+struct grf_error *grf_session_touch_destination(struct grf_session *session)
 {
 	grf_copy_begin(&session->copy, GRF_COPY_TOUCH, session->first.pieces,
 		       session->first.piece_count);
@@ -58,7 +58,7 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 const struct grf_copy_method grf_copy_at_stop = {
     .way = GRF_COPY_STOP,
     .reads_stacks = true,
-    .ahead = touch_destination,
+    .ahead = grf_session_touch_destination,
     .at_stop = copy_all,
     .describe = describe,
 };

@@ -47,7 +47,8 @@ static const struct argp_option live_argp_options[] = {
      0},
     {"copy", OPTION_COPY, "WAY", 0,
      "How to copy its memory: precopy (while it runs, and at the stop what it wrote meanwhile), "
-     "stop (all of it at the stop), or auto (the first that can be had)",
+     "fork (a child of it that is made at the stop and holds what its memory was), stop (all of it "
+     "at the stop), or auto (the first that can be had)",
      0},
     {"max-pause", OPTION_MAX_PAUSE, "DURATION", 0,
      "With precopy, let go of the process again where the rest would take longer than this "
@@ -118,10 +119,12 @@ static enum grf_copy_way parse_copy(const struct argp_state *state, const char *
 {
 	if (!strcmp(text, "precopy"))
 		return GRF_COPY_PRECOPY;
+	if (!strcmp(text, "fork"))
+		return GRF_COPY_FORK;
 	if (!strcmp(text, "stop"))
 		return GRF_COPY_STOP;
 	if (strcmp(text, "auto") != 0)
-		argp_error(state, "--copy is precopy, stop or auto, not `%s'", text);
+		argp_error(state, "--copy is precopy, fork, stop or auto, not `%s'", text);
 	return GRF_COPY_AUTO;
 }
 

@@ -347,6 +347,17 @@ static struct grf_error *stop_all(struct hold *hold)
 	return hold->report->threads ? NULL : grf_target_exited(hold->target->pid);
 }
 
+/* The signal that a thread stands before by now, where work() had it run. */
+static int pending_signal(const struct thread *thread)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PID, (id_t)thread->tid, &info, WSTOPPED | WNOHANG | WNOWAIT | __WALL) ||
+	    !info.si_pid)
+		return thread->signal;
+	return info.si_status >> 7 ? 0 : info.si_status; /* an event, or the end of a call */
+}
+
 /* Lets the threads go that have stopped. Returns how many are yet to. */
 static size_t release_stopped(struct hold *hold)
 {
@@ -361,6 +372,8 @@ static size_t release_stopped(struct hold *hold)
 		if (thread->state != STOPPED)
 			continue;
 		thread->state = RELEASED;
+		if (hold->freeze->makes_calls)
+			thread->signal = pending_signal(thread);
 		if (ptrace(PTRACE_DETACH, thread->tid, 0, (long)thread->signal) && errno == ESRCH) {
 			/* Only SIGKILL moves a thread that we hold. */
 			hold->died = true;
@@ -478,6 +491,7 @@ void grf_hold_leisurely(void)
 static void *tracer(void *argument)
 {
 	struct hold *hold = argument;
+	bool worked = false;
 	size_t count = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
@@ -485,9 +499,13 @@ static void *tracer(void *argument)
 	hold->report->stopped = grf_now();
 	if (!hold->error && !list_tids(hold, &count))
 		hold->error = grf_error_no_memory();
-	if (!hold->error)
+	if (!hold->error) {
 		hold->work(hold->context, hold->tids, count);
+		worked = true;
+	}
 	release_all(hold);
+	if (worked && hold->freeze->released)
+		hold->freeze->released(hold->freeze->context);
 	if (!hold->error && hold->died)
 		hold->error = grf_target_exited(hold->target->pid);
 	return NULL;

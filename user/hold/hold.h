@@ -73,7 +73,12 @@ struct grf_freeze {
 	bool (*stands)(void *context);
 	/* Called right before a stop elsewhere than at the point, or NULL. */
 	void (*just_before)(void *context);
-	void *context;
+	/* work() has threads make system calls (injected_call.c). */
+	bool makes_calls;
+	/* Called when the target was let go, or NULL; also when it is gone, but only if work() was
+	 * called. By the tracer, which still traces what the target's threads started. */
+	void (*released)(void *context);
+	void *context; /* of these */
 };
 
 /* What is done while the target stands. `tids` are the threads. Must not allocate or log. */

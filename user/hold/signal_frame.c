@@ -3,6 +3,7 @@
 
 #include <cpuid.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 /* What the kernel leaves in rax of a system call that was interrupted (linux/errno.h). */
 #define ERESTARTSYS           (-512)
@@ -12,7 +13,8 @@
 #define SYSCALL_LENGTH        2
 
 /* ucontext.uc_flags: there is an XSAVE area; ss is saved; and is to be restored as it is. */
-#define UC_FLAGS (1 | 2 | 4)
+#define UC_EXTENDED 1
+#define UC_FLAGS    (2 | 4)
 /* No valid setting: sigreturn then leaves the alternate signal stack as it is. */
 #define KEEP_SIGNAL_STACK 0x7777
 /* Where in the XSAVE area software may put its own, and what sigreturn wants to see there. */
@@ -165,7 +167,7 @@ bool grf_signal_frame_build(const struct grf_thread_state *state, uint64_t low, 
 	/* As the kernel lays it: a multiple of 16 less 8, as after a call. */
 	frame_at = ((area_at - sizeof(frame)) & ~UINT64_C(15)) - 8;
 	fill_registers(&frame.context.registers, &registers);
-	frame.context.flags = UC_FLAGS;
+	frame.context.flags = UC_EXTENDED | UC_FLAGS;
 	frame.context.stack_flags = KEEP_SIGNAL_STACK;
 	frame.context.registers.extended = area_at;
 	frame.context.signal_mask = state->signal_mask;
@@ -176,5 +178,34 @@ bool grf_signal_frame_build(const struct grf_thread_state *state, uint64_t low, 
 	memset(ret->bytes, 0, ret->size);
 	memcpy(ret->bytes, &frame, sizeof(frame));
 	memcpy(ret->bytes + (area_at - frame_at), area, extended);
+	return true;
+}
+
+/* Without extended state, which sigreturn then clears. */
+bool grf_signal_frame_build_exit(const struct grf_thread_state *state, uint64_t low, uint64_t high,
+				 uint64_t sigreturn, uint64_t system_call,
+				 struct grf_signal_frame *ret)
+{
+	struct user_regs_struct registers = {
+	    .rip = system_call,
+	    .rax = SYS_exit_group,
+	    .eflags = 0x202, /* as every thread has it: interrupts on */
+	    .cs = state->registers.cs,
+	    .ss = state->registers.ss,
+	};
+	struct frame frame = {.return_address = sigreturn};
+	uint64_t at;
+
+	if (high < low || high - low < sizeof(frame) + 4096)
+		return false;
+	at = ((high - sizeof(frame)) & ~UINT64_C(15)) - 8;
+	registers.rsp = at;
+	fill_registers(&frame.context.registers, &registers);
+	frame.context.flags = UC_FLAGS;
+	frame.context.stack_flags = KEEP_SIGNAL_STACK;
+	frame.context.signal_mask = UINT64_MAX;
+	ret->address = ret->stack_pointer = at;
+	ret->size = sizeof(frame);
+	memcpy(ret->bytes, &frame, sizeof(frame));
 	return true;
 }

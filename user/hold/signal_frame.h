@@ -49,4 +49,12 @@ enum grf_restart grf_signal_frame_restart(struct user_regs_struct *registers);
 bool grf_signal_frame_build(const struct grf_thread_state *state, uint64_t low, uint64_t high,
 			    uint64_t sigreturn, struct grf_signal_frame *ret);
 
+/*
+ * Builds a frame below `high` in the same way that does not restore the thread but ends its whole
+ * process: it calls exit_group, with the instruction at `system_call`.
+ */
+bool grf_signal_frame_build_exit(const struct grf_thread_state *state, uint64_t low, uint64_t high,
+				 uint64_t sigreturn, uint64_t system_call,
+				 struct grf_signal_frame *ret);
+
 #endif

@@ -83,6 +83,9 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 	if (pause->rounds)
 		fprintf(stream, "scan %s, copy %s, ", format_time(pause->scanning),
 			format_time(pause->copying - pause->scanning));
+	else if (pause->forking)
+		fprintf(stream, "fork %s, copy of what it left out %s, ",
+			format_time(pause->forking), format_time(pause->copying - pause->forking));
 	else
 		fprintf(stream, "copy %s, ", format_time(pause->copying));
 	fprintf(stream, "resume %s", format_time(pause->resume));

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * At the stop one thread makes a child that is a picture of the process (hold/forked.c), and it is
+ * the child's memory that is copied, when the process has long gone on.
+ *
+ * It is read through /proc/CHILD/mem. To process_vm_readv the kernel would give pages that are the
+ * child's alone, and copy each of them first.
+ *
+ * What a child does not get of its parent is copied at the stop: mappings that are marked so
+ * (MADV_DONTFORK) are missing in it, others (MADV_WIPEONFORK) are empty. Both show in that a
+ * mapping has pages in the process, and not one in the child.
+ *
+ * The child is held by the tracer of the stop, which therefore stays until all is copied; its end,
+ * whatever the reason, is the end of the child.
+ */
+#include "capture/session.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "hold/forked.h"
+
+#define RUNS          256
+#define COPY_PRIORITY 10 /* nice value */
+#define SCAN_PAGES 4096
+
+static void copy_child(void *context);
+
+static struct grf_error *open_forked(struct grf_session *session)
+{
+	session->fork.mem = session->fork.pagemap = -1;
+	return grf_forked_open(&session->target, &session->options->injection,
+			       &session->fork.forked);
+}
+
+static struct grf_error *get_ready(struct grf_session *session)
+{
+	session->freeze.makes_calls = true;
+	session->freeze.released = copy_child;
+	return grf_session_touch_destination(session);
+}
+
+/* Whether any page of [start, end) exists. */
+static bool has_pages(struct grf_resident *resident, enum grf_resident_kind kind, uint64_t start,
+		      uint64_t end)
+{
+	struct grf_run run;
+
+	while (start < end)
+		if (grf_resident_runs(resident, kind, start, end, &run, 1, SCAN_PAGES, &start))
+			return true;
+	return false;
+}
+
+/* Copies what exists of a mapping, or of a piece of it. */
+static void copy_withheld(struct grf_session *session, const struct grf_piece *piece,
+			  uint64_t start, uint64_t end, enum grf_resident_kind kind)
+{
+	struct grf_run runs[RUNS];
+
+	while (start < end && !grf_interrupted()) {
+		size_t count = grf_resident_runs(&session->copy.resident, kind, start, end, runs,
+						 RUNS, SCAN_PAGES, &start);
+
+		grf_copy_runs(&session->copy, runs, count, piece->data, piece->start);
+	}
+}
+
+/* Copies what the child did not get. Mappings with different marks are lines of their own. */
+static void copy_all_withheld(struct grf_session *session, struct grf_resident *child)
+{
+	const struct grf_plan *plan = &session->final;
+	size_t line = 0;
+
+	for (size_t i = 0; i < plan->piece_count; i++) {
+		const struct grf_piece *piece = &plan->pieces[i];
+		enum grf_resident_kind kind =
+		    piece->part == GRF_MAP_RESIDENT ? GRF_RESIDENT : GRF_RESIDENT_WRITTEN;
+
+		while (line < plan->line_count && plan->lines[line].end <= piece->start)
+			line++;
+		for (size_t j = line; j < plan->line_count && plan->lines[j].start < piece->end;
+		     j++) {
+			uint64_t start = plan->lines[j].start, end = plan->lines[j].end;
+
+			if (start < piece->start)
+				start = piece->start;
+			if (end > piece->end)
+				end = piece->end;
+			if (!has_pages(child, kind, start, end))
+				copy_withheld(session, piece, start, end, kind);
+		}
+	}
+}
+
+static bool open_child(struct grf_session *session)
+{
+	int directory = grf_forked_image(session->fork.forked)->directory;
+
+	session->fork.mem = openat(directory, "mem", O_RDONLY | O_CLOEXEC);
+	session->fork.pagemap = openat(directory, "pagemap", O_RDONLY | O_CLOEXEC);
+	return session->fork.mem >= 0 && session->fork.pagemap >= 0;
+}
+
+static void fork_it(struct grf_session *session, const pid_t *tids, size_t count)
+{
+	struct grf_resident child = {.no_scan = session->copy.resident.no_scan};
+	uint64_t began;
+
+	grf_session_take_registers(session, tids, count);
+	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy);
+	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
+	began = grf_now();
+	if (!grf_forked_make(session->fork.forked, tids, count) || !open_child(session)) {
+		session->failure = GRF_STOP_NO_CHILD;
+		return;
+	}
+	session->forking_time = grf_now() - began;
+	child.pagemap = session->fork.pagemap;
+	copy_all_withheld(session, &child);
+	session->fork.gone |= child.gone;
+	session->copying_time = grf_now() - began;
+	session->stop_bytes = session->copy.bytes;
+}
+
+/* The process itself, whose threads have just been let go, comes first. */
+static void copy_work(void *context, unsigned int index)
+{
+	struct grf_session *session = context;
+
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), COPY_PRIORITY);
+	if (index < session->copiers)
+		grf_copy_work(&session->copy);
+}
+
+/* Copying takes every CPU. The process shall have its threads back on one before. */
+static void let_it_run(struct grf_session *session)
+{
+	const struct timespec moment = {.tv_nsec = 2000000};
+	struct grf_pause_clock clock;
+
+	if (session->pause)
+		grf_pause_finish(session->pause, &clock);
+	else
+		nanosleep(&moment, NULL);
+}
+
+/* By the tracer, while the process runs. */
+static void copy_child(void *context)
+{
+	struct grf_session *session = context;
+	struct grf_copy *copy = &session->copy;
+
+	if (session->failure == GRF_STOP_DONE && !copy->error && !grf_interrupted()) {
+		bool through_mem = copy->through_mem;
+
+		let_it_run(session);
+		copy->through_mem = true;
+		copy->mem = session->fork.mem;
+		copy->resident.pagemap = session->fork.pagemap;
+		grf_copy_begin(copy, GRF_COPY_READ, session->final.pieces,
+			       session->final.piece_count);
+		copy->bytes = session->stop_bytes;
+		grf_pool_start(session->pool, copy_work, session);
+		grf_pool_wait(session->pool);
+		copy->through_mem = through_mem;
+		copy->mem = session->mem;
+		copy->resident.pagemap = session->pagemap;
+		session->fork.gone |= copy->error || copy->resident.gone;
+		copy->error = 0;
+		copy->resident.gone = false;
+	}
+	grf_forked_kill(session->fork.forked);
+}
+
+static void end(struct grf_session *session)
+{
+	struct grf_reaping reaping;
+
+	if (session->fork.mem >= 0)
+		close(session->fork.mem);
+	if (session->fork.pagemap >= 0)
+		close(session->fork.pagemap);
+	session->fork.mem = session->fork.pagemap = -1;
+	grf_forked_close(session->fork.forked, &reaping);
+	session->fork.forked = NULL;
+	session->freeze.makes_calls = false;
+	session->freeze.released = NULL;
+	session->fork.reaping = reaping.stop;
+	if (reaping.outcome == GRF_CHILD_LEFT)
+		grf_warn("process %d keeps an ended child, as no thread of it could be had to wait "
+			 "for that; it has no memory, and goes with the process",
+			 session->target.pid);
+}
+
+static struct grf_error *finish(struct grf_session *session)
+{
+	struct grf_error *error = NULL;
+
+	if (session->failure == GRF_STOP_NO_CHILD)
+		error = grf_forked_explain(session->fork.forked);
+	else if (session->fork.gone)
+		error = grf_error_create(GRF_ERROR_OTHER,
+					 "the child that was the picture of process %d was killed "
+					 "before it was copied",
+					 session->target.pid);
+	end(session);
+	return error;
+}
+
+static void describe(const struct grf_session *session, struct grf_pause *ret)
+{
+	ret->copy = "a forked picture through /proc/PID/mem";
+	ret->forking = session->forking_time;
+	ret->reaping = session->fork.reaping;
+}
+
+const struct grf_copy_method grf_copy_by_fork = {
+    .way = GRF_COPY_FORK,
+    .needs_stops = true,
+    .open = open_forked,
+    .ahead = get_ready,
+    .at_stop = fork_it,
+    .after = finish,
+    .describe = describe,
+    .close = end,
+};

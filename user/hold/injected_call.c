@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Having a thread of the target make a system call, so that it goes on as if nothing had been,
+ * whatever becomes of us.
+ *
+ * A thread is stopped. On the stack where it handles signals, which nobody uses as long as it
+ * handles none, we lay a frame as the kernel lays it for a signal handler: with the thread's
+ * registers, extended state and signal mask of this moment. Then it is given registers of ours: the
+ * instruction pointer is at a `syscall; ret` in the target's own code, the stack pointer at the
+ * frame, whose first word is the address of code that calls rt_sigreturn. Let go, the thread makes
+ * our call, returns "from the handler", and is restored by the kernel from the frame. No tracer is
+ * needed for that: from the moment that the registers are set the thread finds its own way back, so
+ * we may be killed at any instant. All signals are blocked meanwhile, so that no handler runs on
+ * the frame; that is done after the registers are set, as it is the frame that undoes it.
+ *
+ * A call that makes a child of the target (clone) gives it a second frame in the place of a stack,
+ * below the first. The child too goes to rt_sigreturn, and the registers that it gets from there
+ * make it call exit_group. It stops for the tracer before its first instruction; if there is no
+ * tracer any more it is gone at once.
+ *
+ * A thread that waits in a system call is interrupted, and what the kernel would do for it at the
+ * end of the stop, make the call again, is put into the frame. Those calls that would have been
+ * resumed with the time that is left are made anew, with the whole of it; such threads are taken
+ * only when there is no other. One that is in a restartable sequence (rseq(2)) is not taken: it
+ * would be resumed in the middle of it.
+ *
+ * Signals cannot be blocked to the last: SIGSTOP may come in while the thread stands, and is
+ * reported before the call begins. The thread then gets its registers back, and the signal goes
+ * with the detach.
+ */
+#include "hold/injected_call.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "hold/private.h"
+
+#ifndef PTRACE_O_SUSPEND_SECCOMP
+#define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
+#endif
+#ifndef PTRACE_GET_RSEQ_CONFIGURATION
+#define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
+#endif
+
+#define STOP_LIMIT   100000000u  /* ns that a thread may take to stop */
+#define TIME_LIMIT   1000000000u /* ns after which no other thread is tried */
+#define MAX_THREADS  4096u       /* that are looked at */
+#define MAX_RECORDS  65536u
+#define KERNEL_MASK  8 /* bytes of a signal mask */
+#define STATUS_BYTES 4096
+#define EAGER_ROUNDS 50 /* of asking that only yield the CPU */
+/* linux/errno.h: what a call that is to be made again seems to return. */
+#define FIRST_RESTART (-516)
+#define LAST_RESTART  (-512)
+
+/* Where in struct rseq the pointer to the sequence that is being executed is (linux/rseq.h). */
+#define RSEQ_SEQUENCE 8
+
+struct rseq_configuration {
+	uint64_t address;
+	uint32_t size, signature, flags, padding;
+};
+
+void grf_injector_step(const struct grf_injector *injector, unsigned int number)
+{
+	const char *kill_at = getenv("GRF_TEST_KILL_AT_STEP");
+	bool both = getenv("GRF_TEST_KILL_BOTH");
+	pid_t self = getpid();
+
+	if (!kill_at || (unsigned int)strtoul(kill_at, NULL, 10) != injector->first_step + number)
+		return;
+	if (both && self == injector->tool && injector->helper > 0)
+		kill(injector->helper, SIGKILL);
+	kill(injector->tool, SIGKILL);
+	if (both)
+		kill(self, SIGKILL);
+}
+
+static uint64_t read_word(const struct grf_injector *injector, uint64_t address)
+{
+	uint64_t value;
+
+	if (!address ||
+	    pread(injector->memory, &value, sizeof(value), (off_t)address) != sizeof(value))
+		return 0;
+	return value;
+}
+
+/* The record of a stopped thread, 0: none. */
+static uint64_t find_record(const struct grf_injector *injector, pid_t tid)
+{
+	const struct grf_injection_site *site = injector->site;
+	uint64_t record = read_word(injector, site->records), own;
+
+	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
+		if (read_word(injector, record + site->thread_id) == (uint64_t)tid)
+			return record;
+		record = read_word(injector, record + site->next);
+	}
+	own = read_word(injector, injector->state.registers.fs_base + (uint64_t)site->own);
+	record = own ? read_word(injector, own + site->owner) : 0;
+	return record && read_word(injector, record + site->thread_id) == (uint64_t)tid ? record
+											: 0;
+}
+
+/* The signal stack that a record leads to. */
+static bool read_stack(const struct grf_injector *injector, uint64_t record, uint64_t *ret_low,
+		       uint64_t *ret_high)
+{
+	const struct grf_injection_site *site = injector->site;
+	uint64_t stack = record ? read_word(injector, record + site->stack) : 0;
+
+	if (!stack)
+		return false;
+	*ret_low = read_word(injector, stack + site->low);
+	*ret_high = read_word(injector, stack + site->high);
+	return *ret_low && *ret_high > *ret_low && *ret_high - *ret_low == site->stack_bytes;
+}
+
+/* The unused signal stack of a stopped thread. False: it has none, or stands on it. */
+static bool find_stack(struct grf_injector *injector, pid_t tid)
+{
+	uint64_t sp = injector->state.registers.rsp;
+
+	return read_stack(injector, find_record(injector, tid), &injector->low, &injector->high) &&
+	       (sp <= injector->low || sp > injector->high);
+}
+
+bool grf_injector_has_hope(const struct grf_injector *injector)
+{
+	const struct grf_injection_site *site = injector->site;
+	uint64_t record = read_word(injector, site->records), low, high;
+
+	if (!record)
+		return true; /* the threads themselves must be asked */
+	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
+		if (read_word(injector, record + site->thread_id) &&
+		    read_stack(injector, record, &low, &high))
+			return true;
+		record = read_word(injector, record + site->next);
+	}
+	return false;
+}
+
+/* An interruption of ours waits until we are through. */
+bool grf_injector_wait(pid_t tid, uint64_t limit, int *ret_status)
+{
+	const struct timespec moment = {.tv_nsec = 20000};
+	uint64_t began = grf_now();
+
+	for (unsigned int round = 0; !round || grf_now() - began < limit; round++) {
+		siginfo_t info = {0};
+		unsigned long message;
+
+		if (waitid(P_PID, (id_t)tid, &info,
+			   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL))
+			return false;
+		if (info.si_pid && info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED)
+			return false;
+		if (info.si_pid) {
+			*ret_status = info.si_status;
+			/* Waits until the thread has left its CPU. */
+			return !ptrace(PTRACE_GETEVENTMSG, tid, 0, &message);
+		}
+		if (round < EAGER_ROUNDS)
+			sched_yield();
+		else
+			nanosleep(&moment, NULL);
+	}
+	return false;
+}
+
+static bool read_state(struct grf_injector *injector, pid_t tid)
+{
+	struct grf_thread_state *state = &injector->state;
+	struct iovec area = {state->extended, sizeof(state->extended)};
+
+	if (ptrace(PTRACE_GETREGS, tid, 0, &state->registers) ||
+	    ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &area) ||
+	    ptrace(PTRACE_GETSIGMASK, tid, KERNEL_MASK, &state->signal_mask))
+		return false;
+	state->extended_size = area.iov_len;
+	return true;
+}
+
+/* Whether the thread may be in a restartable sequence. Kernels that cannot tell (before 5.13) meet
+ * few programs that use them. */
+static bool is_in_sequence(const struct grf_injector *injector, pid_t tid)
+{
+	struct rseq_configuration configuration = {0};
+
+	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION, tid, sizeof(configuration),
+		   &configuration) < 0)
+		return false;
+	return configuration.address && read_word(injector, configuration.address + RSEQ_SEQUENCE);
+}
+
+bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restart worst)
+{
+	struct user_regs_struct registers;
+	int status;
+
+	/* What stands before a signal, or in a group stop, is left alone. */
+	if (!grf_injector_wait(tid, 0, &status) || status != (SIGTRAP | PTRACE_EVENT_STOP << 8) ||
+	    !read_state(injector, tid))
+		return false;
+	registers = injector->state.registers;
+	if (grf_signal_frame_restart(&registers) > worst || !find_stack(injector, tid) ||
+	    is_in_sequence(injector, tid))
+		return false;
+	injector->tid = tid;
+	return grf_signal_frame_build(&injector->state, injector->low, injector->high,
+				      injector->site->sigreturn, &injector->frame) &&
+	       grf_signal_frame_build_exit(&injector->state, injector->low, injector->frame.address,
+					   injector->site->sigreturn, injector->site->system_call,
+					   &injector->child_frame);
+}
+
+static bool write_frame(const struct grf_injector *injector, const struct grf_signal_frame *frame)
+{
+	return pwrite(injector->memory, frame->bytes, frame->size, (off_t)frame->address) ==
+	       (ssize_t)frame->size;
+}
+
+static bool set_call(const struct grf_injector *injector, const struct grf_injected_call *call)
+{
+	struct user_regs_struct registers = injector->state.registers;
+
+	registers.rip = injector->site->system_call;
+	registers.rsp = injector->frame.stack_pointer;
+	registers.rax = call->number;
+	registers.rdi = call->arguments[0];
+	registers.rsi =
+	    call->makes_child ? injector->child_frame.stack_pointer : call->arguments[1];
+	registers.rdx = call->arguments[2];
+	registers.r10 = call->arguments[3];
+	registers.orig_rax = (uint64_t)-1;
+	registers.eflags &= ~UINT64_C(0x100); /* no single steps */
+	return !ptrace(PTRACE_SETREGS, injector->tid, 0, &registers);
+}
+
+/* Back to what it was, without the frame. */
+static enum grf_call_outcome take_back(const struct grf_injector *injector)
+{
+	const struct grf_thread_state *state = &injector->state;
+
+	if (ptrace(PTRACE_SETREGS, injector->tid, 0, &state->registers) ||
+	    ptrace(PTRACE_SETSIGMASK, injector->tid, KERNEL_MASK, &state->signal_mask))
+		return GRF_CALL_LOST;
+	return GRF_CALL_NOT_MADE;
+}
+
+/* Lets the thread run to its next stop at a call's beginning or end; takes a child that stops for
+ * us in between. */
+static bool run_to_call(struct grf_injector *injector, uint64_t limit, int *ret_status)
+{
+	unsigned long message;
+
+	while (!ptrace(PTRACE_SYSCALL, injector->tid, 0, 0) &&
+	       grf_injector_wait(injector->tid, limit, ret_status)) {
+		if (*ret_status != (SIGTRAP | PTRACE_EVENT_CLONE << 8))
+			return true;
+		if (!ptrace(PTRACE_GETEVENTMSG, injector->tid, 0, &message))
+			injector->child = (pid_t)message;
+	}
+	return false;
+}
+
+static enum grf_call_outcome run_call(struct grf_injector *injector, uint64_t limit)
+{
+	struct user_regs_struct registers;
+	int status;
+
+	if (!run_to_call(injector, STOP_LIMIT, &status))
+		return GRF_CALL_LOST;
+	if (status != (SIGTRAP | 0x80)) {
+		injector->signal = status >> 8 ? 0 : status & 0x7f;
+		return take_back(injector);
+	}
+	grf_injector_step(injector, 5);
+	if (!run_to_call(injector, limit, &status) ||
+	    ptrace(PTRACE_GETREGS, injector->tid, 0, &registers))
+		return GRF_CALL_LOST;
+	injector->result = (int64_t)registers.rax;
+	if (injector->result >= FIRST_RESTART && injector->result <= LAST_RESTART)
+		return take_back(injector);
+	grf_injector_step(injector, 6);
+	return GRF_CALL_MADE;
+}
+
+static bool allow(struct grf_injector *injector, long more)
+{
+	if (!ptrace(PTRACE_SETOPTIONS, injector->tid, 0, injector->options | more))
+		return true;
+	injector->refused = errno;
+	return false;
+}
+
+enum grf_call_outcome grf_injector_call(struct grf_injector *injector,
+					const struct grf_injected_call *call)
+{
+	const uint64_t all = UINT64_MAX;
+
+	injector->result = injector->signal = injector->refused = 0;
+	injector->child = 0;
+	grf_injector_step(injector, 1);
+	if (!write_frame(injector, &injector->frame) ||
+	    (call->makes_child && !write_frame(injector, &injector->child_frame))) {
+		injector->refused = EFAULT;
+		return GRF_CALL_NOT_MADE;
+	}
+	if (!allow(injector, call->makes_child ? PTRACE_O_TRACECLONE : 0))
+		return GRF_CALL_NOT_MADE;
+	grf_injector_step(injector, 2);
+	if (!set_call(injector, call))
+		return GRF_CALL_LOST;
+	grf_injector_step(injector, 3);
+	ptrace(PTRACE_SETSIGMASK, injector->tid, KERNEL_MASK, &all);
+	grf_injector_step(injector, 4);
+	return run_call(injector, call->limit ? call->limit : STOP_LIMIT);
+}
+
+bool grf_injector_call_last(const struct grf_injector *injector,
+			    const struct grf_injected_call *call)
+{
+	return set_call(injector, call);
+}
+
+/* --- one thread after the other --------------------------------------------------------------- */
+
+/* True when it is done with, for better or worse; false: to be tried with another thread. */
+static bool try_thread(struct grf_injector *injector, pid_t tid, enum grf_restart worst,
+		       grf_injector_work *work, void *context, struct grf_injection_report *report)
+{
+	int status, signal = 0;
+	bool done = false;
+
+	if (ptrace(PTRACE_SEIZE, tid, 0, injector->options)) {
+		injector->refused = errno;
+		return false;
+	}
+	report->began = grf_now();
+	report->tid = tid;
+	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+	/* One that does not stop is let go when this process ends. */
+	if (!grf_injector_wait(tid, STOP_LIMIT, &status))
+		return false;
+	if (!(status >> 8)) {
+		signal = status & 0x7f; /* it is about to take a signal; the detach delivers it */
+	} else if (grf_injector_take(injector, tid, worst)) {
+		injector->signal = 0;
+		work(injector, context);
+		signal = injector->signal;
+		done = true;
+	}
+	ptrace(PTRACE_DETACH, tid, 0, (long)signal);
+	report->ended = grf_now();
+	grf_injector_step(injector, 9);
+	return done;
+}
+
+/* Whether the thread is on a CPU, or waits for one. */
+static bool is_running(const struct grf_injector *injector, pid_t tid)
+{
+	char name[64], text[32];
+
+	snprintf(name, sizeof(name), "task/%d/syscall", tid);
+	return grf_target_read_small(injector->target->directory, name, text, sizeof(text)) > 0 &&
+	       !strncmp(text, "running", 7);
+}
+
+static size_t list_threads(const struct grf_injector *injector, pid_t *tids, size_t capacity)
+{
+	int fd = openat(injector->target->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	size_t count = 0;
+	DIR *task = fd < 0 ? NULL : fdopendir(fd);
+
+	while (task && count < capacity && (entry = readdir(task)))
+		if (entry->d_name[0] != '.')
+			tids[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	if (task)
+		closedir(task);
+	return count;
+}
+
+static bool may_go_on(const struct grf_injector *injector, uint64_t began)
+{
+	return grf_now() - began < TIME_LIMIT &&
+	       (injector->persistent || (!grf_interrupted() && getppid() == injector->tool));
+}
+
+/* In three passes: those that run; those that wait in a call that can be made again; any. */
+bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *work, void *context,
+			      struct grf_injection_report *report)
+{
+	_cleanup_free_ pid_t *tids = calloc(MAX_THREADS, sizeof(*tids));
+	size_t count = tids ? list_threads(injector, tids, MAX_THREADS) : 0;
+	uint64_t began = grf_now();
+
+	injector->refused = 0;
+	for (int pass = 0; pass < 3; pass++)
+		for (size_t i = 0; i < count && may_go_on(injector, began); i++)
+			if ((pass || is_running(injector, tids[i])) &&
+			    try_thread(injector, tids[i],
+				       pass == 2 ? GRF_RESTART_ANEW : GRF_RESTART_AGAIN, work,
+				       context, report))
+				return true;
+	return false;
+}
+
+/* --- what it takes ---------------------------------------------------------------------------- */
+
+/* Seccomp filters know nothing of the call, and end processes that make calls which they do not
+ * know. */
+static bool has_seccomp(const char *status)
+{
+	const char *line = strstr(status, "\nSeccomp:\t");
+
+	return line && line[10] != '0';
+}
+
+/* Where the CPU keeps a second stack of return addresses, no frame of ours can be returned to. */
+static bool has_shadow_stack(const char *status)
+{
+	const char *line = strstr(status, "\nx86_Thread_features:");
+	const char *found = line ? strstr(line, "shstk") : NULL;
+
+	return found && found < line + 1 + strcspn(line + 1, "\n");
+}
+
+struct grf_error *grf_injector_open(struct grf_injector *injector, const struct grf_target *target,
+				    const struct grf_injection_site *site)
+{
+	char status[STATUS_BYTES];
+
+	memset(injector, 0, sizeof(*injector));
+	injector->target = target;
+	injector->site = site;
+	injector->memory = -1;
+	injector->tool = getpid();
+	if (!site->stack_bytes || !site->system_call || !site->sigreturn)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"the program does not tell where its threads have room for "
+					"a system call of ours");
+	if (grf_target_read_small(target->directory, "status", status, sizeof(status)) < 0)
+		return grf_target_exited(target->pid);
+	if (has_shadow_stack(status))
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"process %d has shadow stacks, on which no system call of "
+					"ours returns",
+					target->pid);
+	injector->options =
+	    PTRACE_O_TRACESYSGOOD | (has_seccomp(status) ? PTRACE_O_SUSPEND_SECCOMP : 0);
+	return grf_target_open_file(target, "mem", O_RDWR, &injector->memory);
+}
+
+void grf_injector_close(struct grf_injector *injector)
+{
+	if (injector->memory >= 0)
+		close(injector->memory);
+	injector->memory = -1;
+}
