@@ -26,7 +26,7 @@
 
 #define RUNS          256
 #define COPY_PRIORITY 10 /* nice value */
-#define SCAN_PAGES 4096
+#define SCAN_PAGES    4096
 
 static void copy_child(void *context);
 

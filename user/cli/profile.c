@@ -144,9 +144,9 @@ static size_t make_comments(const struct grf_model *model, const struct grf_paus
 		 pause->total, pause->freeze, pause->clock);
 	snprintf(ret->parts, sizeof(ret->parts),
 		 "pause_parts_ns: stop %" PRIu64 ", registers %" PRIu64 ", scan %" PRIu64
-		 ", copy %" PRIu64 ", resume %" PRIu64,
-		 pause->stop, pause->registers, pause->scanning, pause->copying - pause->scanning,
-		 pause->resume);
+		 ", fork %" PRIu64 ", copy %" PRIu64 ", resume %" PRIu64,
+		 pause->stop, pause->registers, pause->scanning, pause->forking,
+		 pause->copying - pause->scanning - pause->forking, pause->resume);
 	snprintf(ret->copied, sizeof(ret->copied),
 		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 ", in %u rounds before (%s)",
 		 pause->bytes, pause->stop_bytes, pause->rounds, pause->copy);

@@ -56,7 +56,10 @@
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
 #endif
 
-#define STOP_LIMIT   100000000u  /* ns that a thread may take to stop */
+#define STOP_LIMIT 100000000u /* ns that a thread may take to stop */
+#define CALL_LIMIT                                                                                 \
+	10000000000ull           /* to begin a call and, by default, to end it; it may wait for a  \
+				  * CPU all the while, but must not be let go in the middle */
 #define TIME_LIMIT   1000000000u /* ns after which no other thread is tried */
 #define MAX_THREADS  4096u       /* that are looked at */
 #define MAX_RECORDS  65536u
@@ -285,7 +288,7 @@ static enum grf_call_outcome run_call(struct grf_injector *injector, uint64_t li
 	struct user_regs_struct registers;
 	int status;
 
-	if (!run_to_call(injector, STOP_LIMIT, &status))
+	if (!run_to_call(injector, CALL_LIMIT, &status))
 		return GRF_CALL_LOST;
 	if (status != (SIGTRAP | 0x80)) {
 		injector->signal = status >> 8 ? 0 : status & 0x7f;
@@ -331,7 +334,7 @@ enum grf_call_outcome grf_injector_call(struct grf_injector *injector,
 	grf_injector_step(injector, 3);
 	ptrace(PTRACE_SETSIGMASK, injector->tid, KERNEL_MASK, &all);
 	grf_injector_step(injector, 4);
-	return run_call(injector, call->limit ? call->limit : STOP_LIMIT);
+	return run_call(injector, call->limit ? call->limit : CALL_LIMIT);
 }
 
 bool grf_injector_call_last(const struct grf_injector *injector,

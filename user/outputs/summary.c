@@ -84,7 +84,7 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 		fprintf(stream, "scan %s, copy %s, ", format_time(pause->scanning),
 			format_time(pause->copying - pause->scanning));
 	else if (pause->forking)
-		fprintf(stream, "fork %s, copy of what it left out %s, ",
+		fprintf(stream, "fork %s, copy of what a child does not get %s, ",
 			format_time(pause->forking), format_time(pause->copying - pause->forking));
 	else
 		fprintf(stream, "copy %s, ", format_time(pause->copying));
@@ -98,8 +98,12 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 		fprintf(stream, " in %u rounds, of it %s in %s pages at the stop", pause->rounds,
 			grf_format_bytes(pause->stop_bytes),
 			grf_format_count(pause->stop_bytes / PAGE_BYTES));
+	if (pause->reaping)
+		fprintf(stream, ", for whose end a thread stood for %s after",
+			format_time(pause->reaping));
 	if (pause->left_out)
-		fprintf(stream, "; %s without pointers left out", grf_format_bytes(pause->left_out));
+		fprintf(stream, "; %s without pointers left out",
+			grf_format_bytes(pause->left_out));
 	fprintf(stream, "; registers by %s\n", pause->register_source);
 }
 
