@@ -143,6 +143,40 @@ static void test_a_thread_comes_back(void **state)
 	waitpid(pid, &status, 0);
 }
 
+/* The frame for a child of the target: it ends, whatever it was about to do. */
+static void test_a_thread_ends(void **state)
+{
+	static struct grf_thread_state thread;
+	static struct grf_signal_frame frame;
+	uint64_t low = (uint64_t)(uintptr_t)other_stack, high = low + sizeof(other_stack);
+	struct user_regs_struct registers;
+	struct iovec local, remote;
+	pid_t pid = start();
+	int status;
+
+	(void)state;
+	read_state(pid, &thread);
+	assert_false(grf_signal_frame_build_exit(&thread, high, low, 1, 2, &frame));
+	assert_false(grf_signal_frame_build_exit(&thread, low, low + 1024, 1, 2, &frame));
+	assert_true(grf_signal_frame_build_exit(&thread, low, high,
+						(uint64_t)(uintptr_t)return_from_handler,
+						(uint64_t)(uintptr_t)system_call, &frame));
+	assert_true(frame.address >= low && frame.address + frame.size <= high);
+	local = (struct iovec){frame.bytes, frame.size};
+	remote = (struct iovec){(void *)frame.address, frame.size};
+	assert_int_equal(process_vm_writev(pid, &local, 1, &remote, 1, 0), frame.size);
+	/* As the child comes out of clone(2): without an error, on the stack that it was given. */
+	registers = thread.registers;
+	registers.rip = (uint64_t)(uintptr_t)system_call;
+	registers.rsp = frame.stack_pointer;
+	registers.rax = SYS_getpid;
+	registers.orig_rax = (uint64_t)-1;
+	assert_int_equal(ptrace(PTRACE_SETREGS, pid, 0, &registers), 0);
+	assert_int_equal(ptrace(PTRACE_DETACH, pid, 0, 0), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
 static void test_no_room(void **state)
 {
 	static struct grf_thread_state thread;
@@ -170,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_restart),
 	    cmocka_unit_test(test_a_thread_comes_back),
+	    cmocka_unit_test(test_a_thread_ends),
 	    cmocka_unit_test(test_no_room),
 	};
 

@@ -345,6 +345,16 @@ bool grf_injector_call_last(const struct grf_injector *injector,
 
 /* --- one thread after the other --------------------------------------------------------------- */
 
+/* Whether it is ours already, since it did not stop in time before. */
+static bool is_seized(const struct grf_injector *injector, pid_t tid)
+{
+	int refused = errno;
+	bool ours = injector->persistent && grf_target_tracer(injector->target, tid) == getpid();
+
+	errno = refused;
+	return ours;
+}
+
 /* True when it is done with, for better or worse; false: to be tried with another thread. */
 static bool try_thread(struct grf_injector *injector, pid_t tid, enum grf_restart worst,
 		       grf_injector_work *work, void *context, struct grf_injection_report *report)
@@ -352,15 +362,16 @@ static bool try_thread(struct grf_injector *injector, pid_t tid, enum grf_restar
 	int status, signal = 0;
 	bool done = false;
 
-	if (ptrace(PTRACE_SEIZE, tid, 0, injector->options)) {
+	if (ptrace(PTRACE_SEIZE, tid, 0, injector->options) && !is_seized(injector, tid)) {
 		injector->refused = errno;
 		return false;
 	}
 	report->began = grf_now();
 	report->tid = tid;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-	/* One that does not stop is let go when this process ends. */
-	if (!grf_injector_wait(tid, STOP_LIMIT, &status))
+	/* One that does not stop is let go when this process ends; where that is not soon, it is
+	 * waited for, as it may stop at any time. */
+	if (!grf_injector_wait(tid, injector->persistent ? CALL_LIMIT : STOP_LIMIT, &status))
 		return false;
 	if (!(status >> 8)) {
 		signal = status & 0x7f; /* it is about to take a signal; the detach delivers it */
