@@ -203,9 +203,9 @@ static struct grf_error *check_hierarchy(const struct room *room, const char *co
 				 "seen from here",
 				 room->target->pid);
 	/* A mount may begin further down. */
-	skip = strcmp(root, "/") && !strncmp(path, root, strlen(root)) ? strlen(root) : 0;
+	skip = strcmp(root, "/") != 0 && !strncmp(path, root, strlen(root)) ? strlen(root) : 0;
 	if (snprintf(directory, sizeof(directory), "%s%s", point,
-		     strcmp(path + skip, "/") ? path + skip : "") >= (int)sizeof(directory))
+		     strcmp(path + skip, "/") != 0 ? path + skip : "") >= (int)sizeof(directory))
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"process %d: the path of its control group is too long",
 					room->target->pid);
@@ -340,8 +340,11 @@ struct grf_error *grf_room_for_child_under(const struct grf_target *target, cons
 {
 	_cleanup_free_ char *buffer = malloc(FILE_BYTES);
 	struct room room = {.target = target, .root = root, .buffer = buffer};
-	struct grf_error *error = buffer ? read_target(&room) : grf_error_no_memory();
+	struct grf_error *error;
 
+	if (!buffer)
+		return grf_error_no_memory();
+	error = read_target(&room);
 	if (!error)
 		error = check_control_groups(&room);
 	if (!error)
