@@ -260,6 +260,22 @@ def test_no_room_for_a_process(group, build, tmp_path):
         assert not children(target.pid)
 
 
+def test_not_where_devices_write_to_its_memory(build, tmp_path):
+    """Direct I/O: a child could take away what is being read."""
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    for flags in (0, os.O_DIRECT):
+        descriptor = os.open(file, os.O_RDONLY | flags)
+        with Target(build("slices"), pass_fds=(descriptor,)) as target:
+            os.close(descriptor)
+            result = grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
+            if flags:
+                result.expect(UNSUPPORTED, "device", f"({descriptor})")
+            else:
+                result.expect(OK)
+            target.check_runs()
+
+
 def test_no_room_for_the_user(build, tmp_path):
     limit, user = 16, 54321
     folder = tempfile.TemporaryDirectory()  # into which others can look
@@ -307,8 +323,10 @@ def test_refused_at_the_stop(group, build, tmp_path):
 
 
 def without_userfaultfd(target):
-    """The target may open no other file, so that the call fails."""
-    files = 1 + max(int(path.name) for path in pathlib.Path(f"/proc/{target.pid}/fd").iterdir())
+    """The target may open no other file, so that the call fails; once Go has those that it needs."""
+    folder = pathlib.Path(f"/proc/{target.pid}/fd")
+    assert wait_until(lambda: any("eventpoll" in os.readlink(path) for path in folder.iterdir()))
+    files = 1 + max(int(path.name) for path in folder.iterdir())
     resource.prlimit(target.pid, resource.RLIMIT_NOFILE, (files, files))
 
 

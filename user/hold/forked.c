@@ -9,7 +9,8 @@
  * The child has no exit signal, so the target is not told of it. It shares the table of open files
  * with the target, so that what the target closes meanwhile is closed. It counts as a process of
  * the target's user and control group, and so does the memory that is copied; room.c looks whether
- * there is room for that before anything is done.
+ * there is room for that before anything is done. Nor is a child made where devices may write to
+ * the memory (direct_io.c).
  *
  * What our death leaves. The thread restores itself (injected_call.c). The child was given nothing
  * but the way to its own end, and takes it as soon as its tracer is gone. What stays is an entry in
@@ -37,6 +38,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "hold/direct_io.h"
 #include "hold/injected_call.h"
 #include "hold/private.h"
 #include "hold/reaper.h"
@@ -88,6 +90,8 @@ struct grf_error *grf_forked_open(const struct grf_target *target,
 					 "no thread of process %d has room for a system call of "
 					 "ours",
 					 target->pid);
+	if (!error)
+		error = grf_check_direct_io(target);
 	if (!error)
 		error = grf_room_for_child(target);
 	if (!error)
