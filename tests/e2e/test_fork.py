@@ -143,9 +143,13 @@ def test_killed_at_each_step(step, both, target, tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_killed_at_any_time(number, target, tmp_path):
     generator = random.Random(number)
+    arguments = ["attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out"]
+    began = time.monotonic()
+    grf(*arguments).expect(OK)
+    takes = time.monotonic() - began
     for _ in range(RUNS):
-        tool = start_grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
-        time.sleep(generator.random() * 0.15)
+        tool = start_grf(*arguments)
+        time.sleep(generator.random() * takes)
         tool.send_signal(number)
         tool.communicate()
         assert tool.returncode in (OK, -number, 128 + number), tool.returncode

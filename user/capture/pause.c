@@ -64,6 +64,8 @@ bool grf_pause_finish(struct grf_pause_probe *probe, struct grf_pause_clock *ret
 
 	while (clock->running < clock->stopped && grf_now() - begin < PATIENCE)
 		nanosleep(&moment, NULL);
+	/* What stops from now on is not of this pause. */
+	probe->skeleton->bss->target_tgid = 0;
 	ret->stopped = clock->stopped;
 	ret->running = clock->running;
 	ret->first_stop = clock->first_stop;

@@ -67,7 +67,8 @@ struct grf_error *grf_pause_open(uint32_t kernel_tgid, size_t room, struct grf_p
 void grf_pause_close(struct grf_pause_probe *probe);
 
 /* Waits until every thread that was seen to stop runs again, some milliseconds at most. False: none
- * was seen to stop, or they did not all come back in that time. */
+ * was seen to stop, or they did not all come back in that time. Later stops are not looked at; it may
+ * be called again for the same result. */
 bool grf_pause_finish(struct grf_pause_probe *probe, struct grf_pause_clock *ret);
 
 #endif
