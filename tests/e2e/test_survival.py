@@ -23,7 +23,7 @@ from running import GRF, OK, grf, start_grf, wait_until
 
 KILLS = int(os.environ.get("GRF_TEST_KILLS", "40"))
 IN_A_ROW = int(os.environ.get("GRF_TEST_ROW", "40"))
-WAYS = ["precopy", "stop"]
+WAYS = ["precopy", "fork", "stop"]
 # After so many kills comes an attach that is left alone, and a new target.
 KILLS_OF_A_TARGET = 20
 # So that copying takes a good part of the time; MiB.
