@@ -17,7 +17,7 @@ import time
 import pprof
 import pytest
 from running import OK, UNSUPPORTED, Target, grf, start_grf, wait_until
-from test_survival import RUNS, Checked, check
+from test_survival import KILLS, Checked, check
 from toolchains import COLLECT
 
 FORK = ("--copy", "fork")
@@ -147,7 +147,7 @@ def test_killed_at_any_time(number, target, tmp_path):
     began = time.monotonic()
     grf(*arguments).expect(OK)
     takes = time.monotonic() - began
-    for _ in range(RUNS):
+    for _ in range(KILLS):
         tool = start_grf(*arguments)
         time.sleep(generator.random() * takes)
         tool.send_signal(number)
@@ -173,7 +173,7 @@ def test_stopped_by_a_signal_meanwhile(start, tmp_path):
     """SIGSTOP and SIGCONT at any time do what they do, and no more."""
     generator = random.Random(5)
     target = start("checked")
-    for _ in range(RUNS):
+    for _ in range(KILLS):
         tool = start_grf("attach", target.pid, "--copy", "auto", *NOW, "-o", tmp_path / "out")
         time.sleep(generator.random() * 0.1)
         os.kill(target.pid, signal.SIGSTOP)

@@ -210,6 +210,7 @@ static void open_session(struct grf_session *session, const struct grf_capture_o
 	assert_null(grf_plan_make(&session->first, session->maps, &session->copy.resident,
 				  &session->space));
 	assert_null(grf_plan_make_room(&session->final, &session->first));
+	session->freeze.context = session;
 	session->copiers = 2;
 	assert_null(grf_pool_create(2, &session->pool));
 }

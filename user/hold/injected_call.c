@@ -56,11 +56,12 @@
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
 #endif
 
-#define STOP_LIMIT 100000000u /* ns that a thread may take to stop */
+#define STOP_LIMIT 500000000u /* ns that a thread may take to stop */
 #define CALL_LIMIT                                                                                 \
-	10000000000ull           /* to begin a call and, by default, to end it; it may wait for a  \
+	30000000000ull           /* to begin a call and, by default, to end it; it may wait for a  \
 				  * CPU all the while, but must not be let go in the middle */
-#define TIME_LIMIT   1000000000u /* ns after which no other thread is tried */
+#define TIME_LIMIT   2000000000u /* ns after which no other thread is tried */
+#define ATTEMPTS     3           /* for each thread: it may be handling a signal */
 #define MAX_THREADS  4096u       /* that are looked at */
 #define MAX_RECORDS  65536u
 #define KERNEL_MASK  8 /* bytes of a signal mask */
@@ -103,21 +104,46 @@ static uint64_t read_word(const struct grf_injector *injector, uint64_t address)
 	return value;
 }
 
+/* What /proc says of a thread. */
+struct thread_facts {
+	uint64_t own_id; /* by which it knows itself, in its PID namespace; 0: not known */
+	/* Filters know nothing of the call, and end processes that make calls which they do not
+	 * know. A thread can have one of its own. */
+	bool has_seccomp;
+};
+
+static struct thread_facts read_facts(const struct grf_injector *injector, pid_t tid)
+{
+	char name[64], status[STATUS_BYTES];
+	struct thread_facts facts = {.has_seccomp = true};
+	const char *line;
+
+	snprintf(name, sizeof(name), "task/%d/status", tid);
+	if (grf_target_read_small(injector->target->directory, name, status, sizeof(status)) < 0)
+		return facts;
+	line = strstr(status, "\nSeccomp:\t");
+	facts.has_seccomp = line && line[10] != '0';
+	/* One number for each namespace, the innermost last. */
+	line = strstr(status, "\nNSpid:");
+	for (line = line ? line + 7 : ""; *line == '\t'; line += strspn(line, "0123456789"))
+		facts.own_id = strtoull(++line, NULL, 10);
+	return facts;
+}
+
 /* The record of a stopped thread, 0: none. */
-static uint64_t find_record(const struct grf_injector *injector, pid_t tid)
+static uint64_t find_record(const struct grf_injector *injector, uint64_t own_id)
 {
 	const struct grf_injection_site *site = injector->site;
 	uint64_t record = read_word(injector, site->records), own;
 
 	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
-		if (read_word(injector, record + site->thread_id) == (uint64_t)tid)
+		if (read_word(injector, record + site->thread_id) == own_id)
 			return record;
 		record = read_word(injector, record + site->next);
 	}
 	own = read_word(injector, injector->state.registers.fs_base + (uint64_t)site->own);
 	record = own ? read_word(injector, own + site->owner) : 0;
-	return record && read_word(injector, record + site->thread_id) == (uint64_t)tid ? record
-											: 0;
+	return record && read_word(injector, record + site->thread_id) == own_id ? record : 0;
 }
 
 /* The signal stack that a record leads to. */
@@ -135,11 +161,13 @@ static bool read_stack(const struct grf_injector *injector, uint64_t record, uin
 }
 
 /* The unused signal stack of a stopped thread. False: it has none, or stands on it. */
-static bool find_stack(struct grf_injector *injector, pid_t tid)
+static bool find_stack(struct grf_injector *injector, uint64_t own_id)
 {
 	uint64_t sp = injector->state.registers.rsp;
 
-	return read_stack(injector, find_record(injector, tid), &injector->low, &injector->high) &&
+	return own_id &&
+	       read_stack(injector, find_record(injector, own_id), &injector->low,
+			  &injector->high) &&
 	       (sp <= injector->low || sp > injector->high);
 }
 
@@ -214,6 +242,7 @@ static bool is_in_sequence(const struct grf_injector *injector, pid_t tid)
 
 bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restart worst)
 {
+	struct thread_facts facts = read_facts(injector, tid);
 	struct user_regs_struct registers;
 	int status;
 
@@ -222,10 +251,13 @@ bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restar
 	    !read_state(injector, tid))
 		return false;
 	registers = injector->state.registers;
-	if (grf_signal_frame_restart(&registers) > worst || !find_stack(injector, tid) ||
+	if (grf_signal_frame_restart(&registers) > worst || !find_stack(injector, facts.own_id) ||
 	    is_in_sequence(injector, tid))
 		return false;
 	injector->tid = tid;
+	injector->options = PTRACE_O_TRACESYSGOOD;
+	if (facts.has_seccomp)
+		injector->options |= PTRACE_O_SUSPEND_SECCOMP;
 	return grf_signal_frame_build(&injector->state, injector->low, injector->high,
 				      injector->site->sigreturn, &injector->frame) &&
 	       grf_signal_frame_build_exit(&injector->state, injector->low, injector->frame.address,
@@ -362,17 +394,21 @@ static bool try_thread(struct grf_injector *injector, pid_t tid, enum grf_restar
 	int status, signal = 0;
 	bool done = false;
 
-	if (ptrace(PTRACE_SEIZE, tid, 0, injector->options) && !is_seized(injector, tid)) {
+	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) && !is_seized(injector, tid)) {
 		injector->refused = errno;
 		return false;
 	}
 	report->began = grf_now();
 	report->tid = tid;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-	/* One that does not stop is let go when this process ends; where that is not soon, it is
-	 * waited for, as it may stop at any time. */
-	if (!grf_injector_wait(tid, injector->persistent ? CALL_LIMIT : STOP_LIMIT, &status))
+	if (!grf_injector_wait(tid, injector->persistent ? CALL_LIMIT : STOP_LIMIT, &status)) {
+		char state = grf_target_thread_state(injector->target, tid);
+
+		/* It is let go when this process ends, which must be soon, as it may stop at any
+		 * time. */
+		injector->stuck = state != '\0' && state != 'Z' && state != 'X';
 		return false;
+	}
 	if (!(status >> 8)) {
 		signal = status & 0x7f; /* it is about to take a signal; the detach delivers it */
 	} else if (grf_injector_take(injector, tid, worst)) {
@@ -414,39 +450,36 @@ static size_t list_threads(const struct grf_injector *injector, pid_t *tids, siz
 
 static bool may_go_on(const struct grf_injector *injector, uint64_t began)
 {
-	return grf_now() - began < TIME_LIMIT &&
+	return grf_now() - began < TIME_LIMIT && (injector->persistent || !injector->stuck) &&
 	       (injector->persistent || (!grf_interrupted() && getppid() == injector->tool));
 }
 
-/* In three passes: those that run; those that wait in a call that can be made again; any. */
+/* In three passes: those that run; those that wait in a call that can be made again; any. Each may
+ * just be handling a signal, or be about to, which is over soon. */
 bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *work, void *context,
 			      struct grf_injection_report *report)
 {
+	const struct timespec moment = {.tv_nsec = 2000000};
 	_cleanup_free_ pid_t *tids = calloc(MAX_THREADS, sizeof(*tids));
 	size_t count = tids ? list_threads(injector, tids, MAX_THREADS) : 0;
 	uint64_t began = grf_now();
 
 	injector->refused = 0;
-	for (int pass = 0; pass < 3; pass++)
+	injector->stuck = false;
+	for (int pass = 0; pass < 3 * ATTEMPTS; pass++) {
+		enum grf_restart worst = pass % 3 == 2 ? GRF_RESTART_ANEW : GRF_RESTART_AGAIN;
+
+		if (pass && pass % 3 == 0)
+			nanosleep(&moment, NULL);
 		for (size_t i = 0; i < count && may_go_on(injector, began); i++)
-			if ((pass || is_running(injector, tids[i])) &&
-			    try_thread(injector, tids[i],
-				       pass == 2 ? GRF_RESTART_ANEW : GRF_RESTART_AGAIN, work,
-				       context, report))
+			if ((pass % 3 || is_running(injector, tids[i])) &&
+			    try_thread(injector, tids[i], worst, work, context, report))
 				return true;
+	}
 	return false;
 }
 
 /* --- what it takes ---------------------------------------------------------------------------- */
-
-/* Seccomp filters know nothing of the call, and end processes that make calls which they do not
- * know. */
-static bool has_seccomp(const char *status)
-{
-	const char *line = strstr(status, "\nSeccomp:\t");
-
-	return line && line[10] != '0';
-}
 
 /* Where the CPU keeps a second stack of return addresses, no frame of ours can be returned to. */
 static bool has_shadow_stack(const char *status)
@@ -478,8 +511,6 @@ struct grf_error *grf_injector_open(struct grf_injector *injector, const struct 
 					"process %d has shadow stacks, on which no system call of "
 					"ours returns",
 					target->pid);
-	injector->options =
-	    PTRACE_O_TRACESYSGOOD | (has_seccomp(status) ? PTRACE_O_SUSPEND_SECCOMP : 0);
 	return grf_target_open_file(target, "mem", O_RDWR, &injector->memory);
 }
 

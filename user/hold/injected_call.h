@@ -49,6 +49,7 @@ struct grf_injector {
 	int64_t result; /* of the call: negative errno */
 	pid_t child;    /* that stopped for us, as we number it; 0: none */
 	int signal;     /* GRF_CALL_NOT_MADE: the thread stands before it, to go with the detach */
+	bool stuck;     /* the last thread that was tried did not stop in time */
 	int refused;    /* errno of what the tracer was refused last; 0 */
 };
 

@@ -64,6 +64,17 @@ static void take_descriptor(struct injection *injection)
 	grf_injector_step(injector, 8);
 }
 
+static struct grf_error *explain_loss(const struct grf_injector *injector)
+{
+	char state = grf_target_thread_state(injector->target, injector->tid);
+
+	if (state == '\0' || state == 'Z' || state == 'X')
+		return grf_target_exited(injector->target->pid);
+	return grf_error_create(GRF_ERROR_UNSUPPORTED,
+				"thread %d of process %d did not make a system call for us in time",
+				injector->tid, injector->target->pid);
+}
+
 /* Makes the calls in a thread that stands and was found fit. */
 static void make_calls(struct grf_injector *injector, void *context)
 {
@@ -88,7 +99,7 @@ static void make_calls(struct grf_injector *injector, void *context)
 					   injector->target->pid);
 		break;
 	case GRF_CALL_LOST:
-		injection->error = grf_target_exited(injector->target->pid);
+		injection->error = explain_loss(injector);
 		break;
 	}
 }
@@ -106,6 +117,9 @@ static struct grf_error *inject(void *context, int *ret)
 	}
 	if (grf_interrupted())
 		return grf_error_interrupted();
+	if (injector->stuck)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"a thread of process %d does not stop", pid);
 	if (injector->refused)
 		return grf_error_errno(GRF_ERROR_UNSUPPORTED, injector->refused,
 				       "seize a thread of process %d", pid);
