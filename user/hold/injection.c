@@ -63,7 +63,7 @@
 #define STOP_LIMIT   500000000u   /* ns that a thread may take to stop */
 #define CALL_LIMIT   30000000000u /* ns that it may take to make the call, see below */
 #define EAGER_ROUNDS 50           /* of looking whether it stands, before we sleep in between */
-#define TIME_LIMIT   1000000000u  /* ns after which no other thread is tried */
+#define TIME_LIMIT   2000000000u  /* ns after which no other thread is tried */
 #define ATTEMPTS     3
 #define MAX_THREADS  4096u /* that are looked at */
 #define MAX_RECORDS  65536u
@@ -310,9 +310,17 @@ static bool try_thread(struct injection *injection, pid_t tid, bool any)
 	injection->report->began = grf_now();
 	injection->report->tid = tid;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-	/* One that does not stop is let go when this process ends. */
-	if (!wait_stop(tid, STOP_LIMIT, &status))
-		return false;
+	/* One that does not stop is let go when this process ends, which it does now. */
+	if (!wait_stop(tid, STOP_LIMIT, &status)) {
+		char state = grf_target_thread_state(injection->target, tid);
+
+		if (state == '\0' || state == 'Z' || state == 'X')
+			return false;
+		injection->error =
+		    grf_error_create(GRF_ERROR_UNSUPPORTED, "thread %d of process %d does not stop",
+				     tid, injection->target->pid);
+		return true;
+	}
 	if (!(status >> 8))
 		signal = status & 0x7f; /* it is about to take a signal; the detach delivers it */
 	else if (status == (SIGTRAP | PTRACE_EVENT_STOP << 8) &&
