@@ -3,7 +3,9 @@
 #   make            build/grf-bpf
 #   make deps       install what a bare Debian or Ubuntu lacks
 #   make check      unit and end-to-end tests
-#   make bench      what it costs at scale            make bench-pause   what the target feels
+#   make bench      what it costs at scale
+#   make bench-pause bench-latency     what the target feels, and its clients
+#   make check-copy check-survival     the tests that take long
 #   make demo       attach to a Go program that comes along
 #   make exactness  compare with the garbage collector over all Go releases and builds
 #   make stops      200 stops at any instruction, against the collections before and after
@@ -48,8 +50,8 @@ CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
-.PHONY: all clean unit check check-copy check-survival e2e deps demo bench bench-pause exactness stops \
-	servers install uninstall format lint
+.PHONY: all clean unit check check-copy check-survival e2e deps demo bench bench-pause bench-latency \
+	exactness stops servers install uninstall format lint
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -125,6 +127,10 @@ bench: all
 # The pause, as the tool and as the target measure it. BENCH_ARGS= such as "--rows 0.7:0 --attaches 5".
 bench-pause: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/bench/bench_pause.py $(BENCH_ARGS)
+
+# What the clients of an HTTP server notice of a snapshot.
+bench-latency: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/bench/bench_latency.py $(BENCH_ARGS)
 
 # What is found reachable against the collector's marks, over releases and builds: docs/exactness.md.
 exactness: all

@@ -163,7 +163,7 @@ def measure_latency(server, executable, options, folder):
     found = {}
     for name, times in windows.items():
         requests = inside(load.taken, times)
-        if name == "analysis" and len(requests) < 2000 or name == "copy" and len(requests) < 2000:
+        if len(requests) < 2000 and name in ("analysis", "copy"):
             continue
         found[name] = percentiles(requests)
         print(f"{name:<12}" + "".join(f"{value:>9.2f}" for value in found[name])

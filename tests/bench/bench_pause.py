@@ -24,8 +24,10 @@ which the program keeps one or both busy, this is what comes of others that work
 program itself, its garbage collector, our copying and analysis, and whoever else uses the machine.
 When it is neither, the time went to interrupts or to the machine's host. Gaps that are no stops are
 shown in a column of their own ("CPU lost"), beside the same from times with nobody attached
-("alone"); they are no pauses, and no limit holds for them here: bench_latency.py measures what they
-cost. A stop can contain a wait for a CPU, before the thread is back on one; that counts.
+("alone"), and so is how much else there was to do on the machine ("load", of the last 5 minutes);
+they are no pauses, and no limit holds for them here: bench_latency.py measures what they
+cost. A stop can contain a wait for a CPU, before the thread is back on one; that counts, and what is
+left without it is shown below the row.
 
 One stop of an attach, before the others, is of one thread alone (hold/injection.c); where the clock's
 thread is looked at for that, it shows as a stop like any other. A stop that was given up and tried
@@ -77,11 +79,15 @@ LONGEST_REST = 3.0  # s
 PARTS = ("stop", "registers", "scan", "copy", "resume")
 
 Gap = namedtuple("Gap", "begin end blocked preempted waited unused")
-Attach = namedtuple("Attach", "kernel stop cpu alone parts copied freeze given_up seconds")
+Attach = namedtuple("Attach", "kernel stop bare_stop cpu alone parts copied freeze given_up seconds")
 
 
 def milliseconds(gap):
     return (gap.end - gap.begin) / 1e6
+
+
+class Failed(Exception):
+    """A command ended with an exit status that is not 0."""
 
 
 class Paced:
@@ -149,7 +155,7 @@ def run(*command):
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+        raise Failed(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
     return done
 
 
@@ -181,6 +187,7 @@ def attach(paced, arguments, rest, output):
     return Attach(
         int(pause) / 1e6,
         longest(stops_of(gaps)),
+        max((milliseconds(gap) - gap.waited / 1e6 for gap in stops_of(gaps)), default=0.0),
         longest([gap for gap in gaps if not gap.blocked]),
         longest(alone),
         {name: parts[name] / 1e6 for name in PARTS},
@@ -195,14 +202,10 @@ def middle_and_worst(values):
     return statistics.median(values), max(values)
 
 
+COLUMNS = ("kernel", "own", "alone", "difference", "CPU lost", "limits")
 HEADINGS = (
-    f"{'':<7}{'':>11}{'kernel':>14}{'own':>14}{'alone':>16}{'difference':>14}{'CPU lost':>16}"
-    f"{'limits':>12}\n{'heap':<7}{'rewrites/s':>11}"
-    + f"{'median':>8}{'worst':>6}" * 2
-    + f"{'median':>9}{'worst':>7}"
-    + f"{'median':>8}{'worst':>6}"
-    + f"{'median':>9}{'worst':>7}"
-    + f"{'med.':>7}{'worst':>5}"
+    f"{'':<19}" + "".join(f"{name:>17}" for name in COLUMNS) + f"{'load':>7}\n"
+    f"{'heap':<7}{'rewrites/s':>12}" + f"{'median':>9}{'worst':>8}" * len(COLUMNS)
 )
 
 
@@ -213,10 +216,13 @@ def show(row, rate, attaches, limits):
     alone = middle_and_worst([one.alone for one in attaches])
     cpu = middle_and_worst([one.cpu for one in attaches])
     more = [max(0.0, value - alone[0]) for value in own]
+    pairs = (kernel, own, alone, more, cpu)
     print(
-        f"{row[0]:g} GB  {rate:>10,.0f}{kernel[0]:>8.2f}{kernel[1]:>6.2f}{own[0]:>8.2f}{own[1]:>6.2f}"
-        f"{alone[0]:>9.2f}{alone[1]:>7.2f}{more[0]:>8.2f}{more[1]:>6.2f}{cpu[0]:>9.2f}{cpu[1]:>7.2f}"
-        + (f"{limits[0]:>7g}{limits[1]:>5g}" if limits else ""),
+        f"{row[0]:g} GB".ljust(7)
+        + f"{rate:>12,.0f}"
+        + "".join(f"{middle:>9.2f}{worst:>8.2f}" for middle, worst in pairs)
+        + (f"{limits[0]:>9g}{limits[1]:>8g}" if limits else f"{'none':>17}")
+        + f"{os.getloadavg()[1]:>7.1f}",
         flush=True,
     )
     if not limits:
@@ -249,7 +255,10 @@ def describe(attaches):
         f"        parts, ms: {parts}; copied {statistics.median(total) / 2**20:,.0f} MiB, at the stop"
         f" {statistics.median(at_stop) / 2**10:,.0f} KiB (worst {max(at_stop) / 2**10:,.0f});"
         f" stops given up: {sum(one.given_up for one in attaches)};"
-        f" {statistics.median(one.seconds for one in attaches):.1f} s until the result is there\n"
+        f" {statistics.median(one.seconds for one in attaches):.1f} s until the result is there;"
+        f" own stop without its wait for a CPU: median"
+        f" {statistics.median(one.bare_stop for one in attaches):.2f},"
+        f" worst {max(one.bare_stop for one in attaches):.2f}\n"
         f"        {counted}",
         flush=True,
     )
@@ -262,14 +271,21 @@ def measure(paced, row, options, folder):
     rest = 1.0
     attaches = []
     rewritten, began = paced.rewritten(), time.monotonic()
+    missed = []
     for _ in range(options.attaches):
-        attaches.append(attach(paced, options.arguments, rest, folder / "out"))
+        try:
+            attaches.append(attach(paced, options.arguments, rest, folder / "out"))
+        except Failed as error:
+            missed.append(str(error))
+            continue
         rest = min(attaches[-1].seconds, LONGEST_REST)
         if options.each:
             print(attaches[-1], flush=True)
     rate = (paced.rewritten() - rewritten) / (time.monotonic() - began)
     paced.target.check_runs()
-    missed = show(row, rate, attaches, LIMITS.get(row))
+    if not attaches:
+        return None, missed
+    missed += show(row, rate, attaches, LIMITS.get(row))
     describe(attaches)
     if rate < 0.75 * row[1]:
         missed.append(f"only {rate:,.0f} of {row[1]:,} objects a second were rewritten")
@@ -353,7 +369,7 @@ def main():
         for size in sorted({size for size, _ in options.rows}):
             resident, pauses, more = measure_size(executable, size, options, folder)
             missed += more
-            if 0 in pauses:
+            if pauses.get(0):
                 idle.append((resident / 1e9, pauses[0]))
     finally:
         shutil.rmtree(folder)

@@ -19,7 +19,7 @@ from collections import Counter
 
 import pprof
 import pytest
-from running import GRF, OK, grf, start_grf, wait_until
+from running import GRF, OK, UNSUPPORTED, grf, start_grf, wait_until
 
 KILLS = int(os.environ.get("GRF_TEST_KILLS", "40"))
 IN_A_ROW = int(os.environ.get("GRF_TEST_ROW", "40"))
@@ -135,9 +135,13 @@ class Killer:
         return start_grf("attach", target.pid, *self.arguments, env=self.environment)
 
     def undisturbed(self, target):
-        began = time.monotonic()
-        tool = self._start(target)
-        _, message = tool.communicate(timeout=60)
+        for _ in range(3):
+            began = time.monotonic()
+            tool = self._start(target)
+            _, message = tool.communicate(timeout=60)
+            # On a busy machine there may be no thread that is fit, or stops, in time.
+            if tool.returncode != UNSUPPORTED:
+                break
         self.took.append(time.monotonic() - began)
         assert tool.returncode == OK, message
         self._check_output(whole=True)
@@ -163,7 +167,8 @@ class Killer:
         tool.send_signal(self.number)
         _, message = tool.communicate(timeout=60)
         # Before it has set up its handlers, any signal ends it.
-        assert tool.returncode in (OK, -self.number, 128 + self.number), (tool.returncode, message)
+        ends = (OK, UNSUPPORTED, -self.number, 128 + self.number)
+        assert tool.returncode in ends, (tool.returncode, message)
         self.ends[tool.returncode] += 1
         self._check_output(whole=tool.returncode == OK)
         check(target)
@@ -190,7 +195,7 @@ def test_ended_at_any_time(number, way, start, tmp_path, capsys):
             f"\n{number.name}, {way}: {KILLS} ended within {1000 * times[0]:.0f} to"
             f" {1000 * times[-1]:.0f} ms, exit statuses {dict(killer.ends)}"
         )
-    assert killer.ends[OK] < 0.7 * KILLS, "the instants are not those in which it works"
+    assert killer.ends[OK] + killer.ends[UNSUPPORTED] < 0.7 * KILLS, "the instants are not those in which it works"
 
 
 def changed_code(target):
