@@ -136,7 +136,7 @@ def test_killed_at_each_step(step, both, target, tmp_path, monkeypatch):
         if not both:
             check_childless(target)
             continue
-        check(target)
+        check(target, zombies=True)
         assert wait_until(lambda: set(children(target.pid).values()) <= {"Z"})
 
 
