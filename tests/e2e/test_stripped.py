@@ -18,22 +18,61 @@ def summary(done):
     return int(reached.group(1).replace(",", "")), float(typed.group(1))
 
 
+PROGRAMS = ["maps", "structs", "slices", "concurrent", "buffers", "busy", "demo", "scale"]
+ARGUMENTS = {"scale": ["-scale", "0.05", "-goroutines", "1000"]}
+
+
 @pytest.mark.parametrize("version", versions())
-@pytest.mark.parametrize("program", ["maps", "structs", "slices", "concurrent"])
-def test_the_same_and_typed(version, program, build, toolchain, tmp_path):
-    # Up to 1.21 the runtime stores no types: of a large []*T only the elements tell what T is, and
-    # this program has several types that look the same.
-    least = 30 if program == "slices" and toolchain(version).minor < 22 else 90
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_same_and_typed(version, program, build, tmp_path):
+    """Built without any, as most programs in production are."""
     figures = {}
     for flags in ((), (STRIPPED,)):
-        with Target(build(program, version=version, flags=flags)) as target:
+        executable = build(program, version=version, flags=flags)
+        with Target(executable, *ARGUMENTS.get(program, ())) as target:
             done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
             figures[flags] = summary(done)
             assert ("no debug information" in done.stdout) == bool(flags)
     with_dwarf, without = figures.values()
     # The runtime's own objects differ by some from run to run.
     assert abs(with_dwarf[0] - without[0]) <= max(60, 0.01 * with_dwarf[0])
-    assert without[1] >= least, figures
+    assert without[1] >= 90, figures
+
+
+def bytes_by_type(path):
+    """Of the chains' last elements. A variable has none in its name."""
+    found = {}
+    for chain, (_, size) in pprof.read(path).chains.items():
+        match = re.search(r"\. \((.*)\)$", chain[-1])
+        name = match.group(1) if match else chain[-1] if chain[-1] == "$sub_objects$" else "root"
+        found[name] = found.get(name, 0) + size
+    return found
+
+
+@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("program", ["slices", "maps", "buffers", "demo"])
+def test_the_same_image(version, program, build, tmp_path):
+    """One core, with the executable as it was and stripped: objects and bytes are the same, and no
+    type gets more than it has but what stands at the variables themselves, whose type their names
+    keep to themselves."""
+    executable = build(program, version=version)
+    subprocess.run(["strip", "-o", tmp_path / "stripped", executable], check=True)
+    with Target(executable) as target:
+        core = target.core(tmp_path / "core")
+    grf("core", executable, core, "-o", tmp_path / "full").expect(OK)
+    grf("core", tmp_path / "stripped", core, "-o", tmp_path / "out").expect(OK)
+    core.unlink()
+    totals = [pprof.read(tmp_path / name).totals() for name in ("full", "out")]
+    assert totals[0] == totals[1]
+    full, found = bytes_by_type(tmp_path / "full"), bytes_by_type(tmp_path / "out")
+    # Go's own generic types have other names in DWARF.
+    more = {
+        name: size - full.get(name, 0)
+        for name, size in found.items()
+        if name not in ("root", "$sub_objects$") and "go.shape" not in name
+    }
+    wrong = sum(size for size in more.values() if size > 0)
+    assert wrong <= max(0.01 * totals[0][1], 20000) + full["root"], more
 
 
 def test_names_of_types(build, tmp_path):

@@ -7,7 +7,7 @@
 #define MAX_WORDS  64ul /* of an object that is looked at */
 #define MAX_DEPTH  4
 #define MAX_STEPS  512 /* values looked at for one candidate */
-#define MAX_SCORE  64
+#define MAX_SCORE  4096
 #define NO_FIT     (-1)
 #define WORD_BYTES 8u
 #define MAX_LENGTH ((uint64_t)1 << 40)
@@ -24,8 +24,9 @@ static const uint16_t size_classes[] = {8,   16,  24,  32,  48,  64,  80,  96,  
 #define MAX_FAILURES  4096u
 
 struct candidate {
-	struct grf_type *type; /* as it stands in the heap */
-	uint64_t channel_element;
+	struct grf_type *type;
+	bool array; /* the elements of a slice, else what stands in the heap by itself */
+	bool made;  /* by the code */
 };
 
 struct grf_type_inference {
@@ -35,6 +36,20 @@ struct grf_type_inference {
 	unsigned int steps;               /* left */
 	uint32_t failures[FAILURE_KINDS]; /* by size and mask: what is never found is given up */
 };
+
+/* A type by itself, and as the elements of an array where the code makes slices of it: there it is
+ * only a part of the object, and any other type that looks the same would do as well. */
+static void add_candidates(struct grf_type_inference *inference, const struct grf_type_use *use)
+{
+	struct grf_type *object = grf_type_object(inference->model->types, use->type);
+
+	if (object && object->pointer_bytes)
+		inference->candidates[inference->count++] =
+		    (struct candidate){object, false, use->made & GRF_MADE_ONE};
+	if (use->made & GRF_MADE_ARRAY && use->type->pointer_bytes)
+		inference->candidates[inference->count++] =
+		    (struct candidate){use->type, true, true};
+}
 
 struct grf_type_inference *grf_type_inference_create(struct grf_model *model)
 {
@@ -47,15 +62,9 @@ struct grf_type_inference *grf_type_inference_create(struct grf_model *model)
 		return NULL;
 	}
 	inference->model = model;
-	inference->candidates = calloc(list.count + 1, sizeof(*inference->candidates));
-	for (size_t i = 0; inference->candidates && i < list.count; i++) {
-		struct grf_type *type = grf_type_object(model->types, list.items[i]);
-
-		if (!type || !type->pointer_bytes)
-			continue;
-		inference->candidates[inference->count++] =
-		    (struct candidate){type, grf_type_channel_element(model->types, type)};
-	}
+	inference->candidates = calloc(2 * list.count + 1, sizeof(*inference->candidates));
+	for (size_t i = 0; inference->candidates && i < list.count; i++)
+		add_candidates(inference, &list.items[i]);
 	free(list.items);
 	if (!inference->candidates) {
 		free(inference);
@@ -134,15 +143,100 @@ static int score_stored(struct grf_type_inference *inference, struct grf_type *t
 	return 0;
 }
 
-/* What speaks for `value` being a pointer to a `type`, or to an array of them. */
-static int score_pointee(struct grf_type_inference *inference, struct grf_type *type,
-			 uint64_t value, bool array, unsigned int depth)
+/* A pointer word, and what it is to point to. */
+struct pointer {
+	struct grf_type *type;
+	uint64_t value;
+	bool array;
+	uint64_t count; /* array: elements that must be there, 0: not known */
+};
+
+/* The elements of an array that are looked at: the first ones may all be empty. */
+#define SAMPLES 4u
+
+static int score_samples(struct grf_type_inference *inference, const struct pointer *pointer,
+			 const uint8_t *memory, uint64_t room, unsigned int depth)
+{
+	uint64_t size = pointer->type->size, count = 1;
+	int score = 0;
+
+	if (pointer->array && size)
+		count = pointer->count ? pointer->count : room / size;
+	for (uint64_t i = 0; i < SAMPLES && i < count && score >= 0; i++) {
+		uint64_t at = count > SAMPLES ? count / SAMPLES * i : i;
+
+		score = add_score(score, score_value(inference, pointer->type, memory + at * size,
+						     room - at * size, depth));
+	}
+	return score;
+}
+
+/* Whether `bytes` are what somebody would have asked for who got a slot of `size` bytes. */
+static bool is_close(uint64_t bytes, uint64_t size)
+{
+	return size > size_classes[sizeof(size_classes) / sizeof(*size_classes) - 1]
+		   ? bytes > size - size / 8
+		   : slot_size(bytes) == size;
+}
+
+/* Whether what `pointer` points to has room in the object there; *ret_score: where it fills the
+ * object, what that is worth. */
+static bool has_room(const struct pointer *pointer, const struct grf_span *span, uint64_t offset,
+		     int *ret_score)
+{
+	uint64_t bytes, size = pointer->type->size;
+
+	*ret_score = 0;
+	if (__builtin_mul_overflow(size, pointer->count ? pointer->count : 1, &bytes) ||
+	    bytes > span->element_size - offset)
+		return false;
+	if ((pointer->count || !pointer->array) && size && !offset &&
+	    is_close(bytes, span->element_size))
+		*ret_score = EVIDENCE;
+	return true;
+}
+
+/* What speaks for a pointer into an object with pointers, whose masks the runtime keeps as bits. */
+static int score_contents(struct grf_type_inference *inference, const struct pointer *pointer,
+			  const struct grf_span *span, uint32_t slot, uint64_t offset,
+			  unsigned int depth)
+{
+	struct grf_type *type = pointer->type;
+	uint64_t mask = slot_mask(span, slot);
+
+	if (offset < MAX_WORDS * WORD_BYTES && type->size <= MAX_WORDS * WORD_BYTES &&
+	    ((mask >> (offset / WORD_BYTES)) ^ type->pointer_mask) &
+		low_bits((type->size + WORD_BYTES - 1) / WORD_BYTES))
+		return NO_FIT;
+	if (!depth)
+		return 0;
+	return score_samples(inference, pointer, span->memory + slot * span->element_size + offset,
+			     span->element_size - offset, depth - 1);
+}
+
+/* Whether `type` is that of a channel; a channel says of what. */
+static bool is_channel(struct grf_type_inference *inference, struct grf_type *type,
+		       const uint8_t *memory, int *ret_score)
+{
+	uint64_t element = grf_type_channel_element(inference->model->types, type);
+	int64_t at = grf_offset(&inference->model->layout, hchan, elemtype);
+
+	if (!element)
+		return false;
+	*ret_score = at >= 0 && grf_load_u64(memory + at) == element ? SURE : NO_FIT;
+	return true;
+}
+
+/* What speaks for `pointer` being a pointer to such a type, or to an array of them. */
+static int score_pointee(struct grf_type_inference *inference, const struct pointer *pointer,
+			 unsigned int depth)
 {
 	const struct grf_heap *heap = inference->model->heap;
+	struct grf_type *type = pointer->type;
+	uint64_t value = pointer->value, offset;
 	const struct grf_span *span;
-	uint64_t offset, mask;
 	uint32_t slot;
-	int score;
+	int fitting, score;
 
 	if (!value)
 		return 0;
@@ -152,44 +246,69 @@ static int score_pointee(struct grf_type_inference *inference, struct grf_type *
 		return NO_FIT;
 	grf_type_plan(inference->model->types, type);
 	offset = value - span->base - slot * span->element_size;
-	if (type->size > span->element_size - offset)
+	if (!has_room(pointer, span, offset, &fitting))
 		return NO_FIT;
-	if (!type->pointer_bytes)
-		return span->pointer_layout == GRF_POINTERS_NONE ? EVIDENCE : 0;
-	if (span->pointer_layout == GRF_POINTERS_NONE || offset % WORD_BYTES)
-		return NO_FIT;
-	if (!span->pointer_bits)
-		return score_stored(inference, type, span, slot, offset);
-	mask = slot_mask(span, slot);
-	if (offset < MAX_WORDS * WORD_BYTES && type->size <= MAX_WORDS * WORD_BYTES &&
-	    ((mask >> (offset / WORD_BYTES)) ^ type->pointer_mask) &
-		low_bits(type->size / WORD_BYTES))
-		return NO_FIT;
-	score = !array && !offset && slot_size(type->size) == span->element_size ? EVIDENCE : 0;
-	if (!depth)
+	if (span->pointer_layout == GRF_POINTERS_NONE && !type->pointer_bytes)
+		return EVIDENCE + fitting;
+	if (!offset &&
+	    is_channel(inference, type, span->memory + slot * span->element_size, &score))
 		return score;
-	return add_score(score, score_value(inference, type,
-					    span->memory + slot * span->element_size + offset,
-					    span->element_size - offset, depth - 1));
+	/* A channel of what has no pointers is an object without pointers, in spite of its type. */
+	if (span->pointer_layout == GRF_POINTERS_NONE)
+		return strcmp(type->name, "runtime.hchan") ? NO_FIT : 0;
+	if (type->pointer_bytes && offset % WORD_BYTES)
+		return NO_FIT;
+	return add_score(fitting,
+			 span->pointer_bits
+			     ? score_contents(inference, pointer, span, slot, offset, depth)
+			     : score_stored(inference, type, span, slot, offset));
 }
 
 static int score_slice(struct grf_type_inference *inference, const struct grf_slot *slot,
 		       const uint8_t *memory, uint64_t room, unsigned int depth)
 {
-	uint64_t value = grf_load_u64(memory + slot->offset), length, capacity;
+	struct pointer pointer = {
+	    .type = slot->target, .value = grf_load_u64(memory + slot->offset), .array = true};
+	uint64_t length;
 	int score;
 
 	if (slot->count && slot->offset + 24 <= room) {
 		length = grf_load_u64(memory + slot->offset + 8);
-		capacity = grf_load_u64(memory + slot->offset + 16);
-		if (length > capacity || capacity > MAX_LENGTH || (!value && capacity))
+		pointer.count = grf_load_u64(memory + slot->offset + 16);
+		if (length > pointer.count || pointer.count > MAX_LENGTH ||
+		    (!pointer.value && pointer.count))
 			return NO_FIT;
-		if (!value || !slot->target)
+		if (!pointer.value || !slot->target)
 			return 0;
-		score = score_pointee(inference, slot->target, value, true, depth);
-		return capacity ? add_score(score, EVIDENCE) : score;
+		/* One without capacity points anywhere, such as behind the array it was cut from.
+		 */
+		if (!pointer.count)
+			return 0;
+		score = score_pointee(inference, &pointer, depth);
+		return add_score(score, EVIDENCE);
 	}
-	return slot->target ? score_pointee(inference, slot->target, value, true, depth) : 0;
+	return slot->target ? score_pointee(inference, &pointer, depth) : 0;
+}
+
+/* A pointer, or a string's. */
+static int score_pointer(struct grf_type_inference *inference, const struct grf_slot *slot,
+			 const uint8_t *memory, uint64_t room, unsigned int depth)
+{
+	struct pointer pointer = {.type = slot->target,
+				  .value = grf_load_u64(memory + slot->offset)};
+
+	if (!slot->target)
+		return 0;
+	if (slot->count && slot->offset + 16 <= room) {
+		pointer.array = true;
+		pointer.count = grf_load_u64(memory + slot->offset + 8);
+		if (pointer.count > MAX_LENGTH || (!pointer.value && pointer.count))
+			return NO_FIT;
+		/* An empty one points anywhere. */
+		if (!pointer.count)
+			return 0;
+	}
+	return score_pointee(inference, &pointer, depth);
 }
 
 static int score_interface(struct grf_type_inference *inference, const struct grf_slot *slot,
@@ -233,10 +352,13 @@ static int score_directory(struct grf_type_inference *inference, const struct gr
 	if (!value || !slot->target || at + WORD_BYTES > room)
 		return 0;
 	if (!grf_load_u64(memory + at))
-		return score_pointee(inference, slot->target, value, false, depth);
+		return score_pointee(
+		    inference, &(struct pointer){.type = slot->target, .value = value}, depth);
 	if (!grf_image_u64(inference->model->image, value, &table) || !slot->alternative)
 		return NO_FIT;
-	return score_pointee(inference, slot->alternative, table, false, depth ? depth : 1);
+	return score_pointee(inference,
+			     &(struct pointer){.type = slot->alternative, .value = table},
+			     depth ? depth : 1);
 }
 
 static int score_elements(struct grf_type_inference *inference, const struct grf_slot *slot,
@@ -271,10 +393,7 @@ static int score_slot(struct grf_type_inference *inference, const struct grf_slo
 	case GRF_SLOT_ARRAY_POINTER:
 		return score_slice(inference, slot, memory, room, depth);
 	default:
-		return slot->target
-			   ? score_pointee(inference, slot->target,
-					   grf_load_u64(memory + slot->offset), false, depth)
-			   : 0;
+		return score_pointer(inference, slot, memory, room, depth);
 	}
 }
 
@@ -335,19 +454,15 @@ static bool repeats(const struct grf_type *type, uint64_t mask, uint64_t size)
 }
 
 static int score_candidate(struct grf_type_inference *inference, const struct candidate *candidate,
-			   const uint8_t *memory, uint64_t size, bool array)
+			   const uint8_t *memory, uint64_t size)
 {
 	struct grf_type *type = candidate->type;
-	uint64_t element;
-	int64_t at = grf_offset(&inference->model->layout, hchan, elemtype);
 	int score = 0;
 
 	inference->steps = MAX_STEPS;
-	if (candidate->channel_element) {
-		element = at >= 0 ? grf_load_u64(memory + at) : 0;
-		return element == candidate->channel_element ? SURE : NO_FIT;
-	}
-	if (!array)
+	if (is_channel(inference, type, memory, &score))
+		return score;
+	if (!candidate->array)
 		return score_value(inference, type, memory, size, MAX_DEPTH);
 	if (size > MAX_WORDS * WORD_BYTES)
 		size = MAX_WORDS * WORD_BYTES;
@@ -393,7 +508,8 @@ static void enter(struct contest *contest, struct grf_type *type, bool array, in
 {
 	bool same = contest->type && contest->array == array && alike(contest->type, type);
 
-	if (same && (score > contest->best || plainer(type, contest->type)) && score >= 0)
+	if (same && score >= 0 &&
+	    (score > contest->best || (score == contest->best && plainer(type, contest->type))))
 		contest->type = type;
 	if (same) {
 		if (score > contest->best)
@@ -417,6 +533,13 @@ static bool hopeless(struct grf_type_inference *inference, uint64_t size, uint64
 	return **ret_counter > MAX_FAILURES;
 }
 
+/* Of as good fits, what the code makes comes before what it only refers to, and a value by itself
+ * before an array of such. */
+static int rank(const struct candidate *candidate, int score)
+{
+	return score < 0 ? NO_FIT : 4 * score + 2 * candidate->made + !candidate->array;
+}
+
 bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
 		    uint32_t slot, struct grf_inferred *ret)
 {
@@ -430,14 +553,13 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 		return false;
 	for (size_t i = 0; i < inference->count; i++) {
 		const struct candidate *candidate = &inference->candidates[i];
-		bool single = candidate->type->pointer_mask == mask && fills(candidate->type, size);
-		int score;
 
-		if (!single && !repeats(candidate->type, mask, size))
+		if (candidate->array
+			? !repeats(candidate->type, mask, size)
+			: candidate->type->pointer_mask != mask || !fills(candidate->type, size))
 			continue;
-		score = score_candidate(inference, candidate, memory, size, !single);
-		/* A value by itself is likelier than an array of such. */
-		enter(&contest, candidate->type, !single, score < 0 ? NO_FIT : 2 * score + single);
+		enter(&contest, candidate->type, candidate->array,
+		      rank(candidate, score_candidate(inference, candidate, memory, size)));
 	}
 	if (contest.best <= contest.second) {
 		++*failures;

@@ -290,6 +290,8 @@ static void plan_shape(struct grf_types *types, struct grf_type *type,
 		break;
 	case GRF_KIND_STRING:
 		plan_pointer(types, type, GRF_SLOT_POINTER, types->byte);
+		if (type->slot_count)
+			type->slots[0].count = 1;
 		break;
 	case GRF_KIND_SLICE:
 		plan_pointer(types, type, GRF_SLOT_ARRAY_POINTER, shape->element);

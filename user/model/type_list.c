@@ -7,7 +7,9 @@
  *	call runtime.newobject
  *
  * and so do makeslice, makemap, makechan and conversions to interfaces. Instructions are recognised
- * by their bytes, as in closure_sites.c; what is no descriptor is left out.
+ * by their bytes, as in closure_sites.c; what is no descriptor is left out. Other code refers to
+ * types too, such as a type switch; whether one is made, and whether by itself or as the elements
+ * of a slice, tells the call of an allocator that follows before the next type.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +17,56 @@
 #include "base/array.h"
 #include "model/types_private.h"
 
-#define LEA_LENGTH 7
-#define TYPES_MAX  (1u << 18)
+#define LEA_LENGTH    7
+#define CALL_LENGTH   5
+#define CALL_DISTANCE 64 /* bytes of code between the two */
+#define TYPES_MAX     (1u << 18)
 
-typedef GRF_ARRAY(uint64_t) address_array;
+struct maker {
+	const char *name;
+	unsigned int made;
+};
+
+/* The functions that the compiler calls to make something, with its type's descriptor
+ * (cmd/compile/internal/typecheck/_builtin/runtime.go). */
+static const struct maker makers[] = {
+    {"runtime.newobject", GRF_MADE_ONE},
+    {"runtime.mallocgc", GRF_MADE_ONE},
+    {"runtime.convT", GRF_MADE_ONE},
+    {"runtime.convT2E", GRF_MADE_ONE},
+    {"runtime.convT2I", GRF_MADE_ONE},
+    {"runtime.makemap", GRF_MADE_ONE},
+    {"runtime.makemap64", GRF_MADE_ONE},
+    {"runtime.mapassign", GRF_MADE_ONE},
+    {"runtime.mapassign_fast32", GRF_MADE_ONE},
+    {"runtime.mapassign_fast32ptr", GRF_MADE_ONE},
+    {"runtime.mapassign_fast64", GRF_MADE_ONE},
+    {"runtime.mapassign_fast64ptr", GRF_MADE_ONE},
+    {"runtime.mapassign_faststr", GRF_MADE_ONE},
+    {"runtime.makechan", GRF_MADE_ONE},
+    {"runtime.makechan64", GRF_MADE_ONE},
+    {"runtime.makeslice", GRF_MADE_ARRAY},
+    {"runtime.makeslice64", GRF_MADE_ARRAY},
+    {"runtime.makeslicecopy", GRF_MADE_ARRAY},
+    {"runtime.growslice", GRF_MADE_ARRAY},
+    {"runtime.growsliceNoAlias", GRF_MADE_ARRAY},
+    {"runtime.growsliceBuf", GRF_MADE_ARRAY},
+    {"runtime.growsliceBufNoAlias", GRF_MADE_ARRAY},
+    {"runtime.moveSlice", GRF_MADE_ARRAY},
+    {"runtime.moveSliceNoCap", GRF_MADE_ARRAY},
+};
+#define MAKERS (sizeof(makers) / sizeof(*makers))
+
+struct reference {
+	uint64_t descriptor;
+	unsigned int made;
+};
+
+struct search {
+	const struct grf_types *types;
+	uint64_t entries[MAKERS]; /* 0: the program has no such function */
+	GRF_ARRAY(struct reference) references;
+};
 
 /* lea disp32(%rip), %r64 */
 static bool is_lea(const uint8_t *code)
@@ -26,68 +74,111 @@ static bool is_lea(const uint8_t *code)
 	return (code[0] & 0xfb) == 0x48 && code[1] == 0x8d && (code[2] & 0xc7) == 0x05;
 }
 
-static bool scan(const struct grf_types *types, const struct grf_module *module,
-		 address_array *addresses)
+/* The address that an instruction of `length` bytes at `pc` names by its last four. */
+static uint64_t target_of(const uint8_t *code, uint64_t pc, uint64_t length)
 {
-	uint64_t length = module->etext - module->text;
-	const uint8_t *code = grf_image_at(types->image, module->text, length);
+	return pc + length + (uint64_t)(int64_t)(int32_t)grf_load_u32(code + length - 4);
+}
+
+static bool is_type(const struct grf_module *module, const uint8_t *code, uint64_t pc,
+		    uint64_t *ret)
+{
+	if (!is_lea(code))
+		return false;
+	*ret = target_of(code, pc, LEA_LENGTH);
+	return *ret >= module->types && *ret < module->etypes && *ret % 8 == 0;
+}
+
+/* What is made by the first call of an allocator in `code`, up to the next type. */
+static unsigned int made_by(const struct search *search, const struct grf_module *module,
+			    const uint8_t *code, uint64_t pc, uint64_t length)
+{
+	uint64_t target;
+
+	for (uint64_t at = 0; at < CALL_DISTANCE && at + LEA_LENGTH <= length; at++) {
+		if (is_type(module, code + at, pc + at, &target))
+			return 0;
+		if (code[at] != 0xe8)
+			continue;
+		target = target_of(code + at, pc + at, CALL_LENGTH);
+		for (size_t i = 0; i < MAKERS; i++)
+			if (search->entries[i] == target)
+				return makers[i].made;
+	}
+	return 0;
+}
+
+static bool scan(struct search *search, const struct grf_module *module)
+{
+	uint64_t length = module->etext - module->text, descriptor;
+	const uint8_t *code = grf_image_at(search->types->image, module->text, length);
 
 	for (uint64_t at = 0; code && at + LEA_LENGTH <= length; at++) {
-		uint64_t target, *added;
+		uint64_t next = at + LEA_LENGTH;
+		struct reference *added;
 
-		if (!is_lea(code + at))
+		if (!is_type(module, code + at, module->text + at, &descriptor))
 			continue;
-		target = module->text + at + LEA_LENGTH +
-			 (uint64_t)(int64_t)(int32_t)grf_load_u32(code + at + 3);
-		if (target < module->types || target >= module->etypes || target % 8)
-			continue;
-		added = grf_array_add(addresses);
+		added = grf_array_add(&search->references);
 		if (!added)
 			return false;
-		*added = target;
+		added->descriptor = descriptor;
+		added->made =
+		    made_by(search, module, code + next, module->text + next, length - next);
 	}
 	return true;
 }
 
-static int by_value(const void *left, const void *right)
+static int by_descriptor(const void *left, const void *right)
 {
-	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+	const struct reference *a = left, *b = right;
 
-	return a < b ? -1 : a > b;
+	return a->descriptor < b->descriptor ? -1 : a->descriptor > b->descriptor;
 }
 
-static void take(struct grf_types *types, address_array *addresses, struct grf_type_list *ret)
+static void take(struct grf_types *types, const struct search *search, struct grf_type_list *ret)
 {
 	uint64_t last = 0;
+	bool taken = false;
 
-	for (size_t i = 0; i < addresses->count && ret->count < TYPES_MAX; i++) {
-		struct grf_type *type;
+	for (size_t i = 0; i < search->references.count && ret->count < TYPES_MAX; i++) {
+		const struct reference *reference = &search->references.items[i];
 
-		if (addresses->items[i] == last)
-			continue;
-		last = addresses->items[i];
-		type = grf_types_by_descriptor(types, last);
-		if (!type)
-			continue;
-		grf_type_plan(types, type);
-		ret->items[ret->count++] = type;
+		if (reference->descriptor != last) {
+			struct grf_type *type =
+			    grf_types_by_descriptor(types, reference->descriptor);
+
+			taken = type;
+			last = reference->descriptor;
+			if (taken) {
+				grf_type_plan(types, type);
+				ret->items[ret->count++] = (struct grf_type_use){.type = type};
+			}
+		}
+		if (taken)
+			ret->items[ret->count - 1].made |= reference->made;
 	}
 }
 
 bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret)
 {
-	address_array addresses = {0};
+	struct search search = {.types = types};
+	struct grf_function function;
 	bool fits = true;
 
 	*ret = (struct grf_type_list){0};
+	for (size_t i = 0; i < MAKERS; i++)
+		if (types->table && grf_pclntab_by_name(types->table, makers[i].name, &function))
+			search.entries[i] = function.entry;
 	for (size_t i = 0; fits && types->modules && i < types->modules->count; i++)
-		fits = scan(types, &types->modules->items[i], &addresses);
-	if (addresses.count)
-		qsort(addresses.items, addresses.count, sizeof(*addresses.items), by_value);
-	ret->items = calloc(addresses.count + 1, sizeof(*ret->items));
+		fits = scan(&search, &types->modules->items[i]);
+	if (search.references.count)
+		qsort(search.references.items, search.references.count,
+		      sizeof(*search.references.items), by_descriptor);
+	ret->items = calloc(search.references.count + 1, sizeof(*ret->items));
 	if (fits && ret->items)
-		take(types, &addresses, ret);
-	grf_array_free(&addresses);
+		take(types, &search, ret);
+	grf_array_free(&search.references);
 	return fits && ret->items;
 }
 

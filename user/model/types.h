@@ -69,7 +69,9 @@ struct grf_slot {
 	const char *const *path; /* interned strings, outermost first */
 	struct grf_type *target;
 	struct grf_type *alternative;
-	uint64_t count; /* INLINE_ARRAY: elements; ARRAY_POINTER: 1 when a slice, else 0 */
+	/* INLINE_ARRAY: elements; ARRAY_POINTER: 1 when a slice, else 0; POINTER: 1 when a string,
+	 * else 0 */
+	uint64_t count;
 	uint64_t stride;
 	int64_t discriminator;
 };
@@ -170,10 +172,20 @@ uint64_t grf_types_variable(struct grf_types *types, const char *name);
 /* A type by the name that DWARF gives it ("runtime.g"), or NULL. */
 struct grf_type *grf_types_by_name(struct grf_types *types, const char *name);
 
-/* The types whose descriptors the program's code refers to, planned, by address. The caller frees
- * the items. False: out of memory. */
+/* What the code that refers to a type does with it, as far as the call that follows tells. */
+enum grf_type_made {
+	GRF_MADE_ONE = 1,   /* a value of it, or a map or channel */
+	GRF_MADE_ARRAY = 2, /* the array of a slice of it */
+};
+
+/* The types whose descriptors the program's code refers to, planned, by address, and what is made
+ * of each (grf_type_made). The caller frees the items. False: out of memory. */
+struct grf_type_use {
+	struct grf_type *type;
+	unsigned int made;
+};
 struct grf_type_list {
-	struct grf_type **items;
+	struct grf_type_use *items;
 	size_t count;
 };
 bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret);
