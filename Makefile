@@ -6,6 +6,8 @@
 #   make bench      what it costs at scale            make bench-pause   what the target feels
 #   make demo       attach to a Go program that comes along
 #   make exactness  compare with the garbage collector over all Go releases and builds
+#   make stops      200 stops at any instruction, against the collections before and after
+#   make servers    look into Prometheus and rclone under load
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make format     make lint     make SANITIZE=1      (build in build-sanitize/)
 
@@ -46,7 +48,7 @@ CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
-.PHONY: all clean unit check check-copy check-survival e2e deps demo bench bench-pause exactness install uninstall format lint
+.PHONY: all clean unit check check-copy check-survival e2e deps demo bench bench-pause exactness stops servers install uninstall format lint
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -126,6 +128,15 @@ bench-pause: all
 # What is found reachable against the collector's marks, over releases and builds: docs/exactness.md.
 exactness: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/exactness/exactness.py
+
+# A program that is at work on all threads, stopped at once 200 times.
+stops: all
+	GRF_TEST_STOPS=200 GRF_BPF=$(abspath $(BUILD)/grf-bpf) \
+		/usr/bin/python3 -m pytest -q tests/e2e/test_freeze.py -k as_at_a_collection
+
+# Servers that were not written for this, under load: docs/servers.md.
+servers: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/servers/servers.py
 
 install: all
 	install -D -m 755 $(BUILD)/grf-bpf $(DESTDIR)$(PREFIX)/bin/grf-bpf

@@ -6,6 +6,10 @@ End-to-end tests. They need root (or the capabilities that the README names), Go
   GRF_GO_VERSIONS  the Go versions to build programs with, such as "1.22.12 1.24.9+noswissmap";
                    "all" is every release and experiment
   GRF_TEST_BUILD   where programs are built (build/e2e)
+  GRF_TEST_STOPS   how often a program is stopped at once and held against its garbage collections
+                   (10; make stops: 200)
+  GRF_TEST_REPEATS how often a program is held at the end of a garbage collection (10; make exactness:
+                   50)
 """
 
 import os

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The reached set against the collector's: on every program, with every version."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from running import OK, Target, grf
 from toolchains import COLLECT, PROGRAMS, versions
 
 NOT_COMPARED = 12
+REPEATS = int(os.environ.get("GRF_TEST_REPEATS", "10"))
 KINDS = sorted(path.name for path in PROGRAMS.iterdir() if (path / "main.go").exists())
 # demo and scale say nothing more about exactness, and take long.
 KINDS = [kind for kind in KINDS if kind not in ("demo", "scale")]
@@ -53,7 +55,7 @@ def test_programs(version, mode, build, toolchain):
 def test_busy_many_times(version, build, toolchain):
     exact, environment = collecting(toolchain, version)
     with Target(build("busy", version=version), environment=environment) as target:
-        for _ in range(10):
+        for _ in range(REPEATS):
             done = grf("verify", target.pid, "-v").expect(OK)
             assert not exact or counts(done)["marked but not reached"] == 0, str(done)
 

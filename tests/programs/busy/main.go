@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Busy: goroutines on every thread that allocate, call, sort, print and exit, around something that
-// stays.
+// Busy: goroutines on every thread that allocate, change what others hold, call, sort, print, start
+// others and see them exit, around something that stays.
 package main
 
 import (
@@ -37,6 +37,13 @@ func work(id int) {
 		}
 		sort.Strings(keys)
 		sink[id] = list
+		// What stays, stays, but not where it was; each has a part of its own.
+		share := len(kept) / (2 * runtime.NumCPU())
+		mine := kept[id*share : (id+1)*share]
+		for i := 0; i < 50; i++ {
+			a, b := (round+i)%share, (round+i+1)%share
+			mine[a], mine[b] = mine[b], mine[a]
+		}
 		if round%16 == 0 {
 			done := make(chan *Node)
 			go func() { done <- list.Next }()

@@ -5,9 +5,9 @@
 // tree; goroutines that wait with something in their hands. With -scale 1 it holds 12.9 million
 // objects in 0.7 GB.
 //
-// It prints the runtime's own figures as JSON, then READY, and waits. With -control FILE it rewrites
-// objects at the rate that it is told there, and, if built with cgo, writes there every gap in its own
-// time (control.go, clock.go).
+// It prints the runtime's own figures as JSON, then READY, and waits; with -collect D it collects
+// garbage every D meanwhile. With -control FILE it rewrites objects at the rate that it is told there,
+// and, if built with cgo, writes there every gap in its own time (control.go, clock.go).
 package main
 
 import (
@@ -121,6 +121,7 @@ func report() {
 func main() {
 	scale := flag.Float64("scale", 1, "size; 1 is 0.7 GB")
 	goroutines := flag.Int("goroutines", 10000, "waiting goroutines")
+	collect := flag.Duration("collect", time.Hour, "time between garbage collections")
 	controlled := flag.String("control", "", "file through which it is told what to do")
 	flag.Parse()
 
@@ -157,6 +158,7 @@ func main() {
 		follow(*controlled, all)
 	}
 	for {
-		time.Sleep(time.Hour)
+		time.Sleep(*collect)
+		runtime.GC()
 	}
 }
