@@ -75,6 +75,62 @@ def test_stopped_at_once(start):
         assert counts(done)["missed"] == 0 and "not compared with marks" in done.stdout
 
 
+@pytest.mark.parametrize("version", ["1.20.14+arenas", "1.26+arenas"])
+def test_arenas(version, build, toolchain):
+    """One that is in use, and one that was freed."""
+    exact, environment = collecting(toolchain, version)
+    with Target(build("arenas", version=version), environment=environment) as target:
+        for _ in range(3):
+            done = grf("verify", target.pid, "-v").expect(OK)
+            found = counts(done)
+            assert found["missed"] == found["reached but not marked"] == 0, str(done)
+            assert not exact or found["marked but not reached"] == 0, str(done)
+            # The leaves in the heap that only arenas point to.
+            assert found["marked and reached"] > 1100, str(done)
+
+
+def word_in_core(core, address):
+    """32 bits of a core's memory."""
+    headers = subprocess.run(
+        ["readelf", "-lW", core], capture_output=True, text=True, check=True
+    ).stdout
+    for offset, start, size in re.findall(r"LOAD +0x(\w+) 0x(\w+) 0x\w+ 0x(\w+)", headers):
+        within = address - int(start, 16)
+        if 0 <= within < int(size, 16):
+            with open(core, "rb") as file:
+                file.seek(int(offset, 16) + within)
+                return int.from_bytes(file.read(4), "little")
+    raise AssertionError(f"{address:#x} is not in the core")
+
+
+@pytest.mark.parametrize("version", versions())
+def test_while_the_collector_marks(version, build, tmp_path):
+    """Write barriers on, workers in the middle of it, goroutines that were scanned and others."""
+    if not shutil.which("gcore"):
+        pytest.skip("gcore is not installed")
+    executable = build("scale", version=version)
+    symbols = subprocess.run(["nm", executable], capture_output=True, text=True, check=True).stdout
+    phase = int(re.search(r"(\w+) \w runtime\.gcphase$", symbols, re.MULTILINE).group(1), 16)
+    arguments = ["-scale", "0.05", "-goroutines", "1000", "-collect", "1ms"]
+    with Target(executable, *arguments) as target:
+        for _ in range(20):
+            core = target.core(tmp_path / "core")
+            if word_in_core(core, phase) == 1:
+                break
+            core.unlink()
+        else:
+            pytest.fail("none of 20 cores was taken while the collector marked")
+        done = grf("verify", executable, core)
+        core.unlink()
+        assert done.status == NOT_COMPARED, str(done)
+        assert counts(done)["missed"] == 0, str(done)
+        reached = int(
+            re.search(r"([\d,]+) +reached", done.stdout).group(1).replace(",", "")
+        )
+        live = target.facts["live_objects"]
+        assert abs(reached - live) < 0.01 * live, (reached, target.facts)
+
+
 def test_core(core):
     done = grf("verify", *core)
     assert done.status == NOT_COMPARED, str(done)

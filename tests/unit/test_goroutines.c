@@ -25,6 +25,7 @@
 #define DEFER      (GO_CODE_BASE + 0x15000)
 #define SUDOG      (GO_CODE_BASE + 0x15200)
 #define HCHAN      (GO_CODE_BASE + 0x15400)
+#define VECTORS    (GO_CODE_BASE + 0x15800)
 #define FUNCTION   UINT64_C(0xc000001000)
 #define TID        77
 
@@ -142,6 +143,30 @@ static void test_one_that_runs(void **state)
 	assert_int_equal(goroutines->items[0].values[0].value, FUNCTION);
 	assert_true(goroutines->items[0].values[0].conservative);
 	end();
+}
+
+/* Preempted anywhere: what its vector registers hold stands outside of its stack. */
+static void test_vector_registers(void **state)
+{
+	const struct grf_goroutine *one;
+
+	(void)state;
+	for (int asynchronous = 0; asynchronous < 2; asynchronous++) {
+		begin(9);
+		GO_CODE_PUT(&code, G, g, async_safe_point, asynchronous, 1);
+		PUT(G + (uint64_t)grf_offset(&code.layout, g, x_regs), x_reg_per_g, state, VECTORS);
+		go_code_put(&code, VECTORS + 0x40, FUNCTION, 8);
+		read_all();
+		assert_two_frames();
+		one = goroutines->items;
+		assert_int_equal(one->value_count, asynchronous);
+		if (asynchronous) {
+			assert_int_equal(one->values[0].value, FUNCTION);
+			assert_int_equal(one->values[0].kind, GRF_VALUE_REGISTER);
+			assert_true(one->values[0].conservative);
+		}
+		end();
+	}
 }
 
 static void test_dead_ones_are_left_out(void **state)
@@ -295,6 +320,7 @@ int main(void)
 	    cmocka_unit_test(test_one_that_waits),
 	    cmocka_unit_test(test_one_in_a_system_call),
 	    cmocka_unit_test(test_one_that_runs),
+	    cmocka_unit_test(test_vector_registers),
 	    cmocka_unit_test(test_dead_ones_are_left_out),
 	    cmocka_unit_test(test_what_it_defers_and_waits_for),
 	    cmocka_unit_test(test_values_outside_its_stack_are_not_waited_for),

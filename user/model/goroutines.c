@@ -347,7 +347,8 @@ static void add_waits(struct goroutine_reader *reader, const struct grf_goroutin
 }
 
 /* From Go 1.26 on, asynchronous preemption saves the vector registers off the stack (runtime,
- * preempt_xreg.go), and the collector scans them conservatively. */
+ * preempt_xreg.go), and the collector scans them conservatively, but for early releases of 1.26,
+ * which took them for numbers. */
 static void add_vector_registers(struct goroutine_reader *reader,
 				 const struct grf_goroutine *goroutine)
 {

@@ -22,11 +22,13 @@
 /* More variables than this in one frame are not looked at. */
 #define FRAME_LOCALS 4096
 
-/* The runtime's own variables and symbols, told by their package. */
+/* The runtime's own variables and symbols, told by their package; and the lists of all pools, by
+ * which the collector empties them (sync/pool.go): a pool that is a field of something large would
+ * make that something hang from such a list, and not from whoever holds it. */
 static bool is_runtime_name(const char *name)
 {
-	static const char *const prefixes[] = {"runtime.", "internal/runtime/",
-					       "runtime/internal/"};
+	static const char *const prefixes[] = {"runtime.", "internal/runtime/", "runtime/internal/",
+					       "sync.allPools", "sync.oldPools"};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))

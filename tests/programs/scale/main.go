@@ -6,8 +6,8 @@
 // objects in 0.7 GB.
 //
 // It prints the runtime's own figures as JSON, then READY, and waits; with -collect D it collects
-// garbage every D. With -control FILE it rewrites objects at the rate that it is told there, and, if
-// built with cgo, writes there every gap in its own time (control.go, clock.go).
+// garbage every D meanwhile. With -control FILE it rewrites objects at the rate that it is told there,
+// and, if built with cgo, writes there every gap in its own time (control.go, clock.go).
 package main
 
 import (

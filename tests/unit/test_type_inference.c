@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an object without a name is taken for: by its mask, its contents, and what the code makes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "graph/type_inference.h"
+
+/* Three spans of a page: objects of 32 bytes with pointers, of 32 without, of 64 with. */
+#define BASE      UINT64_C(0xc000000000)
+#define PAGE      8192u
+#define SCAN      BASE
+#define NOSCAN    (BASE + PAGE)
+#define ARRAYS    (BASE + 2 * PAGE)
+#define MAX_TYPES 8
+
+static struct {
+	uint8_t memory[3][PAGE], bits[3][PAGE / 64], allocated[3][PAGE / 64];
+	struct grf_span spans[3];
+	uint32_t index[1], pages[1][8192];
+	struct grf_heap heap;
+	struct grf_model model;
+	struct grf_type_use uses[MAX_TYPES];
+	size_t use_count;
+} world;
+
+/* ---- types ---- */
+
+static struct grf_type byte_type = {.name = "uint8", .size = 1, .planned = true};
+static struct grf_type int_type = {.name = "int", .size = 8, .planned = true};
+static struct grf_type leaf = {.name = "Leaf", .size = 32, .planned = true};
+
+#define TYPE(variable, called, bytes, mask, ...)                                                   \
+	static struct grf_slot variable##_slots[] = {__VA_ARGS__};                                 \
+	static struct grf_type variable = {                                                        \
+	    .name = called,                                                                        \
+	    .size = bytes,                                                                         \
+	    .pointer_mask = mask,                                                                  \
+	    .pointer_bytes = bytes,                                                                \
+	    .slots = variable##_slots,                                                             \
+	    .slot_count = sizeof(variable##_slots) / sizeof(*variable##_slots),                    \
+	    .planned = true,                                                                       \
+	}
+#define STRING(at)                                                                                 \
+	{                                                                                          \
+		.offset = at, .kind = GRF_SLOT_POINTER, .count = 1, .target = &byte_type           \
+	}
+#define SLICE(at, of)                                                                              \
+	{                                                                                          \
+		.offset = at, .kind = GRF_SLOT_ARRAY_POINTER, .count = 1, .target = of             \
+	}
+#define POINTER(at, to)                                                                            \
+	{                                                                                          \
+		.offset = at, .kind = GRF_SLOT_POINTER, .target = to                               \
+	}
+
+/* All have one pointer, at their beginning, and are put in slots of 32 bytes. */
+TYPE(named, "Named", 32, 1, STRING(0));
+TYPE(bytes, "Bytes", 32, 1, SLICE(0, &byte_type));
+TYPE(numbers, "Numbers", 32, 1, SLICE(0, &int_type));
+TYPE(first, "First", 32, 1, POINTER(0, &leaf));
+TYPE(second, "Second", 32, 1, POINTER(0, &int_type));
+/* Pointers, as arrays have them. */
+TYPE(to_leaf, "*Leaf", 8, 1, POINTER(0, &leaf));
+TYPE(to_int, "*int", 8, 1, POINTER(0, &int_type));
+TYPE(to_first, "*First", 8, 1, POINTER(0, &first));
+static struct grf_type ring;
+TYPE(ring, "Ring", 32, 1, POINTER(0, &ring));
+TYPE(to_ring, "*Ring", 8, 1, POINTER(0, &ring));
+
+/* ---- the world ---- */
+
+static void set_span(int span, uint64_t size, enum grf_pointer_layout layout)
+{
+	world.spans[span] = (struct grf_span){
+	    .base = BASE + (uint64_t)span * PAGE,
+	    .limit = BASE + (uint64_t)(span + 1) * PAGE,
+	    .element_size = size,
+	    .division = UINT64_MAX / size + 1,
+	    .slot_count = (uint32_t)(PAGE / size),
+	    .memory = world.memory[span],
+	    .allocated = world.allocated[span],
+	    .pointer_layout = layout,
+	    .pointer_bits = layout == GRF_POINTERS_NONE ? NULL : world.bits[span],
+	};
+	memset(world.allocated[span], 0xff, sizeof(world.allocated[span]));
+	world.pages[0][span] = 1 + (uint32_t)span;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	set_span(0, 32, GRF_POINTERS_BITS);
+	set_span(1, 32, GRF_POINTERS_NONE);
+	set_span(2, 64, GRF_POINTERS_BITS);
+	world.index[0] = 1;
+	world.heap = (struct grf_heap){
+	    .spans = world.spans,
+	    .span_count = 3,
+	    .first_arena = BASE >> 26,
+	    .arena_count = 1,
+	    .arena_index = world.index,
+	    .pages = (const uint32_t(*)[8192])world.pages,
+	};
+	world.model.heap = &world.heap;
+	return 0;
+}
+
+static void put(uint64_t address, uint64_t value)
+{
+	memcpy(&world.memory[(address - BASE) / PAGE][(address - BASE) % PAGE], &value, 8);
+}
+
+/* The collector's mask of the object at `address`. */
+static void mark(uint64_t address, uint64_t mask)
+{
+	for (unsigned int i = 0; i < 64; i++) {
+		uint64_t word = (address - BASE) % PAGE / 8 + i;
+
+		if (mask >> i & 1)
+			world.bits[(address - BASE) / PAGE][word / 8] |= (uint8_t)(1u << word % 8);
+	}
+}
+
+static void use(struct grf_type *type, unsigned int made)
+{
+	world.uses[world.use_count++] = (struct grf_type_use){type, made};
+}
+
+/* What the object is taken for; NULL: nothing. */
+static const char *infer(uint64_t address, bool *ret_array)
+{
+	struct grf_type_inference *inference = grf_type_inference_create(&world.model);
+	const struct grf_span *span = grf_heap_span(&world.heap, address);
+	struct grf_inferred found = {0};
+	bool known;
+
+	assert_non_null(inference);
+	known = grf_type_infer(inference, span, grf_span_slot(span, address), &found);
+	grf_type_inference_destroy(inference);
+	*ret_array = known && found.array;
+	return known ? found.type->name : NULL;
+}
+
+static void assert_taken_for(uint64_t address, const char *name, bool array)
+{
+	bool is_array;
+	const char *found = infer(address, &is_array);
+
+	assert_non_null(found);
+	assert_string_equal(found, name);
+	assert_int_equal(is_array, array);
+}
+
+static void assert_unknown(uint64_t address)
+{
+	bool array;
+
+	assert_null(infer(address, &array));
+}
+
+/* ---- what the model would say ---- */
+
+bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret)
+{
+	(void)types;
+	ret->items = calloc(MAX_TYPES, sizeof(*ret->items));
+	ret->count = world.use_count;
+	memcpy(ret->items, world.uses, sizeof(world.uses));
+	return true;
+}
+
+struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
+{
+	(void)types;
+	return type;
+}
+
+uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents)
+{
+	(void)types;
+	(void)contents;
+	return 0;
+}
+
+void grf_type_plan(struct grf_types *types, struct grf_type *type)
+{
+	(void)types;
+	(void)type;
+}
+
+const uint64_t *grf_types_pointer_mask(struct grf_types *types, uint64_t address,
+				       uint64_t *ret_words, uint64_t *ret_type_size)
+{
+	(void)types;
+	(void)address;
+	*ret_words = *ret_type_size = 0;
+	return NULL;
+}
+
+bool grf_types_by_interface(struct grf_types *types, uint64_t word, bool is_itab,
+			    const struct grf_interface_type **ret)
+{
+	(void)types;
+	(void)word;
+	(void)is_itab;
+	*ret = NULL;
+	return false;
+}
+
+bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret)
+{
+	(void)image;
+	(void)address;
+	*ret = 0;
+	return false;
+}
+
+const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address)
+{
+	(void)image;
+	(void)address;
+	return NULL;
+}
+
+bool grf_pclntab_find(const struct grf_pclntab *table, uint64_t pc, struct grf_function *ret)
+{
+	(void)table;
+	(void)pc;
+	(void)ret;
+	return false;
+}
+
+/* ---- tests ---- */
+
+static void test_room_for_a_slice(void **state)
+{
+	(void)state;
+	use(&bytes, 0);
+	use(&numbers, 0);
+	mark(SCAN, 1);
+	put(SCAN, NOSCAN);
+	put(SCAN + 8, 10);
+	put(SCAN + 16, 32);
+	/* 32 numbers would not fit into the 32 bytes there. */
+	assert_taken_for(SCAN, "Bytes", false);
+	/* Four fit as well as four bytes, and fill the object: likelier. */
+	put(SCAN + 8, 3);
+	put(SCAN + 16, 4);
+	assert_taken_for(SCAN, "Numbers", false);
+	/* More than the capacity: no slice at all. */
+	put(SCAN + 8, 5);
+	assert_unknown(SCAN);
+}
+
+static void test_room_for_a_string(void **state)
+{
+	(void)state;
+	use(&named, GRF_MADE_ONE);
+	mark(SCAN, 1);
+	put(SCAN, NOSCAN + 16);
+	put(SCAN + 8, 16);
+	assert_taken_for(SCAN, "Named", false);
+	put(SCAN + 8, 17);
+	assert_unknown(SCAN);
+	put(SCAN + 8, UINT64_MAX);
+	assert_unknown(SCAN);
+}
+
+static void test_of_equals_what_is_made(void **state)
+{
+	(void)state;
+	use(&first, 0);
+	use(&named, 0);
+	mark(SCAN, 1);
+	/* A nil pointer, a string without characters: nothing speaks for either. */
+	assert_unknown(SCAN);
+	world.uses[0].made = GRF_MADE_ONE;
+	assert_taken_for(SCAN, "First", false);
+	/* That slices are made of it says nothing of one by itself. */
+	world.uses[0].made = GRF_MADE_ARRAY;
+	assert_unknown(SCAN);
+}
+
+static void test_the_contents_come_first(void **state)
+{
+	(void)state;
+	use(&second, GRF_MADE_ONE);
+	use(&first, 0);
+	mark(SCAN, 1);
+	put(SCAN, NOSCAN);
+	/* What is pointed to has just a Leaf's size. */
+	assert_taken_for(SCAN, "First", false);
+	/* A pointer into the middle: no room for a Leaf. */
+	put(SCAN, NOSCAN + 8);
+	assert_taken_for(SCAN, "Second", false);
+}
+
+static void test_arrays(void **state)
+{
+	(void)state;
+	use(&to_leaf, GRF_MADE_ARRAY);
+	use(&to_int, 0);
+	use(&to_first, GRF_MADE_ARRAY);
+	mark(ARRAYS, 0xff);
+	for (uint64_t i = 0; i < 6; i++)
+		put(ARRAYS + 8 * i, NOSCAN + 32 * i);
+	assert_taken_for(ARRAYS, "*Leaf", true);
+	/* Nobody makes slices of it. */
+	world.uses[0].made = GRF_MADE_ONE;
+	assert_unknown(ARRAYS);
+	/* One that cannot be such a pointer is enough. */
+	world.uses[0].made = GRF_MADE_ARRAY;
+	put(ARRAYS + 16, SCAN + 4);
+	assert_unknown(ARRAYS);
+}
+
+/* A word that is a pointer to the collector is none to a number. */
+static void test_no_number_where_a_pointer_is(void **state)
+{
+	(void)state;
+	use(&to_int, GRF_MADE_ARRAY);
+	mark(ARRAYS, 0xff);
+	put(ARRAYS, SCAN + 8);
+	assert_taken_for(ARRAYS, "*int", true);
+	mark(SCAN, 2);
+	assert_unknown(ARRAYS);
+}
+
+/* Objects that lead to themselves. */
+static void test_circles_end(void **state)
+{
+	(void)state;
+	use(&to_ring, GRF_MADE_ARRAY);
+	mark(ARRAYS, 0xff);
+	for (uint64_t i = 0; i < 8; i++)
+		put(ARRAYS + 8 * i, SCAN);
+	mark(SCAN, 1);
+	put(SCAN, SCAN);
+	assert_taken_for(ARRAYS, "*Ring", true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(test_room_for_a_slice, begin),
+	    cmocka_unit_test_setup(test_room_for_a_string, begin),
+	    cmocka_unit_test_setup(test_of_equals_what_is_made, begin),
+	    cmocka_unit_test_setup(test_the_contents_come_first, begin),
+	    cmocka_unit_test_setup(test_arrays, begin),
+	    cmocka_unit_test_setup(test_no_number_where_a_pointer_is, begin),
+	    cmocka_unit_test_setup(test_circles_end, begin),
+	};
+
+	return cmocka_run_group_tests_name("type inference", tests, NULL, NULL);
+}
