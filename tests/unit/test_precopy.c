@@ -31,12 +31,16 @@
 
 #include "base/log.h"
 #include "capture/precopy.h"
+#include "capture/soft_dirty.h"
+#include "capture/userfault.h"
 
 #define PAGE          4096u
 #define AREAS         8
 #define AREA_PAGES    1024u
 #define ALWAYS_PAGES  256u
 #define HIDDEN_PAGES  32u
+#define TABLES        3
+#define TABLE_BYTES   (2u << 20) /* what one page of page tables maps */
 #define RUNS_OF_TEST  12
 #define SYS_getfd     438
 #define MAX_DIFFERENT 5
@@ -174,6 +178,48 @@ static void move_one(struct area *area)
 	    mmap(from, PAGE, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != from)
 		_exit(7);
+}
+
+/* Whole page tables, moved as such: what is in them does not know of it. */
+static void move_table(struct area *area)
+{
+	static uint8_t *tables[TABLES];
+	uint8_t *from, *to;
+	size_t which = next_random() % TABLES;
+
+	(void)area;
+	if (!tables[0]) {
+		uint8_t *room = mmap(NULL, (TABLES + 1) * TABLE_BYTES, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (room == MAP_FAILED)
+			_exit(13);
+		room += -(uintptr_t)room % TABLE_BYTES;
+		madvise(room, TABLES * TABLE_BYTES, MADV_NOHUGEPAGE);
+		for (size_t i = 0; i < TABLES; i++)
+			tables[i] = room + i * TABLE_BYTES;
+	}
+	from = tables[which];
+	to = tables[(which + 1) % TABLES];
+	from[next_random() % TABLE_BYTES]++;
+	if (next_random() % 4)
+		return;
+	if (mremap(from, TABLE_BYTES, TABLE_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to ||
+	    mmap(from, TABLE_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != from)
+		_exit(14);
+	madvise(from, TABLE_BYTES, MADV_NOHUGEPAGE);
+}
+
+/* Pages that are there again after they were discarded, as nobody's zeros. */
+static void discard_and_read(struct area *area)
+{
+	size_t page = next_random() % area->pages, end = page + next_random() % 32;
+
+	for (; page < area->pages && page < end; page++) {
+		madvise(area->memory + page * PAGE, PAGE, MADV_DONTNEED);
+		*(volatile uint8_t *)(area->memory + page * PAGE);
+	}
 }
 
 /* The kernel writes, not the process. */
@@ -328,7 +374,7 @@ static void live(int ready, uint64_t seed)
 	    write_some,   write_some, write_some, write_some,   write_some,   write_some,
 	    discard_some, move,       replace,    page_out,     protect_some, replace_some,
 	    shrink,       grow,       move_one,   have_written, collapse,     free_some,
-	    have_child,   move_break, hide,       write_file,
+	    have_child,   move_break, hide,       write_file,   move_table,   discard_and_read,
 	};
 	struct area areas[AREAS] = {0};
 	int userfault = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | 1);
@@ -515,8 +561,48 @@ static void end(struct copied *copied)
 	grf_space_release(&copied->space, NULL, 0);
 }
 
+/* Makes a tracker, and takes `userfault` over. False: the kernel has none. */
+static bool make_tracker(struct copied *copied, bool by_soft_dirty, int userfault)
+{
+	struct grf_tracker **tracker = &copied->precopy.tracker;
+	int pagemap = copied->copy.resident.pagemap;
+	struct grf_error *error;
+	char path[64];
+
+	if (!by_soft_dirty) {
+		error = userfault < 0 ? grf_error_no_memory()
+				      : grf_userfault_create(userfault, pagemap, tracker);
+	} else {
+		if (userfault >= 0)
+			close(userfault);
+		error = grf_soft_dirty_check();
+		snprintf(path, sizeof(path), "/proc/%d/clear_refs", copied->pid);
+		if (!error)
+			error = grf_soft_dirty_create(open(path, O_WRONLY | O_CLOEXEC), pagemap,
+						      tracker);
+	}
+	if (error)
+		print_message("%s\n", error->message);
+	grf_error_free(error);
+	return !error;
+}
+
+/* Copies ahead of the stop; by soft-dirty bits sometimes anew. */
+static void copy_ahead(struct copied *copied, bool by_soft_dirty, uint64_t seed,
+		       unsigned int rounds)
+{
+	assert_null(grf_precopy_begin(&copied->precopy, &copied->copy, &copied->first));
+	grf_precopy_rounds(&copied->precopy, rounds);
+	for (uint64_t i = 0; by_soft_dirty && i < seed % 3; i++) {
+		assert_null(grf_precopy_restart(&copied->precopy));
+		grf_precopy_rounds(&copied->precopy, rounds);
+	}
+	assert_null(grf_precopy_ready(&copied->precopy, 1));
+	copied->precopy.limit = UINT64_MAX;
+}
+
 /* Pre-copies a process with that seed. False: the kernel cannot. */
-static bool copy_one(uint64_t seed, unsigned int rounds)
+static bool copy_one(uint64_t seed, unsigned int rounds, bool by_soft_dirty)
 {
 	struct copied copied = {0};
 	int userfault = start(&copied, seed);
@@ -525,18 +611,14 @@ static bool copy_one(uint64_t seed, unsigned int rounds)
 	copied.maps = open_file(copied.pid, "maps");
 	copied.copy.mem = open_file(copied.pid, "mem");
 	copied.copy.resident.pagemap = open_file(copied.pid, "pagemap");
-	copied.precopy.userfault = userfault;
 	assert_null(
 	    grf_plan_make(&copied.first, copied.maps, &copied.copy.resident, &copied.space));
 	assert_null(grf_plan_make_room(&copied.final, &copied.first));
-	if (userfault < 0 || grf_userfault_begin(userfault)) {
+	if (!make_tracker(&copied, by_soft_dirty, userfault)) {
 		end(&copied);
 		return false;
 	}
-	assert_null(grf_precopy_begin(&copied.precopy, &copied.copy, &copied.first));
-	grf_precopy_rounds(&copied.precopy, rounds);
-	assert_null(grf_precopy_ready(&copied.precopy, 1));
-	copied.precopy.limit = UINT64_MAX;
+	copy_ahead(&copied, by_soft_dirty, seed, rounds);
 	stop(copied.pid);
 	assert_int_equal(grf_plan_again(&copied.final, &copied.first, copied.maps,
 					&copied.copy.resident, &copied.space),
@@ -544,6 +626,8 @@ static bool copy_one(uint64_t seed, unsigned int rounds)
 	assert_true(grf_precopy_plan(&copied.precopy, &copied.first, &copied.final));
 	grf_precopy_stop(&copied.precopy);
 	assert_false(copied.precopy.overflow);
+	if (by_soft_dirty)
+		assert_false(grf_soft_dirty_was_disturbed(copied.precopy.tracker));
 	grf_precopy_settle(&copied.precopy, &copied.final);
 	assert_int_equal(compare(&copied), 0);
 	assert_int_equal(count_missing(&copied), 0);
@@ -551,21 +635,34 @@ static bool copy_one(uint64_t seed, unsigned int rounds)
 	return true;
 }
 
-static void test_the_copy_is_the_original(void **state)
+static void copy_many(bool by_soft_dirty)
 {
 	const char *more = getenv("GRF_TEST_RUNS");
 	unsigned long runs = more ? strtoul(more, NULL, 10) : RUNS_OF_TEST;
 
-	(void)state;
 	for (unsigned long i = 0; i < runs; i++)
-		if (!copy_one(0x9e3779b97f4a7c15u * (i + 1), 1 + (unsigned int)i % 5))
+		if (!copy_one(0x9e3779b97f4a7c15u * (i + 1), 1 + (unsigned int)i % 5,
+			      by_soft_dirty))
 			skip();
+}
+
+static void test_the_copy_is_the_original(void **state)
+{
+	(void)state;
+	copy_many(false);
+}
+
+static void test_the_copy_by_soft_dirty_bits_is_the_original(void **state)
+{
+	(void)state;
+	copy_many(true);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_copy_is_the_original),
+	    cmocka_unit_test(test_the_copy_by_soft_dirty_bits_is_the_original),
 	};
 
 	return cmocka_run_group_tests_name("precopy", tests, NULL, NULL);

@@ -32,6 +32,7 @@
 /* In the order in which they are tried. */
 static const struct grf_copy_method *const methods[] = {
     &grf_copy_by_precopy,
+    &grf_copy_by_soft_dirty,
     &grf_copy_by_fork,
     &grf_copy_at_stop,
 };
@@ -187,35 +188,53 @@ static struct grf_error *check_size(struct grf_session *session)
 }
 
 /* Whether an error only means that this way is not to be had. */
-static bool can_do_without(const struct grf_session *session, const struct grf_error *error)
+static bool can_do_without(const struct grf_error *error)
 {
-	return session->options->copy == GRF_COPY_AUTO &&
-	       (error->code == GRF_ERROR_UNSUPPORTED || error->code == GRF_ERROR_PERMISSION ||
-		error->code == GRF_ERROR_OTHER);
+	return error->code == GRF_ERROR_UNSUPPORTED || error->code == GRF_ERROR_PERMISSION ||
+	       error->code == GRF_ERROR_OTHER;
 }
 
-/* Opens the first way of copying that is to be had, of those after the one that was tried last. */
-static struct grf_error *choose_method(struct grf_session *session)
+/* The method after `before` that is wanted, the first one for NULL; NULL: none is left. */
+static const struct grf_copy_method *next_method(const struct grf_session *session,
+						 const struct grf_copy_method *before)
 {
-	const struct grf_copy_method *before = session->method;
+	enum grf_copy_way wish = session->options->copy;
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		if (before)
+			before = methods[i] == before ? NULL : before;
+		else if (wish == GRF_COPY_AUTO || wish == methods[i]->way)
+			return methods[i];
+	}
+	return NULL;
+}
+
+/* Opens the first way of copying that is to be had, of those after the one that was tried last. If
+ * none is, the error is that of the first. */
+static struct grf_error *choose_method(struct grf_session *session)
+{
+	const struct grf_copy_method *method = next_method(session, session->method);
+	struct grf_error *first = NULL;
+
+	while (method) {
 		struct grf_error *error;
 
-		if (before) {
-			before = methods[i] == before ? NULL : before;
-			continue;
-		}
-		if (session->options->copy != GRF_COPY_AUTO &&
-		    session->options->copy != methods[i]->way)
-			continue;
-		session->method = methods[i];
-		error = methods[i]->open ? methods[i]->open(session) : NULL;
-		if (!error || !can_do_without(session, error))
+		session->method = method;
+		error = method->open ? method->open(session) : NULL;
+		if (!error || !can_do_without(error)) {
+			grf_error_free(first);
 			return error;
-		without(error, "the next way to copy is tried");
+		}
+		method = next_method(session, method);
+		grf_verbose("%s%s", error->message,
+			    method ? ": the next way to copy is tried" : "");
+		if (first)
+			grf_error_free(error);
+		else
+			first = error;
 	}
-	return grf_error_create(GRF_ERROR_UNSUPPORTED, "there is no such way to copy");
+	return first ? first
+		     : grf_error_create(GRF_ERROR_UNSUPPORTED, "there is no such way to copy");
 }
 
 /* Whether no thread runs; then their registers are read too. */
@@ -388,6 +407,11 @@ static struct grf_error *stop(struct grf_session *session)
 	return grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
 }
 
+static bool may_succeed_later(enum grf_stop_failure failure)
+{
+	return failure == GRF_STOP_TOO_MUCH || failure == GRF_STOP_DISTURBED;
+}
+
 /*
  * Stops that turn out to be too long are given up before anything is copied in them, and are tried
  * again after another round; not at the end of a garbage collection then, unless only that will do.
@@ -396,7 +420,7 @@ static struct grf_error *hold_by_method(struct grf_session *session)
 {
 	struct grf_error *error = stop(session), *late = NULL;
 
-	for (int i = 1; i < ATTEMPTS && !error && session->failure == GRF_STOP_TOO_MUCH; i++) {
+	for (int i = 1; i < ATTEMPTS && !error && may_succeed_later(session->failure); i++) {
 		session->given_up += session->report.released - session->report.interrupting;
 		if (session->method->again)
 			session->method->again(session);
@@ -415,7 +439,8 @@ static struct grf_error *hold(struct grf_session *session)
 {
 	struct grf_error *error = hold_by_method(session);
 
-	while (error && session->failure == GRF_STOP_NO_CHILD && can_do_without(session, error)) {
+	while (error && session->failure == GRF_STOP_NO_CHILD && can_do_without(error) &&
+	       next_method(session, session->method)) {
 		without(error, "the next way to copy is tried");
 		session->given_up += session->report.released - session->report.interrupting;
 		if (session->method->close)
@@ -451,7 +476,6 @@ struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_option
 	    .maps = -1,
 	    .pagemap = -1,
 	    .mem = -1,
-	    .precopy.userfault = -1,
 	};
 	struct grf_error *error = grf_target_open(pid, &session.target);
 

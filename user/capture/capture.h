@@ -103,6 +103,7 @@ struct grf_capture_options {
 	unsigned int threads;     /* copying threads; 0: one for each core */
 	bool no_ebpf;             /* do as if eBPF were not permitted */
 	bool no_process_vm_readv; /* do as if it were refused */
+	bool no_userfaultfd;      /* do as if the kernel lacked it */
 	/* Where the target keeps runtime.allgs (address in the image), for the stack bounds, and
 	 * the offsets of g.stack.lo; 0: not known. */
 	uint64_t allgs_address;

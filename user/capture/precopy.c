@@ -99,6 +99,21 @@ static size_t count_units(const struct grf_precopy *precopy, const struct grf_pl
 	return count;
 }
 
+static enum grf_scan_result scan_pages(struct grf_precopy *precopy, enum grf_scan what,
+				       uint64_t from, uint64_t to, struct grf_page_run *runs,
+				       size_t capacity, size_t *ret_count, uint64_t *ret_next)
+{
+	return precopy->tracker->kind->scan(precopy->tracker, what, from, to, runs, capacity,
+					    ret_count, ret_next);
+}
+
+/* Whether the tracker knows what becomes of such a piece. */
+static bool is_watched(const struct grf_precopy *precopy, enum grf_map_part part)
+{
+	return part == GRF_MAP_RESIDENT ||
+	       (part != GRF_MAP_WRITTEN && !precopy->tracker->kind->only_anonymous);
+}
+
 /* --- while the process runs ------------------------------------------------------------------- */
 
 /* Copies runs of a unit without what of them is `unneeded`. */
@@ -126,19 +141,23 @@ static void copy_runs(struct grf_precopy *precopy, const struct grf_unit *unit,
 
 static const struct grf_left_out_set everything; /* is needed */
 
+/* What was copied before of pages that hold nothing now is gone. */
+static void drop_empty(const struct grf_unit *unit, const struct grf_page_run *runs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (runs[i].empty)
+			madvise(unit_data(unit, runs[i].start), runs[i].end - runs[i].start,
+				MADV_DONTNEED);
+}
+
 /* Copies what a scan found; after the first, which only protects, all that exists is. */
 static void take_found(struct grf_precopy *precopy, const struct grf_unit *unit, enum grf_scan scan,
 		       const struct grf_page_run *runs, size_t count)
 {
 	if (scan != GRF_SCAN_FIRST)
 		copy_runs(precopy, unit, runs, count, &everything);
-	if (scan != GRF_SCAN_SEAL || unit->part != GRF_MAP_RESIDENT)
-		return;
-	/* What was copied of such pages before is gone. */
-	for (size_t i = 0; i < count; i++)
-		if (runs[i].empty)
-			madvise(unit_data(unit, runs[i].start), runs[i].end - runs[i].start,
-				MADV_DONTNEED);
+	if (scan == GRF_SCAN_SEAL && unit->part == GRF_MAP_RESIDENT)
+		drop_empty(unit, runs, count);
 }
 
 /*
@@ -154,8 +173,7 @@ static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, en
 	size_t count;
 
 	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
-		result = grf_userfault_scan(precopy->copy->resident.pagemap, scan, start, end, runs,
-					    RUNS, &count, &start);
+		result = scan_pages(precopy, scan, start, end, runs, RUNS, &count, &start);
 		if (result == GRF_SCAN_UNKNOWN && scan == GRF_SCAN_FIRST)
 			return;
 		if (result == GRF_SCAN_UNKNOWN && scan != GRF_SCAN_EXISTING) {
@@ -207,11 +225,11 @@ static void refresh_unit(struct grf_precopy *precopy, const struct grf_unit *uni
 	uint64_t at = unit->start;
 	size_t count;
 
-	if (unit->part == GRF_MAP_WRITTEN)
-		return; /* read-only, and not protected */
+	if (!is_watched(precopy, unit->part))
+		return;
 	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
-		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_CHANGED, at,
-					    unit->end, runs, RUNS, &count, &at);
+		result =
+		    scan_pages(precopy, GRF_SCAN_CHANGED, at, unit->end, runs, RUNS, &count, &at);
 		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE)
 			return;
 		refresh_runs(precopy, unit, runs, count);
@@ -232,10 +250,12 @@ static void copy_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 		return;
 	}
 	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
-		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_EXISTING, at,
-					    unit->end, runs, RUNS, &count, &at);
-		if (result == GRF_SCAN_DONE || result == GRF_SCAN_MORE)
-			copy_runs(precopy, unit, runs, count, &precopy->unneeded);
+		result = scan_pages(precopy, GRF_SCAN_COPY, at, unit->end, runs, RUNS, &count, &at);
+		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE)
+			return;
+		copy_runs(precopy, unit, runs, count, &precopy->unneeded);
+		if (precopy->rounds)
+			drop_empty(unit, runs, count);
 	}
 }
 
@@ -252,40 +272,62 @@ uint64_t grf_precopy_round(struct grf_precopy *precopy)
 	size_t i;
 
 	for (i = 0; i < precopy->units.count && !has_reason_to_end(precopy); i++) {
-		if (precopy->rounds) {
+		if (precopy->copied) {
 			refresh_unit(precopy, &precopy->units.items[i]);
 			continue;
 		}
 		copy_unit(precopy, &precopy->units.items[i]);
 		grf_progress("copying while the process runs", i, precopy->units.count);
 	}
-	if (!precopy->rounds++)
+	if (!precopy->copied)
 		grf_progress_end();
+	precopy->rounds++;
+	precopy->copied = true;
 	if (i == precopy->units.count)
 		precopy->round_bytes = precopy->copy->bytes - before;
 	return precopy->copy->bytes - before;
 }
 
-static bool register_pieces(struct grf_precopy *precopy, const struct grf_plan *plan)
+static uint64_t measure_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
+{
+	enum grf_scan_result result = GRF_SCAN_MORE;
+	struct grf_page_run runs[RUNS];
+	uint64_t at = unit->start, pages = 0;
+	size_t count;
+
+	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
+		result =
+		    scan_pages(precopy, GRF_SCAN_CHANGED, at, unit->end, runs, RUNS, &count, &at);
+		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE)
+			break;
+		for (size_t i = 0; i < count; i++)
+			if (!runs[i].empty)
+				pages += (runs[i].end - runs[i].start) / GRF_PAGE;
+	}
+	return pages;
+}
+
+uint64_t grf_precopy_measure(struct grf_precopy *precopy)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < precopy->units.count && !has_reason_to_end(precopy); i++)
+		if (is_watched(precopy, precopy->units.items[i].part))
+			pages += measure_unit(precopy, &precopy->units.items[i]);
+	return pages;
+}
+
+static void watch_pieces(struct grf_precopy *precopy, const struct grf_plan *plan)
 {
 	for (size_t i = 0; i < plan->piece_count; i++) {
 		const struct grf_piece *piece = &plan->pieces[i];
-		struct grf_run *run;
 
-		if (piece->part == GRF_MAP_WRITTEN)
-			continue;
-		if (!grf_userfault_register(precopy->userfault, piece->start, piece->end)) {
-			grf_verbose("%#llx-%#llx cannot be protected; it is copied at the stop",
+		if (is_watched(precopy, piece->part) &&
+		    !precopy->tracker->kind->watch(precopy->tracker, piece->start, piece->end))
+			grf_verbose("%#llx-%#llx cannot be watched; it is copied at the stop",
 				    (unsigned long long)piece->start,
 				    (unsigned long long)piece->end);
-			continue;
-		}
-		run = grf_array_add(&precopy->registered);
-		if (!run)
-			return false;
-		*run = (struct grf_run){piece->start, piece->end};
 	}
-	return true;
 }
 
 void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *first)
@@ -311,6 +353,20 @@ static bool system_has_swap(void)
 	return lines > 1;
 }
 
+/* From here on, what changes is seen. */
+static struct grf_error *begin(struct grf_precopy *precopy)
+{
+	if (precopy->tracker->kind->begin)
+		return precopy->tracker->kind->begin(precopy->tracker);
+	for (size_t i = 0; i < precopy->units.count && !grf_interrupted(); i++) {
+		const struct grf_unit *unit = &precopy->units.items[i];
+
+		if (is_watched(precopy, unit->part))
+			protect(precopy, unit, GRF_SCAN_FIRST, unit->start, unit->end);
+	}
+	return grf_interrupted() ? grf_error_interrupted() : NULL;
+}
+
 struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy *copy,
 				    const struct grf_plan *plan)
 {
@@ -318,16 +374,17 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
 	precopy->swap = system_has_swap();
 	precopy->units.capacity = 2 * count_units(precopy, plan) + MORE_UNITS;
 	precopy->units.items = calloc(precopy->units.capacity, sizeof(*precopy->units.items));
-	if (!precopy->units.items || !register_pieces(precopy, plan))
+	if (!precopy->units.items)
 		return grf_error_no_memory();
+	watch_pieces(precopy, plan);
 	grf_precopy_replan(precopy, plan);
-	for (size_t i = 0; i < precopy->units.count && !grf_interrupted(); i++) {
-		const struct grf_unit *unit = &precopy->units.items[i];
+	return begin(precopy);
+}
 
-		if (unit->part != GRF_MAP_WRITTEN)
-			protect(precopy, unit, GRF_SCAN_FIRST, unit->start, unit->end);
-	}
-	return grf_interrupted() ? grf_error_interrupted() : NULL;
+struct grf_error *grf_precopy_restart(struct grf_precopy *precopy)
+{
+	precopy->copied = false;
+	return begin(precopy);
 }
 
 void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds)
@@ -407,7 +464,9 @@ bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
 
 		if (piece->part == GRF_MAP_WRITTEN && known)
 			continue; /* read-only */
-		if (!add_units(precopy, piece, &index, piece->part != GRF_MAP_RESIDENT && !known))
+		if (!add_units(precopy, piece, &index,
+			       piece->part != GRF_MAP_RESIDENT &&
+				   !(known && is_watched(precopy, piece->part))))
 			return false;
 	}
 	return true;
@@ -451,8 +510,8 @@ static void note_changed(struct grf_precopy *precopy, const struct grf_unit *uni
 	if (unit->part == GRF_MAP_RESIDENT)
 		add_run(precopy, &precopy->changed, start, end, NULL);
 	while (result == GRF_SCAN_MORE) {
-		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_EXISTING,
-					    start, end, runs, RUNS, &count, &start);
+		result =
+		    scan_pages(precopy, GRF_SCAN_EXISTING, start, end, runs, RUNS, &count, &start);
 		if (result == GRF_SCAN_FAILED || result == GRF_SCAN_UNKNOWN) {
 			precopy->copy->resident.gone = true;
 			return;
@@ -477,8 +536,8 @@ static void note_swapped(struct grf_precopy *precopy, const struct grf_unit *uni
 	size_t count;
 
 	while (result == GRF_SCAN_MORE) {
-		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_SWAPPED, at,
-					    unit->end, runs, RUNS, &count, &at);
+		result =
+		    scan_pages(precopy, GRF_SCAN_SWAPPED, at, unit->end, runs, RUNS, &count, &at);
 		if (result == GRF_SCAN_UNKNOWN || result == GRF_SCAN_FAILED)
 			return; /* scan_unit() found the same */
 		for (size_t i = 0; i < count; i++)
@@ -488,6 +547,7 @@ static void note_swapped(struct grf_precopy *precopy, const struct grf_unit *uni
 
 static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 {
+	bool tells_empty = precopy->tracker->kind->tells_empty;
 	enum grf_scan_result result = GRF_SCAN_MORE;
 	struct grf_page_run runs[RUNS];
 	uint64_t at = unit->start;
@@ -498,16 +558,23 @@ static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 		return;
 	}
 	while (result == GRF_SCAN_MORE) {
-		result = grf_userfault_scan(precopy->copy->resident.pagemap, GRF_SCAN_CHANGED, at,
-					    unit->end, runs, RUNS, &count, &at);
+		result =
+		    scan_pages(precopy, GRF_SCAN_CHANGED, at, unit->end, runs, RUNS, &count, &at);
 		if (result == GRF_SCAN_UNKNOWN || result == GRF_SCAN_FAILED) {
 			note_changed(precopy, unit, at, unit->end);
 			return;
 		}
-		for (size_t i = 0; i < count; i++)
-			note_changed(precopy, unit, runs[i].start, runs[i].end);
+		for (size_t i = 0; i < count; i++) {
+			if (!tells_empty)
+				note_changed(precopy, unit, runs[i].start, runs[i].end);
+			else if (runs[i].empty)
+				add_run(precopy, &precopy->changed, runs[i].start, runs[i].end,
+					NULL);
+			else
+				note_written(precopy, unit, runs[i].start, runs[i].end);
+		}
 	}
-	if (precopy->swap)
+	if (precopy->swap && !tells_empty)
 		note_swapped(precopy, unit);
 }
 
@@ -589,13 +656,9 @@ void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *fina
 
 void grf_precopy_end(struct grf_precopy *precopy)
 {
-	for (size_t i = 0; i < precopy->registered.count; i++)
-		grf_userfault_unregister(precopy->userfault, precopy->registered.items[i].start,
-					 precopy->registered.items[i].end);
-	if (precopy->userfault >= 0)
-		close(precopy->userfault);
-	precopy->userfault = -1;
-	grf_array_free(&precopy->registered);
+	if (precopy->tracker)
+		precopy->tracker->kind->destroy(precopy->tracker);
+	precopy->tracker = NULL;
 	grf_array_free(&precopy->units);
 	grf_left_out_free(&precopy->skipped);
 	grf_left_out_free(&precopy->unneeded);

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "capture/copy.h"
 #include "capture/plan.h"
-#include "capture/userfault.h"
+#include "capture/tracker.h"
 
 /* A part of a piece that a thread takes at a time. */
 struct grf_unit {
@@ -30,11 +30,10 @@ struct grf_runs {
 };
 
 struct grf_precopy {
-	int userfault; /* -1: none */
+	struct grf_tracker *tracker; /* made by the user of this, destroyed here; NULL: none */
 	struct grf_copy *copy;
 	/* Left out altogether, and not copied at first; made by the user of this, freed here. */
 	struct grf_left_out_set skipped, unneeded;
-	GRF_ARRAY(struct grf_run) registered;
 	GRF_ARRAY(struct grf_unit) units;
 	size_t next;              /* atomic: the next unit, or run of `written`, to be taken */
 	unsigned int threads;     /* that take part in the stop */
@@ -48,6 +47,7 @@ struct grf_precopy {
 	bool too_much;            /* more than `limit`: nothing was copied at the stop */
 	uint64_t scanned;         /* when the scan at the stop ended; grf_now() */
 	unsigned int rounds;
+	bool copied;          /* all of it, once, since it was watched */
 	uint64_t round_bytes; /* that the last whole round copied */
 	bool swap;            /* the system has swap space */
 	/* Whether a round is to be broken off, since the stop has come; or NULL. */
@@ -56,8 +56,8 @@ struct grf_precopy {
 };
 
 /*
- * Begins, with precopy->userfault: registers and protects what `plan` says and is not `skipped`.
- * Works with the calling thread alone. Errors: INTERRUPTED, NO_MEMORY.
+ * Begins, with precopy->tracker: has it watch what `plan` says and is not `skipped`. Works with the
+ * calling thread alone. Errors: INTERRUPTED, NO_MEMORY, those of the tracker.
  */
 struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy *copy,
 				    const struct grf_plan *plan);
@@ -66,8 +66,14 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
  * most: fewer when little is left, or no less than after the round before. */
 void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds);
 
+/* Begins anew, for trackers that can: the next round copies all of it. */
+struct grf_error *grf_precopy_restart(struct grf_precopy *precopy);
+
 /* One more round. Returns the bytes that it copied. */
 uint64_t grf_precopy_round(struct grf_precopy *precopy);
+
+/* How many pages would have to be copied at a stop now. Looks at all of them. */
+uint64_t grf_precopy_measure(struct grf_precopy *precopy);
 
 /* Back to the rounds, after a stop that was too long. */
 void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *first);

@@ -18,6 +18,12 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 	case GRF_STOP_TOO_MUCH:
 	case GRF_STOP_NO_CHILD:
 		break;
+	case GRF_STOP_DISTURBED:
+		return grf_error_create(
+		    GRF_ERROR_OTHER,
+		    "process %d: another program clears its soft-dirty bits too; "
+		    "end that, or copy without them (--copy stop)",
+		    pid);
 	case GRF_STOP_PLAN_GONE:
 		return grf_error_create(GRF_ERROR_EXITED,
 					"process %d exited or started another program while it was "

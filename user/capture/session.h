@@ -25,8 +25,9 @@ enum grf_stop_failure {
 	GRF_STOP_NO_ROOM,
 	GRF_STOP_NO_SPACE,
 	GRF_STOP_REGISTERS,
-	GRF_STOP_TOO_MUCH, /* was written since it was copied; another stop may do */
-	GRF_STOP_NO_CHILD, /* could be made; after() says why, and another way may do */
+	GRF_STOP_TOO_MUCH,  /* was written since it was copied; another stop may do */
+	GRF_STOP_DISTURBED, /* it cannot be told what was written; another stop may do */
+	GRF_STOP_NO_CHILD,  /* could be made; after() says why, and another way may do */
 };
 
 struct grf_session;
@@ -57,6 +58,7 @@ struct grf_copy_method {
 };
 
 extern const struct grf_copy_method grf_copy_by_precopy;
+extern const struct grf_copy_method grf_copy_by_soft_dirty;
 extern const struct grf_copy_method grf_copy_by_fork;
 extern const struct grf_copy_method grf_copy_at_stop;
 

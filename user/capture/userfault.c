@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <linux/userfaultfd.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "base/array.h"
 #include "capture/pagemap_scan.h"
+#include "capture/resident.h"
 
 /* linux/userfaultfd.h of Linux 6.7; older headers lack them. */
 #define FEATURE_WP_UNPOPULATED (1u << 13)
@@ -15,30 +19,32 @@
 /* Taking protection off so much holds the memory map for less than a millisecond. */
 #define UNREGISTER_BYTES (8ull << 20)
 
-struct grf_error *grf_userfault_begin(int descriptor)
-{
-	struct uffdio_api api = {
-	    .api = UFFD_API,
-	    .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | FEATURE_WP_UNPOPULATED | FEATURE_WP_ASYNC,
-	};
+struct userfault {
+	struct grf_tracker tracker;
+	int descriptor, pagemap;
+	GRF_ARRAY(struct grf_run) registered;
+};
 
-	if (ioctl(descriptor, UFFDIO_API, &api))
-		return grf_error_errno(GRF_ERROR_UNSUPPORTED, errno,
-				       "userfaultfd: asynchronous write protection (Linux 6.7)");
-	return NULL;
-}
-
-bool grf_userfault_register(int descriptor, uint64_t start, uint64_t end)
+static bool watch(struct grf_tracker *tracker, uint64_t start, uint64_t end)
 {
+	struct userfault *userfault = (struct userfault *)tracker;
 	struct uffdio_register range = {
 	    .range = {start, end - start},
 	    .mode = UFFDIO_REGISTER_MODE_WP,
 	};
+	struct grf_run *run = grf_array_add(&userfault->registered);
 
-	return !ioctl(descriptor, UFFDIO_REGISTER, &range);
+	if (!run)
+		return false;
+	*run = (struct grf_run){start, end};
+	if (!ioctl(userfault->descriptor, UFFDIO_REGISTER, &range))
+		return true;
+	userfault->registered.count--;
+	return false;
 }
 
-void grf_userfault_unregister(int descriptor, uint64_t start, uint64_t end)
+/* Lets go of a range in pieces, so that the process never waits long for its memory map. */
+static void forget(int descriptor, uint64_t start, uint64_t end)
 {
 	while (start < end) {
 		uint64_t length = end - start < UNREGISTER_BYTES ? end - start : UNREGISTER_BYTES;
@@ -48,6 +54,18 @@ void grf_userfault_unregister(int descriptor, uint64_t start, uint64_t end)
 		ioctl(descriptor, UFFDIO_UNREGISTER, &range);
 		start += length;
 	}
+}
+
+static void destroy(struct grf_tracker *tracker)
+{
+	struct userfault *userfault = (struct userfault *)tracker;
+
+	for (size_t i = 0; i < userfault->registered.count; i++)
+		forget(userfault->descriptor, userfault->registered.items[i].start,
+		       userfault->registered.items[i].end);
+	close(userfault->descriptor);
+	grf_array_free(&userfault->registered);
+	free(userfault);
 }
 
 /* CHANGED is what the kernel has a short way for: this mask, and nothing else. */
@@ -62,13 +80,15 @@ static const struct {
     [GRF_SCAN_SEAL] = {GRF_SCAN_CHECK | GRF_SCAN_PROTECT, GRF_PAGE_WRITTEN, 0,
 		       EXISTING | GRF_PAGE_ZERO},
     [GRF_SCAN_SWAPPED] = {GRF_SCAN_CHECK, GRF_PAGE_WRITTEN | GRF_PAGE_SWAPPED, 0, EXISTING},
+    [GRF_SCAN_COPY] = {0, 0, EXISTING, EXISTING | GRF_PAGE_ZERO},
     [GRF_SCAN_EXISTING] = {0, 0, EXISTING, EXISTING | GRF_PAGE_ZERO},
 };
 
-enum grf_scan_result grf_userfault_scan(int pagemap, enum grf_scan what, uint64_t from, uint64_t to,
-					struct grf_page_run *runs, size_t capacity,
-					size_t *ret_count, uint64_t *ret_next)
+static enum grf_scan_result scan(struct grf_tracker *tracker, enum grf_scan what, uint64_t from,
+				 uint64_t to, struct grf_page_run *runs, size_t capacity,
+				 size_t *ret_count, uint64_t *ret_next)
 {
+	int pagemap = ((struct userfault *)tracker)->pagemap;
 	struct grf_page_region regions[REGIONS];
 	struct grf_scan_argument argument = {
 	    .size = sizeof(argument),
@@ -104,4 +124,32 @@ enum grf_scan_result grf_userfault_scan(int pagemap, enum grf_scan what, uint64_
 	 */
 	*ret_next = (uint64_t)found < argument.vec_len ? to : regions[found - 1].end;
 	return *ret_next < to ? GRF_SCAN_MORE : GRF_SCAN_DONE;
+}
+
+static const struct grf_tracker_kind kind = {
+    .name = "userfaultfd",
+    .watch = watch,
+    .scan = scan,
+    .destroy = destroy,
+};
+
+struct grf_error *grf_userfault_create(int descriptor, int pagemap, struct grf_tracker **ret)
+{
+	struct uffdio_api api = {
+	    .api = UFFD_API,
+	    .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | FEATURE_WP_UNPOPULATED | FEATURE_WP_ASYNC,
+	};
+	struct userfault *userfault;
+
+	if (ioctl(descriptor, UFFDIO_API, &api))
+		return grf_error_errno(GRF_ERROR_UNSUPPORTED, errno,
+				       "userfaultfd: asynchronous write protection (Linux 6.7)");
+	userfault = calloc(1, sizeof(*userfault));
+	if (!userfault)
+		return grf_error_no_memory();
+	userfault->tracker.kind = &kind;
+	userfault->descriptor = descriptor;
+	userfault->pagemap = pagemap;
+	*ret = &userfault->tracker;
+	return NULL;
 }

@@ -4,11 +4,12 @@
  * stop for which too much was written is given up before anything is copied in it, and another one
  * follows after one more round.
  */
-#include "capture/session.h"
+#include "capture/way_precopy.h"
 
 #include <unistd.h>
 
 #include "base/log.h"
+#include "capture/userfault.h"
 
 /* Rounds before a stop is thought of, and right before it. */
 #define ROUNDS      4
@@ -30,15 +31,15 @@ static struct grf_error *open_userfault(struct grf_session *session)
 	struct grf_error *error;
 	int descriptor;
 
+	if (session->options->no_userfaultfd)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED, "userfaultfd is switched off");
 	error = grf_injection_userfaultfd(&session->target, &session->options->injection,
 					  &descriptor, &session->injection);
 	if (error)
 		return error;
-	error = grf_userfault_begin(descriptor);
+	error = grf_userfault_create(descriptor, session->pagemap, &session->precopy.tracker);
 	if (error)
 		close(descriptor);
-	else
-		session->precopy.userfault = descriptor;
 	return error;
 }
 
@@ -50,8 +51,7 @@ static void be_urgent(void *context, unsigned int index)
 	grf_hold_urgently();
 }
 
-/* Whether the target collects garbage now, as far as can be told. */
-static bool is_collecting(struct grf_session *session)
+bool grf_precopy_is_collecting(struct grf_session *session)
 {
 	uint64_t address = session->options->gc_phase_address;
 	uint32_t phase = 0;
@@ -71,7 +71,7 @@ static uint64_t go_on(void *context)
 	struct grf_session *session = context;
 	uint64_t began = grf_now();
 
-	if (!is_collecting(session))
+	if (!grf_precopy_is_collecting(session))
 		return IDLE_INTERVAL;
 	grf_precopy_round(&session->precopy);
 	return ROUND_INTERVAL + ROUND_SHARE * (grf_now() - began);
@@ -92,7 +92,14 @@ static bool is_due(void *context)
 	return session->freeze.gc_point && grf_gc_point_is_reached(session->freeze.gc_point);
 }
 
-static struct grf_error *copy_ahead(struct grf_session *session)
+struct grf_error *grf_precopy_find_unneeded(struct grf_session *session)
+{
+	grf_left_out_free(&session->precopy.unneeded);
+	return grf_left_out_find(session->options->left_out, grf_copy_gather, &session->copy, 0,
+				 &session->precopy.unneeded);
+}
+
+struct grf_error *grf_precopy_ahead(struct grf_session *session, unsigned int rounds)
 {
 	struct grf_error *error;
 
@@ -102,25 +109,28 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 	if (!error)
 		error = grf_precopy_begin(&session->precopy, &session->copy, &session->first);
 	if (!error)
-		error = grf_left_out_find(session->options->left_out, grf_copy_gather,
-					  &session->copy, 0, &session->precopy.unneeded);
+		error = grf_precopy_find_unneeded(session);
 	if (!error)
 		error = grf_precopy_ready(&session->precopy, session->copiers);
 	if (error)
 		return error;
-	grf_precopy_rounds(&session->precopy, ROUNDS);
+	grf_precopy_rounds(&session->precopy, rounds);
 	grf_pool_start(session->pool, be_urgent, session);
 	grf_pool_wait(session->pool);
 	session->freeze.urgent = true;
 	session->precopy.is_due = is_due;
 	session->precopy.context = session;
-	session->freeze.meanwhile = go_on;
-	session->freeze.just_before = catch_up;
 	return grf_interrupted() ? grf_error_interrupted() : NULL;
 }
 
-/* How many pages may be copied at this stop. */
-static uint64_t page_limit(const struct grf_session *session)
+static struct grf_error *copy_ahead(struct grf_session *session)
+{
+	session->freeze.meanwhile = go_on;
+	session->freeze.just_before = catch_up;
+	return grf_precopy_ahead(session, ROUNDS);
+}
+
+uint64_t grf_precopy_page_limit(const struct grf_session *session)
 {
 	uint64_t limit = session->options->max_pause / PAGE_TIME * session->copiers;
 	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
@@ -142,12 +152,12 @@ static void stop_work(void *context, unsigned int index)
 		grf_precopy_stop(&session->precopy);
 }
 
-static void copy_rest(struct grf_session *session, const pid_t *tids, size_t count)
+void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t count)
 {
 	struct grf_precopy *precopy = &session->precopy;
 	uint64_t before = session->copy.bytes;
 
-	precopy->limit = page_limit(session);
+	precopy->limit = grf_precopy_page_limit(session);
 	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
 		session->failure = GRF_STOP_NO_ROOM;
 		return;
@@ -166,7 +176,7 @@ static void copy_rest(struct grf_session *session, const pid_t *tids, size_t cou
 }
 
 /* Another stop is not made at the end of a garbage collection, unless only that will do. */
-static void go_round_again(struct grf_session *session)
+void grf_precopy_let_go(struct grf_session *session)
 {
 	grf_verbose("let go: %llu MiB were written since they were copied",
 		    (unsigned long long)(session->precopy.pages >> 8));
@@ -177,7 +187,7 @@ static void go_round_again(struct grf_session *session)
 	grf_precopy_replan(&session->precopy, &session->first);
 }
 
-static struct grf_error *settle(struct grf_session *session)
+struct grf_error *grf_precopy_after(struct grf_session *session)
 {
 	grf_precopy_settle(&session->precopy, &session->final);
 	return NULL;
@@ -192,7 +202,7 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 	ret->preparation = session->injection.ended - session->injection.began;
 }
 
-static void end(struct grf_session *session)
+void grf_precopy_close(struct grf_session *session)
 {
 	grf_precopy_end(&session->precopy);
 }
@@ -201,9 +211,9 @@ const struct grf_copy_method grf_copy_by_precopy = {
     .way = GRF_COPY_PRECOPY,
     .open = open_userfault,
     .ahead = copy_ahead,
-    .at_stop = copy_rest,
-    .again = go_round_again,
-    .after = settle,
+    .at_stop = grf_precopy_at_stop,
+    .again = grf_precopy_let_go,
+    .after = grf_precopy_after,
     .describe = describe,
-    .close = end,
+    .close = grf_precopy_close,
 };

@@ -29,6 +29,7 @@
 enum {
 	OPTION_NO_EBPF = 0x200,
 	OPTION_NO_READV,
+	OPTION_NO_USERFAULTFD,
 	OPTION_FREEZE,
 	OPTION_GC_WAIT,
 	OPTION_COPY,
@@ -62,6 +63,9 @@ static const struct argp_option live_argp_options[] = {
     {"no-ebpf", OPTION_NO_EBPF, NULL, 0, "Do as if eBPF were not permitted", 10},
     {"no-process-vm-readv", OPTION_NO_READV, NULL, 0,
      "Do as if process_vm_readv were refused: read /proc/PID/mem", 10},
+    {"no-userfaultfd", OPTION_NO_USERFAULTFD, NULL, 0,
+     "Do as if userfaultfd were not to be had: pre-copy by soft-dirty bits, where there are such",
+     10},
     {0},
 };
 
@@ -158,6 +162,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_NO_READV:
 		options->capture.no_process_vm_readv = true;
+		return 0;
+	case OPTION_NO_USERFAULTFD:
+		options->capture.no_userfaultfd = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
