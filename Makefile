@@ -8,6 +8,7 @@
 #   make check-copy check-survival     the tests that take long
 #   make demo       attach to a Go program that comes along
 #   make exactness  compare with the garbage collector over all Go releases and builds
+#   make check-kernels  the ways to copy under an older kernel, in qemu
 #   make stops      200 stops at any instruction, against the collections before and after
 #   make servers    look into Prometheus and rclone under load
 #   make install    PREFIX=/usr/local DESTDIR=
@@ -50,8 +51,8 @@ CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
-.PHONY: all clean unit check check-copy check-survival e2e deps demo bench bench-pause bench-latency \
-	exactness stops servers install uninstall format lint
+.PHONY: all clean unit check check-copy check-survival check-kernels e2e deps demo bench bench-pause \
+	bench-latency exactness stops servers install uninstall format lint
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -113,6 +114,10 @@ check-copy: $(BUILD)/tests/test_precopy
 check-survival: all
 	GRF_TEST_KILLS=1000 GRF_TEST_ROW=500 GRF_BPF=$(abspath $(BUILD)/grf-bpf) \
 		/usr/bin/python3 -m pytest -q -n $(E2E_JOBS) tests/e2e/test_survival.py $(E2E_ARGS)
+
+# Under kernels that this machine does not run, in qemu. VM_ARGS= such as "--runs 20".
+check-kernels: all $(BUILD)/tests/test_precopy $(BUILD)/tests/test_hold
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/vm/kernels.py $(VM_ARGS)
 
 deps:
 	tests/scripts/install-deps.sh
