@@ -127,7 +127,8 @@ static void restless_begin(struct area *areas, uint64_t seed)
 	}
 }
 
-_Noreturn static void restless_live(struct area *areas, restless_deed *also)
+/* For ever; `also` is done now and then, beside one in `share` other things. */
+_Noreturn static void restless_live(struct area *areas, restless_deed *also, unsigned int share)
 {
 	static restless_deed *const deeds[] = {
 	    write_some,   write_some, write_some, write_some,   write_some,
@@ -138,7 +139,7 @@ _Noreturn static void restless_live(struct area *areas, restless_deed *also)
 		struct area *area = &areas[next_random() % AREAS];
 
 		deeds[next_random() % (sizeof(deeds) / sizeof(*deeds))](area);
-		if (also && next_random() % 8 == 0)
+		if (next_random() % share == 0)
 			also(area);
 		if (next_random() % 32 == 0)
 			grow_down(areas);

@@ -92,7 +92,7 @@ static void live(int ready, uint64_t seed)
 	if (write(ready, &ready, sizeof(ready)) < 0)
 		_exit(5);
 	close(ready);
-	restless_live(areas, mark);
+	restless_live(areas, mark, 8);
 }
 
 /* --- the copy --------------------------------------------------------------------------------- */
