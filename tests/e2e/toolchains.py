@@ -101,6 +101,10 @@ def _make_executable(root):
                 path.chmod(path.stat().st_mode | 0o111)
 
 
+class BuildFailed(RuntimeError):
+    """A release does not build a program."""
+
+
 class Toolchain:
     def __init__(self, wanted):
         wanted, plus, self.experiments = wanted.partition("+")
@@ -168,7 +172,7 @@ class Toolchain:
             check=False,
         )
         if result.returncode:
-            raise RuntimeError(f"go{self.version} build {program}: {result.stderr}")
+            raise BuildFailed(f"go{self.version} build {program}: {result.stderr}")
         return output
 
 

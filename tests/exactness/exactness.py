@@ -29,13 +29,13 @@ sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
 from running import GRF, OK, Target, grf
-from toolchains import ALL_VERSIONS, BUILD, COLLECT, PROGRAMS, Builder, Unavailable, go_build
+from toolchains import ALL_VERSIONS, BUILD, COLLECT, PROGRAMS, Builder, BuildFailed, Unavailable, go_build
 
 KEPT = ROOT / "build" / "exactness.json"
 REPEATS = int(os.environ.get("GRF_TEST_REPEATS", "50"))
 HOST = PROGRAMS / "host" / "host.c"
-# These have parts of the page for themselves.
-APART = ("busy", "buffers", "demo", "scale")
+# busy and scale have a part of the page for themselves; the others say nothing more.
+APART = ("buffers", "busy", "checked", "demo", "load", "recycle", "sandboxed", "scale", "web")
 ALL = sorted(path.parent.name for path in PROGRAMS.glob("*/main.go"))
 ALL = [kind for kind in ALL if kind not in APART]
 SOME = ["closures", "concurrent", "goroutines", "hardroots", "locals", "maps", "slices"]
@@ -291,7 +291,7 @@ def main():
             except Unavailable as reason:
                 print(f"{version} {column}: {reason}", file=sys.stderr)
                 continue
-            except RuntimeError as reason:
+            except BuildFailed as reason:
                 print(f"{version} {column}: {reason}", file=sys.stderr)
                 cell = "not built", True
             results.put(version, column, cell)
