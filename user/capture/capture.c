@@ -26,6 +26,9 @@
 #define STACKS_LIMIT    (4u << 20)
 #define AUXV_SIZE_LIMIT 4096
 
+/* Threads may take so long to stop in any case: they may be waiting for a CPU; ns. */
+#define LEAST_LIMIT 20000000u
+
 /* How many stops are made at the most, where the first are given up. */
 #define ATTEMPTS 4
 
@@ -112,6 +115,9 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 	struct grf_error *error;
 
 	session->freeze.wait = options->gc_wait;
+	if (options->copy != GRF_COPY_STOP || options->max_pause_given)
+		session->freeze.limit =
+		    options->max_pause > LEAST_LIMIT ? options->max_pause : LEAST_LIMIT;
 	session->freeze.only_gc_point = options->freeze == GRF_FREEZE_GC;
 	if (options->freeze == GRF_FREEZE_NOW)
 		return NULL;
@@ -150,40 +156,6 @@ static void open_probes(struct grf_session *session)
 		without(grf_stacks_open(session->target.pid, options->allgs_address,
 					options->g_stack_offset, room, &session->stacks),
 			"stack bounds from the copied memory");
-}
-
-/* Memory that can be had without swapping, in bytes; all there is when that cannot be told. */
-static uint64_t available_memory(void)
-{
-	FILE *meminfo = fopen("/proc/meminfo", "re");
-	unsigned long long kilobytes = UINT64_MAX / 1024;
-	char line[128];
-
-	if (!meminfo)
-		return UINT64_MAX;
-	while (fgets(line, sizeof(line), meminfo))
-		if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1)
-			break;
-	fclose(meminfo);
-	return (uint64_t)kilobytes * 1024;
-}
-
-/* Refuses a copy that does not fit, before the kernel ends some process for it, perhaps the
- * target. */
-static struct grf_error *check_size(struct grf_session *session)
-{
-	uint64_t wanted =
-	    grf_copy_measure(&session->copy, session->first.pieces, session->first.piece_count);
-	uint64_t available = available_memory();
-
-	grf_verbose("%llu MiB to copy in %zu pieces", (unsigned long long)(wanted >> 20),
-		    session->first.piece_count);
-	if (wanted < available - available / 16)
-		return NULL;
-	return grf_error_create(GRF_ERROR_NO_MEMORY,
-				"process %d: a copy takes %llu MiB and %llu MiB of memory are free",
-				session->target.pid, (unsigned long long)(wanted >> 20),
-				(unsigned long long)(available >> 20));
 }
 
 /* Whether an error only means that this way is not to be had. */
@@ -241,8 +213,6 @@ static struct grf_error *prepare(struct grf_session *session)
 	session->copy.through_mem = options->no_process_vm_readv;
 	error =
 	    grf_plan_make(&session->first, session->maps, &session->copy.resident, &session->space);
-	if (!error)
-		error = grf_plan_make_room(&session->final, &session->first);
 	if (error)
 		return grf_error_prefix(error, "process %d", session->target.pid);
 	error = grf_left_out_find(options->left_out, grf_copy_gather, &session->copy,
@@ -250,7 +220,12 @@ static struct grf_error *prepare(struct grf_session *session)
 	if (error)
 		return error;
 	session->copy.left_out = &session->left_out;
-	error = check_size(session);
+	session->copiers = options->threads ? options->threads : available_processors();
+	if (session->copiers > THREADS_LIMIT)
+		session->copiers = THREADS_LIMIT;
+	error = grf_session_find_room(session);
+	if (!error)
+		error = grf_plan_make_room(&session->final, &session->first);
 	if (error)
 		return error;
 	session->thread_room = 2 * grf_target_thread_count(&session->target) + MORE_THREADS;
@@ -263,9 +238,6 @@ static struct grf_error *prepare(struct grf_session *session)
 	if (error)
 		return error;
 	open_probes(session);
-	session->copiers = options->threads ? options->threads : available_processors();
-	if (session->copiers > THREADS_LIMIT)
-		session->copiers = THREADS_LIMIT;
 	error = grf_pool_create(session->copiers + (session->stacks ? 1 : 0), &session->pool);
 	if (!error)
 		error = open_gc_point(session);
@@ -336,6 +308,7 @@ static void at_the_stop(void *context, const pid_t *tids, size_t count)
 	struct grf_session *session = context;
 
 	session->stop_began = grf_now();
+	grf_spill_hold(&session->spill, true);
 	switch (grf_plan_again(&session->final, &session->first, session->maps,
 			       &session->copy.resident, &session->space)) {
 	case GRF_PLAN_DONE:
@@ -351,6 +324,7 @@ static void at_the_stop(void *context, const pid_t *tids, size_t count)
 		session->failure = GRF_STOP_NO_SPACE;
 		break;
 	}
+	grf_spill_hold(&session->spill, false);
 }
 
 static void close_session(struct grf_session *session)
@@ -367,6 +341,7 @@ static void close_session(struct grf_session *session)
 	grf_plan_free(&session->first);
 	grf_plan_free(&session->final);
 	grf_space_release(&session->space, NULL, 0);
+	grf_spill_close(&session->spill);
 	free(session->records);
 	if (session->maps >= 0)
 		close(session->maps);
@@ -388,6 +363,12 @@ static struct grf_error *stop(struct grf_session *session)
 	return grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
 }
 
+/* Whether the stop was given up, and the next one may do. */
+static bool was_too_long(const struct grf_session *session, const struct grf_error *error)
+{
+	return error ? error->code == GRF_ERROR_TOO_LONG : session->failure == GRF_STOP_TOO_MUCH;
+}
+
 /*
  * Stops that turn out to be too long are given up before anything is copied in them, and are tried
  * again after another round; not at the end of a garbage collection then, unless only that will do.
@@ -396,12 +377,14 @@ static struct grf_error *hold_by_method(struct grf_session *session)
 {
 	struct grf_error *error = stop(session), *late = NULL;
 
-	for (int i = 1; i < ATTEMPTS && !error && session->failure == GRF_STOP_TOO_MUCH; i++) {
+	for (int i = 1; i < ATTEMPTS && was_too_long(session, error); i++) {
+		grf_error_free(error);
 		session->given_up += session->report.released - session->report.interrupting;
 		if (session->method->again)
 			session->method->again(session);
 		error = stop(session);
 	}
+	grf_spill_flush(&session->spill);
 	if (session->method->after)
 		late = session->method->after(session);
 	if (!error)
@@ -459,6 +442,9 @@ struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_option
 		return error;
 	session.capture = calloc(1, sizeof(*session.capture));
 	grf_copy_init(&session.copy, pid);
+	grf_spill_init(&session.spill);
+	session.copy.space = &session.space;
+	session.copy.spill = &session.spill;
 	if (session.capture) {
 		session.capture->pid = pid;
 		error = run(&session);

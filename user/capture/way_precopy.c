@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/priority.h"
 
 /* Rounds before a stop is thought of, and right before it. */
 #define ROUNDS      4
@@ -99,8 +100,11 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
 	error = grf_left_out_find(session->options->left_out, grf_copy_gather, &session->copy,
 				  GRF_LEFT_OUT_LARGE, &session->precopy.skipped);
+	/* What registers memory keeps the target from changing its mappings meanwhile. */
+	grf_priority_usual();
 	if (!error)
 		error = grf_precopy_begin(&session->precopy, &session->copy, &session->first);
+	grf_priority_low();
 	if (!error)
 		error = grf_left_out_find(session->options->left_out, grf_copy_gather,
 					  &session->copy, 0, &session->precopy.unneeded);
@@ -122,10 +126,14 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 /* How many pages may be copied at this stop. */
 static uint64_t page_limit(const struct grf_session *session)
 {
-	uint64_t limit = session->options->max_pause / PAGE_TIME * session->copiers;
+	uint64_t deadline = session->precopy.deadline, now = grf_now();
+	uint64_t limit = (deadline > now ? deadline - now : 0) / PAGE_TIME * session->copiers;
 	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
 	uint64_t usual = 2 * session->precopy.round_bytes / GRF_PAGE;
 
+	/* What does not fit into what is held would be written to the file in the stop. */
+	if (session->spill.fd >= 0 && limit > session->spill.held_size / GRF_PAGE)
+		limit = session->spill.held_size / GRF_PAGE;
 	if (!session->freeze.gc_point || session->freeze.only_gc_point)
 		return limit;
 	if (fewer < usual)
@@ -147,6 +155,7 @@ static void copy_rest(struct grf_session *session, const pid_t *tids, size_t cou
 	struct grf_precopy *precopy = &session->precopy;
 	uint64_t before = session->copy.bytes;
 
+	precopy->deadline = session->report.interrupting + session->options->max_pause;
 	precopy->limit = page_limit(session);
 	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
 		session->failure = GRF_STOP_NO_ROOM;
@@ -194,7 +203,9 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 
 static void end(struct grf_session *session)
 {
+	grf_priority_usual();
 	grf_precopy_end(&session->precopy);
+	grf_priority_low();
 }
 
 const struct grf_copy_method grf_copy_by_precopy = {
