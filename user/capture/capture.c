@@ -115,7 +115,7 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 	struct grf_error *error;
 
 	session->freeze.wait = options->gc_wait;
-	if (options->copy != GRF_COPY_STOP || options->max_pause_given)
+	if (options->max_pause)
 		session->freeze.limit =
 		    options->max_pause > LEAST_LIMIT ? options->max_pause : LEAST_LIMIT;
 	session->freeze.only_gc_point = options->freeze == GRF_FREEZE_GC;

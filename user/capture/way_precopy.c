@@ -127,7 +127,9 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 static uint64_t page_limit(const struct grf_session *session)
 {
 	uint64_t deadline = session->precopy.deadline, now = grf_now();
-	uint64_t limit = (deadline > now ? deadline - now : 0) / PAGE_TIME * session->copiers;
+	uint64_t limit = deadline ? (deadline > now ? deadline - now : 0) / PAGE_TIME *
+					session->copiers
+				  : UINT64_MAX;
 	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
 	uint64_t usual = 2 * session->precopy.round_bytes / GRF_PAGE;
 
@@ -155,7 +157,8 @@ static void copy_rest(struct grf_session *session, const pid_t *tids, size_t cou
 	struct grf_precopy *precopy = &session->precopy;
 	uint64_t before = session->copy.bytes;
 
-	precopy->deadline = session->report.interrupting + session->options->max_pause;
+	if (session->options->max_pause)
+		precopy->deadline = session->report.interrupting + session->options->max_pause;
 	precopy->limit = page_limit(session);
 	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
 		session->failure = GRF_STOP_NO_ROOM;

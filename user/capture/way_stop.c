@@ -2,8 +2,8 @@
 /*
  * All is copied at the stop. The destination's pages are made before it, which halves the time; the
  * stack bounds of goroutines are read by eBPF beside the copying. How long that takes is plain from
- * the amount. Unless the user has asked for this way and no other, it is not begun where it would
- * be longer than the target may stand, and broken off when it turns out to be.
+ * the amount. It is not begun where it would be longer than the target may stand, and broken off
+ * when it turns out to be.
  */
 #include "capture/session.h"
 
@@ -15,12 +15,8 @@
  * written to a file takes as long again. */
 #define PAGE_TIME    800u
 #define FAST_THREADS 4u
-
-/* Whether there is a time that it may take. */
-static bool is_bounded(const struct grf_session *session)
-{
-	return session->options->copy != GRF_COPY_STOP || session->options->max_pause_given;
-}
+/* What goes before everybody else takes no longer than this; ns. */
+#define SHORT_STOP 200000000u
 
 /* How long the copy will take; ns. */
 static uint64_t estimate(const struct grf_session *session)
@@ -35,7 +31,7 @@ static struct grf_error *check_time(struct grf_session *session)
 {
 	uint64_t max_pause = session->options->max_pause, time = estimate(session);
 
-	if (!is_bounded(session) || time <= max_pause)
+	if (!max_pause || time <= max_pause)
 		return NULL;
 	return grf_error_create(
 	    GRF_ERROR_TOO_LONG,
@@ -83,7 +79,7 @@ static struct grf_error *get_ready(struct grf_session *session)
 {
 	struct grf_error *error = grf_session_touch_destination(session);
 
-	session->freeze.urgent = estimate(session) <= session->options->max_pause;
+	session->freeze.urgent = estimate(session) <= SHORT_STOP;
 	grf_pool_start(session->pool, be_ready, session);
 	grf_pool_wait(session->pool);
 	return error;
@@ -104,7 +100,7 @@ static void copy_all(struct grf_session *session, const pid_t *tids, size_t coun
 	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
 		       session->final.piece_count);
-	if (is_bounded(session))
+	if (session->options->max_pause)
 		session->copy.deadline = session->report.interrupting + session->options->max_pause;
 	grf_pool_start(session->pool, stop_work, session);
 	grf_session_take_registers(session, tids, count);

@@ -177,7 +177,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->debug;
-		options->capture.max_pause = MAX_PAUSE;
 		options->nice = NICE;
 		return 0;
 	case OPTION_FREEZE:
@@ -188,7 +187,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_MAX_PAUSE:
 		options->capture.max_pause = parse_duration(state, argument);
-		options->capture.max_pause_given = true;
+		options->pause_given = true;
 		return 0;
 	case OPTION_MAX_MEMORY:
 		options->capture.max_memory = parse_size(state, argument);
@@ -533,6 +532,9 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 	if (!options->wait_given)
 		options->capture.gc_wait =
 		    options->capture.freeze == GRF_FREEZE_GC ? LONG_WAIT : SHORT_WAIT;
+	/* Who asks for a long stop shall have it. */
+	if (!options->pause_given)
+		options->capture.max_pause = options->capture.copy == GRF_COPY_STOP ? 0 : MAX_PAUSE;
 	error = check_process(options->pid);
 	if (!error) {
 		grf_priority_begin(options->nice);
