@@ -29,6 +29,7 @@ enum grf_error_code {
 	GRF_ERROR_OUTPUT,      /* the result could not be written */
 	GRF_ERROR_INTERRUPTED, /* SIGINT or SIGTERM */
 	GRF_ERROR_FAULT,       /* an address is not in the image */
+	GRF_ERROR_TOO_LONG,    /* the target would have to stand for longer than it may */
 };
 
 struct grf_error {

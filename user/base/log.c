@@ -10,6 +10,8 @@ static int log_verbosity;
 static bool progress_drawn;
 static bool terminal;
 static volatile sig_atomic_t interrupt_signal;
+static enum grf_error_code given_up_code; /* 0: it was a signal */
+static char given_up_message[512];
 
 void grf_log_init(int verbosity)
 {
@@ -107,12 +109,28 @@ void grf_interrupt(int signal_number)
 	interrupt_signal = signal_number;
 }
 
+void grf_give_up(enum grf_error_code code, const char *format, ...)
+{
+	va_list arguments;
+
+	if (interrupt_signal)
+		return;
+	va_start(arguments, format);
+	vsnprintf(given_up_message, sizeof(given_up_message), format, arguments);
+	va_end(arguments);
+	given_up_code = code;
+	/* Whoever sees the number sees the message. */
+	__atomic_store_n(&interrupt_signal, SIGTERM, __ATOMIC_RELEASE);
+}
+
 bool grf_interrupted(void)
 {
-	return interrupt_signal != 0;
+	return __atomic_load_n(&interrupt_signal, __ATOMIC_ACQUIRE) != 0;
 }
 
 struct grf_error *grf_error_interrupted(void)
 {
+	if (given_up_code)
+		return grf_error_create(given_up_code, "%s", given_up_message);
 	return grf_error_create(GRF_ERROR_INTERRUPTED, "interrupted");
 }

@@ -34,6 +34,9 @@ void grf_progress_end(void);
  */
 void grf_interrupt(int signal_number);
 bool grf_interrupted(void);
+/* The same for a reason of our own, which grf_error_interrupted() gives then. From one thread. */
+void grf_give_up(enum grf_error_code code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 struct grf_error *grf_error_interrupted(void);
 
 /* Nanoseconds of CLOCK_MONOTONIC. */

@@ -26,6 +26,9 @@
 #define STACKS_LIMIT    (4u << 20)
 #define AUXV_SIZE_LIMIT 4096
 
+/* Threads may take so long to stop in any case: they may be waiting for a CPU; ns. */
+#define LEAST_LIMIT 20000000u
+
 /* How many stops are made at the most, where the first are given up. */
 #define ATTEMPTS 4
 
@@ -113,6 +116,9 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 	struct grf_error *error;
 
 	session->freeze.wait = options->gc_wait;
+	if (options->max_pause)
+		session->freeze.limit =
+		    options->max_pause > LEAST_LIMIT ? options->max_pause : LEAST_LIMIT;
 	session->freeze.only_gc_point = options->freeze == GRF_FREEZE_GC;
 	if (options->freeze == GRF_FREEZE_NOW)
 		return NULL;
@@ -151,40 +157,6 @@ static void open_probes(struct grf_session *session)
 		without(grf_stacks_open(session->target.pid, options->allgs_address,
 					options->g_stack_offset, room, &session->stacks),
 			"stack bounds from the copied memory");
-}
-
-/* Memory that can be had without swapping, in bytes; all there is when that cannot be told. */
-static uint64_t available_memory(void)
-{
-	FILE *meminfo = fopen("/proc/meminfo", "re");
-	unsigned long long kilobytes = UINT64_MAX / 1024;
-	char line[128];
-
-	if (!meminfo)
-		return UINT64_MAX;
-	while (fgets(line, sizeof(line), meminfo))
-		if (sscanf(line, "MemAvailable: %llu kB", &kilobytes) == 1)
-			break;
-	fclose(meminfo);
-	return (uint64_t)kilobytes * 1024;
-}
-
-/* Refuses a copy that does not fit, before the kernel ends some process for it, perhaps the
- * target. */
-static struct grf_error *check_size(struct grf_session *session)
-{
-	uint64_t wanted =
-	    grf_copy_measure(&session->copy, session->first.pieces, session->first.piece_count);
-	uint64_t available = available_memory();
-
-	grf_verbose("%llu MiB to copy in %zu pieces", (unsigned long long)(wanted >> 20),
-		    session->first.piece_count);
-	if (wanted < available - available / 16)
-		return NULL;
-	return grf_error_create(GRF_ERROR_NO_MEMORY,
-				"process %d: a copy takes %llu MiB and %llu MiB of memory are free",
-				session->target.pid, (unsigned long long)(wanted >> 20),
-				(unsigned long long)(available >> 20));
 }
 
 /* Whether an error only means that this way is not to be had. */
@@ -260,8 +232,6 @@ static struct grf_error *prepare(struct grf_session *session)
 	session->copy.through_mem = options->no_process_vm_readv;
 	error =
 	    grf_plan_make(&session->first, session->maps, &session->copy.resident, &session->space);
-	if (!error)
-		error = grf_plan_make_room(&session->final, &session->first);
 	if (error)
 		return grf_error_prefix(error, "process %d", session->target.pid);
 	error = grf_left_out_find(options->left_out, grf_copy_gather, &session->copy,
@@ -269,7 +239,12 @@ static struct grf_error *prepare(struct grf_session *session)
 	if (error)
 		return error;
 	session->copy.left_out = &session->left_out;
-	error = check_size(session);
+	session->copiers = options->threads ? options->threads : available_processors();
+	if (session->copiers > THREADS_LIMIT)
+		session->copiers = THREADS_LIMIT;
+	error = grf_session_find_room(session);
+	if (!error)
+		error = grf_plan_make_room(&session->final, &session->first);
 	if (error)
 		return error;
 	session->thread_room = 2 * grf_target_thread_count(&session->target) + MORE_THREADS;
@@ -282,9 +257,6 @@ static struct grf_error *prepare(struct grf_session *session)
 	if (error)
 		return error;
 	open_probes(session);
-	session->copiers = options->threads ? options->threads : available_processors();
-	if (session->copiers > THREADS_LIMIT)
-		session->copiers = THREADS_LIMIT;
 	error = grf_pool_create(session->copiers + (session->stacks ? 1 : 0), &session->pool);
 	if (!error)
 		error = open_gc_point(session);
@@ -355,6 +327,7 @@ static void at_the_stop(void *context, const pid_t *tids, size_t count)
 	struct grf_session *session = context;
 
 	session->stop_began = grf_now();
+	grf_spill_hold(&session->spill, true);
 	switch (grf_plan_again(&session->final, &session->first, session->maps,
 			       &session->copy.resident, &session->space)) {
 	case GRF_PLAN_DONE:
@@ -370,6 +343,7 @@ static void at_the_stop(void *context, const pid_t *tids, size_t count)
 		session->failure = GRF_STOP_NO_SPACE;
 		break;
 	}
+	grf_spill_hold(&session->spill, false);
 }
 
 static void close_session(struct grf_session *session)
@@ -386,6 +360,7 @@ static void close_session(struct grf_session *session)
 	grf_plan_free(&session->first);
 	grf_plan_free(&session->final);
 	grf_space_release(&session->space, NULL, 0);
+	grf_spill_close(&session->spill);
 	free(session->records);
 	if (session->maps >= 0)
 		close(session->maps);
@@ -407,9 +382,12 @@ static struct grf_error *stop(struct grf_session *session)
 	return grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
 }
 
-static bool may_succeed_later(enum grf_stop_failure failure)
+/* Whether the stop was given up, and the next one may do. */
+static bool may_succeed_later(const struct grf_session *session, const struct grf_error *error)
 {
-	return failure == GRF_STOP_TOO_MUCH || failure == GRF_STOP_DISTURBED;
+	if (error)
+		return error->code == GRF_ERROR_TOO_LONG;
+	return session->failure == GRF_STOP_TOO_MUCH || session->failure == GRF_STOP_DISTURBED;
 }
 
 /*
@@ -420,12 +398,14 @@ static struct grf_error *hold_by_method(struct grf_session *session)
 {
 	struct grf_error *error = stop(session), *late = NULL;
 
-	for (int i = 1; i < ATTEMPTS && !error && may_succeed_later(session->failure); i++) {
+	for (int i = 1; i < ATTEMPTS && may_succeed_later(session, error); i++) {
+		grf_error_free(error);
 		session->given_up += session->report.released - session->report.interrupting;
 		if (session->method->again)
 			session->method->again(session);
 		error = stop(session);
 	}
+	grf_spill_flush(&session->spill);
 	if (session->method->after)
 		late = session->method->after(session);
 	if (!error)
@@ -483,6 +463,9 @@ struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_option
 		return error;
 	session.capture = calloc(1, sizeof(*session.capture));
 	grf_copy_init(&session.copy, pid);
+	grf_spill_init(&session.spill);
+	session.copy.space = &session.space;
+	session.copy.spill = &session.spill;
 	if (session.capture) {
 		session.capture->pid = pid;
 		error = run(&session);

@@ -16,7 +16,7 @@
 #include "hold/injection.h"
 #include "image/image.h"
 
-/* One copied range. `data` is page-aligned anonymous memory of ours. */
+/* One copied range. `data` is page-aligned memory of ours, to be read only. */
 struct grf_capture_range {
 	uint64_t start;
 	uint64_t end;
@@ -50,6 +50,7 @@ struct grf_pause {
 	uint64_t reaping;     /* for which one thread stood, after; to have that child reaped */
 	uint64_t preparation; /* for which one thread stood, before */
 	uint64_t given_up;    /* of stops before, that would have been too long */
+	uint64_t spilled;     /* bytes of the copy that are in a file */
 };
 
 /* The stack bounds of a goroutine, taken by the eBPF side at the stop. */
@@ -93,7 +94,9 @@ enum grf_copy_way {
 struct grf_capture_options {
 	enum grf_copy_way copy;
 	struct grf_injection_site injection; /* for pre-copy and fork */
-	uint64_t max_pause; /* that a pre-copy may take for its last part, by estimate; ns */
+	uint64_t max_pause; /* for which the target may stand; ns; 0: for any time */
+	uint64_t max_memory;         /* of ours, as far as we can know; 0: what is free */
+	const char *spill_directory; /* for what does not fit into memory; NULL: see spill.h */
 	enum grf_freeze_wish freeze;
 	uint64_t gc_wait;                           /* how long to wait for the collection; ns */
 	struct grf_gc_point_site gc_point;          /* where it ends; paths are borrowed */

@@ -46,6 +46,8 @@ void grf_copy_begin(struct grf_copy *copy, enum grf_copy_action action,
 	copy->at = 0;
 	copy->cursor = count ? pieces[0].start : 0;
 	copy->bytes = copy->pages_skipped = 0;
+	copy->deadline = 0;
+	copy->late = false;
 }
 
 static void fail(struct grf_copy *copy, int errnum)
@@ -150,8 +152,12 @@ uint64_t grf_copy_measure(struct grf_copy *copy, const struct grf_piece *pieces,
 /* Madvise makes all pages of a run exist in one call (Linux 5.14). */
 static void touch(struct grf_copy *copy, struct batch *batch)
 {
+	uint64_t place;
 	size_t i, offset;
 
+	if (batch->count && copy->space &&
+	    grf_space_is_spilled(copy->space, batch->local[0].iov_base, &place))
+		return;
 	for (i = 0; i < batch->count; i++) {
 		volatile uint8_t *data = batch->local[i].iov_base;
 
@@ -259,6 +265,57 @@ static void read_all(struct grf_copy *copy, struct batch *batch)
 	__atomic_fetch_add(&copy->bytes, bytes, __ATOMIC_RELAXED);
 }
 
+/* Reads a batch whose copy is in the file, from `offset` on for the first run. A buffer is zero
+ * where nothing could be read. */
+static void read_to_file(struct grf_copy *copy, const struct batch *batch, uint64_t offset)
+{
+	const uint8_t *base = batch->local[0].iov_base;
+
+	for (size_t i = 0; i < batch->count && !__atomic_load_n(&copy->error, __ATOMIC_RELAXED);
+	     i++) {
+		size_t place = (size_t)((const uint8_t *)batch->local[i].iov_base - base);
+		size_t done = 0, length = batch->remote[i].iov_len;
+
+		while (done < length && !grf_interrupted()) {
+			struct grf_spill_part part;
+			struct batch some;
+
+			some.first = 0;
+			some.count = 1;
+			grf_spill_take(copy->spill, offset + place + done, length - done, &part);
+			some.remote[0] = (struct iovec){
+			    (uint8_t *)batch->remote[i].iov_base + done, part.size};
+			some.local[0] = (struct iovec){part.data, part.size};
+			read_all(copy, &some);
+			if (!grf_spill_put(copy->spill, &part))
+				fail(copy, ENOSPC);
+			done += part.size;
+		}
+	}
+}
+
+/* A batch is of one piece, which is in memory or in the file as a whole. */
+static void read_batch(struct grf_copy *copy, struct batch *batch)
+{
+	uint64_t offset;
+
+	if (batch->count && copy->space &&
+	    grf_space_is_spilled(copy->space, batch->local[0].iov_base, &offset))
+		read_to_file(copy, batch, offset);
+	else
+		read_all(copy, batch);
+}
+
+void grf_copy_discard(struct grf_copy *copy, uint8_t *data, uint64_t length)
+{
+	uint64_t offset;
+
+	if (copy->space && grf_space_is_spilled(copy->space, data, &offset))
+		grf_spill_discard(copy->spill, offset, length);
+	else
+		madvise(data, length, MADV_DONTNEED);
+}
+
 /* Reads `runs`, which `local` and `remote` have room for, from the first on. Returns how many bytes
  * were read before something could not be. */
 static size_t gather_some(struct grf_copy *copy, const struct grf_run *runs, size_t count,
@@ -325,18 +382,29 @@ void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t cou
 		batch.local[i] = (struct iovec){data + (runs[i].start - base), length};
 		batch.count++;
 	}
-	read_all(copy, &batch);
+	read_batch(copy, &batch);
+}
+
+/* Whether to go on with the pass. */
+static bool goes_on(struct grf_copy *copy)
+{
+	if (copy->deadline && grf_now() > copy->deadline)
+		__atomic_store_n(&copy->late, true, __ATOMIC_RELAXED);
+	return !grf_interrupted() && !__atomic_load_n(&copy->error, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&copy->late, __ATOMIC_RELAXED);
 }
 
 void grf_copy_work(struct grf_copy *copy)
 {
 	struct batch batch;
 
-	while (!grf_interrupted() && !__atomic_load_n(&copy->error, __ATOMIC_RELAXED) &&
-	       next_batch(copy, &batch)) {
+	/* Late is only what is not finished. */
+	while (next_batch(copy, &batch)) {
+		if (!goes_on(copy))
+			return;
 		if (copy->action == GRF_COPY_TOUCH)
 			touch(copy, &batch);
 		else
-			read_all(copy, &batch);
+			read_batch(copy, &batch);
 	}
 }

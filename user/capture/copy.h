@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Copying pieces of a process with several threads: first a touch of the destination, then reading.
+/*
+ * Copying pieces of a process with several threads: first a touch of the destination, then reading.
+ * What the space keeps in a file goes there by way of buffers.
  */
 #ifndef GRF_CAPTURE_COPY_H
 #define GRF_CAPTURE_COPY_H
@@ -12,6 +14,8 @@
 #include "capture/left_out.h"
 #include "capture/maps.h"
 #include "capture/resident.h"
+#include "capture/space.h"
+#include "capture/spill.h"
 
 /* A run of target memory that is to be copied to `data`. */
 struct grf_piece {
@@ -33,6 +37,10 @@ struct grf_copy {
 	bool through_mem;             /* process_vm_readv is refused or not wanted */
 	struct grf_resident resident; /* the pages that exist */
 
+	/* Where copies go; NULL: all to memory. */
+	const struct grf_space *space;
+	struct grf_spill *spill;
+
 	/* What the passes leave out, or NULL. */
 	const struct grf_left_out_set *left_out;
 	/* One pass over the pieces, handed out to the threads in batches. */
@@ -41,11 +49,13 @@ struct grf_copy {
 	size_t count;
 	size_t at;
 	uint64_t cursor;
+	uint64_t deadline; /* grf_now() after which the pass is broken off; 0: none */
 	pthread_mutex_t mutex;
 
 	/* Results, written atomically. */
 	uint64_t bytes;
 	uint64_t pages_skipped; /* that were there and could not be read */
+	bool late;              /* the pass was broken off */
 	int error;              /* errno; ESRCH: the process is gone */
 };
 
@@ -68,6 +78,9 @@ void grf_copy_work(struct grf_copy *copy);
  * whose first byte is that of address `base`. From any number of threads; allocates nothing. */
 void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t count, uint8_t *data,
 		   uint64_t base);
+
+/* Makes the copy of `length` bytes at `data` read as zero, at no cost of memory. Not at the stop. */
+void grf_copy_discard(struct grf_copy *copy, uint8_t *data, uint64_t length);
 
 /* Reads runs of the target's memory, see grf_read_runs(); `copy` is a struct grf_copy. From any
  * number of threads; allocates nothing. */

@@ -185,15 +185,16 @@ static bool place_pieces(struct grf_plan *plan, const struct grf_plan *first,
 
 	for (i = 0; i < plan->piece_count; i++) {
 		struct grf_piece *piece = &plan->pieces[i];
-		uint64_t end;
+		uint64_t end, offset;
 
 		piece->data = grf_space_find(space, piece->start, piece->end, &end);
 		if (!piece->data || (end < piece->end && !split_piece(plan, i, end)))
 			return false;
 		while (first && known < first->piece_count && first->pieces[known].end < piece->end)
 			known++;
-		if (first && known < first->piece_count &&
-		    first->pieces[known].start <= piece->start)
+		if ((first && known < first->piece_count &&
+		     first->pieces[known].start <= piece->start) ||
+		    grf_space_is_spilled(space, piece->data, &offset))
 			continue;
 		if (!grf_space_open(piece->data, piece->end - piece->start))
 			return false;
@@ -245,6 +246,17 @@ static size_t line_bound(const struct grf_plan *plan)
 	return plan->text_length / 40 + 1;
 }
 
+struct grf_error *grf_plan_place(struct grf_plan *plan, struct grf_space *space)
+{
+	/* Each area may cut a piece in two. */
+	if (!grow(&plan->pieces, &plan->piece_room, sizeof(*plan->pieces),
+		  plan->piece_room + space->count))
+		return grf_error_no_memory();
+	if (!place_pieces(plan, NULL, space))
+		return grf_error_create(GRF_ERROR_NO_MEMORY, "no memory for a copy of the process");
+	return NULL;
+}
+
 struct grf_error *grf_plan_make(struct grf_plan *plan, int maps, struct grf_resident *resident,
 				struct grf_space *space)
 {
@@ -265,9 +277,7 @@ struct grf_error *grf_plan_make(struct grf_plan *plan, int maps, struct grf_resi
 	error = grf_space_reserve(space, plan->piece_count, piece_bounds, plan);
 	if (error)
 		return error;
-	if (!place_pieces(plan, NULL, space))
-		return grf_error_create(GRF_ERROR_NO_MEMORY, "no memory for a copy of the process");
-	return NULL;
+	return grf_plan_place(plan, space);
 }
 
 struct grf_error *grf_plan_make_room(struct grf_plan *plan, const struct grf_plan *first)

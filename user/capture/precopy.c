@@ -30,7 +30,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -142,12 +141,13 @@ static void copy_runs(struct grf_precopy *precopy, const struct grf_unit *unit,
 static const struct grf_left_out_set everything; /* is needed */
 
 /* What was copied before of pages that hold nothing now is gone. */
-static void drop_empty(const struct grf_unit *unit, const struct grf_page_run *runs, size_t count)
+static void drop_empty(struct grf_precopy *precopy, const struct grf_unit *unit,
+		       const struct grf_page_run *runs, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (runs[i].empty)
-			madvise(unit_data(unit, runs[i].start), runs[i].end - runs[i].start,
-				MADV_DONTNEED);
+			grf_copy_discard(precopy->copy, unit_data(unit, runs[i].start),
+					 runs[i].end - runs[i].start);
 }
 
 /* Copies what a scan found; after the first, which only protects, all that exists is. */
@@ -157,7 +157,7 @@ static void take_found(struct grf_precopy *precopy, const struct grf_unit *unit,
 	if (scan != GRF_SCAN_FIRST)
 		copy_runs(precopy, unit, runs, count, &everything);
 	if (scan == GRF_SCAN_SEAL && unit->part == GRF_MAP_RESIDENT)
-		drop_empty(unit, runs, count);
+		drop_empty(precopy, unit, runs, count);
 }
 
 /*
@@ -178,7 +178,8 @@ static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, en
 			return;
 		if (result == GRF_SCAN_UNKNOWN && scan != GRF_SCAN_EXISTING) {
 			if (scan == GRF_SCAN_SEAL && unit->part == GRF_MAP_RESIDENT)
-				madvise(unit_data(unit, start), end - start, MADV_DONTNEED);
+				grf_copy_discard(precopy->copy, unit_data(unit, start),
+						 end - start);
 			scan = GRF_SCAN_EXISTING;
 			result = GRF_SCAN_MORE;
 			continue;
@@ -255,7 +256,7 @@ static void copy_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 			return;
 		copy_runs(precopy, unit, runs, count, &precopy->unneeded);
 		if (precopy->rounds)
-			drop_empty(unit, runs, count);
+			drop_empty(precopy, unit, runs, count);
 	}
 }
 
@@ -585,7 +586,8 @@ static void meet(struct grf_precopy *precopy)
 
 	if (arrived == precopy->threads) {
 		precopy->scanned = grf_now();
-		precopy->too_much = precopy->pages > precopy->limit;
+		precopy->too_much = precopy->pages > precopy->limit ||
+				    (precopy->deadline && precopy->scanned > precopy->deadline);
 		precopy->next = 0;
 		__atomic_store_n(&precopy->arrived, UINT32_MAX, __ATOMIC_RELEASE);
 		return;
@@ -626,14 +628,16 @@ static void sort_runs(struct grf_runs *runs)
 }
 
 /* Makes [start, end) zero, as far as it lies in the pieces: pages that are not there read so. */
-static void clear(const struct grf_plan *plan, size_t *piece, uint64_t start, uint64_t end)
+static void clear(struct grf_copy *copy, const struct grf_plan *plan, size_t *piece, uint64_t start,
+		  uint64_t end)
 {
 	while (*piece < plan->piece_count && plan->pieces[*piece].end <= start)
 		++*piece;
 	if (start < end && *piece < plan->piece_count && plan->pieces[*piece].start <= start &&
 	    end <= plan->pieces[*piece].end)
-		madvise(plan->pieces[*piece].data + (start - plan->pieces[*piece].start),
-			end - start, MADV_DONTNEED);
+		grf_copy_discard(copy,
+				 plan->pieces[*piece].data + (start - plan->pieces[*piece].start),
+				 end - start);
 }
 
 void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *final)
@@ -647,10 +651,10 @@ void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *fina
 		uint64_t clean = changed->items[i].start, end = changed->items[i].end;
 
 		for (; at < existing->count && existing->items[at].start < end; at++) {
-			clear(final, &piece, clean, existing->items[at].start);
+			clear(precopy->copy, final, &piece, clean, existing->items[at].start);
 			clean = existing->items[at].end;
 		}
-		clear(final, &piece, clean, end);
+		clear(precopy->copy, final, &piece, clean, end);
 	}
 }
 

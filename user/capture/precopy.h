@@ -39,12 +39,13 @@ struct grf_precopy {
 	unsigned int threads;     /* that take part in the stop */
 	unsigned int arrived;     /* atomic: of them, at the end of the scan */
 	uint64_t limit;           /* pages that may be copied at the stop */
+	uint64_t deadline;        /* grf_now() after which none may; 0: none */
 	struct grf_runs written;  /* to be copied at the stop */
 	struct grf_runs changed;  /* written to, discarded or new */
 	struct grf_runs existing; /* of those; the others read as zero */
 	uint64_t pages;           /* atomic: in `written` */
 	bool overflow;            /* the arrays were too small */
-	bool too_much;            /* more than `limit`: nothing was copied at the stop */
+	bool too_much;            /* more than `limit`, or too late: nothing was copied at the stop */
 	uint64_t scanned;         /* when the scan at the stop ended; grf_now() */
 	unsigned int rounds;
 	bool copied;          /* all of it, once, since it was watched */

@@ -37,6 +37,12 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 	case GRF_STOP_NO_SPACE:
 		return grf_error_create(GRF_ERROR_NO_MEMORY, "no memory for a copy of process %d",
 					pid);
+	case GRF_STOP_TOO_LONG:
+		return grf_error_create(
+		    GRF_ERROR_TOO_LONG,
+		    "process %d was let go after %.3g ms with its copy unfinished; allow more "
+		    "(--max-pause), or any time (--copy stop)",
+		    pid, (double)session->options->max_pause / 1e6);
 	case GRF_STOP_REGISTERS:
 		return grf_error_create(GRF_ERROR_OTHER,
 					"process %d: its threads multiplied while it was looked "
@@ -45,11 +51,13 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 	}
 	if (session->failure == GRF_STOP_TOO_MUCH)
 		return grf_error_create(
-		    GRF_ERROR_OTHER,
+		    GRF_ERROR_TOO_LONG,
 		    "process %d writes to its memory faster than it can be copied in the time that "
-		    "it "
-		    "may be held; give it more (--max-pause), or copy it all at once (--copy stop)",
-		    pid);
+		    "it may be held (%.3g ms); allow more (--max-pause), or copy it all at once "
+		    "(--copy stop)",
+		    pid, (double)session->options->max_pause / 1e6);
+	if (session->spill.error)
+		return grf_spill_explain(&session->spill, pid);
 	if (session->copy.error == ESRCH || session->copy.resident.gone)
 		return grf_error_create(GRF_ERROR_EXITED,
 					"process %d exited while it was looked at", pid);
@@ -76,6 +84,7 @@ static void fill_pause(struct grf_session *session)
 	pause->left_out = session->left_out.bytes;
 	pause->scanning = session->scanning_time;
 	pause->given_up = session->given_up;
+	pause->spilled = session->spill.written;
 	session->method->describe(session, pause);
 	pause->clock = "user space";
 	pause->total = report->released - report->interrupting;
@@ -102,6 +111,25 @@ static void fill_pause(struct grf_session *session)
 	pause->clock = "eBPF";
 	pause->total = clock.last_running - clock.first_stop;
 	pause->resume = clock.last_running - report->releasing;
+}
+
+/* Puts what is in the file where the pieces say that it is. */
+static struct grf_error *map_spilled(struct grf_session *session)
+{
+	const struct grf_plan *plan = &session->final;
+	uint64_t offset;
+
+	if (session->spill.fd < 0 ||
+	    !grf_spill_finish(&session->spill, session->space.file_length))
+		return grf_spill_explain(&session->spill, session->target.pid);
+	for (size_t i = 0; i < plan->piece_count; i++) {
+		const struct grf_piece *piece = &plan->pieces[i];
+
+		if (grf_space_is_spilled(&session->space, piece->data, &offset) &&
+		    !grf_spill_map(&session->spill, piece->data, piece->end - piece->start, offset))
+			return grf_spill_explain(&session->spill, session->target.pid);
+	}
+	return NULL;
 }
 
 /* Pieces that touch, in both address spaces, are one range. */
@@ -171,6 +199,8 @@ struct grf_error *grf_session_finish(struct grf_session *session)
 	error = build_mappings(session);
 	if (!error && session->stacks && session->stacks_taken)
 		error = grf_stacks_take(session->stacks, &capture->stacks, &capture->stack_count);
+	if (!error)
+		error = map_spilled(session);
 	/* Last, because it hands the memory over to the ranges. */
 	return error ? error : build_ranges(session);
 }

@@ -14,6 +14,7 @@
 #include "capture/precopy.h"
 #include "capture/probes.h"
 #include "capture/space.h"
+#include "capture/spill.h"
 #include "hold/forked.h"
 #include "hold/hold.h"
 #include "hold/injection.h"
@@ -28,6 +29,7 @@ enum grf_stop_failure {
 	GRF_STOP_TOO_MUCH,  /* was written since it was copied; another stop may do */
 	GRF_STOP_DISTURBED, /* it cannot be told what was written; another stop may do */
 	GRF_STOP_NO_CHILD,  /* could be made; after() says why, and another way may do */
+	GRF_STOP_TOO_LONG,  /* for it to be finished in this one, or another */
 };
 
 struct grf_session;
@@ -71,6 +73,8 @@ struct grf_session {
 	const struct grf_copy_method *method;
 	struct grf_plan first, final;
 	struct grf_space space;
+	struct grf_spill spill;
+	uint64_t planned_bytes, planned_spill; /* of the first plan; the latter of the former */
 	struct grf_copy copy;
 	struct grf_pool *pool;
 	unsigned int copiers; /* threads of the pool that copy; one more may read stack bounds */
@@ -117,6 +121,12 @@ void grf_session_take_registers(struct grf_session *session, const pid_t *tids, 
 
 /* Makes the pages that session->first is copied to; for ahead(). */
 struct grf_error *grf_session_touch_destination(struct grf_session *session);
+
+/*
+ * Before anything is copied: decides what of the copy goes to memory and what to a file, so that
+ * neither we nor the target run into a limit. Errors: NO_MEMORY when there is no room at all.
+ */
+struct grf_error *grf_session_find_room(struct grf_session *session);
 
 /* What went wrong at the stop, if anything. */
 struct grf_error *grf_session_explain(const struct grf_session *session);

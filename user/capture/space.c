@@ -31,7 +31,9 @@ static bool add_area(struct grf_space *space, uint64_t start, uint64_t end)
 	if (skip)
 		munmap(base, skip);
 	munmap(base + skip + length, spare);
-	space->areas[space->count++] = (struct grf_area){start, end, base + skip};
+	space->areas[space->count++] =
+	    (struct grf_area){start, end, base + skip, end, space->file_length};
+	space->file_length += end - start;
 	return true;
 }
 
@@ -77,6 +79,8 @@ uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end, u
 
 		if (area->start <= start && start < area->end) {
 			*ret_end = end < area->end ? end : area->end;
+			if (start < area->spilled_from && area->spilled_from < *ret_end)
+				*ret_end = area->spilled_from;
 			return area->base + (start - area->start);
 		}
 		if (area->start > start && area->start < end)
@@ -84,6 +88,26 @@ uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end, u
 	}
 	*ret_end = end;
 	return add_area(space, start, end) ? space->areas[space->count - 1].base : NULL;
+}
+
+bool grf_space_spill(struct grf_area *area, uint64_t from)
+{
+	area->spilled_from = from;
+	return !mprotect(area->base + (from - area->start), area->end - from, PROT_NONE);
+}
+
+bool grf_space_is_spilled(const struct grf_space *space, const uint8_t *data, uint64_t *ret_offset)
+{
+	for (size_t i = 0; i < space->count; i++) {
+		const struct grf_area *area = &space->areas[i];
+		uint64_t within = (uint64_t)(uintptr_t)data - (uint64_t)(uintptr_t)area->base;
+
+		if (within >= area->end - area->start)
+			continue;
+		*ret_offset = area->offset + within;
+		return within >= area->spilled_from - area->start;
+	}
+	return false;
 }
 
 bool grf_space_open(uint8_t *data, uint64_t length)

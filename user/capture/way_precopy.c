@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/priority.h"
 #include "capture/userfault.h"
 
 /* Rounds before a stop is thought of, and right before it. */
@@ -106,8 +107,11 @@ struct grf_error *grf_precopy_ahead(struct grf_session *session, unsigned int ro
 	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
 	error = grf_left_out_find(session->options->left_out, grf_copy_gather, &session->copy,
 				  GRF_LEFT_OUT_LARGE, &session->precopy.skipped);
+	/* What registers memory keeps the target from changing its mappings meanwhile. */
+	grf_priority_usual();
 	if (!error)
 		error = grf_precopy_begin(&session->precopy, &session->copy, &session->first);
+	grf_priority_low();
 	if (!error)
 		error = grf_precopy_find_unneeded(session);
 	if (!error)
@@ -132,10 +136,16 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 
 uint64_t grf_precopy_page_limit(const struct grf_session *session)
 {
-	uint64_t limit = session->options->max_pause / PAGE_TIME * session->copiers;
+	uint64_t deadline = session->precopy.deadline, now = grf_now();
+	uint64_t limit = deadline ? (deadline > now ? deadline - now : 0) / PAGE_TIME *
+					session->copiers
+				  : UINT64_MAX;
 	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
 	uint64_t usual = 2 * session->precopy.round_bytes / GRF_PAGE;
 
+	/* What does not fit into what is held would be written to the file in the stop. */
+	if (session->spill.fd >= 0 && limit > session->spill.held_size / GRF_PAGE)
+		limit = session->spill.held_size / GRF_PAGE;
 	if (!session->freeze.gc_point || session->freeze.only_gc_point)
 		return limit;
 	if (fewer < usual)
@@ -157,6 +167,8 @@ void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t 
 	struct grf_precopy *precopy = &session->precopy;
 	uint64_t before = session->copy.bytes;
 
+	if (session->options->max_pause)
+		precopy->deadline = session->report.interrupting + session->options->max_pause;
 	precopy->limit = grf_precopy_page_limit(session);
 	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
 		session->failure = GRF_STOP_NO_ROOM;
@@ -204,7 +216,9 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 
 void grf_precopy_close(struct grf_session *session)
 {
+	grf_priority_usual();
 	grf_precopy_end(&session->precopy);
+	grf_priority_low();
 }
 
 const struct grf_copy_method grf_copy_by_precopy = {

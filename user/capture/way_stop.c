@@ -1,11 +1,58 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * All is copied at the stop. The destination's pages are made before it, which halves the time; the
- * stack bounds of goroutines are read by eBPF beside the copying.
+ * stack bounds of goroutines are read by eBPF beside the copying. How long that takes is plain from
+ * the amount. It is not begun where it would be longer than the target may stand, and broken off
+ * when it turns out to be.
  */
 #include "capture/session.h"
 
 #include "base/log.h"
+#include "base/priority.h"
+#include "hold/hold.h"
+
+/* What copying a page takes one thread; more than a few are as fast as memory is; ns. What is
+ * written to a file takes as long again. */
+#define PAGE_TIME    800u
+#define FAST_THREADS 4u
+/* What goes before everybody else takes no longer than this; ns. */
+#define SHORT_STOP 200000000u
+
+/* How long the copy will take; ns. */
+static uint64_t estimate(const struct grf_session *session)
+{
+	uint64_t pages = (session->planned_bytes + session->planned_spill) / GRF_PAGE;
+
+	return pages * PAGE_TIME /
+	       (session->copiers < FAST_THREADS ? session->copiers : FAST_THREADS);
+}
+
+static struct grf_error *check_time(struct grf_session *session)
+{
+	uint64_t max_pause = session->options->max_pause, time = estimate(session);
+
+	if (!max_pause || time <= max_pause)
+		return NULL;
+	return grf_error_create(
+	    GRF_ERROR_TOO_LONG,
+	    "process %d: what is left is to copy all of its %llu MiB while it stands, which takes "
+	    "about %.3g ms, and it may stand for %.3g ms; allow more (--max-pause), or any time "
+	    "(--copy stop)",
+	    session->target.pid, (unsigned long long)(session->planned_bytes >> 20),
+	    (double)time / 1e6, (double)max_pause / 1e6);
+}
+
+/* In each thread of the pool: from now on there is only the stop to be done. */
+static void be_ready(void *context, unsigned int index)
+{
+	const struct grf_session *session = context;
+
+	(void)index;
+	if (session->freeze.urgent)
+		grf_priority_first();
+	else
+		grf_priority_usual();
+}
 
 static void touch_work(void *context, unsigned int index)
 {
@@ -27,6 +74,17 @@ struct grf_error *grf_session_touch_destination(struct grf_session *session)
 	return grf_interrupted() ? grf_error_interrupted() : NULL;
 }
 
+/* A stop that is short goes before everybody else on all CPUs; a long one would leave them none. */
+static struct grf_error *get_ready(struct grf_session *session)
+{
+	struct grf_error *error = grf_session_touch_destination(session);
+
+	session->freeze.urgent = estimate(session) <= SHORT_STOP;
+	grf_pool_start(session->pool, be_ready, session);
+	grf_pool_wait(session->pool);
+	return error;
+}
+
 static void stop_work(void *context, unsigned int index)
 {
 	struct grf_session *session = context;
@@ -42,11 +100,15 @@ static void copy_all(struct grf_session *session, const pid_t *tids, size_t coun
 	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
 		       session->final.piece_count);
+	if (session->options->max_pause)
+		session->copy.deadline = session->report.interrupting + session->options->max_pause;
 	grf_pool_start(session->pool, stop_work, session);
 	grf_session_take_registers(session, tids, count);
 	grf_pool_wait(session->pool);
 	session->copying_time = grf_now() - session->stop_began;
 	session->stop_bytes = session->copy.bytes;
+	if (session->copy.late)
+		session->failure = GRF_STOP_TOO_LONG;
 }
 
 static void describe(const struct grf_session *session, struct grf_pause *ret)
@@ -58,7 +120,8 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 const struct grf_copy_method grf_copy_at_stop = {
     .way = GRF_COPY_STOP,
     .reads_stacks = true,
-    .ahead = grf_session_touch_destination,
+    .open = check_time,
+    .ahead = get_ready,
     .at_stop = copy_all,
     .describe = describe,
 };

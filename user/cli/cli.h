@@ -26,6 +26,8 @@ enum grf_exit {
 	GRF_EXIT_OUTPUT = 10,
 	GRF_EXIT_DIFFERENT = 11,    /* verify: the reached set is wrong */
 	GRF_EXIT_NOT_COMPARED = 12, /* verify: no marks to compare with */
+	GRF_EXIT_NO_ROOM = 13,      /* no memory, or no disk, within its limits */
+	GRF_EXIT_TOO_LONG = 14,     /* the target would have to stand for too long */
 };
 
 /* A subcommand. `run` gets its own arguments, the first one being its name. */

@@ -49,6 +49,10 @@ static int status_of(enum grf_error_code code)
 		return GRF_EXIT_MISMATCH;
 	case GRF_ERROR_OUTPUT:
 		return GRF_EXIT_OUTPUT;
+	case GRF_ERROR_NO_MEMORY:
+		return GRF_EXIT_NO_ROOM;
+	case GRF_ERROR_TOO_LONG:
+		return GRF_EXIT_TOO_LONG;
 	case GRF_ERROR_INTERRUPTED:
 		return 128 + (caught ? caught : SIGINT);
 	default:

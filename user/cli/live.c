@@ -14,6 +14,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "base/priority.h"
 #include "cli/go_library.h"
 #include "hold/hold.h"
 #include "hold/probe_site.h"
@@ -25,6 +27,9 @@
 #define MAX_WAIT   86400e9
 
 #define MAX_PAUSE 100000000ull /* ns */
+#define MAX_SIZE  1e18
+
+#define NICE 10
 
 enum {
 	OPTION_NO_EBPF = 0x200,
@@ -34,7 +39,10 @@ enum {
 	OPTION_GC_WAIT,
 	OPTION_COPY,
 	OPTION_MAX_PAUSE,
-	OPTION_CONTENTS
+	OPTION_CONTENTS,
+	OPTION_MAX_MEMORY,
+	OPTION_SPILL_DIRECTORY,
+	OPTION_NICE
 };
 
 static const struct argp_option live_argp_options[] = {
@@ -52,9 +60,17 @@ static const struct argp_option live_argp_options[] = {
      "at the stop), or auto (the first that can be had)",
      0},
     {"max-pause", OPTION_MAX_PAUSE, "DURATION", 0,
-     "With precopy, let go of the process again where the rest would take longer than this "
-     "(default 100ms)",
+     "Let go of the process again, and try anew or give up, where it would stand for longer than "
+     "this (default 100ms; with --copy stop, no limit)",
      0},
+    {"max-memory", OPTION_MAX_MEMORY, "SIZE", 0,
+     "Use no more memory than this for the copy and its analysis, such as 512M, 2G or 50% (of what "
+     "there is); the rest of the copy goes to a file. Default: what is free",
+     0},
+    {"spill-dir", OPTION_SPILL_DIRECTORY, "DIR", 0,
+     "Make that file in DIR (default: $TMPDIR or /var/tmp, whichever is no tmpfs and has room)", 0},
+    {"nice", OPTION_NICE, "N", 0,
+     "While the process runs, run at a priority that is lower by N (0 to 19, default 10)", 0},
     {"contents", OPTION_CONTENTS, NULL, 0,
      "Copy the contents of objects without pointers too; those of more than 512 bytes are left out "
      "otherwise, as nothing of them is needed",
@@ -108,6 +124,32 @@ static uint64_t parse_duration(const struct argp_state *state, const char *text)
 	return (uint64_t)total;
 }
 
+/* Bytes, or a share of all memory. */
+static uint64_t parse_size(const struct argp_state *state, const char *text)
+{
+	static const char units[] = "KMGT";
+	double value = -1, scale = 1;
+	char *end = (char *)text;
+	const char *unit;
+
+	if (strchr("0123456789.", *text) && *text)
+		value = strtod(text, &end);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		scale = (double)(1ull << (10 * (unit - units + 1)));
+		end += !strcmp(end + 1, "B") ? 2 : !strcmp(end + 1, "iB") ? 3 : 1;
+	} else if (*end == '%' && value <= 100) {
+		scale = (double)grf_memory_total() / 100;
+		end++;
+	} else if (*end == 'B') {
+		end++;
+	}
+	value *= scale;
+	if (end == text || *end || !isfinite(value) || value < 1 || value > MAX_SIZE)
+		argp_error(state, "a size is like 512M, 2G or 50%%, not `%s'", text);
+	return (uint64_t)value;
+}
+
 static enum grf_freeze_wish parse_freeze(const struct argp_state *state, const char *text)
 {
 	if (!strcmp(text, "gc"))
@@ -139,7 +181,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->debug;
-		options->capture.max_pause = MAX_PAUSE;
+		options->nice = NICE;
 		return 0;
 	case OPTION_FREEZE:
 		options->capture.freeze = parse_freeze(state, argument);
@@ -149,6 +191,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_MAX_PAUSE:
 		options->capture.max_pause = parse_duration(state, argument);
+		options->pause_given = true;
+		return 0;
+	case OPTION_MAX_MEMORY:
+		options->capture.max_memory = parse_size(state, argument);
+		return 0;
+	case OPTION_SPILL_DIRECTORY:
+		options->capture.spill_directory = argument;
+		return 0;
+	case OPTION_NICE:
+		options->nice = (int)grf_parse_number(state, "--nice", argument, 0, 19);
 		return 0;
 	case OPTION_GC_WAIT:
 		options->capture.gc_wait = parse_duration(state, argument);
@@ -487,9 +539,15 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 	if (!options->wait_given)
 		options->capture.gc_wait =
 		    options->capture.freeze == GRF_FREEZE_GC ? LONG_WAIT : SHORT_WAIT;
+	/* Who asks for a long stop shall have it. */
+	if (!options->pause_given)
+		options->capture.max_pause = options->capture.copy == GRF_COPY_STOP ? 0 : MAX_PAUSE;
 	error = check_process(options->pid);
-	if (!error)
+	if (!error) {
+		grf_priority_begin(options->nice);
+		grf_memory_yield_to(options->pid);
 		error = open_executable(options, &file);
+	}
 	if (error && error->code == GRF_ERROR_OTHER)
 		error = or_gone(options->pid, error);
 	if (!error)
@@ -498,6 +556,7 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 		find_entry_points(&file, options);
 	if (!error)
 		error = grf_capture_process(options->pid, &options->capture, &capture);
+	grf_priority_for_good();
 	if (!error) {
 		*ret_pause = capture->pause;
 		error = grf_image_from_capture(capture, file.executable, ret);

@@ -12,6 +12,8 @@ struct grf_live_options {
 	struct grf_debug_options debug;
 	pid_t pid;
 	const char *executable; /* that the user named, or NULL */
+	bool pause_given;       /* capture.max_pause is */
+	int nice;               /* by how much our priority is lowered while the process runs */
 	bool contents;          /* copy those of objects without pointers too */
 	bool wait_given;        /* capture.gc_wait is the user's, not for us to choose */
 	/* For the capture, while it is made. */

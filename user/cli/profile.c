@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/cli.h"
 #include "model/model.h"
 #include "outputs/file.h"
@@ -195,6 +196,7 @@ struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_exe
 	error = grf_tree_create(model, &tree_options, &tree);
 	if (!error) {
 		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
+		grf_memory_report();
 		error = write_profile(tree, model, options, pause);
 		grf_tree_destroy(tree);
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/core_files.h"
 #include "cli/live.h"
 #include "outputs/verification_report.h"
@@ -93,6 +94,7 @@ static struct grf_error *verify(const struct verify_options *options, const stru
 		return error;
 	error = grf_verification_create(model, &tree_options, &verification);
 	if (!error) {
+		grf_memory_report();
 		grf_verification_print(stdout, verification, model, pause,
 				       options->verbosity > 1 ? UINT64_MAX
 				       : options->verbosity   ? SOME_DETAILS

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/priority.h"
 
 #define SHARED_BYTES  256
 #define MESSAGE_BYTES 512
@@ -78,6 +79,8 @@ _Noreturn static void work_apart(int fd, grf_apart_work *work, void *context, co
 	int descriptor = -1;
 
 	setsid();
+	/* A thread of the target may stand for as long as this takes. */
+	grf_priority_usual();
 	error = work(context, &descriptor);
 	if (error) {
 		result.error = (int)error->code;

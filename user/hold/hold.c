@@ -56,11 +56,12 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "hold/gc_point.h"
 #include "hold/private.h"
 
 /* How long threads may take to stop before we give up. The others stand meanwhile. */
-#define STOP_LIMIT 1000000000u
+#define STOP_LIMIT UINT64_C(1000000000)
 /* Rounds of asking that only yield the CPU, before asking sleeps in between. */
 #define EAGER_ROUNDS 50
 #define MORE_THREADS 1024
@@ -248,6 +249,14 @@ static bool given_up(struct hold *hold, struct thread *thread)
 	return true;
 }
 
+/* Whether threads have taken too long to stop. */
+static bool is_late(const struct hold *hold)
+{
+	uint64_t limit = hold->freeze->limit ? hold->freeze->limit : STOP_LIMIT;
+
+	return grf_now() - hold->report->interrupting > limit;
+}
+
 static struct grf_error *wait_all(struct hold *hold)
 {
 	const struct timespec moment = {.tv_nsec = 20000};
@@ -259,9 +268,9 @@ static struct grf_error *wait_all(struct hold *hold)
 			continue;
 		if (grf_interrupted())
 			return grf_error_interrupted();
-		if (grf_now() - hold->report->interrupting > STOP_LIMIT)
+		if (is_late(hold))
 			return grf_error_create(
-			    GRF_ERROR_OTHER,
+			    GRF_ERROR_TOO_LONG,
 			    "thread %d of process %d does not stop (state %c, D is a wait in the "
 			    "kernel that nothing interrupts); try again",
 			    running->tid, hold->target->pid,
@@ -334,8 +343,8 @@ static struct grf_error *stop_all(struct hold *hold)
 		error = hold->freeze->stands ? NULL : wait_all(hold);
 		if (error)
 			return error;
-		if (grf_now() - hold->report->interrupting > STOP_LIMIT)
-			return grf_error_create(GRF_ERROR_OTHER,
+		if (is_late(hold))
+			return grf_error_create(GRF_ERROR_TOO_LONG,
 						"process %d makes threads faster than they can be "
 						"stopped; try again",
 						hold->target->pid);
@@ -408,9 +417,9 @@ static struct grf_error *stop_anywhere(struct hold *hold)
 {
 	const struct grf_freeze *freeze = hold->freeze;
 
+	/* At the usual priority: what falls behind here is copied while the target stands. */
 	if (freeze->just_before) {
-		if (freeze->urgent)
-			grf_hold_leisurely();
+		grf_priority_usual();
 		freeze->just_before(freeze->context);
 	}
 	if (freeze->urgent)
@@ -476,16 +485,12 @@ static bool list_tids(struct hold *hold, size_t *ret_count)
 
 void grf_hold_urgently(void)
 {
-	const struct sched_param first = {.sched_priority = 1};
-
-	sched_setscheduler(0, SCHED_FIFO, &first);
+	grf_priority_first();
 }
 
 void grf_hold_leisurely(void)
 {
-	const struct sched_param usual = {0};
-
-	sched_setscheduler(0, SCHED_OTHER, &usual);
+	grf_priority_low();
 }
 
 static void *tracer(void *argument)
@@ -495,6 +500,8 @@ static void *tracer(void *argument)
 	size_t count = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
+	/* What made this thread may be of low priority; the target stands for as long as we need. */
+	grf_priority_usual();
 	hold->error = reach_freeze_point(hold);
 	hold->report->stopped = grf_now();
 	if (!hold->error && !list_tids(hold, &count))

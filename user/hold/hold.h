@@ -56,13 +56,14 @@ struct grf_gc_point_probe;
 /* Has the calling thread go before all others, where that is permitted; for as long as the target
  * stands. */
 void grf_hold_urgently(void);
-void grf_hold_leisurely(void); /* and no longer */
+void grf_hold_leisurely(void); /* and no longer: behind others, see base/priority.h */
 
 /* Where to hold the target: at the end of a garbage collection, or anywhere. */
 struct grf_freeze {
 	struct grf_gc_point_probe *gc_point; /* NULL: anywhere, at once */
 	uint64_t wait;                       /* for the point, at most; ns */
 	bool only_gc_point;                  /* rather not at all than anywhere else */
+	uint64_t limit; /* for which threads may take to stop while others stand; ns; 0: a second */
 	bool urgent; /* work() is short: nobody else shall run on our CPU meanwhile */
 	/* Called now and then while the point is waited for, or NULL; returns after how many ns it
 	 * is to be called next. It should not take more than a few milliseconds: a target that
@@ -91,8 +92,8 @@ typedef void grf_hold_work(void *context, const pid_t *tids, size_t count);
  *
  * On every return the target runs on, or stands stopped as it did before. Errors, besides those of
  * grf_target_open(): EXITED (the process went away before or during the hold; work() may or may
- * not have run), INTERRUPTED (before work() was called), OTHER (a thread did not stop in time, or
- * the freeze point was not reached).
+ * not have run), INTERRUPTED (before work() was called), TOO_LONG (a thread did not stop in time),
+ * OTHER (the freeze point was not reached).
  */
 struct grf_error *grf_hold(const struct grf_target *target, const struct grf_freeze *freeze,
 			   grf_hold_work *work, void *context, struct grf_hold_report *ret);

@@ -104,6 +104,8 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 	if (pause->left_out)
 		fprintf(stream, "; %s without pointers left out",
 			grf_format_bytes(pause->left_out));
+	if (pause->spilled)
+		fprintf(stream, "; %s to a file", grf_format_bytes(pause->spilled));
 	fprintf(stream, "; registers by %s\n", pause->register_source);
 }
 

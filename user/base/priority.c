@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A thread may always lower its priority, but needs a permission to raise it (CAP_SYS_NICE, or
+ * RLIMIT_NICE). A thread that was lowered and has to work while the target stands would hold it for
+ * as long as others keep the CPU. So it is tried first, in a thread that exists for nothing else,
+ * whether the way back is open. Where it is not, all that can come between target and stop runs as
+ * usual, in the scheduling class that at least wakes up behind others (SCHED_BATCH, which asks for
+ * no permission either way), and only the analysis is lowered.
+ */
+#include "base/priority.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* linux/ioprio.h */
+#define IO_WHO_THREAD  1
+#define IO_BEST_EFFORT (2 << 13)
+#define IO_LOWEST      7
+
+static int usual_nice, low_nice, usual_io;
+static bool can_raise = true;
+
+static void set_class(int policy, int priority)
+{
+	const struct sched_param parameters = {.sched_priority = priority};
+
+	sched_setscheduler(0, policy, &parameters);
+}
+
+/* On Linux both are a thread's own. */
+static void set_values(int nice, int io)
+{
+	setpriority(PRIO_PROCESS, 0, nice);
+	syscall(SYS_ioprio_set, IO_WHO_THREAD, 0, io);
+}
+
+static void *try_to_raise(void *ret)
+{
+	bool *raised = ret;
+
+	*raised = !setpriority(PRIO_PROCESS, 0, low_nice) &&
+		  !setpriority(PRIO_PROCESS, 0, usual_nice);
+	return NULL;
+}
+
+void grf_priority_begin(int nice)
+{
+	pthread_t thread;
+	long io;
+
+	if (!nice)
+		return;
+	usual_nice = getpriority(PRIO_PROCESS, 0);
+	io = syscall(SYS_ioprio_get, IO_WHO_THREAD, 0);
+	usual_io = io > 0 ? (int)io : 0;
+	low_nice = usual_nice + nice < 19 ? usual_nice + nice : 19;
+	can_raise = false;
+	if (!pthread_create(&thread, NULL, try_to_raise, &can_raise))
+		pthread_join(thread, NULL);
+	if (!can_raise)
+		grf_verbose("priority can be lowered and not be raised again (CAP_SYS_NICE): it is "
+			    "lowered when the process has been copied");
+	grf_priority_low();
+}
+
+void grf_priority_low(void)
+{
+	if (low_nice == usual_nice) {
+		set_class(SCHED_OTHER, 0);
+		return;
+	}
+	set_class(SCHED_BATCH, 0);
+	if (can_raise)
+		set_values(low_nice, IO_BEST_EFFORT | IO_LOWEST);
+}
+
+void grf_priority_usual(void)
+{
+	set_class(SCHED_OTHER, 0);
+	if (can_raise && low_nice != usual_nice)
+		set_values(usual_nice, usual_io);
+}
+
+void grf_priority_first(void)
+{
+	grf_priority_usual();
+	set_class(SCHED_FIFO, 1);
+}
+
+void grf_priority_for_good(void)
+{
+	if (low_nice == usual_nice)
+		return;
+	set_class(SCHED_BATCH, 0);
+	set_values(low_nice, IO_BEST_EFFORT | IO_LOWEST);
+}
