@@ -147,8 +147,9 @@ static void test_broken_stacks(void **state)
 
 static struct grf_stack_scan scan;
 
-/* The live words of the frames that walk() found. */
-static void find_words(bool interrupted, const struct grf_goroutine_value *values, uint32_t count)
+/* The live words of the frames that walk() found, and all from `rest` on where that is not 0. */
+static void find_words_and(uint64_t rest, bool interrupted,
+			   const struct grf_goroutine_value *values, uint32_t count)
 {
 	scan = (struct grf_stack_scan){
 	    .image = code.image,
@@ -158,9 +159,14 @@ static void find_words(bool interrupted, const struct grf_goroutine_value *value
 	    .high = STACK_HIGH,
 	    .memory = go_code_at(&code, STACK_LOW),
 	};
-	grf_stack_scan_frames(&scan, frames.items, (uint32_t)frames.count, interrupted, 0, values,
-			      count);
+	grf_stack_scan_frames(&scan, frames.items, (uint32_t)frames.count, interrupted, rest,
+			      values, count);
 	assert_false(scan.no_memory);
+}
+
+static void find_words(bool interrupted, const struct grf_goroutine_value *values, uint32_t count)
+{
+	find_words_and(0, interrupted, values, count);
 }
 
 static bool has_word(uint64_t address)
@@ -254,12 +260,28 @@ static void test_broken_maps(void **state)
 	end();
 }
 
+/* What is read conservatively begins where a frame says, which may be anywhere. */
+static void test_rest_of_a_broken_stack(void **state)
+{
+	(void)state;
+	begin();
+	walk(GO_CODE_BASE, lay());
+	assert_int_equal(frames.count, 0);
+	find_words_and(8, false, NULL, 0);
+	assert_int_equal(scan.words.count, (STACK_HIGH - STACK_LOW) / 8);
+	grf_stack_scan_free(&scan);
+	find_words_and(UINT64_MAX - 3, false, NULL, 0);
+	assert_int_equal(scan.words.count, 0);
+	grf_stack_scan_free(&scan);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_frames),      cmocka_unit_test(test_broken_stacks),
 	    cmocka_unit_test(test_stack_maps),  cmocka_unit_test(test_stack_objects),
-	    cmocka_unit_test(test_broken_maps),
+	    cmocka_unit_test(test_broken_maps), cmocka_unit_test(test_rest_of_a_broken_stack),
 	};
 
 	return cmocka_run_group_tests_name("unwind", tests, NULL, NULL);

@@ -55,8 +55,13 @@ static void add_word(struct grf_stack_scan *scan, uint64_t address, uint32_t fra
 
 static void add_range(struct grf_stack_scan *scan, uint64_t from, uint64_t to, uint32_t frame)
 {
+	/* Both may come from a damaged frame. */
+	if (from < scan->low)
+		from = scan->low;
 	if (to > scan->high)
 		to = scan->high;
+	if (from >= to)
+		return;
 	for (uint64_t at = (from + 7) & ~(uint64_t)7; at < to; at += 8)
 		add_word(scan, at, frame, true);
 }
