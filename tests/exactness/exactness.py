@@ -216,7 +216,8 @@ with `GODEBUG=gcstoptheworld=1`, where the world is stopped while the collector 
 floats: the blocks of the tiny allocators, and what a conservative scan of a frame found that has moved
 on since.
 
-A cell in bold did not hold. What a release cannot build is named so.
+A cell in bold did not hold. What a release cannot build is named so; a release that a table does not
+have was not measured there.
 """
 
 
