@@ -291,16 +291,31 @@ static bool make_tracker(struct copied *copied, bool by_soft_dirty, int userfaul
 	return !error;
 }
 
-/* Copies ahead of the stop; by soft-dirty bits sometimes anew. */
+/* Comes after so many looks. */
+static bool comes_after_some(void *context)
+{
+	unsigned int *looks = context;
+
+	return !*looks || !--*looks;
+}
+
+/* Copies ahead of the stop; by soft-dirty bits sometimes anew, of which the last is broken off. */
 static void copy_ahead(struct copied *copied, bool by_soft_dirty, uint64_t seed,
 		       unsigned int rounds)
 {
+	unsigned int looks = 1 + (unsigned int)(seed / 3 % 12);
+
 	assert_null(grf_precopy_begin(&copied->precopy, &copied->copy, &copied->first));
 	grf_precopy_rounds(&copied->precopy, rounds);
 	for (uint64_t i = 0; by_soft_dirty && i < seed % 3; i++) {
+		if (i) {
+			copied->precopy.is_due = comes_after_some;
+			copied->precopy.context = &looks;
+		}
 		assert_null(grf_precopy_restart(&copied->precopy));
 		grf_precopy_rounds(&copied->precopy, rounds);
 	}
+	copied->precopy.is_due = NULL;
 	assert_null(grf_precopy_ready(&copied->precopy, 1));
 	copied->precopy.limit = UINT64_MAX;
 }
