@@ -242,8 +242,8 @@ static bool is_in_sequence(const struct grf_injector *injector, pid_t tid)
 
 bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restart worst)
 {
-	struct thread_facts facts = read_facts(injector, tid);
 	struct user_regs_struct registers;
+	struct thread_facts facts;
 	int status;
 
 	/* What stands before a signal, or in a group stop, is left alone. */
@@ -251,8 +251,11 @@ bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restar
 	    !read_state(injector, tid))
 		return false;
 	registers = injector->state.registers;
-	if (grf_signal_frame_restart(&registers) > worst || !find_stack(injector, facts.own_id) ||
-	    is_in_sequence(injector, tid))
+	if (grf_signal_frame_restart(&registers) > worst)
+		return false;
+	/* Only of those that come into question: all threads may stand meanwhile. */
+	facts = read_facts(injector, tid);
+	if (!find_stack(injector, facts.own_id) || is_in_sequence(injector, tid))
 		return false;
 	injector->tid = tid;
 	injector->options = PTRACE_O_TRACESYSGOOD;
