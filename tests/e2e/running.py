@@ -40,9 +40,8 @@ class Target:
             [str(executable), *arguments],
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
             env=dict(os.environ, TZ="UTC", **(environment or {})),
-            **options,
+            **{"stderr": subprocess.DEVNULL, **options},
         )
         self.pid = self.process.pid
         deadline = time.monotonic() + timeout

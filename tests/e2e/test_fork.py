@@ -140,6 +140,37 @@ def test_killed_at_each_step(step, both, target, tmp_path, monkeypatch):
         assert wait_until(lambda: set(children(target.pid).values()) <= {"Z"})
 
 
+@pytest.mark.parametrize("step", [*MAKING, *HAVING, *WAITING])
+def test_killed_under_a_filter(step, start, tmp_path, monkeypatch):
+    """A filter of system calls, which is out of action only as long as we live."""
+    target = start("sandboxed", "kill", "process")
+    monkeypatch.setenv("GRF_TEST_KILL_AT_STEP", str(step))
+    for _ in range(3):
+        done = grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
+        assert done.status == -signal.SIGKILL, str(done)
+        assert wait_until(lambda: not children(target.pid)), children(target.pid)
+        target.check_runs()
+
+
+@pytest.mark.parametrize("program", [("checked",), ("sandboxed", "kill", "process")])
+@pytest.mark.parametrize("step", [*MAKING, *WAITING])
+def test_killed_when_a_signal_waits(step, program, build, tmp_path, monkeypatch):
+    """The thread has a signal to handle, maybe before it makes the call, on the very stack where its
+    way back is, and the child's way to its end."""
+    monkeypatch.setenv("GRF_TEST_KILL_AT_STEP", str(step))
+    monkeypatch.setenv("GRF_TEST_SIGNAL_AT_STEP", str(step))
+    name, *arguments = program
+    said = tmp_path / "said"
+    with open(said, "wb") as stderr, Target(build(name), *arguments, stderr=stderr) as target:
+        for _ in range(5):
+            done = grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
+            assert done.status == -signal.SIGKILL, str(done)
+            assert wait_until(lambda: not children(target.pid)), children(target.pid)
+            target.check_runs()
+        # A child that did anything but end would have come to no good.
+        assert not said.read_bytes(), said.read_text(errors="replace")[:1000]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_killed_at_any_time(number, target, tmp_path):
     generator = random.Random(number)

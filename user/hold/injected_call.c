@@ -13,10 +13,13 @@
  * we may be killed at any instant. All signals are blocked meanwhile, so that no handler runs on
  * the frame; that is done after the registers are set, as it is the frame that undoes it.
  *
+ * Killed before the signals are blocked, we may leave the thread to a handler that runs before the
+ * call. It does so below the thread's stack pointer, that is below the frame.
+ *
  * A call that makes a child of the target (clone) gives it a second frame in the place of a stack,
- * below the first. The child too goes to rt_sigreturn, and the registers that it gets from there
- * make it call exit_group. It stops for the tracer before its first instruction; if there is no
- * tracer any more it is gone at once.
+ * above the first, where no such handler comes. The child too goes to rt_sigreturn, and the
+ * registers that it gets from there make it call exit_group. It stops for the tracer before its
+ * first instruction; if there is no tracer any more it is gone at once.
  *
  * A thread that waits in a system call is interrupted, and what the kernel would do for it at the
  * end of the stop, make the call again, is put into the frame. Those calls that would have been
@@ -40,6 +43,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -79,13 +83,21 @@ struct rseq_configuration {
 	uint32_t size, signature, flags, padding;
 };
 
+static bool is_step(const struct grf_injector *injector, const char *variable, unsigned int number)
+{
+	const char *step = getenv(variable);
+
+	return step && (unsigned int)strtoul(step, NULL, 10) == injector->first_step + number;
+}
+
 void grf_injector_step(const struct grf_injector *injector, unsigned int number)
 {
-	const char *kill_at = getenv("GRF_TEST_KILL_AT_STEP");
 	bool both = getenv("GRF_TEST_KILL_BOTH");
 	pid_t self = getpid();
 
-	if (!kill_at || (unsigned int)strtoul(kill_at, NULL, 10) != injector->first_step + number)
+	if (is_step(injector, "GRF_TEST_SIGNAL_AT_STEP", number))
+		syscall(SYS_tgkill, injector->target->pid, injector->tid, SIGURG);
+	if (!is_step(injector, "GRF_TEST_KILL_AT_STEP", number))
 		return;
 	if (both && self == injector->tool && injector->helper > 0)
 		kill(injector->helper, SIGKILL);
@@ -261,11 +273,12 @@ bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restar
 	injector->options = PTRACE_O_TRACESYSGOOD;
 	if (facts.has_seccomp)
 		injector->options |= PTRACE_O_SUSPEND_SECCOMP;
-	return grf_signal_frame_build(&injector->state, injector->low, injector->high,
-				      injector->site->sigreturn, &injector->frame) &&
-	       grf_signal_frame_build_exit(&injector->state, injector->low, injector->frame.address,
+	return grf_signal_frame_build_exit(&injector->state, injector->low, injector->high,
 					   injector->site->sigreturn, injector->site->system_call,
-					   &injector->child_frame);
+					   &injector->child_frame) &&
+	       grf_signal_frame_build(&injector->state, injector->low,
+				      injector->child_frame.address, injector->site->sigreturn,
+				      &injector->frame);
 }
 
 static bool write_frame(const struct grf_injector *injector, const struct grf_signal_frame *frame)
