@@ -6,8 +6,8 @@
  * task, which writes a record. One read takes all threads in some microseconds, where ptrace needs
  * calls for each of them. A thread's user registers lie on its kernel stack from the moment it
  * entered the kernel; they are valid while it is in there, and so is the saved fs base once it has
- * left its CPU. Whether it has is told for each; the reader makes sure that no thread can go back to
- * its own code meanwhile (hold/hold.c).
+ * left its CPU. Whether it has is told for each; the reader makes sure that no thread can go back
+ * to its own code meanwhile (hold/hold.c).
  *
  * From Linux 6.1 on the kernel itself limits the walk to one process. Before, it walks all tasks
  * and this program passes over the others. Numbers are compared in the reader's PID namespace,
