@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <elf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -82,19 +85,48 @@ static void stop(pid_t pid)
 	assert_true(WIFSTOPPED(status));
 }
 
+/* Lets it run until it is found so, for which it may have to wait for a CPU. It stands then. */
+static void run_until(pid_t pid, bool (*found)(const struct user_regs_struct *registers))
+{
+	struct user_regs_struct registers;
+
+	for (int i = 0; i < 10000; i++) {
+		usleep(1000);
+		stop(pid);
+		assert_int_equal(ptrace(PTRACE_GETREGS, pid, 0, &registers), 0);
+		if (found(&registers))
+			return;
+		assert_int_equal(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	}
+	fail_msg("it does not get there");
+}
+
+static bool is_in_loop(const struct user_regs_struct *registers)
+{
+	return registers->rcx == 0x4444 && registers->rdx == 0x4444;
+}
+
+static bool is_back(const struct user_regs_struct *registers)
+{
+	uint64_t low = (uint64_t)(uintptr_t)other_stack;
+
+	return registers->rsp < low || registers->rsp > low + sizeof(other_stack);
+}
+
 /* A process that keeps registers, seized and stopped. */
 static pid_t start(void)
 {
 	pid_t pid = fork();
 
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		keep_registers();
 		_exit(7);
 	}
 	assert_true(pid > 0);
-	usleep(10000);
 	assert_int_equal(ptrace(PTRACE_SEIZE, pid, 0, 0), 0);
-	stop(pid);
+	/* Its loop is where the last of the registers is set. */
+	run_until(pid, is_in_loop);
 	return pid;
 }
 
@@ -127,8 +159,7 @@ static void test_a_thread_comes_back(void **state)
 		registers.orig_rax = (uint64_t)-1;
 		assert_int_equal(ptrace(PTRACE_SETREGS, pid, 0, &registers), 0);
 		assert_int_equal(ptrace(PTRACE_CONT, pid, 0, 0), 0);
-		usleep(1000);
-		stop(pid);
+		run_until(pid, is_back);
 		/* It is back in its loop, which ends when a register is not what it was. */
 		read_state(pid, &after);
 		assert_int_equal(after.signal_mask, before.signal_mask);
