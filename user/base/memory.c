@@ -21,12 +21,13 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/priority.h"
 
 #define WATCH_INTERVAL 20000000 /* ns */
 /* What is left of a limit when we give up: a part of it, within bounds. */
-#define RESERVE_SHARE 64
-#define RESERVE_LEAST (4ull << 20)
-#define RESERVE_MOST  (64ull << 20)
+#define RESERVE_SHARE 16
+#define RESERVE_LEAST (8ull << 20)
+#define RESERVE_MOST  (128ull << 20)
 #define MIB(bytes)    ((unsigned long long)((bytes) >> 20))
 
 /* The number of a line "NAME: N kB" of a file, in bytes. */
@@ -134,6 +135,8 @@ static void *watch(void *unused)
 	const struct timespec moment = {.tv_nsec = WATCH_INTERVAL};
 
 	(void)unused;
+	/* On a busy machine it would come too late otherwise. */
+	grf_priority_first();
 	while (!grf_interrupted()) {
 		for (size_t i = 0; i < watched.list.count; i++) {
 			const struct grf_memory_group *group = &watched.list.items[i];

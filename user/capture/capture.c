@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "capture/session.h"
 
 #define MORE_THREADS    1024
@@ -116,9 +117,9 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 	struct grf_error *error;
 
 	session->freeze.wait = options->gc_wait;
-	if (options->max_pause)
+	if (session->max_pause)
 		session->freeze.limit =
-		    options->max_pause > LEAST_LIMIT ? options->max_pause : LEAST_LIMIT;
+		    session->max_pause > LEAST_LIMIT ? session->max_pause : LEAST_LIMIT;
 	session->freeze.only_gc_point = options->freeze == GRF_FREEZE_GC;
 	if (options->freeze == GRF_FREEZE_NOW)
 		return NULL;
@@ -239,6 +240,8 @@ static struct grf_error *prepare(struct grf_session *session)
 	if (error)
 		return error;
 	session->copy.left_out = &session->left_out;
+	/* One that stands already does not mind. */
+	session->max_pause = grf_target_is_stopped(&session->target) ? 0 : options->max_pause;
 	session->copiers = options->threads ? options->threads : available_processors();
 	if (session->copiers > THREADS_LIMIT)
 		session->copiers = THREADS_LIMIT;
@@ -414,17 +417,62 @@ static struct grf_error *hold_by_method(struct grf_session *session)
 	return error;
 }
 
-/* Where a way turns out at the stop not to be had, the next one is taken, in a stop of its own. */
+/* Whether a way turned out at the stop not to be had, or to take too long, and another may do. */
+static bool may_do_otherwise(const struct grf_session *session, const struct grf_error *error)
+{
+	if (!next_method(session, session->method))
+		return false;
+	return error ? session->failure == GRF_STOP_NO_CHILD && can_do_without(error)
+		     : session->failure == GRF_STOP_TOO_MUCH &&
+			   session->options->copy == GRF_COPY_AUTO;
+}
+
+/* Where one way to pre-copy has too much left for the stop, so has the other. */
+static void pass_over_alike(struct grf_session *session)
+{
+	const struct grf_copy_method *next = next_method(session, session->method);
+
+	while (next && next->way == session->method->way) {
+		session->method = next;
+		next = next_method(session, next);
+	}
+}
+
+static void be_low(void *context, unsigned int index)
+{
+	(void)context;
+	(void)index;
+	grf_priority_low();
+}
+
+/* What was copied by one way is nothing to the next. */
+static void forget_copy(struct grf_session *session)
+{
+	const struct grf_plan *plan = &session->first;
+
+	grf_pool_start(session->pool, be_low, NULL);
+	grf_pool_wait(session->pool);
+	for (size_t i = 0; i < plan->piece_count; i++)
+		grf_copy_discard(&session->copy, plan->pieces[i].data,
+				 plan->pieces[i].end - plan->pieces[i].start);
+}
+
+/* Then the next way is taken, in a stop of its own. */
 static struct grf_error *hold(struct grf_session *session)
 {
 	struct grf_error *error = hold_by_method(session);
 
-	while (error && session->failure == GRF_STOP_NO_CHILD && can_do_without(error) &&
-	       next_method(session, session->method)) {
+	while (may_do_otherwise(session, error)) {
+		if (!error)
+			grf_verbose("process %d writes to its memory faster than it can be copied "
+				    "in the time that it may be held: the next way to copy is tried",
+				    session->target.pid);
 		without(error, "the next way to copy is tried");
 		session->given_up += session->report.released - session->report.interrupting;
 		if (session->method->close)
 			session->method->close(session);
+		pass_over_alike(session);
+		forget_copy(session);
 		error = choose_method(session);
 		if (!error && session->method->ahead)
 			error = session->method->ahead(session);

@@ -42,7 +42,7 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 		    GRF_ERROR_TOO_LONG,
 		    "process %d was let go after %.3g ms with its copy unfinished; allow more "
 		    "(--max-pause), or any time (--copy stop)",
-		    pid, (double)session->options->max_pause / 1e6);
+		    pid, (double)session->max_pause / 1e6);
 	case GRF_STOP_REGISTERS:
 		return grf_error_create(GRF_ERROR_OTHER,
 					"process %d: its threads multiplied while it was looked "
@@ -55,7 +55,7 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 		    "process %d writes to its memory faster than it can be copied in the time that "
 		    "it may be held (%.3g ms); allow more (--max-pause), or copy it all at once "
 		    "(--copy stop)",
-		    pid, (double)session->options->max_pause / 1e6);
+		    pid, (double)session->max_pause / 1e6);
 	if (session->spill.error)
 		return grf_spill_explain(&session->spill, pid);
 	if (session->copy.error == ESRCH || session->copy.resident.gone)

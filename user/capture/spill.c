@@ -310,11 +310,15 @@ bool grf_spill_finish(struct grf_spill *spill, uint64_t length)
 
 bool grf_spill_map(struct grf_spill *spill, uint8_t *data, uint64_t length, uint64_t offset)
 {
-	if (mmap(data, length, PROT_READ, MAP_SHARED | MAP_FIXED, spill->fd, (off_t)offset) !=
-	    MAP_FAILED)
-		return true;
-	fail(spill, errno);
-	return false;
+	if (mmap(data, length, PROT_READ, MAP_SHARED | MAP_FIXED, spill->fd, (off_t)offset) ==
+	    MAP_FAILED) {
+		fail(spill, errno);
+		return false;
+	}
+	/* Where the page cache has no room, what is read ahead is gone again before it is used. */
+	if (spill->drop)
+		madvise(data, length, MADV_RANDOM);
+	return true;
 }
 
 struct grf_error *grf_spill_explain(const struct grf_spill *spill, int pid)

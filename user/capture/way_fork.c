@@ -16,16 +16,14 @@
 #include "capture/session.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/priority.h"
 #include "hold/forked.h"
 
 #define RUNS          256
-#define COPY_PRIORITY 10 /* nice value */
 #define SCAN_PAGES    4096
 
 static void copy_child(void *context);
@@ -132,7 +130,8 @@ static void copy_work(void *context, unsigned int index)
 {
 	struct grf_session *session = context;
 
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), COPY_PRIORITY);
+	grf_priority_low();
+	grf_priority_for_good();
 	if (index < session->copiers)
 		grf_copy_work(&session->copy);
 }

@@ -134,12 +134,22 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 	return grf_precopy_ahead(session, ROUNDS);
 }
 
-uint64_t grf_precopy_page_limit(const struct grf_session *session)
+/* Of what a stop may take; all of it when there is none. UINT64_MAX: any time. */
+static uint64_t time_left(const struct grf_session *session)
 {
 	uint64_t deadline = session->precopy.deadline, now = grf_now();
-	uint64_t limit = deadline ? (deadline > now ? deadline - now : 0) / PAGE_TIME *
-					session->copiers
-				  : UINT64_MAX;
+
+	if (!session->max_pause)
+		return UINT64_MAX;
+	if (!deadline)
+		return session->max_pause;
+	return deadline > now ? deadline - now : 0;
+}
+
+uint64_t grf_precopy_page_limit(const struct grf_session *session)
+{
+	uint64_t time = time_left(session);
+	uint64_t limit = time == UINT64_MAX ? time : time / PAGE_TIME * session->copiers;
 	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
 	uint64_t usual = 2 * session->precopy.round_bytes / GRF_PAGE;
 
@@ -167,8 +177,8 @@ void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t 
 	struct grf_precopy *precopy = &session->precopy;
 	uint64_t before = session->copy.bytes;
 
-	if (session->options->max_pause)
-		precopy->deadline = session->report.interrupting + session->options->max_pause;
+	if (session->max_pause)
+		precopy->deadline = session->report.interrupting + session->max_pause;
 	precopy->limit = grf_precopy_page_limit(session);
 	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
 		session->failure = GRF_STOP_NO_ROOM;
@@ -196,6 +206,7 @@ void grf_precopy_let_go(struct grf_session *session)
 		grf_gc_point_close(session->freeze.gc_point);
 		session->freeze.gc_point = NULL;
 	}
+	session->precopy.deadline = 0;
 	grf_precopy_replan(&session->precopy, &session->first);
 }
 
@@ -217,6 +228,9 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 void grf_precopy_close(struct grf_session *session)
 {
 	grf_priority_usual();
+	session->freeze.meanwhile = NULL;
+	session->freeze.just_before = NULL;
+	session->freeze.urgent = false;
 	grf_precopy_end(&session->precopy);
 	grf_priority_low();
 }

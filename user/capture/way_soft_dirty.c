@@ -29,7 +29,7 @@ static struct grf_error *check_size(const struct grf_session *session)
 
 	for (size_t i = 0; i < session->first.piece_count; i++)
 		pages += (session->first.pieces[i].end - session->first.pieces[i].start) / GRF_PAGE;
-	if (pages <= session->options->max_pause / ENTRY_TIME)
+	if (!session->max_pause || pages <= session->max_pause / ENTRY_TIME)
 		return NULL;
 	return grf_error_create(GRF_ERROR_UNSUPPORTED,
 				"soft-dirty bits: the process has mappings of %llu MiB, which are "

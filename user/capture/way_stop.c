@@ -29,7 +29,7 @@ static uint64_t estimate(const struct grf_session *session)
 
 static struct grf_error *check_time(struct grf_session *session)
 {
-	uint64_t max_pause = session->options->max_pause, time = estimate(session);
+	uint64_t max_pause = session->max_pause, time = estimate(session);
 
 	if (!max_pause || time <= max_pause)
 		return NULL;
@@ -100,8 +100,8 @@ static void copy_all(struct grf_session *session, const pid_t *tids, size_t coun
 	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
 		       session->final.piece_count);
-	if (session->options->max_pause)
-		session->copy.deadline = session->report.interrupting + session->options->max_pause;
+	if (session->max_pause)
+		session->copy.deadline = session->report.interrupting + session->max_pause;
 	grf_pool_start(session->pool, stop_work, session);
 	grf_session_take_registers(session, tids, count);
 	grf_pool_wait(session->pool);

@@ -79,7 +79,7 @@ struct grf_error *grf_forked_open(const struct grf_target *target,
 	forked->image.directory = -1;
 	forked->reaper = (struct grf_reaper){.pid = -1, .alive = -1, .note = (void *)-1};
 	error = grf_injector_open(&forked->injector, target, site);
-	if (!error && grf_target_thread_state(target, target->pid) == 'T')
+	if (!error && grf_target_is_stopped(target))
 		error =
 		    grf_error_create(GRF_ERROR_UNSUPPORTED,
 				     "process %d stands stopped: it makes no child, nor does it "

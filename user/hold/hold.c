@@ -309,9 +309,9 @@ static struct grf_error *wait_standing(struct hold *hold)
 	while (!freeze->stands(freeze->context)) {
 		if (grf_interrupted())
 			return grf_error_interrupted();
-		if (grf_now() - hold->report->interrupting > STOP_LIMIT)
+		if (is_late(hold))
 			return grf_error_create(
-			    GRF_ERROR_OTHER,
+			    GRF_ERROR_TOO_LONG,
 			    "a thread of process %d does not leave its CPU; try "
 			    "again",
 			    hold->target->pid);

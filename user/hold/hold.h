@@ -34,6 +34,9 @@ void grf_target_close(struct grf_target *target);
 struct grf_error *grf_target_open_file(const struct grf_target *target, const char *name, int flags,
 				       int *ret);
 
+/* Whether it stands stopped by a signal (SIGSTOP), and not by us. */
+bool grf_target_is_stopped(const struct grf_target *target);
+
 /* The number of threads at this moment; 0 when the process is gone. */
 size_t grf_target_thread_count(const struct grf_target *target);
 

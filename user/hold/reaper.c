@@ -28,6 +28,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "hold/injected_call.h"
 #include "hold/private.h"
 
@@ -132,6 +133,8 @@ _Noreturn static void work_apart(int alive, struct grf_injector *injector,
 	injector->first_step = FIRST_STEP;
 	while (read(alive, &nothing, 1) > 0 || errno == EINTR)
 		errno = 0;
+	/* A thread of the target is to stand for a moment. */
+	grf_priority_usual();
 	work.deadline = grf_now() + PATIENCE;
 	if (note->tid && !note->child)
 		note->child = find_child(&work);

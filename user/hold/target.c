@@ -223,6 +223,11 @@ struct grf_error *grf_target_open_file(const struct grf_target *target, const ch
 	return grf_error_errno(GRF_ERROR_OTHER, errno, "open /proc/%d/%s", target->pid, name);
 }
 
+bool grf_target_is_stopped(const struct grf_target *target)
+{
+	return grf_target_thread_state(target, target->pid) == 'T';
+}
+
 size_t grf_target_thread_count(const struct grf_target *target)
 {
 	char status[4096];
