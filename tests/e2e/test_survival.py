@@ -13,6 +13,7 @@ import pathlib
 import random
 import re
 import signal
+import statistics
 import time
 import uuid
 from collections import Counter
@@ -160,7 +161,7 @@ class Killer:
 
     def end_one(self, target):
         # The time is not the same each time; what comes after it ends nothing.
-        instant = self.random.random() * 1.05 * max(self.took[-5:])
+        instant = self.random.random() * 1.05 * statistics.median(self.took[-5:])
         began = time.monotonic()
         tool = self._start(target)
         time.sleep(max(0.0, instant - (time.monotonic() - began)))
