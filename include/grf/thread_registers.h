@@ -15,7 +15,7 @@ struct grf_thread_registers {
 	__u32 kernel_tgid; /* the process, as the first PID namespace numbers it */
 	__u32 on_cpu;      /* it runs just now: what follows is not what it has */
 	__u32 reserved;
-	__u64 fs_base;     /* on amd64 the TLS base */
+	__u64 fs_base; /* on amd64 the TLS base */
 	__u64 gs_base;
 	__u16 ds;
 	__u16 es;
