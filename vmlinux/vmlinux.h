@@ -29,12 +29,22 @@ enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
 enum {
 	BPF_ANY = 0,
 	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_F_NO_PREALLOC = 1,
 	BPF_F_MMAPABLE = 1024,
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
+};
+
+/* The same, linux/bpf_perf_event.h, for x86-64. */
+struct bpf_perf_event_data {
+	unsigned long regs[21];
+	__u64 sample_period;
+	__u64 addr;
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -68,6 +78,25 @@ struct thread_struct {
 	unsigned long gsbase;
 };
 
+struct counter {
+	long counter;
+};
+
+/* Not so with CONFIG_PREEMPT_RT. */
+struct rw_semaphore {
+	struct counter count; /* 0: nobody holds it */
+};
+
+struct mm_struct {
+	struct rw_semaphore mmap_lock;
+};
+
+/* arch/x86/include/asm/ptrace.h */
+struct pt_regs {
+	unsigned long orig_ax; /* the number of a system call; -1 in an exception */
+	unsigned long ip;
+};
+
 struct task_struct {
 	unsigned int __state;
 	int on_cpu; /* kernels for one CPU alone have none */
@@ -75,6 +104,7 @@ struct task_struct {
 	int tgid; /* a process's */
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct mm_struct *mm;
 	struct thread_struct thread;
 };
 

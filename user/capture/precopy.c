@@ -20,6 +20,10 @@
  * protected with all the rest and only not copied at first. It is looked for after the pages are
  * protected: whoever puts such memory to another use later writes to it, and so has it copied.
  *
+ * To ask the page tables about all pages takes time that grows with the process. Where it is known in
+ * which chunks there were page faults (touched.h), the others are passed over, in rounds and at the
+ * stop: a page that was looked at and found protected cannot have been written to without one.
+ *
  * Pages of files that nobody wrote to need not exist and still hold something: such pieces, the
  * data segments, are small; all of them is copied at first, and of them only what exists, and is
  * without protection, at the stop. Read-only ones cannot change and are copied once.
@@ -41,6 +45,15 @@
 /* The largest run that a thread takes at a time at the stop. */
 #define CHUNK_BYTES (256ull << 10)
 #define MORE_UNITS  4096
+/* To look at less than this at the stop takes no longer than to wake a thread. */
+#define LITTLE_BYTES (128ull << 20)
+/* Rounds right before the stop come to an end when they leave this or less, when so many in a row
+ * leave hardly less than the one before, or after so many ns. */
+#define LITTLE_LEFT    (48ull << 10)
+#define ROUNDS_IN_VAIN 2
+#define CATCH_UP_TIME  500000000u
+/* Runs that a thread takes at a time when it copies at the stop. */
+#define RUNS_AT_A_TIME 16u
 /* From so many small runs in a part of a unit on, they are protected together. */
 #define MANY_RUNS 24u
 #define MORE_RUNS (256u << 10)
@@ -54,7 +67,7 @@ static uint8_t *unit_data(const struct grf_unit *unit, uint64_t address)
 
 /* Cuts a part of a piece into units. False: no room. */
 static bool add_part(struct grf_precopy *precopy, const struct grf_piece *piece,
-		     const struct grf_run *part, bool whole)
+		     const struct grf_run *part, bool whole, bool known)
 {
 	for (uint64_t at = part->start; at < part->end;) {
 		uint64_t end = part->end - at < UNIT_BYTES ? part->end : at + UNIT_BYTES;
@@ -67,6 +80,7 @@ static bool add_part(struct grf_precopy *precopy, const struct grf_piece *piece,
 		    .data = piece->data + (at - piece->start),
 		    .part = piece->part,
 		    .whole = whole,
+		    .known = known,
 		};
 		at = end;
 	}
@@ -75,16 +89,16 @@ static bool add_part(struct grf_precopy *precopy, const struct grf_piece *piece,
 
 /* The same for all of a piece that is not left out; *index is for grf_left_out_next(). */
 static bool add_units(struct grf_precopy *precopy, const struct grf_piece *piece, size_t *index,
-		      bool whole)
+		      bool whole, bool known)
 {
 	struct grf_run part = {piece->start, piece->start};
 
 	if (piece->part != GRF_MAP_RESIDENT) {
 		part.end = piece->end;
-		return add_part(precopy, piece, &part, whole);
+		return add_part(precopy, piece, &part, whole, known);
 	}
 	while (grf_left_out_next(&precopy->skipped, index, part.end, piece->end, &part))
-		if (!add_part(precopy, piece, &part, whole))
+		if (!add_part(precopy, piece, &part, whole, known))
 			return false;
 	return true;
 }
@@ -160,6 +174,13 @@ static void take_found(struct grf_precopy *precopy, const struct grf_unit *unit,
 		drop_empty(precopy, unit, runs, count);
 }
 
+/* For what was not looked at, or may be without protection still. */
+static void look_again(struct grf_precopy *precopy, uint64_t start, uint64_t end)
+{
+	if (precopy->touched)
+		grf_touched_mark(precopy->touched, start, end);
+}
+
 /*
  * Protects what `scan` finds in a range of a unit, and copies it. A scan that comes upon a mapping
  * that is not under protection fails without saying what it has protected before: all that exists
@@ -174,6 +195,8 @@ static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, en
 
 	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
 		result = scan_pages(precopy, scan, start, end, runs, RUNS, &count, &start);
+		if (result == GRF_SCAN_UNKNOWN || result == GRF_SCAN_FAILED)
+			look_again(precopy, start, end);
 		if (result == GRF_SCAN_UNKNOWN && scan == GRF_SCAN_FIRST)
 			return;
 		if (result == GRF_SCAN_UNKNOWN && scan != GRF_SCAN_EXISTING) {
@@ -210,6 +233,7 @@ static void refresh_runs(struct grf_precopy *precopy, const struct grf_unit *uni
 		next = i + 1;
 		if (is_large(&runs[i])) {
 			protect(precopy, unit, GRF_SCAN_WRITTEN, runs[i].start, runs[i].end);
+			look_again(precopy, runs[i].start, runs[i].end);
 			continue;
 		}
 		while (together && next < count && !is_large(&runs[next]))
@@ -218,23 +242,56 @@ static void refresh_runs(struct grf_precopy *precopy, const struct grf_unit *uni
 	}
 }
 
-/* Protects and copies what was changed of a unit. */
-static void refresh_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
+/* Pages that were swapped out after they were written to may not be told as changed: they are left
+ * for the stop, which asks for them apart. */
+static void leave_swapped(struct grf_precopy *precopy, uint64_t start, uint64_t end)
+{
+	struct grf_page_run run;
+	size_t count = 0;
+
+	if (precopy->swap && precopy->touched &&
+	    (scan_pages(precopy, GRF_SCAN_SWAPPED, start, end, &run, 1, &count, &start) ==
+		 GRF_SCAN_FAILED ||
+	     count))
+		look_again(precopy, start, end);
+}
+
+/* Protects and copies what was changed of a part of a unit. */
+static void refresh_part(struct grf_precopy *precopy, const struct grf_unit *unit, uint64_t at,
+			 uint64_t end)
 {
 	enum grf_scan_result result = GRF_SCAN_MORE;
 	struct grf_page_run runs[RUNS];
-	uint64_t at = unit->start;
+	uint64_t start = at;
 	size_t count;
+
+	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
+		result = scan_pages(precopy, GRF_SCAN_CHANGED, at, end, runs, RUNS, &count, &at);
+		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE) {
+			look_again(precopy, start, end);
+			return;
+		}
+		refresh_runs(precopy, unit, runs, count);
+	}
+	leave_swapped(precopy, start, end);
+}
+
+/* What of a unit is to be looked at; see touched.h. */
+static const struct grf_touched *touched_of(const struct grf_precopy *precopy,
+					    const struct grf_unit *unit)
+{
+	return unit->part == GRF_MAP_RESIDENT ? precopy->touched : NULL;
+}
+
+/* Protects and copies what was changed of a unit. */
+static void refresh_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
+{
+	struct grf_run part = {unit->start, unit->start};
 
 	if (!is_watched(precopy, unit->part))
 		return;
-	while (result == GRF_SCAN_MORE && !grf_interrupted()) {
-		result =
-		    scan_pages(precopy, GRF_SCAN_CHANGED, at, unit->end, runs, RUNS, &count, &at);
-		if (result != GRF_SCAN_DONE && result != GRF_SCAN_MORE)
-			return;
-		refresh_runs(precopy, unit, runs, count);
-	}
+	while (grf_touched_next(touched_of(precopy, unit), part.end, unit->end, &part))
+		refresh_part(precopy, unit, part.start, part.end);
 }
 
 /* Copies a unit for the first time. */
@@ -267,24 +324,72 @@ static bool has_reason_to_end(const struct grf_precopy *precopy)
 	       (precopy->is_due && precopy->is_due(precopy->context));
 }
 
-uint64_t grf_precopy_round(struct grf_precopy *precopy)
+/* What was touched up to now is looked at in this round. */
+static void take_touched(struct grf_precopy *precopy)
 {
-	uint64_t before = precopy->copy->bytes;
+	if (!precopy->touched)
+		return;
+	grf_touched_begin_round(precopy->touched);
+	for (size_t i = 0; i < precopy->units.count; i++)
+		grf_touched_take(precopy->touched, precopy->units.items[i].start,
+				 precopy->units.items[i].end);
+}
+
+/* Units, one after the other, until there are no more; in each thread that takes part. */
+static void refresh_units(struct grf_precopy *precopy)
+{
+	size_t index;
+
+	while (!has_reason_to_end(precopy) &&
+	       (index = __atomic_fetch_add(&precopy->next, 1, __ATOMIC_RELAXED)) <
+		   precopy->units.count)
+		refresh_unit(precopy, &precopy->units.items[index]);
+}
+
+static void help_to_refresh(void *context, unsigned int index)
+{
+	(void)index;
+	refresh_units(context);
+}
+
+/* Copies again what was written since. Returns how many units were looked at. */
+static size_t refresh_all(struct grf_precopy *precopy)
+{
+	size_t count = precopy->units.count;
+
+	precopy->next = 0;
+	take_touched(precopy);
+	if (precopy->helpers)
+		grf_pool_start(precopy->helpers, help_to_refresh, precopy);
+	refresh_units(precopy);
+	if (precopy->helpers)
+		grf_pool_wait(precopy->helpers);
+	return precopy->next < count ? precopy->next : count;
+}
+
+/* Copies everything, one unit after the other: there is time. The same. */
+static size_t copy_all(struct grf_precopy *precopy)
+{
 	size_t i;
 
 	for (i = 0; i < precopy->units.count && !has_reason_to_end(precopy); i++) {
-		if (precopy->copied) {
-			refresh_unit(precopy, &precopy->units.items[i]);
-			continue;
-		}
 		copy_unit(precopy, &precopy->units.items[i]);
 		grf_progress("copying while the process runs", i, precopy->units.count);
 	}
-	if (!precopy->copied)
-		grf_progress_end();
+	grf_progress_end();
+	return i;
+}
+
+uint64_t grf_precopy_round(struct grf_precopy *precopy)
+{
+	uint64_t before = precopy->copy->bytes;
+	size_t done = precopy->copied ? refresh_all(precopy) : copy_all(precopy);
+
+	for (size_t i = done; i < precopy->units.count; i++)
+		look_again(precopy, precopy->units.items[i].start, precopy->units.items[i].end);
 	precopy->rounds++;
 	precopy->copied = true;
-	if (i == precopy->units.count)
+	if (done == precopy->units.count)
 		precopy->round_bytes = precopy->copy->bytes - before;
 	return precopy->copy->bytes - before;
 }
@@ -318,17 +423,68 @@ uint64_t grf_precopy_measure(struct grf_precopy *precopy)
 	return pages;
 }
 
+static void watch(struct grf_precopy *precopy, uint64_t start, uint64_t end)
+{
+	if (!precopy->tracker->kind->watch(precopy->tracker, start, end))
+		grf_verbose("%#llx-%#llx cannot be watched; it is copied at the stop",
+			    (unsigned long long)start, (unsigned long long)end);
+}
+
 static void watch_pieces(struct grf_precopy *precopy, const struct grf_plan *plan)
 {
 	for (size_t i = 0; i < plan->piece_count; i++) {
 		const struct grf_piece *piece = &plan->pieces[i];
 
-		if (is_watched(precopy, piece->part) &&
-		    !precopy->tracker->kind->watch(precopy->tracker, piece->start, piece->end))
-			grf_verbose("%#llx-%#llx cannot be watched; it is copied at the stop",
-				    (unsigned long long)piece->start,
-				    (unsigned long long)piece->end);
+		if (is_watched(precopy, piece->part))
+			watch(precopy, piece->start, piece->end);
 	}
+}
+
+/*
+ * The next part of a piece, from *start on: one that `first` has, or one up to what it has next.
+ * *at is an index into its pieces, 0 at first, which serves for ascending calls.
+ */
+static bool part_is_planned(const struct grf_plan *first, const struct grf_piece *piece, size_t *at,
+			    uint64_t start, uint64_t *ret_end)
+{
+	const struct grf_piece *known;
+
+	while (*at < first->piece_count && first->pieces[*at].end <= start)
+		++*at;
+	known = *at < first->piece_count ? &first->pieces[*at] : NULL;
+	*ret_end = piece->end;
+	if (!known || known->start >= piece->end)
+		return false;
+	if (known->start > start) {
+		*ret_end = known->start;
+		return false;
+	}
+	if (known->end < piece->end)
+		*ret_end = known->end;
+	return known->part == piece->part;
+}
+
+bool grf_precopy_extend(struct grf_precopy *precopy, const struct grf_plan *first,
+			const struct grf_plan *larger)
+{
+	bool extended = false;
+	size_t at = 0;
+
+	for (size_t i = 0; i < larger->piece_count; i++) {
+		const struct grf_piece *piece = &larger->pieces[i];
+		uint64_t start = piece->start, end;
+
+		for (; start < piece->end; start = end) {
+			if (part_is_planned(first, piece, &at, start, &end) ||
+			    piece->part != GRF_MAP_RESIDENT)
+				continue;
+			/* Pages without protection count as changed: the next round copies them. */
+			watch(precopy, start, end);
+			look_again(precopy, start, end);
+			extended = true;
+		}
+	}
+	return extended;
 }
 
 void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *first)
@@ -337,7 +493,7 @@ void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *firs
 
 	precopy->units.count = 0;
 	for (size_t i = 0; i < first->piece_count; i++)
-		add_units(precopy, &first->pieces[i], &index, false);
+		add_units(precopy, &first->pieces[i], &index, false, true);
 }
 
 /* Whether pages can be swapped out at all. */
@@ -404,6 +560,25 @@ void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds)
 	}
 }
 
+void grf_precopy_catch_up(struct grf_precopy *precopy)
+{
+	uint64_t began = grf_now(), before = UINT64_MAX;
+	unsigned int in_vain = 0, first = precopy->rounds;
+
+	while (in_vain < ROUNDS_IN_VAIN && grf_now() - began < CATCH_UP_TIME &&
+	       !has_reason_to_end(precopy)) {
+		uint64_t bytes = grf_precopy_round(precopy);
+
+		if (bytes < LITTLE_LEFT)
+			break;
+		in_vain = bytes > before / 10 * 9 ? in_vain + 1 : 0;
+		before = bytes;
+	}
+	grf_verbose("rounds %u to %u in %.1f ms: %.2f MiB copied in the last", first + 1,
+		    precopy->rounds, (double)(grf_now() - began) / 1e6,
+		    (double)precopy->round_bytes / (1 << 20));
+}
+
 /* --- at the stop ------------------------------------------------------------------------------ */
 
 static bool make_runs(struct grf_runs *runs, size_t capacity, bool with_data)
@@ -427,9 +602,8 @@ static void free_runs(struct grf_runs *runs)
 	*runs = (struct grf_runs){0};
 }
 
-struct grf_error *grf_precopy_ready(struct grf_precopy *precopy, unsigned int threads)
+struct grf_error *grf_precopy_ready(struct grf_precopy *precopy)
 {
-	precopy->threads = threads;
 	if (precopy->written.items)
 		return NULL;
 	if (!make_runs(&precopy->written, MORE_RUNS, true) ||
@@ -439,37 +613,43 @@ struct grf_error *grf_precopy_ready(struct grf_precopy *precopy, unsigned int th
 	return NULL;
 }
 
-/* Whether a piece was there from the beginning, as it is. */
-static bool was_planned(const struct grf_plan *first, const struct grf_piece *piece, size_t *at)
+/* Has the units of a piece be those of the stop: parts of `first` were watched since. */
+static bool plan_piece(struct grf_precopy *precopy, const struct grf_plan *first,
+		       const struct grf_piece *piece, size_t *at, size_t *index)
 {
-	while (*at < first->piece_count && first->pieces[*at].end <= piece->start)
-		++*at;
-	return *at < first->piece_count && first->pieces[*at].start <= piece->start &&
-	       first->pieces[*at].end >= piece->end && first->pieces[*at].part == piece->part;
+	for (struct grf_piece part = *piece; part.start < piece->end; part.start = part.end) {
+		bool planned = part_is_planned(first, piece, at, part.start, &part.end);
+		bool known = planned && is_watched(precopy, piece->part);
+
+		part.data = piece->data + (part.start - piece->start);
+		if (piece->part == GRF_MAP_WRITTEN && planned)
+			continue; /* read-only */
+		if (!add_units(precopy, &part, index, piece->part != GRF_MAP_RESIDENT && !known,
+			       known))
+			return false;
+	}
+	return true;
 }
 
 bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
 		      const struct grf_plan *final)
 {
-	size_t at = 0, index = 0;
+	size_t at = 0, index = 0, skipped = precopy->skipped.count;
 
 	grf_left_out_check(&precopy->skipped, grf_copy_gather, precopy->copy);
+	if (precopy->touched)
+		grf_touched_begin_last(precopy->touched);
+	/* What was left out is not under protection. */
+	if (precopy->touched && precopy->skipped.count < skipped)
+		grf_touched_doubt(precopy->touched);
 	precopy->units.count = precopy->next = 0;
 	precopy->written.count = precopy->changed.count = precopy->existing.count = 0;
 	precopy->arrived = 0;
 	precopy->pages = 0;
 	precopy->overflow = precopy->too_much = false;
-	for (size_t i = 0; i < final->piece_count; i++) {
-		const struct grf_piece *piece = &final->pieces[i];
-		bool known = was_planned(first, piece, &at);
-
-		if (piece->part == GRF_MAP_WRITTEN && known)
-			continue; /* read-only */
-		if (!add_units(precopy, piece, &index,
-			       piece->part != GRF_MAP_RESIDENT &&
-				   !(known && is_watched(precopy, piece->part))))
+	for (size_t i = 0; i < final->piece_count; i++)
+		if (!plan_piece(precopy, first, &final->pieces[i], &at, &index))
 			return false;
-	}
 	return true;
 }
 
@@ -529,44 +709,53 @@ static void note_changed(struct grf_precopy *precopy, const struct grf_unit *uni
 }
 
 /* Pages that were swapped out after they were written to, again where that was seen already. */
-static void note_swapped(struct grf_precopy *precopy, const struct grf_unit *unit)
+static void note_swapped(struct grf_precopy *precopy, const struct grf_unit *unit, uint64_t at,
+			 uint64_t end)
 {
 	enum grf_scan_result result = GRF_SCAN_MORE;
 	struct grf_page_run runs[RUNS];
-	uint64_t at = unit->start;
 	size_t count;
 
 	while (result == GRF_SCAN_MORE) {
-		result =
-		    scan_pages(precopy, GRF_SCAN_SWAPPED, at, unit->end, runs, RUNS, &count, &at);
+		result = scan_pages(precopy, GRF_SCAN_SWAPPED, at, end, runs, RUNS, &count, &at);
 		if (result == GRF_SCAN_UNKNOWN || result == GRF_SCAN_FAILED)
-			return; /* scan_unit() found the same */
+			return; /* scan_part() found the same */
 		for (size_t i = 0; i < count; i++)
 			note_written(precopy, unit, runs[i].start, runs[i].end);
 	}
 }
 
-static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
+/*
+ * Whether it is clear, without a question for each run, that changed pages exist. Small runs of
+ * those that do not were protected in a round, and since then nothing was discarded. Should one not
+ * exist all the same it is read as zero, which it is.
+ */
+static bool exists(const struct grf_precopy *precopy, const struct grf_unit *unit,
+		   const struct grf_page_run *run)
+{
+	return unit->known && unit->part == GRF_MAP_RESIDENT && precopy->touched &&
+	       !grf_touched_is_disturbed(precopy->touched) && !is_large(run);
+}
+
+static void scan_part(struct grf_precopy *precopy, const struct grf_unit *unit, uint64_t at,
+		      uint64_t end)
 {
 	bool tells_empty = precopy->tracker->kind->tells_empty;
 	enum grf_scan_result result = GRF_SCAN_MORE;
 	struct grf_page_run runs[RUNS];
-	uint64_t at = unit->start;
+	uint64_t start = at;
 	size_t count;
 
-	if (unit->whole) {
-		note_written(precopy, unit, unit->start, unit->end);
-		return;
-	}
 	while (result == GRF_SCAN_MORE) {
-		result =
-		    scan_pages(precopy, GRF_SCAN_CHANGED, at, unit->end, runs, RUNS, &count, &at);
+		result = scan_pages(precopy, GRF_SCAN_CHANGED, at, end, runs, RUNS, &count, &at);
 		if (result == GRF_SCAN_UNKNOWN || result == GRF_SCAN_FAILED) {
-			note_changed(precopy, unit, at, unit->end);
+			note_changed(precopy, unit, at, end);
 			return;
 		}
 		for (size_t i = 0; i < count; i++) {
-			if (!tells_empty)
+			if (exists(precopy, unit, &runs[i]))
+				note_written(precopy, unit, runs[i].start, runs[i].end);
+			else if (!tells_empty)
 				note_changed(precopy, unit, runs[i].start, runs[i].end);
 			else if (runs[i].empty)
 				add_run(precopy, &precopy->changed, runs[i].start, runs[i].end,
@@ -576,15 +765,48 @@ static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 		}
 	}
 	if (precopy->swap && !tells_empty)
-		note_swapped(precopy, unit);
+		note_swapped(precopy, unit, start, end);
+}
+
+static const struct grf_touched *touched_at_stop(const struct grf_precopy *precopy,
+						 const struct grf_unit *unit)
+{
+	return unit->known ? touched_of(precopy, unit) : NULL;
+}
+
+static void scan_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
+{
+	const struct grf_touched *touched = touched_at_stop(precopy, unit);
+	struct grf_run part = {unit->start, unit->start};
+
+	if (unit->whole) {
+		note_written(precopy, unit, unit->start, unit->end);
+		return;
+	}
+	while (grf_touched_next(touched, part.end, unit->end, &part))
+		scan_part(precopy, unit, part.start, part.end);
+}
+
+bool grf_precopy_is_little(const struct grf_precopy *precopy)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < precopy->units.count && bytes < LITTLE_BYTES; i++) {
+		const struct grf_unit *unit = &precopy->units.items[i];
+		struct grf_run part = {unit->start, unit->start};
+
+		while (grf_touched_next(touched_at_stop(precopy, unit), part.end, unit->end, &part))
+			bytes += part.end - part.start;
+	}
+	return bytes < LITTLE_BYTES;
 }
 
 /* Until every thread has come here. The last one says what is to be done. */
-static void meet(struct grf_precopy *precopy)
+static void meet(struct grf_precopy *precopy, unsigned int threads)
 {
 	unsigned int arrived = __atomic_add_fetch(&precopy->arrived, 1, __ATOMIC_ACQ_REL);
 
-	if (arrived == precopy->threads) {
+	if (arrived == threads) {
 		precopy->scanned = grf_now();
 		precopy->too_much = precopy->pages > precopy->limit ||
 				    (precopy->deadline && precopy->scanned > precopy->deadline);
@@ -596,20 +818,38 @@ static void meet(struct grf_precopy *precopy)
 		sched_yield();
 }
 
-void grf_precopy_stop(struct grf_precopy *precopy)
+/* Runs from `index` on. Those that lie in the same piece are read in one go. */
+static void copy_written(struct grf_precopy *precopy, size_t index)
+{
+	const struct grf_runs *written = &precopy->written;
+	size_t end = index + RUNS_AT_A_TIME < written->count ? index + RUNS_AT_A_TIME
+							      : written->count;
+
+	for (size_t next; index < end; index = next) {
+		const struct grf_run *run = &written->items[index];
+		const uint8_t *data = written->data[index];
+
+		for (next = index + 1; next < end; next++)
+			if (written->data[next] - data !=
+			    (ptrdiff_t)(written->items[next].start - run->start))
+				break;
+		grf_copy_runs(precopy->copy, run, next - index, written->data[index], run->start);
+	}
+}
+
+void grf_precopy_stop(struct grf_precopy *precopy, unsigned int threads)
 {
 	size_t index;
 
 	while ((index = __atomic_fetch_add(&precopy->next, 1, __ATOMIC_RELAXED)) <
 	       precopy->units.count)
 		scan_unit(precopy, &precopy->units.items[index]);
-	meet(precopy);
+	meet(precopy, threads);
 	if (precopy->too_much || precopy->overflow)
 		return;
-	while ((index = __atomic_fetch_add(&precopy->next, 1, __ATOMIC_RELAXED)) <
+	while ((index = __atomic_fetch_add(&precopy->next, RUNS_AT_A_TIME, __ATOMIC_RELAXED)) <
 	       precopy->written.count)
-		grf_copy_runs(precopy->copy, &precopy->written.items[index], 1,
-			      precopy->written.data[index], precopy->written.items[index].start);
+		copy_written(precopy, index);
 }
 
 /* --- after it --------------------------------------------------------------------------------- */

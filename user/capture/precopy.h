@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "capture/copy.h"
 #include "capture/plan.h"
+#include "capture/pool.h"
+#include "capture/touched.h"
 #include "capture/tracker.h"
 
 /* A part of a piece that a thread takes at a time. */
@@ -19,6 +21,7 @@ struct grf_unit {
 	uint8_t *data;
 	enum grf_map_part part;
 	bool whole; /* copied as it is, without a look at its pages */
+	bool known; /* there from the beginning, and watched since */
 };
 
 /* Runs of pages found at the stop, by several threads. */
@@ -32,11 +35,12 @@ struct grf_runs {
 struct grf_precopy {
 	struct grf_tracker *tracker; /* made by the user of this, destroyed here; NULL: none */
 	struct grf_copy *copy;
+	/* Which parts need not be looked at; NULL: that is not known. Not destroyed here. */
+	struct grf_touched *touched;
 	/* Left out altogether, and not copied at first; made by the user of this, freed here. */
 	struct grf_left_out_set skipped, unneeded;
 	GRF_ARRAY(struct grf_unit) units;
 	size_t next;              /* atomic: the next unit, or run of `written`, to be taken */
-	unsigned int threads;     /* that take part in the stop */
 	unsigned int arrived;     /* atomic: of them, at the end of the scan */
 	uint64_t limit;           /* pages that may be copied at the stop */
 	uint64_t deadline;        /* grf_now() after which none may; 0: none */
@@ -47,6 +51,7 @@ struct grf_precopy {
 	bool overflow;            /* the arrays were too small */
 	bool too_much;            /* more than `limit`, or too late: nothing was copied at the stop */
 	uint64_t scanned;         /* when the scan at the stop ended; grf_now() */
+	struct grf_pool *helpers; /* that take part in rounds after the first; NULL: none */
 	unsigned int rounds;
 	bool copied;          /* all of it, once, since it was watched */
 	uint64_t round_bytes; /* that the last whole round copied */
@@ -67,6 +72,14 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
  * most: fewer when little is left, or no less than after the round before. */
 void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds);
 
+/* Takes memory under watch that `larger` has and the plan before it, `first`, had not. False: there is
+ * none. Otherwise grf_precopy_replan() has the rounds copy it too; it is part of the plan then. */
+bool grf_precopy_extend(struct grf_precopy *precopy, const struct grf_plan *first,
+			const struct grf_plan *larger);
+
+/* Rounds right before the stop, for as long as each leaves less for the next. */
+void grf_precopy_catch_up(struct grf_precopy *precopy);
+
 /* Begins anew, for trackers that can: the next round copies all of it. */
 struct grf_error *grf_precopy_restart(struct grf_precopy *precopy);
 
@@ -76,17 +89,20 @@ uint64_t grf_precopy_round(struct grf_precopy *precopy);
 /* How many pages would have to be copied at a stop now. Looks at all of them. */
 uint64_t grf_precopy_measure(struct grf_precopy *precopy);
 
-/* Back to the rounds, after a stop that was too long. */
+/* Has the rounds copy what `first` says: after a stop that was too long, or with a new plan. */
 void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *first);
 
-/* Makes ready for the stop, in which `threads` threads are to call grf_precopy_stop(). */
-struct grf_error *grf_precopy_ready(struct grf_precopy *precopy, unsigned int threads);
+/* Makes ready for the stop. */
+struct grf_error *grf_precopy_ready(struct grf_precopy *precopy);
 
 /* At the stop, before the threads: what is mapped by now. Allocates nothing. False: no room. */
 bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
 		      const struct grf_plan *final);
-/* At the stop, in each of the threads: finds and copies what was written since. */
-void grf_precopy_stop(struct grf_precopy *precopy);
+/* After that, whether so little is to be looked at that one thread is as fast as several, which have
+ * to be woken first. */
+bool grf_precopy_is_little(const struct grf_precopy *precopy);
+/* At the stop, in each of `threads` threads: finds and copies what was written since. */
+void grf_precopy_stop(struct grf_precopy *precopy, unsigned int threads);
 
 /* After the stop: what was discarded meanwhile reads as zero. */
 void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *final);

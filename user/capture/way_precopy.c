@@ -12,9 +12,8 @@
 #include "base/priority.h"
 #include "capture/userfault.h"
 
-/* Rounds before a stop is thought of, and right before it. */
-#define ROUNDS      4
-#define LAST_ROUNDS 6
+/* Rounds before a stop is thought of. */
+#define ROUNDS 4
 /* While the end of a garbage collection is waited for: how often we look whether one has begun, and
  * how long after a round comes the next when it has, besides a multiple of what it took; ns. */
 #define IDLE_INTERVAL  2000000u
@@ -44,7 +43,15 @@ static struct grf_error *open_userfault(struct grf_session *session)
 	return error;
 }
 
-/* In each thread of the pool: from now on there is only the stop to be done. */
+/* In each thread of the pool: there are rounds that the target shall not suffer from. */
+static void be_usual(void *context, unsigned int index)
+{
+	(void)context;
+	(void)index;
+	grf_priority_usual();
+}
+
+/* From now on there is only the stop to be done. */
 static void be_urgent(void *context, unsigned int index)
 {
 	(void)context;
@@ -63,6 +70,23 @@ bool grf_precopy_is_collecting(struct grf_session *session)
 	       phase;
 }
 
+/* What the process has mapped since the plan was made, a heap that grows for example, is not left
+ * for the stop either. Where that cannot be done it is, all the same. */
+static void take_new_mappings(struct grf_session *session)
+{
+	struct grf_plan before;
+
+	if (grf_plan_again(&session->final, &session->first, session->maps,
+			   &session->copy.resident, &session->space) != GRF_PLAN_DONE ||
+	    !grf_precopy_extend(&session->precopy, &session->first, &session->final))
+		return;
+	before = session->first;
+	session->first = session->final;
+	session->final = before;
+	grf_error_free(grf_plan_make_room(&session->final, &session->first));
+	grf_precopy_replan(&session->precopy, &session->first);
+}
+
 /*
  * Keeps what is left for the stop small while the end of a garbage collection is waited for: the
  * collector itself writes to much of the heap. Before it begins nothing need be done.
@@ -74,16 +98,32 @@ static uint64_t go_on(void *context)
 
 	if (!grf_precopy_is_collecting(session))
 		return IDLE_INTERVAL;
+	take_new_mappings(session);
 	grf_precopy_round(&session->precopy);
 	return ROUND_INTERVAL + ROUND_SHARE * (grf_now() - began);
+}
+
+static void in_all_threads(struct grf_session *session, grf_pool_work *work)
+{
+	grf_pool_start(session->pool, work, session);
+	grf_pool_wait(session->pool);
 }
 
 /* The last rounds, as near to the stop as can be. */
 static void catch_up(void *context)
 {
 	struct grf_session *session = context;
+	struct grf_precopy *precopy = &session->precopy;
 
-	grf_precopy_rounds(&session->precopy, LAST_ROUNDS);
+	in_all_threads(session, be_usual);
+	precopy->helpers = session->pool;
+	take_new_mappings(session);
+	grf_precopy_catch_up(precopy);
+	/* Again, for what was written while we were at that. */
+	in_all_threads(session, be_urgent);
+	take_new_mappings(session);
+	grf_precopy_catch_up(precopy);
+	precopy->helpers = NULL;
 }
 
 static bool is_due(void *context)
@@ -115,20 +155,33 @@ struct grf_error *grf_precopy_ahead(struct grf_session *session, unsigned int ro
 	if (!error)
 		error = grf_precopy_find_unneeded(session);
 	if (!error)
-		error = grf_precopy_ready(&session->precopy, session->copiers);
+		error = grf_precopy_ready(&session->precopy);
 	if (error)
 		return error;
 	grf_precopy_rounds(&session->precopy, rounds);
-	grf_pool_start(session->pool, be_urgent, session);
-	grf_pool_wait(session->pool);
+	in_all_threads(session, be_urgent);
 	session->freeze.urgent = true;
 	session->precopy.is_due = is_due;
 	session->precopy.context = session;
 	return grf_interrupted() ? grf_error_interrupted() : NULL;
 }
 
+/* Has page faults noted, so that only what they touched need be looked at. */
+static void note_faults(struct grf_session *session)
+{
+	struct grf_error *error = NULL;
+
+	if (session->registers && !session->precopy.touched)
+		error = grf_touched_open(grf_registers_kernel_tgid(session->registers),
+					 &session->precopy.touched);
+	if (error)
+		grf_verbose("%s: all pages are looked at in the stop", error->message);
+	grf_error_free(error);
+}
+
 static struct grf_error *copy_ahead(struct grf_session *session)
 {
+	note_faults(session);
 	session->freeze.meanwhile = go_on;
 	session->freeze.just_before = catch_up;
 	return grf_precopy_ahead(session, ROUNDS);
@@ -169,13 +222,14 @@ static void stop_work(void *context, unsigned int index)
 	struct grf_session *session = context;
 
 	if (index + 1 < session->copiers)
-		grf_precopy_stop(&session->precopy);
+		grf_precopy_stop(&session->precopy, session->copiers);
 }
 
 void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t count)
 {
 	struct grf_precopy *precopy = &session->precopy;
 	uint64_t before = session->copy.bytes;
+	bool alone;
 
 	if (session->max_pause)
 		precopy->deadline = session->report.interrupting + session->max_pause;
@@ -184,10 +238,13 @@ void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t 
 		session->failure = GRF_STOP_NO_ROOM;
 		return;
 	}
-	grf_pool_start(session->pool, stop_work, session);
+	alone = grf_precopy_is_little(precopy);
+	if (!alone)
+		grf_pool_start(session->pool, stop_work, session);
 	grf_session_take_registers(session, tids, count);
-	grf_precopy_stop(precopy);
-	grf_pool_wait(session->pool);
+	grf_precopy_stop(precopy, alone ? 1 : session->copiers);
+	if (!alone)
+		grf_pool_wait(session->pool);
 	session->copying_time = grf_now() - session->stop_began;
 	session->scanning_time = precopy->scanned - session->stop_began;
 	session->stop_bytes = session->copy.bytes - before;
@@ -231,6 +288,8 @@ void grf_precopy_close(struct grf_session *session)
 	session->freeze.meanwhile = NULL;
 	session->freeze.just_before = NULL;
 	session->freeze.urgent = false;
+	grf_touched_close(session->precopy.touched);
+	session->precopy.touched = NULL;
 	grf_precopy_end(&session->precopy);
 	grf_priority_low();
 }
