@@ -2,8 +2,9 @@
 /*
  * Pre-copy of a process that writes, maps, unmaps, moves, discards, grows and shrinks its memory
  * meanwhile: stopped, its memory and the copy must be the same, byte for byte, and no page that
- * holds anything may be without a copy. GRF_TEST_RUNS says how many processes; `make check-copy`
- * takes 100.
+ * holds anything may be without a copy. The same of processes that mostly write, in which page faults
+ * are noted by eBPF: what they did not touch is not looked at. GRF_TEST_RUNS says how many processes;
+ * `make check-copy` takes 100.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +32,7 @@
 
 #include "base/log.h"
 #include "capture/precopy.h"
+#include "capture/probes.h"
 #include "capture/soft_dirty.h"
 #include "capture/userfault.h"
 #include "restless_target.h"
@@ -40,6 +42,14 @@
 #define RUNS_OF_TEST  12
 #define SYS_getfd     438
 #define MAX_DIFFERENT 5
+#define CALM_BYTES    (64u << 20)
+#define CALM_THREADS  3
+
+enum way {
+	BY_USERFAULT,
+	BY_NOTED_FAULTS, /* the same, of calm processes */
+	BY_SOFT_DIRTY,
+};
 
 /* --- the process, and what it does beside what restless ones do ------------------------------- */
 
@@ -93,16 +103,97 @@ static void do_more(struct area *area)
 		discard_and_read(area);
 }
 
-static void live(int ready, uint64_t seed)
+/* --- a calm one, that mostly writes ----------------------------------------------------------- */
+
+static uint8_t *calm_memory;
+static uint64_t calm_seed;
+
+static uint64_t next_calm(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* From outside, as the kernel sees it. */
+static void write_as_another(uint8_t *at, uint64_t value)
+{
+	struct iovec local = {&value, sizeof(value)}, remote = {at, sizeof(value)};
+
+	if (process_vm_writev(getpid(), &local, 1, &remote, 1, 0) < 0)
+		_exit(21);
+}
+
+static void do_calmly(uint64_t *state)
+{
+	uint64_t what = next_calm(state) % 20000;
+	uint8_t *at = calm_memory + next_calm(state) % (CALM_BYTES / PAGE - 2) * PAGE;
+
+	if (what < 2)
+		madvise(at, PAGE, MADV_DONTNEED);
+	else if (what < 3)
+		mremap(at, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+		       calm_memory + next_calm(state) % (CALM_BYTES / PAGE) * PAGE);
+	else if (what < 10)
+		write_as_another(at + what, *state);
+	else if (what < 500 && getrandom(at + what, 2 * PAGE, 0) < 0)
+		_exit(22);
+	else
+		at[next_calm(state) % PAGE] = (uint8_t)*state;
+}
+
+/* At rest now and then, so that some of it stays untouched. */
+static void *be_calm(void *argument)
+{
+	const struct timespec moment = {.tv_nsec = 200000};
+	uint64_t state = calm_seed + (uintptr_t)argument;
+
+	for (;;) {
+		for (uint64_t i = next_calm(&state) % 100; i; i--)
+			do_calmly(&state);
+		nanosleep(&moment, NULL);
+	}
+	return NULL;
+}
+
+static void begin_calm(uint64_t seed)
+{
+	calm_seed = seed | 1;
+	calm_memory = mmap(NULL, CALM_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (calm_memory == MAP_FAILED)
+		_exit(23);
+	/* A part of it does not exist yet. */
+	for (size_t at = 0; at < CALM_BYTES / 3 * 2; at += PAGE)
+		calm_memory[at] = 1;
+}
+
+static void live_calmly(void)
+{
+	pthread_t thread;
+
+	for (uintptr_t i = 1; i < CALM_THREADS; i++)
+		if (pthread_create(&thread, NULL, be_calm, (void *)(i << 20)))
+			_exit(24);
+	be_calm(NULL);
+}
+
+static void live(int ready, uint64_t seed, bool calm)
 {
 	struct area areas[AREAS] = {0};
 	int userfault = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | 1);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	restless_begin(areas, seed);
+	if (calm)
+		begin_calm(seed);
+	else
+		restless_begin(areas, seed);
 	if (write(ready, &userfault, sizeof(userfault)) < 0)
 		_exit(5);
 	close(ready);
+	if (calm)
+		live_calmly();
 	restless_live(areas, do_more);
 }
 
@@ -115,10 +206,12 @@ struct copied {
 	struct grf_plan first, final;
 	struct grf_copy copy;
 	struct grf_precopy precopy;
+	struct grf_touched *touched;
+	struct grf_pool *pool;
 };
 
 /* A process and a userfaultfd of it; -1 where the kernel has none. */
-static int start(struct copied *copied, uint64_t seed)
+static int start(struct copied *copied, uint64_t seed, bool calm)
 {
 	int ready[2], theirs = -1, pidfd, descriptor;
 
@@ -127,7 +220,7 @@ static int start(struct copied *copied, uint64_t seed)
 	assert_true(copied->pid >= 0);
 	if (!copied->pid) {
 		close(ready[0]);
-		live(ready[1], seed);
+		live(ready[1], seed, calm);
 	}
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &theirs, sizeof(theirs)), sizeof(theirs));
@@ -254,6 +347,8 @@ static void end(struct copied *copied)
 	int status;
 
 	grf_precopy_end(&copied->precopy);
+	grf_touched_close(copied->touched);
+	grf_pool_destroy(copied->pool);
 	kill(copied->pid, SIGKILL);
 	waitpid(copied->pid, &status, 0);
 	grf_copy_destroy(&copied->copy);
@@ -300,14 +395,14 @@ static bool comes_after_some(void *context)
 }
 
 /* Copies ahead of the stop; by soft-dirty bits sometimes anew, of which the last is broken off. */
-static void copy_ahead(struct copied *copied, bool by_soft_dirty, uint64_t seed,
-		       unsigned int rounds)
+static void copy_ahead(struct copied *copied, enum way way, uint64_t seed, unsigned int rounds)
 {
 	unsigned int looks = 1 + (unsigned int)(seed / 3 % 12);
 
+	copied->precopy.touched = copied->touched;
 	assert_null(grf_precopy_begin(&copied->precopy, &copied->copy, &copied->first));
 	grf_precopy_rounds(&copied->precopy, rounds);
-	for (uint64_t i = 0; by_soft_dirty && i < seed % 3; i++) {
+	for (uint64_t i = 0; way == BY_SOFT_DIRTY && i < seed % 3; i++) {
 		if (i) {
 			copied->precopy.is_due = comes_after_some;
 			copied->precopy.context = &looks;
@@ -315,38 +410,78 @@ static void copy_ahead(struct copied *copied, bool by_soft_dirty, uint64_t seed,
 		assert_null(grf_precopy_restart(&copied->precopy));
 		grf_precopy_rounds(&copied->precopy, rounds);
 	}
+	if (way == BY_NOTED_FAULTS) {
+		copied->precopy.is_due = comes_after_some;
+		copied->precopy.context = &looks;
+		grf_precopy_round(&copied->precopy);
+	}
 	copied->precopy.is_due = NULL;
-	assert_null(grf_precopy_ready(&copied->precopy, 1));
+	if (way == BY_NOTED_FAULTS) {
+		assert_null(grf_pool_create(2, &copied->pool));
+		copied->precopy.helpers = copied->pool;
+		grf_precopy_catch_up(&copied->precopy);
+	}
+	assert_null(grf_precopy_ready(&copied->precopy));
 	copied->precopy.limit = UINT64_MAX;
 }
 
-/* Pre-copies a process with that seed. False: the kernel cannot. */
-static bool copy_one(uint64_t seed, unsigned int rounds, bool by_soft_dirty)
+/* False: the kernel does not permit it. */
+static bool note_faults(struct copied *copied)
+{
+	struct grf_registers_probe *registers = NULL;
+	struct grf_error *error = grf_registers_open(copied->pid, &registers);
+
+	if (!error)
+		error =
+		    grf_touched_open(grf_registers_kernel_tgid(registers), &copied->touched);
+	grf_registers_close(registers);
+	if (error)
+		print_message("%s\n", error->message);
+	grf_error_free(error);
+	return copied->touched;
+}
+
+static void open_files(struct copied *copied)
+{
+	grf_copy_init(&copied->copy, copied->pid);
+	copied->maps = open_file(copied->pid, "maps");
+	copied->copy.mem = open_file(copied->pid, "mem");
+	copied->copy.resident.pagemap = open_file(copied->pid, "pagemap");
+	assert_null(
+	    grf_plan_make(&copied->first, copied->maps, &copied->copy.resident, &copied->space));
+	assert_null(grf_plan_make_room(&copied->final, &copied->first));
+}
+
+static void copy_rest(struct copied *copied)
+{
+	stop(copied->pid);
+	assert_int_equal(grf_plan_again(&copied->final, &copied->first, copied->maps,
+					&copied->copy.resident, &copied->space),
+			 GRF_PLAN_DONE);
+	assert_true(grf_precopy_plan(&copied->precopy, &copied->first, &copied->final));
+	grf_precopy_stop(&copied->precopy, 1);
+	assert_false(copied->precopy.overflow);
+}
+
+/* Pre-copies a process with that seed. False: the kernel cannot. *ret_passed_over counts how often
+ * what was not touched was not looked at at the stop. */
+static bool copy_one(uint64_t seed, unsigned int rounds, enum way way, size_t *ret_passed_over)
 {
 	struct copied copied = {0};
-	int userfault = start(&copied, seed);
+	int userfault = start(&copied, seed, way == BY_NOTED_FAULTS);
 
-	grf_copy_init(&copied.copy, copied.pid);
-	copied.maps = open_file(copied.pid, "maps");
-	copied.copy.mem = open_file(copied.pid, "mem");
-	copied.copy.resident.pagemap = open_file(copied.pid, "pagemap");
-	assert_null(
-	    grf_plan_make(&copied.first, copied.maps, &copied.copy.resident, &copied.space));
-	assert_null(grf_plan_make_room(&copied.final, &copied.first));
-	if (!make_tracker(&copied, by_soft_dirty, userfault)) {
+	open_files(&copied);
+	if (!make_tracker(&copied, way == BY_SOFT_DIRTY, userfault) ||
+	    (way == BY_NOTED_FAULTS && !note_faults(&copied))) {
 		end(&copied);
 		return false;
 	}
-	copy_ahead(&copied, by_soft_dirty, seed, rounds);
-	stop(copied.pid);
-	assert_int_equal(grf_plan_again(&copied.final, &copied.first, copied.maps,
-					&copied.copy.resident, &copied.space),
-			 GRF_PLAN_DONE);
-	assert_true(grf_precopy_plan(&copied.precopy, &copied.first, &copied.final));
-	grf_precopy_stop(&copied.precopy);
-	assert_false(copied.precopy.overflow);
-	if (by_soft_dirty)
+	copy_ahead(&copied, way, seed, rounds);
+	copy_rest(&copied);
+	if (way == BY_SOFT_DIRTY)
 		assert_false(grf_soft_dirty_was_disturbed(copied.precopy.tracker));
+	if (copied.touched)
+		*ret_passed_over += !grf_touched_is_disturbed(copied.touched);
 	grf_precopy_settle(&copied.precopy, &copied.final);
 	assert_int_equal(compare(&copied), 0);
 	assert_int_equal(count_missing(&copied), 0);
@@ -354,33 +489,45 @@ static bool copy_one(uint64_t seed, unsigned int rounds, bool by_soft_dirty)
 	return true;
 }
 
-static void copy_many(bool by_soft_dirty)
+static size_t copy_many(enum way way)
 {
 	const char *more = getenv("GRF_TEST_RUNS");
 	unsigned long runs = more ? strtoul(more, NULL, 10) : RUNS_OF_TEST;
+	size_t passed_over = 0;
 
 	for (unsigned long i = 0; i < runs; i++)
-		if (!copy_one(0x9e3779b97f4a7c15u * (i + 1), 1 + (unsigned int)i % 5,
-			      by_soft_dirty))
+		if (!copy_one(0x9e3779b97f4a7c15u * (i + 1), 1 + (unsigned int)i % 5, way,
+			      &passed_over))
 			skip();
+	return passed_over;
 }
 
 static void test_the_copy_is_the_original(void **state)
 {
 	(void)state;
-	copy_many(false);
+	copy_many(BY_USERFAULT);
+}
+
+static void test_the_copy_by_noted_faults_is_the_original(void **state)
+{
+	size_t passed_over = copy_many(BY_NOTED_FAULTS);
+
+	(void)state;
+	print_message("untouched memory was passed over %zu times\n", passed_over);
+	assert_true(passed_over);
 }
 
 static void test_the_copy_by_soft_dirty_bits_is_the_original(void **state)
 {
 	(void)state;
-	copy_many(true);
+	copy_many(BY_SOFT_DIRTY);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_copy_is_the_original),
+	    cmocka_unit_test(test_the_copy_by_noted_faults_is_the_original),
 	    cmocka_unit_test(test_the_copy_by_soft_dirty_bits_is_the_original),
 	};
 

@@ -219,6 +219,37 @@ static bool stands(void *context)
 				   &session->record_count);
 }
 
+static const struct grf_thread_registers *find_record(const struct grf_session *session,
+						      size_t count, size_t expected, pid_t tid)
+{
+	size_t i;
+
+	/* Both lists are mostly in the same order. */
+	if (expected < count && session->records[expected].tid == tid)
+		return &session->records[expected];
+	for (i = 0; i < count; i++)
+		if (session->records[i].tid == tid)
+			return &session->records[i];
+	return NULL;
+}
+
+/* By the registers that were taken at the stop. */
+static bool is_idle(void *context, pid_t tid)
+{
+	const struct grf_session *session = context;
+	const struct grf_thread_registers *record =
+	    find_record(session, session->record_count, 0, tid);
+
+	return record && grf_registers_are_of_call(record);
+}
+
+static uint64_t count_running(void *context)
+{
+	const struct grf_session *session = context;
+
+	return grf_pause_running(session->pause);
+}
+
 static struct grf_error *prepare(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
@@ -266,23 +297,12 @@ static struct grf_error *prepare(struct grf_session *session)
 	session->freeze.context = session;
 	if (session->registers && !session->method->needs_stops)
 		session->freeze.stands = stands;
+	session->freeze.is_idle = is_idle;
+	if (session->pause)
+		session->freeze.count_running = count_running;
 	if (!error && session->method->ahead)
 		error = session->method->ahead(session);
 	return error;
-}
-
-static const struct grf_thread_registers *find_record(const struct grf_session *session,
-						      size_t count, size_t expected, pid_t tid)
-{
-	size_t i;
-
-	/* Both lists are mostly in the same order. */
-	if (expected < count && session->records[expected].tid == tid)
-		return &session->records[expected];
-	for (i = 0; i < count; i++)
-		if (session->records[i].tid == tid)
-			return &session->records[i];
-	return NULL;
 }
 
 /* From the eBPF program, and what it lacks by ptrace. */

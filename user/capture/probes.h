@@ -38,6 +38,9 @@ bool grf_registers_read(struct grf_registers_probe *probe, struct grf_thread_reg
 /* The same, begun anew; false also when some thread is on a CPU. */
 bool grf_registers_stand(struct grf_registers_probe *probe, struct grf_thread_registers *records,
 			 size_t capacity, size_t *ret_count);
+/* Whether the thread is in a system call, not interrupted in its own code. */
+bool grf_registers_are_of_call(const struct grf_thread_registers *record);
+
 /* The record as a thread. */
 void grf_registers_convert(const struct grf_thread_registers *record, struct grf_thread *ret);
 
@@ -65,6 +68,9 @@ struct grf_pause_probe;
 /* `kernel_tgid`: from the registers' probe. `room`: how many threads there may be. */
 struct grf_error *grf_pause_open(uint32_t kernel_tgid, size_t room, struct grf_pause_probe **ret);
 void grf_pause_close(struct grf_pause_probe *probe);
+
+/* How many of the threads that were seen to stop were seen to run again. */
+uint64_t grf_pause_running(const struct grf_pause_probe *probe);
 
 /* Waits until every thread that was seen to stop runs again, some milliseconds at most. False: none
  * was seen to stop, or they did not all come back in that time. Later stops are not looked at; it may

@@ -158,6 +158,14 @@ static void from_user_registers(const struct user_regs_struct *registers, struct
 	memcpy(ret->general, registers, sizeof(*registers));
 }
 
+bool grf_registers_are_of_call(const struct grf_thread_registers *record)
+{
+	struct user_regs_struct registers = {0};
+
+	memcpy(&registers, record->words, sizeof(record->words));
+	return (long)registers.orig_rax >= 0;
+}
+
 void grf_registers_convert(const struct grf_thread_registers *record, struct grf_thread *ret)
 {
 	struct user_regs_struct registers = {0};

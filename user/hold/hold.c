@@ -64,6 +64,8 @@
 #define STOP_LIMIT UINT64_C(1000000000)
 /* Rounds of asking that only yield the CPU, before asking sleeps in between. */
 #define EAGER_ROUNDS 50
+/* How long the others stand yet after the idle threads were let go, at most; ns. */
+#define IDLE_TIME 100000u
 #define MORE_THREADS 1024
 
 enum thread_state {
@@ -367,6 +369,18 @@ static int pending_signal(const struct thread *thread)
 	return info.si_status >> 7 ? 0 : info.si_status; /* an event, or the end of a call */
 }
 
+static void release(struct hold *hold, struct thread *thread)
+{
+	thread->state = RELEASED;
+	if (hold->freeze->makes_calls)
+		thread->signal = pending_signal(thread);
+	if (ptrace(PTRACE_DETACH, thread->tid, 0, (long)thread->signal) && errno == ESRCH) {
+		/* Only SIGKILL moves a thread that we hold. */
+		hold->died = true;
+		reap(thread);
+	}
+}
+
 /* Lets the threads go that have stopped. Returns how many are yet to. */
 static size_t release_stopped(struct hold *hold)
 {
@@ -378,24 +392,51 @@ static size_t release_stopped(struct hold *hold)
 		if (thread->state == INTERRUPTED)
 			look(hold, thread);
 		left += thread->state == INTERRUPTED;
-		if (thread->state != STOPPED)
-			continue;
-		thread->state = RELEASED;
-		if (hold->freeze->makes_calls)
-			thread->signal = pending_signal(thread);
-		if (ptrace(PTRACE_DETACH, thread->tid, 0, (long)thread->signal) && errno == ESRCH) {
-			/* Only SIGKILL moves a thread that we hold. */
-			hold->died = true;
-			reap(thread);
-		}
+		if (thread->state == STOPPED)
+			release(hold, thread);
 	}
 	return left;
+}
+
+/* Until threads that were let go have had a CPU, for a moment at most. We leave them ours. */
+static void let_run(const struct grf_freeze *freeze, size_t released)
+{
+	const struct timespec moment = {.tv_nsec = 10000};
+	uint64_t began = grf_now();
+
+	while (freeze->count_running(freeze->context) < released && grf_now() - began < IDLE_TIME)
+		nanosleep(&moment, NULL);
+}
+
+/*
+ * Lets those go first that were not at work in their own code. They need a CPU for a moment, to
+ * sleep on; if the others had taken all CPUs by then, they would have to wait for one much longer
+ * than the stop took.
+ */
+static void release_idle(struct hold *hold)
+{
+	const struct grf_freeze *freeze = hold->freeze;
+	size_t released = 0;
+
+	for (size_t i = 0; freeze->is_idle && i < hold->threads.count; i++) {
+		struct thread *thread = &hold->threads.items[i];
+
+		if (thread->state == INTERRUPTED)
+			look(hold, thread);
+		if (thread->state != STOPPED || !freeze->is_idle(freeze->context, thread->tid))
+			continue;
+		release(hold, thread);
+		released++;
+	}
+	if (freeze->count_running)
+		let_run(freeze, released);
 }
 
 /* Those that have not stopped yet never will: the end of the tracer takes the interrupt back. */
 static void release_all(struct hold *hold)
 {
 	hold->report->releasing = grf_now();
+	release_idle(hold);
 	hold->report->waiting = release_stopped(hold);
 	hold->report->released = grf_now();
 }

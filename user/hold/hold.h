@@ -75,6 +75,10 @@ struct grf_freeze {
 	/* Whether no thread of the target is on a CPU any more; asked again and again when all were
 	 * asked to stop. NULL: each is waited for until it has stopped. Must not allocate. */
 	bool (*stands)(void *context);
+	/* Whether a thread stands in a system call; or NULL. */
+	bool (*is_idle)(void *context, pid_t tid);
+	/* How many threads have been on a CPU again since they stopped; or NULL: not known. */
+	uint64_t (*count_running)(void *context);
 	/* Called right before a stop elsewhere than at the point, or NULL. */
 	void (*just_before)(void *context);
 	/* work() has threads make system calls (injected_call.c). */
