@@ -16,14 +16,14 @@
  *
  * Everything else sets one flag for all chunks. Others than the process's own code can have faults
  * in it (ptrace, direct I/O), and mappings can be changed: all that is done under the mmap_lock,
- * which has tracepoints; who holds it still is seen by a look at it. And memory can be discarded, by
- * which the process's resident set becomes smaller, which has a tracepoint too.
+ * which has tracepoints; who holds it still is seen by a look at it. And memory can be discarded,
+ * by which the process's resident set becomes smaller, which has a tracepoint too.
  *
  * What a fault itself does of all this is not meant. A lock that was taken, a fault that was done,
- * the lock given back, by one thread in that order: that is a fault's, since nobody who has the lock
- * for something else has faults on that mm that count as done. And the resident set becomes larger
- * in a fault: a thread that is in one in its own code is known by what the exception left on its
- * kernel's stack, which no system call leaves there.
+ * the lock given back, by one thread in that order: that is a fault's, since nobody who has the
+ * lock for something else has faults on that mm that count as done. And the resident set becomes
+ * larger in a fault: a thread that is in one in its own code is known by what the exception left on
+ * its kernel's stack, which no system call leaves there.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -32,7 +32,8 @@
 
 #include "grf/touched_memory.h"
 
-/* Set before find_process runs: the process as the first PID namespace numbers it; 0: the reader. */
+/* Set before find_process runs: the process as the first PID namespace numbers it; 0: the reader.
+ */
 __u32 target_tgid;
 
 struct grf_touched_memory memory;
@@ -45,8 +46,8 @@ enum lock_state {
 
 /* Of a thread. */
 struct progress {
-	__u64 ip;  /* of the last fault of its own code */
-	__u32 in;  /* 1: that is not done */
+	__u64 ip; /* of the last fault of its own code */
+	__u32 in; /* 1: that is not done */
 	__u32 lock;
 };
 

@@ -2,9 +2,9 @@
 /*
  * Pre-copy of a process that writes, maps, unmaps, moves, discards, grows and shrinks its memory
  * meanwhile: stopped, its memory and the copy must be the same, byte for byte, and no page that
- * holds anything may be without a copy. The same of processes that mostly write, in which page faults
- * are noted by eBPF: what they did not touch is not looked at. GRF_TEST_RUNS says how many processes;
- * `make check-copy` takes 100.
+ * holds anything may be without a copy. The same of processes that mostly write, in which page
+ * faults are noted by eBPF: what they did not touch is not looked at. GRF_TEST_RUNS says how many
+ * processes; `make check-copy` takes 100.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -160,8 +160,8 @@ static void *be_calm(void *argument)
 static void begin_calm(uint64_t seed)
 {
 	calm_seed = seed | 1;
-	calm_memory = mmap(NULL, CALM_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	calm_memory =
+	    mmap(NULL, CALM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (calm_memory == MAP_FAILED)
 		_exit(23);
 	/* A part of it does not exist yet. */
@@ -432,8 +432,7 @@ static bool note_faults(struct copied *copied)
 	struct grf_error *error = grf_registers_open(copied->pid, &registers);
 
 	if (!error)
-		error =
-		    grf_touched_open(grf_registers_kernel_tgid(registers), &copied->touched);
+		error = grf_touched_open(grf_registers_kernel_tgid(registers), &copied->touched);
 	grf_registers_close(registers);
 	if (error)
 		print_message("%s\n", error->message);

@@ -113,8 +113,7 @@ static void map_file(struct copied *copied)
 	assert_false(grf_space_is_spilled(&copied->space, copied->pieces[0].data, &offset));
 	assert_true(grf_space_is_spilled(&copied->space, piece->data, &offset));
 	assert_true(grf_spill_finish(&copied->spill, copied->space.file_length));
-	assert_true(
-	    grf_spill_map(&copied->spill, piece->data, piece->end - piece->start, offset));
+	assert_true(grf_spill_map(&copied->spill, piece->data, piece->end - piece->start, offset));
 }
 
 static void expect_same(const struct copied *copied)
@@ -156,8 +155,7 @@ static void held(size_t bytes)
 		struct grf_run run = {copied.pieces[1].start + i * 30 * PAGE,
 				      copied.pieces[1].start + (i + 1) * 30 * PAGE};
 
-		grf_copy_runs(&copied.copy, &run, 1, copied.pieces[1].data,
-			      copied.pieces[1].start);
+		grf_copy_runs(&copied.copy, &run, 1, copied.pieces[1].data, copied.pieces[1].start);
 	}
 	assert_int_equal(copied.spill.written, bytes < 60 * PAGE ? 30 * PAGE : 0);
 	copied.spill.holding = false;
@@ -165,8 +163,7 @@ static void held(size_t bytes)
 		struct grf_run run = {copied.pieces[1].start + i * 30 * PAGE,
 				      copied.pieces[1].start + (i + 1) * 30 * PAGE};
 
-		grf_copy_runs(&copied.copy, &run, 1, copied.pieces[1].data,
-			      copied.pieces[1].start);
+		grf_copy_runs(&copied.copy, &run, 1, copied.pieces[1].data, copied.pieces[1].start);
 	}
 	memcpy(copied.pieces[0].data + (size_t)(CUT - 5) * PAGE,
 	       copied.original + (size_t)(CUT - 5) * PAGE, (size_t)5 * PAGE);

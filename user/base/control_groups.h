@@ -39,8 +39,7 @@ uint64_t grf_memory_group_room(const struct grf_memory_group *group);
 
 /* The group of `groups` with the least room, only of those that are in `others` too unless that is
  * NULL. NULL: none has a limit. */
-const struct grf_memory_group *
-grf_memory_groups_tightest(const struct grf_memory_groups *groups,
-			   const struct grf_memory_groups *others);
+const struct grf_memory_group *grf_memory_groups_tightest(const struct grf_memory_groups *groups,
+							  const struct grf_memory_groups *others);
 
 #endif

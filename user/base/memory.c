@@ -87,8 +87,8 @@ void grf_memory_room_for_us(pid_t target, struct grf_memory_room *ret)
 	struct grf_memory_groups ours, others;
 
 	/* Unknown is not nothing: kernels before 3.14 do not say. */
-	*ret = (struct grf_memory_room){
-	    .bytes = kilobytes("/proc/meminfo", "MemAvailable", UINT64_MAX)};
+	*ret = (struct grf_memory_room){.bytes =
+					    kilobytes("/proc/meminfo", "MemAvailable", UINT64_MAX)};
 	grf_memory_groups_read("", "self", &ours);
 	read_groups_of(target, &others);
 	take_limit(ret, grf_memory_groups_tightest(&ours, NULL), false);
@@ -101,8 +101,8 @@ void grf_memory_room_of(pid_t target, struct grf_memory_room *ret)
 {
 	struct grf_memory_groups groups;
 
-	*ret = (struct grf_memory_room){
-	    .bytes = kilobytes("/proc/meminfo", "MemAvailable", UINT64_MAX)};
+	*ret = (struct grf_memory_room){.bytes =
+					    kilobytes("/proc/meminfo", "MemAvailable", UINT64_MAX)};
 	read_groups_of(target, &groups);
 	take_limit(ret, grf_memory_groups_tightest(&groups, NULL), false);
 	grf_memory_groups_free(&groups);

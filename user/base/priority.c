@@ -44,8 +44,8 @@ static void *try_to_raise(void *ret)
 {
 	bool *raised = ret;
 
-	*raised = !setpriority(PRIO_PROCESS, 0, low_nice) &&
-		  !setpriority(PRIO_PROCESS, 0, usual_nice);
+	*raised =
+	    !setpriority(PRIO_PROCESS, 0, low_nice) && !setpriority(PRIO_PROCESS, 0, usual_nice);
 	return NULL;
 }
 

@@ -62,8 +62,7 @@ static struct grf_error *check_swapped(const struct grf_session *session, uint64
 	if (!swapped)
 		return NULL;
 	grf_memory_room_of(session->target.pid, &room);
-	grf_verbose("%llu MiB of the process are swapped out, and are brought back",
-		    MIB(swapped));
+	grf_verbose("%llu MiB of the process are swapped out, and are brought back", MIB(swapped));
 	if (swapped >= room.bytes - room.bytes / LEFT_SHARE)
 		error = grf_error_create(
 		    GRF_ERROR_NO_MEMORY,
@@ -138,9 +137,8 @@ static struct grf_error *spill(struct grf_session *session, uint64_t bytes)
 				largest = i;
 		if (!sizes[largest])
 			break;
-		from = sizes[largest] > bytes
-			   ? find_cut(session, &space->areas[largest], bytes)
-			   : space->areas[largest].start;
+		from = sizes[largest] > bytes ? find_cut(session, &space->areas[largest], bytes)
+					      : space->areas[largest].start;
 		if (!grf_space_spill(&space->areas[largest], from))
 			return grf_error_create(GRF_ERROR_NO_MEMORY, "no address space for a copy");
 		bytes -= sizes[largest] < bytes ? sizes[largest] : bytes;
@@ -179,11 +177,10 @@ static struct grf_error *use_file(struct grf_session *session, const struct budg
 	const struct grf_capture_options *options = session->options;
 	struct grf_error *error;
 
-	session->spill.drop = budget->copy + budget->analysis > budget->room.bytes ||
-			      budget->room.limit;
+	session->spill.drop =
+	    budget->copy + budget->analysis > budget->room.bytes || budget->room.limit;
 	error = grf_spill_open(&session->spill, options->spill_directory,
-			       spilled + spilled / DISK_SHARE + held,
-			       session->copiers + 1, held);
+			       spilled + spilled / DISK_SHARE + held, session->copiers + 1, held);
 	if (error)
 		return refuse(session, budget, error);
 	if (options->max_memory)

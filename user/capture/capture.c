@@ -484,9 +484,10 @@ static struct grf_error *hold(struct grf_session *session)
 
 	while (may_do_otherwise(session, error)) {
 		if (!error)
-			grf_verbose("process %d writes to its memory faster than it can be copied "
-				    "in the time that it may be held: the next way to copy is tried",
-				    session->target.pid);
+			grf_verbose(
+			    "process %d writes to its memory faster than it can be copied "
+			    "in the time that it may be held: the next way to copy is tried",
+			    session->target.pid);
 		without(error, "the next way to copy is tried");
 		session->given_up += session->report.released - session->report.interrupting;
 		if (session->method->close)

@@ -283,8 +283,8 @@ static void read_to_file(struct grf_copy *copy, const struct batch *batch, uint6
 			some.first = 0;
 			some.count = 1;
 			grf_spill_take(copy->spill, offset + place + done, length - done, &part);
-			some.remote[0] = (struct iovec){
-			    (uint8_t *)batch->remote[i].iov_base + done, part.size};
+			some.remote[0] =
+			    (struct iovec){(uint8_t *)batch->remote[i].iov_base + done, part.size};
 			some.local[0] = (struct iovec){part.data, part.size};
 			read_all(copy, &some);
 			if (!grf_spill_put(copy->spill, &part))

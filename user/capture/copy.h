@@ -79,7 +79,8 @@ void grf_copy_work(struct grf_copy *copy);
 void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t count, uint8_t *data,
 		   uint64_t base);
 
-/* Makes the copy of `length` bytes at `data` read as zero, at no cost of memory. Not at the stop. */
+/* Makes the copy of `length` bytes at `data` read as zero, at no cost of memory. Not at the stop.
+ */
 void grf_copy_discard(struct grf_copy *copy, uint8_t *data, uint64_t length);
 
 /* Reads runs of the target's memory, see grf_read_runs(); `copy` is a struct grf_copy. From any

@@ -65,8 +65,8 @@ uint64_t grf_pause_running(const struct grf_pause_probe *probe)
 
 bool grf_pause_finish(struct grf_pause_probe *probe, struct grf_pause_clock *ret)
 {
-	/* A CPU on which we woke up more often would not look idle to the scheduler, which then leaves
-	 * threads where they wait for another. */
+	/* A CPU on which we woke up more often would not look idle to the scheduler, which then
+	 * leaves threads where they wait for another. */
 	const struct timespec moment = {.tv_nsec = 2000000};
 	const volatile struct grf_pause_clock *clock = &probe->skeleton->bss->clock;
 	uint64_t begin = grf_now();

@@ -20,9 +20,9 @@
  * protected with all the rest and only not copied at first. It is looked for after the pages are
  * protected: whoever puts such memory to another use later writes to it, and so has it copied.
  *
- * To ask the page tables about all pages takes time that grows with the process. Where it is known in
- * which chunks there were page faults (touched.h), the others are passed over, in rounds and at the
- * stop: a page that was looked at and found protected cannot have been written to without one.
+ * To ask the page tables about all pages takes time that grows with the process. Where it is known
+ * in which chunks there were page faults (touched.h), the others are passed over, in rounds and at
+ * the stop: a page that was looked at and found protected cannot have been written to without one.
  *
  * Pages of files that nobody wrote to need not exist and still hold something: such pieces, the
  * data segments, are small; all of them is copied at first, and of them only what exists, and is
@@ -822,8 +822,8 @@ static void meet(struct grf_precopy *precopy, unsigned int threads)
 static void copy_written(struct grf_precopy *precopy, size_t index)
 {
 	const struct grf_runs *written = &precopy->written;
-	size_t end = index + RUNS_AT_A_TIME < written->count ? index + RUNS_AT_A_TIME
-							      : written->count;
+	size_t end =
+	    index + RUNS_AT_A_TIME < written->count ? index + RUNS_AT_A_TIME : written->count;
 
 	for (size_t next; index < end; index = next) {
 		const struct grf_run *run = &written->items[index];

@@ -49,8 +49,8 @@ struct grf_precopy {
 	struct grf_runs existing; /* of those; the others read as zero */
 	uint64_t pages;           /* atomic: in `written` */
 	bool overflow;            /* the arrays were too small */
-	bool too_much;            /* more than `limit`, or too late: nothing was copied at the stop */
-	uint64_t scanned;         /* when the scan at the stop ended; grf_now() */
+	bool too_much;    /* more than `limit`, or too late: nothing was copied at the stop */
+	uint64_t scanned; /* when the scan at the stop ended; grf_now() */
 	struct grf_pool *helpers; /* that take part in rounds after the first; NULL: none */
 	unsigned int rounds;
 	bool copied;          /* all of it, once, since it was watched */
@@ -72,8 +72,9 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
  * most: fewer when little is left, or no less than after the round before. */
 void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds);
 
-/* Takes memory under watch that `larger` has and the plan before it, `first`, had not. False: there is
- * none. Otherwise grf_precopy_replan() has the rounds copy it too; it is part of the plan then. */
+/* Takes memory under watch that `larger` has and the plan before it, `first`, had not. False: there
+ * is none. Otherwise grf_precopy_replan() has the rounds copy it too; it is part of the plan then.
+ */
 bool grf_precopy_extend(struct grf_precopy *precopy, const struct grf_plan *first,
 			const struct grf_plan *larger);
 
@@ -98,8 +99,8 @@ struct grf_error *grf_precopy_ready(struct grf_precopy *precopy);
 /* At the stop, before the threads: what is mapped by now. Allocates nothing. False: no room. */
 bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
 		      const struct grf_plan *final);
-/* After that, whether so little is to be looked at that one thread is as fast as several, which have
- * to be woken first. */
+/* After that, whether so little is to be looked at that one thread is as fast as several, which
+ * have to be woken first. */
 bool grf_precopy_is_little(const struct grf_precopy *precopy);
 /* At the stop, in each of `threads` threads: finds and copies what was written since. */
 void grf_precopy_stop(struct grf_precopy *precopy, unsigned int threads);

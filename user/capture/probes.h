@@ -73,8 +73,8 @@ void grf_pause_close(struct grf_pause_probe *probe);
 uint64_t grf_pause_running(const struct grf_pause_probe *probe);
 
 /* Waits until every thread that was seen to stop runs again, some milliseconds at most. False: none
- * was seen to stop, or they did not all come back in that time. Later stops are not looked at; it may
- * be called again for the same result. */
+ * was seen to stop, or they did not all come back in that time. Later stops are not looked at; it
+ * may be called again for the same result. */
 bool grf_pause_finish(struct grf_pause_probe *probe, struct grf_pause_clock *ret);
 
 #endif

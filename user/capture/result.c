@@ -119,8 +119,7 @@ static struct grf_error *map_spilled(struct grf_session *session)
 	const struct grf_plan *plan = &session->final;
 	uint64_t offset;
 
-	if (session->spill.fd < 0 ||
-	    !grf_spill_finish(&session->spill, session->space.file_length))
+	if (session->spill.fd < 0 || !grf_spill_finish(&session->spill, session->space.file_length))
 		return grf_spill_explain(&session->spill, session->target.pid);
 	for (size_t i = 0; i < plan->piece_count; i++) {
 		const struct grf_piece *piece = &plan->pieces[i];

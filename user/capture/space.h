@@ -23,7 +23,7 @@
 struct grf_area {
 	uint64_t start; /* of the target's addresses that it mirrors */
 	uint64_t end;
-	uint8_t *base; /* one page more than end - start, which stays unused */
+	uint8_t *base;         /* one page more than end - start, which stays unused */
 	uint64_t spilled_from; /* what is from here on is in the file; `end`: nothing */
 	uint64_t offset;       /* of `start` in the file */
 };

@@ -30,7 +30,7 @@ struct grf_touched {
 	struct touched_memory_bpf *skeleton;
 	struct grf_touched_memory *memory;
 	GRF_ARRAY(struct bpf_link *) ends; /* for each CPU and kind of fault */
-	uint32_t *rounds;                  /* for each word: the round in which its chunk was touched last */
+	uint32_t *rounds; /* for each word: the round in which its chunk was touched last */
 	uint32_t round;
 	bool last;   /* the words themselves are asked */
 	bool all;    /* everything counts as touched in this round */
@@ -161,7 +161,8 @@ static bool has_missed(const struct grf_touched *touched)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, touched->skeleton->obj) {
+	bpf_object__for_each_program(program, touched->skeleton->obj)
+	{
 		struct bpf_prog_info info = {0};
 		uint32_t size = sizeof(info);
 
@@ -181,7 +182,8 @@ static struct grf_error *attach_end(struct grf_touched *touched, uint64_t kind, 
 	    .config = kind,
 	    .sample_period = 1,
 	};
-	int event = (int)syscall(SYS_perf_event_open, &attribute, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	int event =
+	    (int)syscall(SYS_perf_event_open, &attribute, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	struct bpf_link **link;
 
 	if (event < 0)
@@ -312,8 +314,9 @@ static bool is_touched(const struct grf_touched *touched, uint64_t address)
 {
 	uint32_t word = word_of(address);
 
-	return touched->last ? __atomic_load_n(&touched->memory->chunks[word], __ATOMIC_SEQ_CST) != 0
-			     : touched->rounds[word] == touched->round;
+	return touched->last
+		   ? __atomic_load_n(&touched->memory->chunks[word], __ATOMIC_SEQ_CST) != 0
+		   : touched->rounds[word] == touched->round;
 }
 
 bool grf_touched_next(const struct grf_touched *touched, uint64_t start, uint64_t end,

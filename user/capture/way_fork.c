@@ -23,8 +23,8 @@
 #include "base/priority.h"
 #include "hold/forked.h"
 
-#define RUNS          256
-#define SCAN_PAGES    4096
+#define RUNS       256
+#define SCAN_PAGES 4096
 
 static void copy_child(void *context);
 

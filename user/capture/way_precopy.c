@@ -76,8 +76,8 @@ static void take_new_mappings(struct grf_session *session)
 {
 	struct grf_plan before;
 
-	if (grf_plan_again(&session->final, &session->first, session->maps,
-			   &session->copy.resident, &session->space) != GRF_PLAN_DONE ||
+	if (grf_plan_again(&session->final, &session->first, session->maps, &session->copy.resident,
+			   &session->space) != GRF_PLAN_DONE ||
 	    !grf_precopy_extend(&session->precopy, &session->first, &session->final))
 		return;
 	before = session->first;

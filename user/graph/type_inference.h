@@ -7,10 +7,10 @@
  * values of. Of these, all that have the size and the mask are tried on the contents: where the
  * type has an interface, an itab or a descriptor must stand; where it has a slice or a string, the
  * array that it points to must have room for as many; where it has a channel, the channel must be
- * one of that type; where it has a function, code; where it has a pointer, the object there must fit
- * the pointee in the same way, some steps deep. An object is taken for an array only of a type that
- * the code makes slices of. A type is believed when it is the only one that fits, or the one for
- * which the most speaks; among equals, the one that the code makes and does not only refer to.
+ * one of that type; where it has a function, code; where it has a pointer, the object there must
+ * fit the pointee in the same way, some steps deep. An object is taken for an array only of a type
+ * that the code makes slices of. A type is believed when it is the only one that fits, or the one
+ * for which the most speaks; among equals, the one that the code makes and does not only refer to.
  */
 #ifndef GRF_GRAPH_TYPE_INFERENCE_H
 #define GRF_GRAPH_TYPE_INFERENCE_H

@@ -65,7 +65,7 @@
 /* Rounds of asking that only yield the CPU, before asking sleeps in between. */
 #define EAGER_ROUNDS 50
 /* How long the others stand yet after the idle threads were let go, at most; ns. */
-#define IDLE_TIME 100000u
+#define IDLE_TIME    100000u
 #define MORE_THREADS 1024
 
 enum thread_state {
@@ -541,7 +541,8 @@ static void *tracer(void *argument)
 	size_t count = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
-	/* What made this thread may be of low priority; the target stands for as long as we need. */
+	/* What made this thread may be of low priority; the target stands for as long as we need.
+	 */
 	grf_priority_usual();
 	hold->error = reach_freeze_point(hold);
 	hold->report->stopped = grf_now();

@@ -67,7 +67,7 @@ struct grf_freeze {
 	uint64_t wait;                       /* for the point, at most; ns */
 	bool only_gc_point;                  /* rather not at all than anywhere else */
 	uint64_t limit; /* for which threads may take to stop while others stand; ns; 0: a second */
-	bool urgent; /* work() is short: nobody else shall run on our CPU meanwhile */
+	bool urgent;    /* work() is short: nobody else shall run on our CPU meanwhile */
 	/* Called now and then while the point is waited for, or NULL; returns after how many ns it
 	 * is to be called next. It should not take more than a few milliseconds: a target that
 	 * reaches the point meanwhile may not be held there. */
