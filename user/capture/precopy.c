@@ -753,11 +753,9 @@ static void scan_part(struct grf_precopy *precopy, const struct grf_unit *unit, 
 			return;
 		}
 		for (size_t i = 0; i < count; i++) {
-			if (exists(precopy, unit, &runs[i]))
-				note_written(precopy, unit, runs[i].start, runs[i].end);
-			else if (!tells_empty)
+			if (!tells_empty && !exists(precopy, unit, &runs[i]))
 				note_changed(precopy, unit, runs[i].start, runs[i].end);
-			else if (runs[i].empty)
+			else if (tells_empty && runs[i].empty)
 				add_run(precopy, &precopy->changed, runs[i].start, runs[i].end,
 					NULL);
 			else
