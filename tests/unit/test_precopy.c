@@ -419,6 +419,7 @@ static void copy_ahead(struct copied *copied, enum way way, uint64_t seed, unsig
 	if (way == BY_NOTED_FAULTS) {
 		assert_null(grf_pool_create(2, &copied->pool));
 		copied->precopy.helpers = copied->pool;
+		copied->precopy.helper_count = 2;
 		grf_precopy_catch_up(&copied->precopy);
 	}
 	assert_null(grf_precopy_ready(&copied->precopy));

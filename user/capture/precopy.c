@@ -348,8 +348,10 @@ static void refresh_units(struct grf_precopy *precopy)
 
 static void help_to_refresh(void *context, unsigned int index)
 {
-	(void)index;
-	refresh_units(context);
+	struct grf_precopy *precopy = context;
+
+	if (index < precopy->helper_count)
+		refresh_units(precopy);
 }
 
 /* Copies again what was written since. Returns how many units were looked at. */

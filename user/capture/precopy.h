@@ -51,7 +51,8 @@ struct grf_precopy {
 	bool overflow;            /* the arrays were too small */
 	bool too_much;    /* more than `limit`, or too late: nothing was copied at the stop */
 	uint64_t scanned; /* when the scan at the stop ended; grf_now() */
-	struct grf_pool *helpers; /* that take part in rounds after the first; NULL: none */
+	struct grf_pool *helpers;  /* take part in rounds after the first; NULL: none */
+	unsigned int helper_count; /* of them */
 	unsigned int rounds;
 	bool copied;          /* all of it, once, since it was watched */
 	uint64_t round_bytes; /* that the last whole round copied */

@@ -117,13 +117,14 @@ static void catch_up(void *context)
 
 	in_all_threads(session, be_usual);
 	precopy->helpers = session->pool;
-	take_new_mappings(session);
-	grf_precopy_catch_up(precopy);
-	/* Again, for what was written while we were at that. */
-	in_all_threads(session, be_urgent);
+	precopy->helper_count = session->copiers - 1;
 	take_new_mappings(session);
 	grf_precopy_catch_up(precopy);
 	precopy->helpers = NULL;
+	in_all_threads(session, be_urgent);
+	/* Again, for what was written while we were at that; the urgent ones keep out of it. */
+	take_new_mappings(session);
+	grf_precopy_catch_up(precopy);
 }
 
 static bool is_due(void *context)
