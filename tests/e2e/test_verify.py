@@ -13,10 +13,10 @@ from toolchains import COLLECT, PROGRAMS, versions
 NOT_COMPARED = 12
 REPEATS = int(os.environ.get("GRF_TEST_REPEATS", "10"))
 KINDS = sorted(path.name for path in PROGRAMS.iterdir() if (path / "main.go").exists())
-# demo and scale say nothing more about exactness, and take long; rewriter's loops are write
+# demo, scale and web say nothing more about exactness, and take long; rewriter's loops are write
 # barriers and little else, where a goroutine cannot be preempted, so that a collection hardly ever
 # begins; load and sandboxed need to be told what to do.
-KINDS = [kind for kind in KINDS if kind not in ("demo", "load", "rewriter", "sandboxed", "scale")]
+KINDS = [kind for kind in KINDS if kind not in ("demo", "load", "rewriter", "sandboxed", "scale", "web")]
 
 
 def counts(done):
