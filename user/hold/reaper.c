@@ -53,6 +53,16 @@ static bool nap(const struct work *work, unsigned int *length)
 	return grf_now() < work->deadline;
 }
 
+/* Whether the target has ended. Its threads may be listed yet, as long as nobody waits for them; its
+ * memory is gone. With it its children change hands, and are reaped. */
+static bool has_ended(const struct work *work)
+{
+	char byte;
+
+	return !pread(work->injector->memory, &byte, 1, (off_t)work->note->child_at) ||
+	       !grf_target_thread_count(work->injector->target);
+}
+
 /* Whether the thread that made the child has left its frame; 0: the thread is gone, -1: it is not
  * known yet. */
 static int has_returned(const struct work *work)
@@ -81,7 +91,7 @@ static pid_t find_child(const struct work *work)
 	unsigned int length = FIRST_NAP;
 	pid_t child = 0;
 
-	while (has_returned(work) < 0 && nap(work, &length))
+	while (has_returned(work) < 0 && !has_ended(work) && nap(work, &length))
 		;
 	if (pread(work->injector->memory, &child, sizeof(child), (off_t)work->note->child_at) !=
 		sizeof(child) ||
@@ -113,8 +123,7 @@ static void reap(struct work *work)
 	do {
 		grf_injector_with_thread(work->injector, wait_for_child, work, &report);
 		reaping->stop = report.ended - report.began;
-		/* With the target its children change hands, and are reaped. */
-		if (!grf_target_thread_count(work->injector->target))
+		if (has_ended(work))
 			reaping->outcome = GRF_CHILD_REAPED;
 	} while (reaping->outcome == GRF_CHILD_LEFT && nap(work, &length));
 }
