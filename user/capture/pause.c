@@ -12,7 +12,7 @@
 
 #define WHAT "measuring the pause"
 /* How long the threads may take to be back on a CPU. */
-#define PATIENCE 20000000u
+#define PATIENCE 100000000u
 
 struct grf_pause_probe {
 	struct pause_clock_bpf *skeleton;

@@ -200,7 +200,7 @@ bool grf_injector_has_hope(const struct grf_injector *injector)
 }
 
 /* An interruption of ours waits until we are through. */
-bool grf_injector_wait(pid_t tid, uint64_t limit, int *ret_status)
+bool grf_injector_wait(const struct grf_target *target, pid_t tid, uint64_t limit, int *ret_status)
 {
 	const struct timespec moment = {.tv_nsec = 20000};
 	uint64_t began = grf_now();
@@ -219,6 +219,10 @@ bool grf_injector_wait(pid_t tid, uint64_t limit, int *ret_status)
 			/* Waits until the thread has left its CPU. */
 			return !ptrace(PTRACE_GETEVENTMSG, tid, 0, &message);
 		}
+		/* The end of a process's first thread is not told as long as others are not waited
+		 * for, and it may be we who trace them. */
+		if (round >= EAGER_ROUNDS && grf_target_thread_state(target, tid) == 'Z')
+			return false;
 		if (round < EAGER_ROUNDS)
 			sched_yield();
 		else
@@ -259,8 +263,8 @@ bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restar
 	int status;
 
 	/* What stands before a signal, or in a group stop, is left alone. */
-	if (!grf_injector_wait(tid, 0, &status) || status != (SIGTRAP | PTRACE_EVENT_STOP << 8) ||
-	    !read_state(injector, tid))
+	if (!grf_injector_wait(injector->target, tid, 0, &status) ||
+	    status != (SIGTRAP | PTRACE_EVENT_STOP << 8) || !read_state(injector, tid))
 		return false;
 	registers = injector->state.registers;
 	if (grf_signal_frame_restart(&registers) > worst)
@@ -322,7 +326,7 @@ static bool run_to_call(struct grf_injector *injector, uint64_t limit, int *ret_
 	unsigned long message;
 
 	while (!ptrace(PTRACE_SYSCALL, injector->tid, 0, 0) &&
-	       grf_injector_wait(injector->tid, limit, ret_status)) {
+	       grf_injector_wait(injector->target, injector->tid, limit, ret_status)) {
 		if (*ret_status != (SIGTRAP | PTRACE_EVENT_CLONE << 8))
 			return true;
 		if (!ptrace(PTRACE_GETEVENTMSG, injector->tid, 0, &message))
@@ -417,7 +421,8 @@ static bool try_thread(struct grf_injector *injector, pid_t tid, enum grf_restar
 	report->began = grf_now();
 	report->tid = tid;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-	if (!grf_injector_wait(tid, injector->persistent ? CALL_LIMIT : STOP_LIMIT, &status)) {
+	if (!grf_injector_wait(injector->target, tid,
+			       injector->persistent ? CALL_LIMIT : STOP_LIMIT, &status)) {
 		char state = grf_target_thread_state(injector->target, tid);
 
 		/* It is let go when this process ends, which must be soon, as it may stop at any

@@ -63,7 +63,7 @@ bool grf_injector_has_hope(const struct grf_injector *injector);
 
 /* Waits for the next stop of a thread that we trace. Does not consume it: see hold.c. False: it did
  * not come within `limit` ns, or the thread exited. */
-bool grf_injector_wait(pid_t tid, uint64_t limit, int *ret_status);
+bool grf_injector_wait(const struct grf_target *target, pid_t tid, uint64_t limit, int *ret_status);
 
 /* Whether a thread that stands is fit: is interrupted in something that ends no later than as
  * `worst` says, and has room for a frame. It is then the one that the functions below use. */

@@ -53,8 +53,8 @@ static bool nap(const struct work *work, unsigned int *length)
 	return grf_now() < work->deadline;
 }
 
-/* Whether the target has ended. Its threads may be listed yet, as long as nobody waits for them; its
- * memory is gone. With it its children change hands, and are reaped. */
+/* Whether the target has ended. Its threads may be listed yet, as long as nobody waits for them;
+ * its memory is gone. With it its children change hands, and are reaped. */
 static bool has_ended(const struct work *work)
 {
 	char byte;
@@ -74,7 +74,7 @@ static int has_returned(const struct work *work)
 	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD))
 		return errno == ESRCH ? 0 : -1;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-	if (!grf_injector_wait(tid, PATIENCE, &status))
+	if (!grf_injector_wait(work->injector->target, tid, PATIENCE, &status))
 		return 0;
 	if (!(status >> 8))
 		signal = status & 0x7f;
