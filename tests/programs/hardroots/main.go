@@ -196,7 +196,8 @@ func main() {
 		go spinning(leaf())
 	}
 	more()
-	time.Sleep(100 * time.Millisecond)
+	// On a busy machine some take a while until they wait.
+	time.Sleep(400 * time.Millisecond)
 	runtime.GC()
 	runtime.GC()
 	os.Stdout.WriteString("READY\n")
