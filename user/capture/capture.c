@@ -374,6 +374,7 @@ static void close_session(struct grf_session *session)
 	if (session->method && session->method->close)
 		session->method->close(session);
 	grf_pool_destroy(session->pool);
+	grf_pool_destroy(session->round_pool);
 	grf_gc_point_close(session->freeze.gc_point);
 	grf_pause_close(session->pause);
 	grf_stacks_close(session->stacks);

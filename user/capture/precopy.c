@@ -51,7 +51,9 @@
  * leave hardly less than the one before, or after so many ns. */
 #define LITTLE_LEFT    (48ull << 10)
 #define ROUNDS_IN_VAIN 2
-#define CATCH_UP_TIME  500000000u
+#define CATCH_UP_TIME  100000000u
+/* How long the target may lack the CPUs for urgent rounds; ns. */
+#define LAST_ROUND_TIME 3000000u
 /* Runs that a thread takes at a time when it copies at the stop. */
 #define RUNS_AT_A_TIME 16u
 /* From so many small runs in a part of a unit on, they are protected together. */
@@ -321,6 +323,7 @@ static void copy_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 static bool has_reason_to_end(const struct grf_precopy *precopy)
 {
 	return grf_interrupted() || precopy->copy->error ||
+	       (precopy->round_limit && grf_now() > precopy->round_limit) ||
 	       (precopy->is_due && precopy->is_due(precopy->context));
 }
 
@@ -579,6 +582,18 @@ void grf_precopy_catch_up(struct grf_precopy *precopy)
 	grf_verbose("rounds %u to %u in %.1f ms: %.2f MiB copied in the last", first + 1,
 		    precopy->rounds, (double)(grf_now() - began) / 1e6,
 		    (double)precopy->round_bytes / (1 << 20));
+}
+
+bool grf_precopy_last_round(struct grf_precopy *precopy)
+{
+	uint64_t end = grf_now() + LAST_ROUND_TIME, bytes;
+
+	precopy->round_limit = end;
+	do
+		bytes = grf_precopy_round(precopy);
+	while (grf_now() < end && bytes > LITTLE_LEFT && !has_reason_to_end(precopy));
+	precopy->round_limit = 0;
+	return grf_now() < end;
 }
 
 /* --- at the stop ------------------------------------------------------------------------------ */

@@ -77,7 +77,8 @@ struct grf_session {
 	uint64_t planned_bytes, planned_spill; /* of the first plan; the latter of the former */
 	struct grf_copy copy;
 	struct grf_pool *pool;
-	uint64_t max_pause;   /* for which the target may stand; ns; 0: for any time */
+	struct grf_pool *round_pool; /* for rounds, as long as the target runs; NULL: none */
+	uint64_t max_pause;          /* for which the target may stand; ns; 0: for any time */
 	unsigned int copiers; /* threads of the pool that copy; one more may read stack bounds */
 
 	/* What passes over all memory leave out. */

@@ -12,8 +12,9 @@
 #include "base/priority.h"
 #include "capture/userfault.h"
 
-/* Rounds before a stop is thought of. */
-#define ROUNDS 4
+/* Rounds before a stop is thought of, and how often the last one before it is tried. */
+#define ROUNDS     4
+#define LAST_TRIES 8
 /* While the end of a garbage collection is waited for: how often we look whether one has begun, and
  * how long after a round comes the next when it has, besides a multiple of what it took; ns. */
 #define IDLE_INTERVAL  2000000u
@@ -103,28 +104,29 @@ static uint64_t go_on(void *context)
 	return ROUND_INTERVAL + ROUND_SHARE * (grf_now() - began);
 }
 
-static void in_all_threads(struct grf_session *session, grf_pool_work *work)
-{
-	grf_pool_start(session->pool, work, session);
-	grf_pool_wait(session->pool);
-}
-
-/* The last rounds, as near to the stop as can be. */
+/*
+ * The last rounds, as near to the stop as can be. They are at the usual priority, for long: urgent
+ * ones would leave the target no CPU, which is as bad as a stop. But between the last of them and
+ * the stop nobody may keep us from a CPU, or the target writes to more pages in that time than the
+ * rounds have copied. So the very last round is urgent, and short, or it is not the last.
+ */
 static void catch_up(void *context)
 {
 	struct grf_session *session = context;
 	struct grf_precopy *precopy = &session->precopy;
 
-	in_all_threads(session, be_usual);
-	precopy->helpers = session->pool;
 	precopy->helper_count = session->copiers - 1;
-	take_new_mappings(session);
-	grf_precopy_catch_up(precopy);
+	for (unsigned int i = 0; i < LAST_TRIES && !grf_interrupted(); i++) {
+		grf_priority_usual();
+		precopy->helpers = session->round_pool;
+		take_new_mappings(session);
+		grf_precopy_catch_up(precopy);
+		grf_hold_urgently();
+		precopy->helpers = session->pool;
+		if (grf_precopy_last_round(precopy))
+			break;
+	}
 	precopy->helpers = NULL;
-	in_all_threads(session, be_urgent);
-	/* Again, for what was written while we were at that; the urgent ones keep out of it. */
-	take_new_mappings(session);
-	grf_precopy_catch_up(precopy);
 }
 
 static bool is_due(void *context)
@@ -160,7 +162,8 @@ struct grf_error *grf_precopy_ahead(struct grf_session *session, unsigned int ro
 	if (error)
 		return error;
 	grf_precopy_rounds(&session->precopy, rounds);
-	in_all_threads(session, be_urgent);
+	grf_pool_start(session->pool, be_urgent, session);
+	grf_pool_wait(session->pool);
 	session->freeze.urgent = true;
 	session->precopy.is_due = is_due;
 	session->precopy.context = session;
@@ -180,8 +183,26 @@ static void note_faults(struct grf_session *session)
 	grf_error_free(error);
 }
 
+/* Threads for rounds, which those for the stop are too urgent for. */
+static struct grf_error *make_round_pool(struct grf_session *session)
+{
+	struct grf_error *error = NULL;
+
+	if (session->copiers > 1 && !session->round_pool)
+		error = grf_pool_create(session->copiers - 1, &session->round_pool);
+	if (error || !session->round_pool)
+		return error;
+	grf_pool_start(session->round_pool, be_usual, session);
+	grf_pool_wait(session->round_pool);
+	return NULL;
+}
+
 static struct grf_error *copy_ahead(struct grf_session *session)
 {
+	struct grf_error *error = make_round_pool(session);
+
+	if (error)
+		return error;
 	note_faults(session);
 	session->freeze.meanwhile = go_on;
 	session->freeze.just_before = catch_up;
