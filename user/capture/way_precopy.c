@@ -14,7 +14,7 @@
 
 /* Rounds before a stop is thought of, and how often the last one before it is tried. */
 #define ROUNDS     4
-#define LAST_TRIES 8
+#define LAST_TRIES 16
 /* While the end of a garbage collection is waited for: how often we look whether one has begun, and
  * how long after a round comes the next when it has, besides a multiple of what it took; ns. */
 #define IDLE_INTERVAL  2000000u
