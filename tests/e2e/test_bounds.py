@@ -404,7 +404,7 @@ def niceness(pid):
 BATCH, FIFO, OTHER = 3, 1, 0
 
 
-@pytest.mark.parametrize("option, nice", [((), 10), (("--nice", "19"), 19), (("--nice", "0"), 0)])
+@pytest.mark.parametrize("option, nice", [((), 15), (("--nice", "19"), 19), (("--nice", "0"), 0)])
 def test_priority(option, nice, start, tmp_path):
     target = start("scale", "-scale", "0.2", "-goroutines", "100")
     ours = os.nice(0)

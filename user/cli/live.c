@@ -29,7 +29,7 @@
 #define MAX_PAUSE 100000000ull /* ns */
 #define MAX_SIZE  1e18
 
-#define NICE 10
+#define NICE 15
 
 enum {
 	OPTION_NO_EBPF = 0x200,
@@ -70,7 +70,7 @@ static const struct argp_option live_argp_options[] = {
     {"spill-dir", OPTION_SPILL_DIRECTORY, "DIR", 0,
      "Make that file in DIR (default: $TMPDIR or /var/tmp, whichever is no tmpfs and has room)", 0},
     {"nice", OPTION_NICE, "N", 0,
-     "While the process runs, run at a priority that is lower by N (0 to 19, default 10)", 0},
+     "While the process runs, run at a priority that is lower by N (0 to 19, default 15)", 0},
     {"contents", OPTION_CONTENTS, NULL, 0,
      "Copy the contents of objects without pointers too; those of more than 512 bytes are left out "
      "otherwise, as nothing of them is needed",
