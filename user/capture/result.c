@@ -93,8 +93,9 @@ static void fill_pause(struct grf_session *session)
 	if (!session->pause)
 		return;
 	if (!grf_pause_finish(session->pause, &clock) || clock.last_running < report->releasing) {
-		grf_verbose(
-		    "the pause is by our own clock: not every thread was seen to run again");
+		grf_verbose("the pause is by our own clock: %s",
+			    clock.stopped ? "not every thread was seen to run again"
+					  : "no thread of the process was on a CPU meanwhile");
 		return;
 	}
 	/* A thread that runs meanwhile, to make a child, stops again later. */
