@@ -437,6 +437,6 @@ def test_priority_that_cannot_be_raised_again(start, tmp_path):
         assert status == OK, said
         assert "can be lowered and not be raised again" in said, said
         # Only the thread that does the analysis, and what it starts.
-        assert (10, BATCH) in seen and (0, BATCH) in seen, seen
+        assert (15, BATCH) in seen and (0, BATCH) in seen, seen
         assert not [found for found in seen if found[1] == FIFO], seen
     target.check_runs()

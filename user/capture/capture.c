@@ -411,6 +411,8 @@ static bool may_succeed_later(const struct grf_session *session, const struct gr
 {
 	if (error)
 		return error->code == GRF_ERROR_TOO_LONG;
+	if (session->copy.error || session->spill.error)
+		return false;
 	return session->failure == GRF_STOP_TOO_MUCH || session->failure == GRF_STOP_DISTURBED;
 }
 
@@ -441,7 +443,7 @@ static struct grf_error *hold_by_method(struct grf_session *session)
 /* Whether a way turned out at the stop not to be had, or to take too long, and another may do. */
 static bool may_do_otherwise(const struct grf_session *session, const struct grf_error *error)
 {
-	if (!next_method(session, session->method))
+	if (!next_method(session, session->method) || session->copy.error || session->spill.error)
 		return false;
 	return error ? session->failure == GRF_STOP_NO_CHILD && can_do_without(error)
 		     : session->failure == GRF_STOP_TOO_MUCH &&

@@ -49,7 +49,8 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 					"at; try again",
 					pid);
 	}
-	if (session->failure == GRF_STOP_TOO_MUCH)
+	/* A copy that ended early leaves too much to be copied. */
+	if (session->failure == GRF_STOP_TOO_MUCH && !session->spill.error && !session->copy.error)
 		return grf_error_create(
 		    GRF_ERROR_TOO_LONG,
 		    "process %d writes to its memory faster than it can be copied in the time that "

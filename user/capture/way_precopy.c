@@ -167,7 +167,8 @@ struct grf_error *grf_precopy_ahead(struct grf_session *session, unsigned int ro
 	session->freeze.urgent = true;
 	session->precopy.is_due = is_due;
 	session->precopy.context = session;
-	return grf_interrupted() ? grf_error_interrupted() : NULL;
+	/* It need not be stopped for a copy that came to nothing. */
+	return grf_session_explain(session);
 }
 
 /* Has page faults noted, so that only what they touched need be looked at. */
