@@ -168,6 +168,28 @@ static void test_memory(void **state)
 	end();
 }
 
+/* The kernel splits mappings where a program asks for huge pages; spans and stacks run across. */
+static void test_split_mapping(void **state)
+{
+	(void)state;
+	begin();
+	add_load(DATA + 0x1000, 0x800, 0x800)->p_offset = CONTENT + 0x1000;
+	add_load(DATA, 0x1000, 0x1000);
+	open_core();
+	assert_memory_equal(grf_image_at(core.image, DATA, 0x1800), core.bytes + CONTENT, 0x1800);
+	expect_absent(DATA + 0x1800);
+	end();
+
+	/* What does not lie side by side in the file stays in two pieces. */
+	begin();
+	add_load(DATA + 0x1000, 0x800, 0x800)->p_offset = CONTENT + 0x1008;
+	add_load(DATA, 0x1000, 0x1000);
+	open_core();
+	assert_null(grf_image_at(core.image, DATA, 0x1800));
+	assert_int_equal(byte_at(DATA + 0x1000), core.bytes[CONTENT + 0x1008]);
+	end();
+}
+
 /* Pages that the loader wrote to are the process's; the rest of the file's, in one piece. */
 static void test_executable_behind_the_core(void **state)
 {
@@ -503,8 +525,9 @@ static void test_notes(void **state)
 static void test_reader(void **state)
 {
 	static const uint8_t memory[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+	static const uint8_t elsewhere[] = {7, 8, 9, 10, 11, 12};
 	const struct grf_segment segments[] = {
-	    {0x2006, 0x200c, GRF_SEGMENT_READ, memory + 6},
+	    {0x2006, 0x200c, GRF_SEGMENT_READ, elsewhere},
 	    {0x2000, 0x2006, GRF_SEGMENT_READ, memory},
 	    {0x200e, 0x2010, GRF_SEGMENT_READ, memory + 14},
 	    {0x3000, 0x3000, GRF_SEGMENT_READ, memory},
@@ -564,7 +587,7 @@ int main(void)
 	    cmocka_unit_test(test_many_segments), cmocka_unit_test(test_hostile_segments),
 	    cmocka_unit_test(test_overlaps),      cmocka_unit_test(test_build_ids),
 	    cmocka_unit_test(test_bias),          cmocka_unit_test(test_notes),
-	    cmocka_unit_test(test_reader),
+	    cmocka_unit_test(test_reader),        cmocka_unit_test(test_split_mapping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,6 +274,66 @@ static void test_no_place_in_its_stack(void **state)
 	end();
 }
 
+/* While it is copied its own pointers may still lead to the old one: none of its maps is used. */
+static void test_one_whose_stack_is_copied(void **state)
+{
+	uint64_t sp = STACK_HIGH - 0x200;
+
+	(void)state;
+	begin(8);
+	go_code_put(&code, sp + 0x30, FUNCTION, 8);
+	go_code_put(&code, sp - 8, FUNCTION, 8);
+	read_all();
+	assert_non_null(goroutines->items[0].failure);
+	assert_int_equal(goroutines->items[0].frame_count, 0);
+	assert_int_equal(goroutines->lost, 0);
+	assert_int_equal(goroutines->items[0].words[0].address, sp);
+	assert_true(goroutines->items[0].word_count > 6);
+	assert_true(goroutines->items[0].words[6].conservative);
+	end();
+}
+
+/* Two segments that do not lie side by side in our memory. */
+static void test_a_stack_in_pieces(void **state)
+{
+	uint64_t middle = STACK_HIGH - 0x1f0;
+	size_t before = middle - GO_CODE_BASE, after = GO_CODE_BYTES - before;
+	uint8_t *copy = malloc(after);
+	struct grf_segment segments[2] = {
+	    {GO_CODE_BASE, middle, GRF_SEGMENT_READ, NULL},
+	    {middle, GO_CODE_BASE + GO_CODE_BYTES, GRF_SEGMENT_READ, copy},
+	};
+	struct grf_image *whole;
+
+	(void)state;
+	begin(4);
+	go_code_ready(&code);
+	whole = code.image;
+	segments[0].data = code.memory;
+	memcpy(copy, code.memory + before, after);
+	assert_null(grf_image_from_segments(segments, 2, &code.image));
+	assert_null(grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS,
+					ALLM, &goroutines));
+	assert_int_equal(goroutines->broken, 0);
+	assert_int_equal(goroutines->items[0].frame_count, 2);
+	assert_memory_equal(goroutines->items[0].memory, code.memory + (STACK_LOW - GO_CODE_BASE),
+			    STACK_HIGH - STACK_LOW);
+	grf_goroutines_destroy(goroutines);
+	grf_image_destroy(code.image);
+
+	/* Not all of it is there. */
+	segments[1].start += 8;
+	segments[1].data += 8;
+	assert_null(grf_image_from_segments(segments, 2, &code.image));
+	assert_null(grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS,
+					ALLM, &goroutines));
+	assert_int_equal(goroutines->lost, 1);
+	grf_image_destroy(code.image);
+	code.image = whole;
+	free(copy);
+	end();
+}
+
 static void test_too_many(void **state)
 {
 	struct grf_error *error;
@@ -327,6 +387,8 @@ int main(void)
 	    cmocka_unit_test(test_circles_end),
 	    cmocka_unit_test(test_stacks_that_cannot_be),
 	    cmocka_unit_test(test_no_place_in_its_stack),
+	    cmocka_unit_test(test_one_whose_stack_is_copied),
+	    cmocka_unit_test(test_a_stack_in_pieces),
 	    cmocka_unit_test(test_too_many),
 	    cmocka_unit_test(test_the_scheduler_s_own),
 	};

@@ -95,6 +95,15 @@ static void cut_before(struct grf_segment *segment, uint64_t end)
 	segment->start = end;
 }
 
+/* Whether one goes on where the other ends, in the process as in our memory. Go asks for huge pages
+ * here and there, by which the kernel splits mappings, and spans and stacks run across. */
+static bool goes_on(const struct grf_segment *left, const struct grf_segment *right)
+{
+	return left->end == right->start && left->flags == right->flags &&
+	       left->data + (left->end - left->start) == right->data;
+}
+
+/* Sorts, cuts overlaps, and makes one of those that go on. False: out of memory. */
 static bool sort_segments(struct grf_image *image)
 {
 	size_t count = image->segments.count, kept = 0;
@@ -113,7 +122,10 @@ static bool sort_segments(struct grf_image *image)
 		if (segment.start >= segment.end)
 			continue;
 		end = segment.end;
-		image->segments.items[kept++] = segment;
+		if (kept && goes_on(&image->segments.items[kept - 1], &segment))
+			image->segments.items[kept - 1].end = end;
+		else
+			image->segments.items[kept++] = segment;
 	}
 	image->segments.count = kept;
 	free(ordered);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "model/entry_points.h"
 #include "model/stack_words.h"
@@ -58,6 +59,7 @@ struct goroutine_reader {
 	size_t thread_count;
 	GRF_ARRAY(struct machine) machines;
 	struct grf_stack_scan scan;
+	struct grf_goroutines *goroutines; /* the result */
 	grf_frame_array frames;
 	grf_value_array values;
 	GRF_ARRAY(struct grf_goroutine_wait) waits;
@@ -425,6 +427,27 @@ static bool keep(struct goroutine_reader *reader, struct grf_goroutine *goroutin
 	return true;
 }
 
+/* A stack where the image has it, or put together from pieces. NULL: not all of it is there. */
+static const uint8_t *stack_memory(struct goroutine_reader *reader, uint64_t low, uint64_t size)
+{
+	const uint8_t *memory = grf_image_at(reader->image, low, size);
+	_cleanup_error_ struct grf_error *error = NULL;
+	uint8_t **assembled;
+
+	if (memory || !grf_image_find(reader->image, low) ||
+	    !grf_image_find(reader->image, low + size - 1))
+		return memory;
+	assembled = grf_array_add(&reader->goroutines->assembled);
+	if (assembled)
+		*assembled = malloc(size);
+	if (!assembled || !*assembled) {
+		reader->no_memory = true;
+		return NULL;
+	}
+	error = grf_image_read(reader->image, low, *assembled, size);
+	return error ? NULL : *assembled;
+}
+
 static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
 {
 	uint64_t size = goroutine->stack_high - goroutine->stack_low, rest = 0;
@@ -433,21 +456,24 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 
 	reader->frames.count = reader->values.count = reader->scan.words.count = 0;
 	reader->waits.count = 0;
-	if (goroutine->status == STATUS_COPYSTACK) {
-		goroutine->failure = "its stack was being copied";
-		return;
-	}
-	reader->scan.memory =
-	    size <= MAX_STACK ? grf_image_at(reader->image, goroutine->stack_low, size) : NULL;
-	if (!reader->scan.memory || goroutine->stack_high <= goroutine->stack_low) {
+	goroutine->memory = goroutine->stack_high > goroutine->stack_low && size <= MAX_STACK
+				? stack_memory(reader, goroutine->stack_low, size)
+				: NULL;
+	if (!goroutine->memory) {
 		goroutine->failure = "its stack is not in the image";
 		return;
 	}
+	reader->scan.memory = goroutine->memory;
 	reader->scan.low = goroutine->stack_low;
 	reader->scan.high = goroutine->stack_high;
 	if (!find_start(reader, goroutine, &start)) {
 		goroutine->failure = "it is not known where it stands";
 		rest = goroutine->stack_low;
+	} else if (goroutine->status == STATUS_COPYSTACK) {
+		/* All is where it belongs (copystack in runtime/stack.go), but pointers to the
+		 * stack itself may still be those of the old one, so that its maps would mislead. */
+		goroutine->failure = "its stack was being copied";
+		rest = start.sp;
 	} else if (!grf_unwind(reader->image, reader->table, &start, goroutine->stack_low,
 			       goroutine->stack_high, &reader->frames, &goroutine->failure)) {
 		reader->no_memory = true;
@@ -533,11 +559,28 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 		}
 		*item = goroutine;
 		goroutines->broken += goroutine.failure != NULL;
+		goroutines->lost += goroutine.memory == NULL;
 	}
 	grf_progress_end();
 	goroutines->items = items.items;
 	goroutines->count = items.count;
 	return error;
+}
+
+static void tell_failures(const struct grf_goroutines *goroutines)
+{
+	if (goroutines->broken > goroutines->lost)
+		grf_verbose("%zu of %zu stacks could not be walked to their end; the rest of them "
+			    "was read conservatively",
+			    goroutines->broken - goroutines->lost, goroutines->count);
+	if (goroutines->lost)
+		grf_warn("the stacks of %zu of %zu goroutines are not to be had; what only they "
+			 "hold is missing",
+			 goroutines->lost, goroutines->count);
+	for (size_t i = 0; i < goroutines->count; i++)
+		if (goroutines->items[i].failure)
+			grf_debug("goroutine %llu: %s", (unsigned long long)goroutines->items[i].id,
+				  goroutines->items[i].failure);
 }
 
 struct grf_error *grf_goroutines_read(const struct grf_image *image,
@@ -552,6 +595,7 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 	(void)modules;
 	if (!goroutines)
 		return grf_error_no_memory();
+	reader.goroutines = goroutines;
 	reader.threads = grf_image_threads(image, &reader.thread_count);
 	reader.scan.image = image;
 	reader.scan.layout = layout;
@@ -567,10 +611,7 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 		grf_goroutines_destroy(goroutines);
 		return error;
 	}
-	if (goroutines->broken)
-		grf_verbose("%zu of %zu stacks could not be walked to their end; the rest of them "
-			    "was read conservatively",
-			    goroutines->broken, goroutines->count);
+	tell_failures(goroutines);
 	*ret = goroutines;
 	return NULL;
 }
@@ -581,6 +622,9 @@ void grf_goroutines_destroy(struct grf_goroutines *goroutines)
 		return;
 	for (size_t i = 0; i < goroutines->count; i++)
 		free(goroutines->items[i].frames);
+	for (size_t i = 0; i < goroutines->assembled.count; i++)
+		free(goroutines->assembled.items[i]);
+	grf_array_free(&goroutines->assembled);
 	free(goroutines->items);
 	free(goroutines);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "image/image.h"
 #include "model/layout.h"
@@ -68,7 +69,8 @@ struct grf_goroutine {
 	uint64_t start_pc, creator_pc, parent_id;
 	uint8_t wait_reason;
 	pid_t tid;           /* the thread that runs it; 0 when none */
-	const char *failure; /* why its stack could not be walked to its end, or NULL */
+	const uint8_t *memory; /* of its stack, owned by the image or the set; NULL: not there */
+	const char *failure;   /* why its stack could not be walked to its end, or NULL */
 	struct grf_frame *frames;
 	uint32_t frame_count;
 	struct grf_stack_word *words; /* by address, each once */
@@ -83,6 +85,8 @@ struct grf_goroutines {
 	struct grf_goroutine *items; /* in the order of runtime.allgs, dead ones left out */
 	size_t count;
 	size_t broken; /* how many have `failure` */
+	size_t lost;   /* of them, those whose stack could not be read at all */
+	GRF_ARRAY(uint8_t *) assembled; /* stacks that the image has in pieces; owned */
 };
 
 /*

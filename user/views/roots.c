@@ -447,9 +447,9 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 	memset(stack->area.pending, 0, words * sizeof(*stack->area.pending));
 	stack->area.start = low;
 	stack->area.end = high;
-	stack->area.memory = grf_image_at(stack->walk->model->image, low, high - low);
-	if (!stack->area.memory)
+	if (!goroutine->memory)
 		return false;
+	stack->area.memory = goroutine->memory + (low - goroutine->stack_low);
 	for (uint32_t i = 0; i < goroutine->word_count; i++) {
 		uint64_t address = goroutine->words[i].address;
 
