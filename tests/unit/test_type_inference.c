@@ -18,6 +18,7 @@
 #define SCAN      BASE
 #define NOSCAN    (BASE + PAGE)
 #define ARRAYS    (BASE + 2 * PAGE)
+#define STATICS   (BASE - PAGE)
 #define MAX_TYPES 8
 
 static struct {
@@ -26,6 +27,7 @@ static struct {
 	uint32_t index[1], pages[1][8192];
 	struct grf_heap heap;
 	struct grf_model model;
+	uint64_t statics[4]; /* what stands in no span */
 	struct grf_type_use uses[MAX_TYPES];
 	size_t use_count;
 } world;
@@ -73,6 +75,16 @@ TYPE(to_first, "*First", 8, 1, POINTER(0, &first));
 static struct grf_type ring;
 TYPE(ring, "Ring", 32, 1, POINTER(0, &ring));
 TYPE(to_ring, "*Ring", 8, 1, POINTER(0, &ring));
+
+/* What the runtime makes for any map, and two maps whose elements are as good as the same. */
+TYPE(any_map, "runtime.hmap", 32, 1, {.offset = 0, .kind = GRF_SLOT_UNSAFE});
+TYPE(signed_elements, "elements of int", 64, 5, STRING(0), STRING(16));
+TYPE(unsigned_elements, "elements of uint", 64, 5, STRING(0), STRING(16));
+TYPE(pointer_elements, "elements of *Leaf", 64, 5, STRING(0), POINTER(16, &leaf));
+TYPE(signed_map, "map[string]int", 32, 1, POINTER(0, &signed_elements));
+TYPE(unsigned_map, "map[string]uint", 32, 1, POINTER(0, &unsigned_elements));
+TYPE(pointer_map, "map[string]*Leaf", 32, 1, POINTER(0, &pointer_elements));
+TYPE(to_bytes, "pointer to Bytes", 32, 1, POINTER(0, &bytes));
 
 /* ---- the world ---- */
 
@@ -223,11 +235,20 @@ bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *re
 	return false;
 }
 
-const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address)
+const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uint64_t length)
 {
 	(void)image;
-	(void)address;
-	return NULL;
+	if (address < STATICS || address + length > STATICS + sizeof(world.statics))
+		return NULL;
+	return (const uint8_t *)world.statics + (address - STATICS);
+}
+
+const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address)
+{
+	static const struct grf_segment segment = {
+	    STATICS, STATICS + sizeof(world.statics), GRF_SEGMENT_READ, (uint8_t *)world.statics};
+
+	return grf_image_at(image, address, 1) ? &segment : NULL;
 }
 
 bool grf_pclntab_find(const struct grf_pclntab *table, uint64_t pc, struct grf_function *ret)
@@ -347,6 +368,55 @@ static void test_circles_end(void **state)
 	assert_taken_for(ARRAYS, "*Ring", true);
 }
 
+static void test_any_map_comes_last(void **state)
+{
+	(void)state;
+	use(&any_map, GRF_MADE_ONE);
+	mark(SCAN, 1);
+	put(SCAN, ARRAYS);
+	mark(ARRAYS, 5);
+	assert_taken_for(SCAN, "runtime.hmap", false);
+	use(&signed_map, 0);
+	assert_taken_for(SCAN, "map[string]int", false);
+	/* Elements that do not fit are no reason to take it for that map. */
+	put(ARRAYS + 8, 1);
+	assert_taken_for(SCAN, "runtime.hmap", false);
+}
+
+/* It does not matter which of two it is whose elements are followed in the same way. */
+static void test_alike(void **state)
+{
+	(void)state;
+	use(&unsigned_map, 0);
+	use(&signed_map, 0);
+	mark(SCAN, 1);
+	put(SCAN, ARRAYS);
+	mark(ARRAYS, 5);
+	assert_taken_for(SCAN, "map[string]int", false);
+	use(&pointer_map, 0);
+	assert_unknown(SCAN);
+}
+
+/* A package variable that a pointer leads to may be no such value. */
+static void test_pointers_out_of_the_heap(void **state)
+{
+	(void)state;
+	use(&to_bytes, 0);
+	use(&second, 0);
+	mark(SCAN, 1);
+	put(SCAN, STATICS);
+	world.statics[0] = NOSCAN;
+	world.statics[1] = 5;
+	world.statics[2] = 5;
+	assert_unknown(SCAN);
+	/* Longer than its capacity. */
+	world.statics[1] = 6;
+	assert_taken_for(SCAN, "Second", false);
+	/* Neither in the heap nor in any other memory. */
+	put(SCAN, STATICS + sizeof(world.statics));
+	assert_unknown(SCAN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +427,9 @@ int main(void)
 	    cmocka_unit_test_setup(test_arrays, begin),
 	    cmocka_unit_test_setup(test_no_number_where_a_pointer_is, begin),
 	    cmocka_unit_test_setup(test_circles_end, begin),
+	    cmocka_unit_test_setup(test_any_map_comes_last, begin),
+	    cmocka_unit_test_setup(test_alike, begin),
+	    cmocka_unit_test_setup(test_pointers_out_of_the_heap, begin),
 	};
 
 	return cmocka_run_group_tests_name("type inference", tests, NULL, NULL);

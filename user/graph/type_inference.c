@@ -227,6 +227,26 @@ static bool is_channel(struct grf_type_inference *inference, struct grf_type *ty
 	return true;
 }
 
+/* A pointer to what stands in no span, such as a package variable: its contents may speak against
+ * it, and say nothing for it. */
+static int score_static(struct grf_type_inference *inference, const struct pointer *pointer,
+			unsigned int depth)
+{
+	const struct grf_image *image = inference->model->image;
+	struct grf_type *type = pointer->type;
+	const uint8_t *memory;
+
+	if (!grf_image_find(image, pointer->value))
+		return NO_FIT;
+	grf_type_plan(inference->model->types, type);
+	if (pointer->array || !depth || !type->pointer_bytes || pointer->value % WORD_BYTES)
+		return 0;
+	memory = grf_image_at(image, pointer->value, type->size);
+	if (!memory)
+		return 0;
+	return score_value(inference, type, memory, type->size, depth - 1) < 0 ? NO_FIT : 0;
+}
+
 /* What speaks for `pointer` being a pointer to such a type, or to an array of them. */
 static int score_pointee(struct grf_type_inference *inference, const struct pointer *pointer,
 			 unsigned int depth)
@@ -241,7 +261,7 @@ static int score_pointee(struct grf_type_inference *inference, const struct poin
 	if (!value)
 		return 0;
 	if (!grf_heap_span(heap, value))
-		return grf_image_find(inference->model->image, value) ? 0 : NO_FIT;
+		return score_static(inference, pointer, depth);
 	if (!grf_heap_find(heap, value, &span, &slot))
 		return NO_FIT;
 	grf_type_plan(inference->model->types, type);
@@ -472,16 +492,27 @@ static int score_candidate(struct grf_type_inference *inference, const struct ca
 	return score;
 }
 
-/* Whether two types are followed in the same way: it does not matter which of them it is. */
-static bool alike(const struct grf_type *left, const struct grf_type *right)
+/* Whether two types are followed in the same way: it does not matter which of them it is. As deep as
+ * from a map to its elements, what they lead to may be two types that are alike. */
+#define ALIKE_DEPTH 3
+static bool alike(struct grf_types *types, struct grf_type *left, struct grf_type *right,
+		  unsigned int depth)
 {
-	if (left->slot_count != right->slot_count)
+	if (left == right)
+		return true;
+	if (!left || !right || !depth)
+		return false;
+	grf_type_plan(types, left);
+	grf_type_plan(types, right);
+	if (left->slot_count != right->slot_count ||
+	    (depth < ALIKE_DEPTH && (left->size != right->size || left->variant || right->variant)))
 		return false;
 	for (uint32_t i = 0; i < left->slot_count; i++) {
 		const struct grf_slot *a = &left->slots[i], *b = &right->slots[i];
 
-		if (a->offset != b->offset || a->kind != b->kind || a->target != b->target ||
-		    a->count != b->count)
+		if (a->offset != b->offset || a->kind != b->kind || a->count != b->count ||
+		    a->stride != b->stride || !alike(types, a->target, b->target, depth - 1) ||
+		    !alike(types, a->alternative, b->alternative, depth - 1))
 			return false;
 	}
 	return true;
@@ -504,9 +535,11 @@ struct contest {
 	int best, second;
 };
 
-static void enter(struct contest *contest, struct grf_type *type, bool array, int score)
+static void enter(struct contest *contest, struct grf_types *types, struct grf_type *type,
+		  bool array, int score)
 {
-	bool same = contest->type && contest->array == array && alike(contest->type, type);
+	bool same = contest->type && contest->array == array &&
+		    alike(types, contest->type, type, ALIKE_DEPTH);
 
 	if (same && score >= 0 &&
 	    (score > contest->best || (score == contest->best && plainer(type, contest->type))))
@@ -533,10 +566,20 @@ static bool hopeless(struct grf_type_inference *inference, uint64_t size, uint64
 	return **ret_counter > MAX_FAILURES;
 }
 
+/* The header of any map, which the runtime makes whatever the map's type is. It tells nothing of what
+ * the map holds: every type of map that fits comes before it. */
+static bool is_any_map(const struct grf_type *type)
+{
+	return !strcmp(type->name, "runtime.hmap") ||
+	       !strcmp(type->name, "internal/runtime/maps.Map");
+}
+
 /* Of as good fits, what the code makes comes before what it only refers to, and a value by itself
  * before an array of such. */
 static int rank(const struct candidate *candidate, int score)
 {
+	if (score >= 0 && is_any_map(candidate->type))
+		return 0;
 	return score < 0 ? NO_FIT : 4 * score + 2 * candidate->made + !candidate->array;
 }
 
@@ -558,7 +601,7 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 			? !repeats(candidate->type, mask, size)
 			: candidate->type->pointer_mask != mask || !fills(candidate->type, size))
 			continue;
-		enter(&contest, candidate->type, candidate->array,
+		enter(&contest, inference->model->types, candidate->type, candidate->array,
 		      rank(candidate, score_candidate(inference, candidate, memory, size)));
 	}
 	if (contest.best <= contest.second) {
