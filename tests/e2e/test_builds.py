@@ -155,7 +155,7 @@ def test_c_in_a_go_program(version, flags, toolchain, tmp_path):
 
 @pytest.mark.parametrize("version", versions())
 def test_a_plugin(version, toolchain, tmp_path):
-    """Another module of the same runtime: as exact as the rest, its variables by their symbols."""
+    """Another module of the same runtime: as exact as the rest, with types and names of its own."""
     exact, environment = collecting(toolchain, version)
     plugin = go_build(toolchain(version), "plugin", tmp_path / "plugin.so", "-buildmode=plugin")
     host = go_build(toolchain(version), "pluginhost", tmp_path / "host")
@@ -172,15 +172,43 @@ def test_a_plugin(version, toolchain, tmp_path):
     core.unlink()
     for name in ("live", "dead"):
         chains = pprof.read(tmp_path / name).chains
-        below = {}
-        for chain, (objects, size) in chains.items():
-            count, total = below.get(chain[0], (0, 0))
-            below[chain[0]] = (count + objects, total + size)
-        # A list of 100 with a string of 32 bytes each; a goroutine's entry; what the host was given.
-        assert below[f"{package}.list"][1] == 100 * (48 + 32), below
-        assert below[f"{package}.wait"] == (3, 48 + 96 + 128), below
-        assert below[f"{package}.Call"][0] >= 3, below
+        kind = f"(*{package}.Entry)"
+        # A list of 100 with a string of 32 bytes each; a map of 100; a goroutine's entry; one in
+        # the hand of a function that called the host.
+        ring = (f"{package}.list", f"Next. {kind}")
+        assert chains[ring] == (99, 99 * 48), chains
+        assert chains[ring + ("Name. (string)",)] == (99, 99 * 32), chains
+        values = (f"{package}.entries", f"$mapval. {kind}")
+        assert chains[values] == (100, 100 * 48), chains
+        assert chains[values + ("Name. (string)",)] == (100, 100 * 48), chains
+        assert chains[values + ("Data. ([]uint8)",)] == (100, 100 * 128), chains
+        for function, length in (("wait", 96), ("Call", 144)):
+            held = (f"{package}.{function}.held",)
+            assert chains[held] == (1, 48), chains
+            assert chains[held + ("Name. (string)",)] == (1, length), chains
+            assert chains[held + ("Data. ([]uint8)",)] == (1, 128), chains
+        # What the linker laid out in the plugin's data, and what it was given.
+        assert chains[(f"{package}.stays", f"Next. {kind}", "Name. (string)")] == (1, 80), chains
         entry = ("main.made", "[0]. (interface {})", f"entry. (*{package}.Entry)")
         assert chains[entry] == (1, 48), chains
         assert chains[entry + ("Name. (string)",)] == (1, 112), chains
-        assert below[f"{package}.entries"][1] >= 100 * (48 + 48 + 128), below
+
+
+def test_a_plugin_without_types(toolchain, tmp_path):
+    """Its variables by their symbols, what it holds as exact as with types."""
+    plugin = go_build(
+        toolchain(), "plugin", tmp_path / "plugin.so", "-buildmode=plugin", "-ldflags=-w"
+    )
+    host = go_build(toolchain(), "pluginhost", tmp_path / "host")
+    package = "example.com/programs/plugin"
+    with Target(host, plugin) as target:
+        grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+        target.check_runs()
+    below = {}
+    for chain, (objects, size) in pprof.read(tmp_path / "out").chains.items():
+        count, total = below.get(chain[0], (0, 0))
+        below[chain[0]] = (count + objects, total + size)
+    assert below[f"{package}.list"][1] == 100 * (48 + 32), below
+    assert below[f"{package}.wait"] == (3, 48 + 96 + 128), below
+    assert below[f"{package}.Call"][0] >= 3, below
+    assert below[f"{package}.entries"][1] >= 100 * (48 + 48 + 128), below

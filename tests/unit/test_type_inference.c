@@ -245,8 +245,8 @@ const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uin
 
 const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address)
 {
-	static const struct grf_segment segment = {
-	    STATICS, STATICS + sizeof(world.statics), GRF_SEGMENT_READ, (uint8_t *)world.statics};
+	static const struct grf_segment segment = {STATICS, STATICS + sizeof(world.statics),
+						   GRF_SEGMENT_READ, (uint8_t *)world.statics};
 
 	return grf_image_at(image, address, 1) ? &segment : NULL;
 }

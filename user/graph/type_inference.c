@@ -492,8 +492,8 @@ static int score_candidate(struct grf_type_inference *inference, const struct ca
 	return score;
 }
 
-/* Whether two types are followed in the same way: it does not matter which of them it is. As deep as
- * from a map to its elements, what they lead to may be two types that are alike. */
+/* Whether two types are followed in the same way: it does not matter which of them it is. As deep
+ * as from a map to its elements, what they lead to may be two types that are alike. */
 #define ALIKE_DEPTH 3
 static bool alike(struct grf_types *types, struct grf_type *left, struct grf_type *right,
 		  unsigned int depth)
@@ -566,8 +566,8 @@ static bool hopeless(struct grf_type_inference *inference, uint64_t size, uint64
 	return **ret_counter > MAX_FAILURES;
 }
 
-/* The header of any map, which the runtime makes whatever the map's type is. It tells nothing of what
- * the map holds: every type of map that fits comes before it. */
+/* The header of any map, which the runtime makes whatever the map's type is. It tells nothing of
+ * what the map holds: every type of map that fits comes before it. */
 static bool is_any_map(const struct grf_type *type)
 {
 	return !strcmp(type->name, "runtime.hmap") ||

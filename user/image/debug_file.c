@@ -176,15 +176,25 @@ static struct grf_error *take_named(struct grf_executable *executable, const cha
 	return NULL;
 }
 
+static void look_for(struct grf_executable *executable, const char *path, const char *directory)
+{
+	if (has_dwarf(executable) || (directory && by_build_id(executable, directory)) ||
+	    by_build_id(executable, DEBUG_ROOT) || by_link(executable, path, directory))
+		return;
+	by_server(executable);
+}
+
 struct grf_error *grf_debug_file_find(struct grf_executable *executable, const char *path,
 				      const struct grf_debug_options *options)
 {
+	struct grf_executable *const *libraries;
+	size_t count;
+
+	libraries = grf_executable_libraries(executable, &count);
+	for (size_t i = 0; i < count; i++)
+		look_for(libraries[i], grf_executable_path(libraries[i]), options->directory);
 	if (options->file)
 		return take_named(executable, options->file);
-	if (has_dwarf(executable) ||
-	    (options->directory && by_build_id(executable, options->directory)) ||
-	    by_build_id(executable, DEBUG_ROOT) || by_link(executable, path, options->directory))
-		return NULL;
-	by_server(executable);
+	look_for(executable, path, options->directory);
 	return NULL;
 }

@@ -18,7 +18,8 @@ struct grf_debug_options {
 };
 
 /*
- * Gives `executable` the debug information of a file, if it has none itself, or the user names one.
+ * Gives `executable` the debug information of a file, if it has none itself, or the user names one;
+ * to its libraries too, but that the name is the executable's.
  * `path` is where the executable stands, for its neighbours. None to be found is no error; a named
  * file that is not of this build is GRF_ERROR_MISMATCH.
  */

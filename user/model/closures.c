@@ -243,12 +243,14 @@ static void read_capture(struct grf_types *types, Dwarf_Die *die, uint64_t offse
 static bool read_loads(struct grf_types *types, Dwarf_Die *function,
 		       struct grf_closure_loads *loads)
 {
+	const struct grf_dwarf_file *file = grf_types_file_of_die(types, function);
 	Dwarf_Addr low, high;
 	const uint8_t *code;
 
-	if (dwarf_lowpc(function, &low) != 0 || dwarf_highpc(function, &high) != 0 || high <= low)
+	if (!file || dwarf_lowpc(function, &low) != 0 || dwarf_highpc(function, &high) != 0 ||
+	    high <= low)
 		return false;
-	code = grf_image_at(types->image, low + grf_executable_bias(types->executable), high - low);
+	code = grf_image_at(types->image, low + grf_dwarf_file_bias(file), high - low);
 	if (!code)
 		return false;
 	grf_closure_loads_read(loads, code, high - low, low);
@@ -481,12 +483,12 @@ struct grf_type *grf_closure_variables(const struct grf_type *closure)
 static const char *function_at(struct grf_types *types, uint64_t pc, Dwarf_Die *die,
 			       bool *ret_have_die)
 {
-	uint64_t link_pc = pc - grf_executable_bias(types->executable);
-	struct grf_subprogram *subprogram = grf_variables_subprogram(types->variables, link_pc);
+	const struct grf_dwarf_file *file;
+	struct grf_subprogram *subprogram = grf_types_subprogram(types, pc, &file);
 	struct grf_function function;
 
-	*ret_have_die = subprogram && subprogram->low == link_pc &&
-			dwarf_offdie(grf_executable_dwarf(types->executable), subprogram->die, die);
+	*ret_have_die = subprogram && subprogram->low == pc - grf_dwarf_file_bias(file) &&
+			dwarf_offdie(grf_executable_dwarf(file->executable), subprogram->die, die);
 	if (*ret_have_die && dwarf_diename(die))
 		return grf_types_intern(types, dwarf_diename(die));
 	if (types->table && grf_pclntab_find(types->table, pc, &function) && function.entry == pc)

@@ -75,18 +75,18 @@ static struct grf_type *type_attribute(struct grf_types *types, Dwarf_Die *die, 
 
 /* The form says address, the value is an offset into the module's types; but for some basic types
  * of older releases it really is an address. */
-static uint64_t runtime_offset(const struct grf_types *types, Dwarf_Die *die)
+static uint64_t runtime_offset(const struct grf_dwarf_file *file, Dwarf_Die *die)
 {
-	const struct grf_module *module = types->modules ? types->modules->items : NULL;
+	const struct grf_module *module = file->module;
 	Dwarf_Attribute attribute;
 	Dwarf_Addr value;
 	uint64_t link_types, length;
 
-	if (!module || !types->modules->count || !dwarf_attr(die, AT_GO_RUNTIME_TYPE, &attribute) ||
+	if (!module || !dwarf_attr(die, AT_GO_RUNTIME_TYPE, &attribute) ||
 	    dwarf_formaddr(&attribute, &value) != 0)
 		return 0;
 	length = module->etypes - module->types;
-	link_types = module->types - grf_executable_bias(types->executable);
+	link_types = module->types - grf_dwarf_file_bias(file);
 	if (value < length)
 		return value;
 	return value - link_types < length ? value - link_types : 0;
@@ -142,9 +142,9 @@ static bool is_go_unit(Dwarf_Die *unit)
 	return number_attribute(unit, DW_AT_language, &language) && language == DW_LANG_Go;
 }
 
-static bool index_unit(struct grf_types *types, Dwarf_Die *unit)
+static bool index_unit(const struct grf_dwarf_file *file, Dwarf_Die *unit)
 {
-	struct grf_die_index *index = types->index;
+	struct grf_die_index *index = file->index;
 	Dwarf_Die die;
 
 	if (!is_go_unit(unit) || dwarf_child(unit, &die) != 0)
@@ -162,7 +162,7 @@ static bool index_unit(struct grf_types *types, Dwarf_Die *unit)
 			return false;
 		indexed->name = name;
 		indexed->die = dwarf_dieoffset(&die);
-		indexed->runtime_offset = runtime_offset(types, &die);
+		indexed->runtime_offset = runtime_offset(file, &die);
 	} while (next_sibling(&die));
 	return true;
 }
@@ -196,43 +196,43 @@ static bool link_index(struct grf_die_index *index)
 	return true;
 }
 
-struct grf_error *grf_dwarf_types_open(struct grf_types *types)
+struct grf_error *grf_dwarf_types_open(struct grf_dwarf_file *file)
 {
 	Dwarf_CU *unit = NULL;
 	Dwarf_Half version;
 	uint8_t unit_type;
 	Dwarf_Die die;
 
-	if (!types->dwarf)
+	if (!file->dwarf)
 		return NULL;
-	types->index = calloc(1, sizeof(*types->index));
-	if (!types->index)
+	file->index = calloc(1, sizeof(*file->index));
+	if (!file->index)
 		return grf_error_no_memory();
-	while (dwarf_get_units(types->dwarf, unit, &unit, &version, &unit_type, &die, NULL) == 0) {
-		if (unit_type == DW_UT_compile && !index_unit(types, &die))
+	while (dwarf_get_units(file->dwarf, unit, &unit, &version, &unit_type, &die, NULL) == 0) {
+		if (unit_type == DW_UT_compile && !index_unit(file, &die))
 			return grf_error_no_memory();
 	}
-	if (!types->index->dies.count)
-		types->dwarf = NULL;
-	else if (!link_index(types->index))
+	if (!file->index->dies.count)
+		file->dwarf = NULL;
+	else if (!link_index(file->index))
 		return grf_error_no_memory();
 	return NULL;
 }
 
-void grf_dwarf_types_close(struct grf_types *types)
+void grf_dwarf_types_close(struct grf_dwarf_file *file)
 {
-	if (!types->index)
+	if (!file->index)
 		return;
-	grf_array_free(&types->index->dies);
-	free(types->index->by_name);
-	free(types->index->by_runtime);
-	free(types->index);
-	types->index = NULL;
+	grf_array_free(&file->index->dies);
+	free(file->index->by_name);
+	free(file->index->by_runtime);
+	free(file->index);
+	file->index = NULL;
 }
 
-static const struct indexed_die *find_runtime(const struct grf_types *types, uint64_t offset)
+static const struct indexed_die *find_runtime(const struct grf_dwarf_file *file, uint64_t offset)
 {
-	const struct grf_die_index *index = types->index;
+	const struct grf_die_index *index = file->index;
 	uint32_t i = index->by_runtime[hash_number(offset) & index->mask];
 
 	while (i != NONE && index->dies.items[i].runtime_offset != offset)
@@ -240,35 +240,38 @@ static const struct indexed_die *find_runtime(const struct grf_types *types, uin
 	return i == NONE ? NULL : &index->dies.items[i];
 }
 
-static struct grf_type *type_at(struct grf_types *types, uint64_t offset)
+static struct grf_type *type_at(struct grf_types *types, const struct grf_dwarf_file *file,
+				uint64_t offset)
 {
 	Dwarf_Die die;
 
-	return dwarf_offdie(types->dwarf, offset, &die) ? grf_types_of_die(types, &die) : NULL;
+	return dwarf_offdie(file->dwarf, offset, &die) ? grf_types_of_die(types, &die) : NULL;
 }
 
-struct grf_type *grf_dwarf_types_by_offset(struct grf_types *types, uint64_t offset)
+struct grf_type *grf_dwarf_types_by_offset(struct grf_types *types, struct grf_dwarf_file *file,
+					   uint64_t offset)
 {
-	const struct indexed_die *found = offset ? find_runtime(types, offset) : NULL;
+	const struct indexed_die *found = offset ? find_runtime(file, offset) : NULL;
 
-	return found ? type_at(types, found->die) : NULL;
+	return found ? type_at(types, file, found->die) : NULL;
 }
 
-struct grf_type *grf_dwarf_types_by_name(struct grf_types *types, const char *name)
+struct grf_type *grf_dwarf_types_by_name(struct grf_types *types, struct grf_dwarf_file *file,
+					 const char *name)
 {
-	const struct grf_die_index *index = types->index;
+	const struct grf_die_index *index = file->index;
 	uint32_t i = index->by_name[hash_string(name) & index->mask];
 
 	while (i != NONE && strcmp(index->dies.items[i].name, name) != 0)
 		i = index->dies.items[i].next_name;
-	return i == NONE ? NULL : type_at(types, index->dies.items[i].die);
+	return i == NONE ? NULL : type_at(types, file, index->dies.items[i].die);
 }
 
 /* --- one DIE, one type ------------------------------------------------------------------------ */
 
 /* Goes from a typedef to the DIE that it only gives its name once more, and from an entry of a
  * generic function's dictionary to the type in it. */
-static void canonical_die(struct grf_types *types, Dwarf_Die *die)
+static void canonical_die(const struct grf_dwarf_file *file, Dwarf_Die *die)
 {
 	const struct indexed_die *first;
 	const char *name;
@@ -289,11 +292,10 @@ static void canonical_die(struct grf_types *types, Dwarf_Die *die)
 	}
 	/* Of several DIEs for one descriptor, the first one. */
 	name = dwarf_diename(die);
-	offset = runtime_offset(types, die);
-	first =
-	    offset && types->index && types->index->by_name ? find_runtime(types, offset) : NULL;
+	offset = runtime_offset(file, die);
+	first = offset && file->index && file->index->by_name ? find_runtime(file, offset) : NULL;
 	if (first && name && !strcmp(first->name, name) &&
-	    dwarf_offdie(types->dwarf, first->die, &target))
+	    dwarf_offdie(file->dwarf, first->die, &target))
 		*die = target;
 }
 
@@ -334,35 +336,39 @@ static const char *die_name(struct grf_types *types, Dwarf_Die *die)
 
 struct grf_type *grf_types_of_die(struct grf_types *types, Dwarf_Die *die)
 {
+	struct grf_dwarf_file *file = grf_types_file_of_die(types, die);
 	uint64_t asked = dwarf_dieoffset(die), canonical, offset;
 	struct grf_type *type;
 	Dwarf_Die found = *die;
 	const char *name;
 
-	if (grf_types_known_die(types, asked, &type))
+	if (!file)
+		return NULL;
+	if (grf_types_known_die(types, file, asked, &type))
 		return type;
 	if (!is_type_tag(dwarf_tag(die)))
 		return NULL;
-	canonical_die(types, &found);
+	canonical_die(file, &found);
 	canonical = dwarf_dieoffset(&found);
 	if (!is_type_tag(dwarf_tag(&found)))
 		return NULL;
-	if (canonical == asked || !grf_types_known_die(types, canonical, &type)) {
+	if (canonical == asked || !grf_types_known_die(types, file, canonical, &type)) {
 		name = die_name(types, &found);
 		/* Asked for again while it was named: it points to itself. */
-		if (grf_types_known_die(types, canonical, &type))
+		if (grf_types_known_die(types, file, canonical, &type))
 			return type;
 		type = name ? grf_types_new(types, GRF_SOURCE_DWARF, name, die_size(&found)) : NULL;
 		if (!type)
 			return NULL;
 		grf_type_source(type)->die = canonical;
-		offset = runtime_offset(types, &found);
+		grf_type_source(type)->file = file;
+		offset = runtime_offset(file, &found);
 		if (offset)
-			type->descriptor = types->modules->items[0].types + offset;
-		grf_types_remember_die(types, canonical, type);
+			type->descriptor = file->module->types + offset;
+		grf_types_remember_die(types, file, canonical, type);
 	}
 	if (canonical != asked)
-		grf_types_remember_die(types, asked, type);
+		grf_types_remember_die(types, file, asked, type);
 	return type;
 }
 
@@ -482,10 +488,11 @@ static void read_typedef(struct grf_types *types, Dwarf_Die *die, struct grf_sha
 
 void grf_dwarf_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret)
 {
+	const struct grf_type_source *source = grf_type_source(type);
 	Dwarf_Die die;
 	int tag;
 
-	if (!dwarf_offdie(types->dwarf, grf_type_source(type)->die, &die))
+	if (!dwarf_offdie(source->file->dwarf, source->die, &die))
 		return;
 	tag = dwarf_tag(&die);
 	ret->kind = die_kind(&die);

@@ -471,7 +471,8 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 		rest = goroutine->stack_low;
 	} else if (goroutine->status == STATUS_COPYSTACK) {
 		/* All is where it belongs (copystack in runtime/stack.go), but pointers to the
-		 * stack itself may still be those of the old one, so that its maps would mislead. */
+		 * stack itself may still be those of the old one, so that its maps would mislead.
+		 */
 		goroutine->failure = "its stack was being copied";
 		rest = start.sp;
 	} else if (!grf_unwind(reader->image, reader->table, &start, goroutine->stack_low,

@@ -68,7 +68,7 @@ struct grf_goroutine {
 	uint64_t stack_low, stack_high;
 	uint64_t start_pc, creator_pc, parent_id;
 	uint8_t wait_reason;
-	pid_t tid;           /* the thread that runs it; 0 when none */
+	pid_t tid;             /* the thread that runs it; 0 when none */
 	const uint8_t *memory; /* of its stack, owned by the image or the set; NULL: not there */
 	const char *failure;   /* why its stack could not be walked to its end, or NULL */
 	struct grf_frame *frames;
@@ -84,8 +84,8 @@ struct grf_goroutine {
 struct grf_goroutines {
 	struct grf_goroutine *items; /* in the order of runtime.allgs, dead ones left out */
 	size_t count;
-	size_t broken; /* how many have `failure` */
-	size_t lost;   /* of them, those whose stack could not be read at all */
+	size_t broken;                  /* how many have `failure` */
+	size_t lost;                    /* of them, those whose stack could not be read at all */
 	GRF_ARRAY(uint8_t *) assembled; /* stacks that the image has in pieces; owned */
 };
 

@@ -234,10 +234,10 @@ static void read_scope(struct grf_types *types, struct grf_frame_description *de
 /* A closure object in the frame is a variable named like the closure's function, with the captured
  * variables for fields. */
 static void add_closure(struct grf_types *types, struct grf_frame_description *description,
-			const struct grf_stack_closure *closure)
+			const struct grf_stack_closure *closure, uint64_t bias)
 {
 	const struct range *whole = &description->ranges.items[0];
-	uint64_t entry = closure->entry + grf_executable_bias(types->executable);
+	uint64_t entry = closure->entry + bias;
 	struct grf_type *type = grf_types_closure(types, entry);
 	const char *dot = type && type->slot_count ? strrchr(type->name, '.') : NULL;
 	const char *function =
@@ -266,7 +266,8 @@ static void add_closure(struct grf_types *types, struct grf_frame_description *d
 	variable->place_count = variable->name ? 1 : 0;
 }
 
-static void read_closures(struct grf_types *types, struct grf_frame_description *description)
+static void read_closures(struct grf_types *types, struct grf_frame_description *description,
+			  uint64_t bias)
 {
 	const struct range *whole = &description->ranges.items[0];
 	struct grf_stack_closure closures[STACK_CLOSURES_MAX];
@@ -274,14 +275,13 @@ static void read_closures(struct grf_types *types, struct grf_frame_description 
 	const uint8_t *code;
 	size_t count;
 
-	code = grf_image_at(types->image, whole->low + grf_executable_bias(types->executable),
-			    whole->high - whole->low);
+	code = grf_image_at(types->image, whole->low + bias, whole->high - whole->low);
 	if (!code)
 		return;
 	grf_closure_loads_read(&loads, code, whole->high - whole->low, whole->low);
 	count = grf_closure_loads_on_stack(&loads, closures, STACK_CLOSURES_MAX);
 	for (size_t i = 0; i < count; i++)
-		add_closure(types, description, &closures[i]);
+		add_closure(types, description, &closures[i], bias);
 }
 
 /* Go's frames are described from the canonical frame address; C's, from elsewhere. */
@@ -297,6 +297,7 @@ static bool has_go_frame_base(Dwarf_Die *die)
 }
 
 static struct grf_frame_description *describe(struct grf_types *types,
+					      const struct grf_dwarf_file *file,
 					      const struct grf_subprogram *function)
 {
 	struct grf_frame_description *description;
@@ -304,7 +305,7 @@ static struct grf_frame_description *describe(struct grf_types *types,
 	uint32_t scope;
 	Dwarf_Die die;
 
-	if (!dwarf_offdie(grf_executable_dwarf(types->executable), function->die, &die) ||
+	if (!dwarf_offdie(grf_executable_dwarf(file->executable), function->die, &die) ||
 	    !has_go_frame_base(&die))
 		return NULL;
 	name = dwarf_diename(&die);
@@ -316,7 +317,7 @@ static struct grf_frame_description *describe(struct grf_types *types,
 		return NULL;
 	}
 	read_scope(types, description, &die, scope);
-	read_closures(types, description);
+	read_closures(types, description, grf_dwarf_file_bias(file));
 	return description;
 }
 
@@ -488,6 +489,7 @@ static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 {
 	struct grf_locals *locals = types->locals;
 	struct candidates candidates = {0};
+	const struct grf_dwarf_file *file;
 	struct grf_subprogram *function;
 	struct frame_locals *frame;
 
@@ -498,15 +500,13 @@ static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 	if (!frame)
 		return NULL;
 	frame->pc = pc;
-	function =
-	    grf_variables_subprogram(types->variables, pc - grf_executable_bias(types->executable));
+	function = grf_types_subprogram(types, pc, &file);
 	if (function && !function->described) {
 		function->described = true;
-		function->description = describe(types, function);
+		function->description = describe(types, file, function);
 	}
 	if (function && function->description) {
-		collect(function->description, pc - grf_executable_bias(types->executable),
-			&candidates);
+		collect(function->description, pc - grf_dwarf_file_bias(file), &candidates);
 		if (candidates.array.count)
 			qsort(candidates.array.items, candidates.array.count,
 			      sizeof(*candidates.array.items), by_likelihood);

@@ -248,18 +248,38 @@ static struct grf_type_entry *add_entry(struct grf_types *types, struct grf_type
 	return entry;
 }
 
-bool grf_types_known_die(struct grf_types *types, uint64_t die, struct grf_type **ret)
+struct grf_dwarf_file *grf_types_file_of_die(const struct grf_types *types, Dwarf_Die *die)
 {
+	const Dwarf *dwarf = dwarf_cu_getdwarf(die->cu);
+
+	for (size_t i = 0; i < types->file_count; i++)
+		if (types->files[i].dwarf == dwarf)
+			return &types->files[i];
+	return NULL;
+}
+
+/* No file is as large as what is left for the offset. */
+static uint64_t die_key(const struct grf_types *types, const struct grf_dwarf_file *file,
+			uint64_t die)
+{
+	return (uint64_t)(file - types->files) << 48 ^ die;
+}
+
+bool grf_types_known_die(struct grf_types *types, const struct grf_dwarf_file *file, uint64_t die,
+			 struct grf_type **ret)
+{
+	uint64_t key = die_key(types, file, die);
 	struct grf_type_entry *entry;
 
-	HASH_FIND(hh, types->by_die, &die, sizeof(die), entry);
+	HASH_FIND(hh, types->by_die, &key, sizeof(key), entry);
 	*ret = entry ? entry->type : NULL;
 	return entry != NULL;
 }
 
-void grf_types_remember_die(struct grf_types *types, uint64_t die, struct grf_type *type)
+void grf_types_remember_die(struct grf_types *types, const struct grf_dwarf_file *file,
+			    uint64_t die, struct grf_type *type)
 {
-	add_entry(types, &types->by_die, die, type);
+	add_entry(types, &types->by_die, die_key(types, file, die), type);
 }
 
 static bool agrees(struct grf_types *types, struct grf_type *type,
@@ -269,23 +289,40 @@ static bool agrees(struct grf_types *types, struct grf_type *type,
 	       grf_types_shape(types, type)->declared == descriptor->kind;
 }
 
-/* The DWARF of the executable describes the types of the first module, the executable's own. */
-static struct grf_type *in_dwarf(struct grf_types *types, const struct grf_descriptor *descriptor,
-				 const char *name)
+static bool is_of_module(const struct grf_module *module, uint64_t address)
 {
-	const struct grf_module *module = types->modules ? types->modules->items : NULL;
+	return module && address >= module->types && address < module->etypes;
+}
+
+/* A file describes the types of its own module, and what other modules have of the same name. */
+static struct grf_type *in_file(struct grf_types *types, struct grf_dwarf_file *file,
+				const struct grf_descriptor *descriptor, const char *name)
+{
 	struct grf_type *type = NULL;
 	uint64_t address = descriptor->address;
 
-	if (!types->dwarf || !module || !types->modules->count)
+	if (!file->dwarf || !file->module)
 		return NULL;
-	if (address >= module->types && address < module->etypes)
-		type = grf_dwarf_types_by_offset(types, address - module->types);
+	if (is_of_module(file->module, address))
+		type = grf_dwarf_types_by_offset(types, file, address - file->module->types);
 	/* The offset in DWARF may be stale or made up: the two must agree on what can be told. */
 	if (type && agrees(types, type, descriptor))
 		return type;
-	type = grf_dwarf_types_by_name(types, name);
+	type = grf_dwarf_types_by_name(types, file, name);
 	return type && !type->descriptor && agrees(types, type, descriptor) ? type : NULL;
+}
+
+/* In the file of its own module before the others. */
+static struct grf_type *in_dwarf(struct grf_types *types, const struct grf_descriptor *descriptor,
+				 const char *name)
+{
+	struct grf_type *type = NULL;
+
+	for (int own = 1; own >= 0; own--)
+		for (size_t i = 0; i < types->file_count && !type; i++)
+			if (is_of_module(types->files[i].module, descriptor->address) == own)
+				type = in_file(types, &types->files[i], descriptor, name);
+	return type;
 }
 
 static struct grf_type *find_descriptor(struct grf_types *types, uint64_t address)
@@ -327,7 +364,7 @@ struct grf_type *grf_types_by_descriptor(struct grf_types *types, uint64_t addre
 
 struct grf_type *grf_types_by_name(struct grf_types *types, const char *name)
 {
-	return types->dwarf ? grf_dwarf_types_by_name(types, name) : NULL;
+	return types->files->dwarf ? grf_dwarf_types_by_name(types, types->files, name) : NULL;
 }
 
 /* --- interfaces ------------------------------------------------------------------------------- */
@@ -400,16 +437,64 @@ bool grf_types_by_interface(struct grf_types *types, uint64_t word, bool is_itab
 
 bool grf_types_have_dwarf(const struct grf_types *types)
 {
-	return types->dwarf != NULL;
+	return types->files->dwarf != NULL;
+}
+
+/* The module that the linker laid out with an executable or plugin; `first`: it is the executable,
+ * whose module comes first. NULL: there is none. */
+static const struct grf_module *module_of(const struct grf_types *types,
+					  const struct grf_executable *executable, bool first)
+{
+	const struct grf_modules *modules = types->modules;
+	uint64_t bias = executable ? grf_executable_bias(executable) : 0;
+	const struct grf_load *loads;
+	size_t count;
+
+	if (!modules || !modules->count || first)
+		return modules && modules->count ? modules->items : NULL;
+	loads = grf_executable_loads(executable, &count);
+	for (size_t i = 0; i < modules->count; i++)
+		for (size_t k = 0; k < count; k++)
+			if (modules->items[i].text - bias - loads[k].address < loads[k].file_size)
+				return &modules->items[i];
+	return NULL;
+}
+
+static struct grf_error *open_file(struct grf_types *types, struct grf_executable *executable)
+{
+	struct grf_dwarf_file *file = &types->files[types->file_count];
+
+	file->executable = executable;
+	file->module = module_of(types, executable, !types->file_count);
+	file->dwarf = executable ? grf_executable_dwarf(executable) : NULL;
+	file->variables = grf_variables_create(executable, types->modules);
+	types->file_count++;
+	return file->variables ? grf_dwarf_types_open(file) : grf_error_no_memory();
+}
+
+static struct grf_error *open_files(struct grf_types *types, struct grf_executable *executable)
+{
+	struct grf_executable *const *libraries = NULL;
+	struct grf_error *error;
+	size_t count = 0;
+
+	if (executable)
+		libraries = grf_executable_libraries(executable, &count);
+	types->files = calloc(count + 1, sizeof(*types->files));
+	if (!types->files)
+		return grf_error_no_memory();
+	error = open_file(types, executable);
+	for (size_t i = 0; !error && i < count; i++)
+		error = open_file(types, libraries[i]);
+	return error;
 }
 
 static bool create_parts(struct grf_types *types)
 {
-	types->variables = grf_variables_create(types->executable, types->modules);
 	types->locals = grf_locals_create();
 	types->closures = grf_closures_create();
 	types->masks = grf_type_masks_create(types->image, types->layout, types->modules);
-	return types->variables && types->locals && types->closures && types->masks;
+	return types->locals && types->closures && types->masks;
 }
 
 struct grf_error *grf_types_create(const struct grf_image *image, struct grf_executable *executable,
@@ -423,12 +508,10 @@ struct grf_error *grf_types_create(const struct grf_image *image, struct grf_exe
 	if (!types)
 		return grf_error_no_memory();
 	types->image = image;
-	types->executable = executable;
 	types->layout = layout;
 	types->modules = modules;
 	types->table = table;
-	types->dwarf = executable ? grf_executable_dwarf(executable) : NULL;
-	error = create_parts(types) ? grf_dwarf_types_open(types) : grf_error_no_memory();
+	error = create_parts(types) ? open_files(types, executable) : grf_error_no_memory();
 	if (!error) {
 		types->byte = grf_types_by_name(types, "uint8");
 		if (!types->byte)
@@ -448,11 +531,15 @@ void grf_types_destroy(struct grf_types *types)
 {
 	if (!types)
 		return;
-	grf_variables_destroy(types->variables);
+	for (size_t i = 0; i < types->file_count; i++) {
+		grf_variables_destroy(types->files[i].variables);
+		grf_dwarf_types_close(&types->files[i]);
+	}
+	free(types->files);
+	free(types->globals);
 	grf_locals_destroy(types->locals);
 	grf_closures_destroy(types->closures);
 	grf_type_masks_destroy(types->masks);
-	grf_dwarf_types_close(types);
 	HASH_CLEAR(hh, types->interned);
 	HASH_CLEAR(hh, types->by_die);
 	HASH_CLEAR(hh, types->by_descriptor);

@@ -77,10 +77,11 @@ struct grf_type_source {
 	uint8_t kind; /* enum grf_source_kind */
 	bool shaped;  /* `shape` is filled in */
 	bool planning;
-	uint64_t die;               /* DWARF: offset in .debug_info */
-	uint64_t address;           /* DESCRIPTOR: of the runtime._type */
-	struct grf_type *contents;  /* made for this map or channel, once: what it points to */
-	struct grf_type *container; /* CONTENTS: the map or channel */
+	uint64_t die;                /* DWARF: offset in .debug_info */
+	struct grf_dwarf_file *file; /* DWARF: whose .debug_info */
+	uint64_t address;            /* DESCRIPTOR: of the runtime._type */
+	struct grf_type *contents;   /* made for this map or channel, once: what it points to */
+	struct grf_type *container;  /* CONTENTS: the map or channel */
 	struct grf_shape shape;
 };
 
@@ -94,16 +95,26 @@ struct grf_type_entry;
 struct grf_interface_entry;
 struct grf_die_index;
 
+/* The DWARF of the executable, or of a plugin. */
+struct grf_dwarf_file {
+	struct grf_executable *executable; /* borrowed; NULL: there is none */
+	Dwarf *dwarf;                      /* NULL: none, or none with Go types */
+	const struct grf_module *module;   /* the one that it describes, or NULL */
+	struct grf_die_index *index;       /* dwarf_types.c */
+	struct grf_variables *variables;   /* variables.c */
+};
+
 struct grf_types {
 	const struct grf_image *image;
-	struct grf_executable *executable;
 	const struct grf_layout *layout;
 	const struct grf_modules *modules;
 	struct grf_pclntab *table;
-	Dwarf *dwarf; /* NULL: none, or none with Go types */
+	struct grf_dwarf_file *files; /* the executable's, which is always there, comes first */
+	size_t file_count;
 
 	/* The parts that live in files of their own. */
-	struct grf_variables *variables;
+	struct grf_global *globals; /* by address; NULL until asked for */
+	size_t global_count;
 	struct grf_locals *locals;
 	struct grf_closures *closures;
 	struct grf_type_masks *masks;
@@ -112,13 +123,12 @@ struct grf_types {
 	struct grf_arena_chunk *arena;
 	uint64_t plan_bytes; /* slots and paths, of all plans */
 	struct grf_interned *interned;
-	struct grf_type_entry *by_die;        /* by DIE offset */
+	struct grf_type_entry *by_die;        /* by file and DIE offset */
 	struct grf_type_entry *by_descriptor; /* by address; type may be NULL: not plausible */
 	struct grf_interface_entry *by_interface;
 	unsigned int depth; /* of nested planning and naming */
 
-	struct grf_die_index *index; /* dwarf_types.c */
-	struct grf_type *byte;       /* what strings point to */
+	struct grf_type *byte; /* what strings point to */
 };
 
 /* How deeply types nest: structs and arrays in one another, and the names made of names. */
@@ -158,27 +168,41 @@ static inline struct grf_type_source *grf_type_source(const struct grf_type *typ
 /* The shape of a type, read when first asked for and with special cases put in; never NULL. */
 const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type *type);
 
+/* The file that a DIE is of; NULL: it is of none of ours. */
+struct grf_dwarf_file *grf_types_file_of_die(const struct grf_types *types, Dwarf_Die *die);
+
+/* How much higher the image has the file's code and data than the linker laid them out. */
+static inline uint64_t grf_dwarf_file_bias(const struct grf_dwarf_file *file)
+{
+	return file->executable ? grf_executable_bias(file->executable) : 0;
+}
+
 /* The type made for a DIE offset before, NULL included. */
-bool grf_types_known_die(struct grf_types *types, uint64_t die, struct grf_type **ret);
-void grf_types_remember_die(struct grf_types *types, uint64_t die, struct grf_type *type);
+bool grf_types_known_die(struct grf_types *types, const struct grf_dwarf_file *file, uint64_t die,
+			 struct grf_type **ret);
+void grf_types_remember_die(struct grf_types *types, const struct grf_dwarf_file *file,
+			    uint64_t die, struct grf_type *type);
 
 /* The field `name` of a struct, or NULL. */
 const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, const char *name);
 
 /* --- dwarf_types.c ---------------------------------------------------------------------------- */
 
-/* Indexes the type DIEs. Leaves types->dwarf NULL when there is nothing to be had. */
-struct grf_error *grf_dwarf_types_open(struct grf_types *types);
-void grf_dwarf_types_close(struct grf_types *types);
+/* Indexes the type DIEs. Leaves file->dwarf NULL when there is nothing to be had. */
+struct grf_error *grf_dwarf_types_open(struct grf_dwarf_file *file);
+void grf_dwarf_types_close(struct grf_dwarf_file *file);
 
 /* The type of any type DIE, typedefs too. NULL when it is no type. Equal DIEs give equal types. */
 struct grf_type *grf_types_of_die(struct grf_types *types, Dwarf_Die *die);
 
-/* The type whose runtime._type is `offset` bytes into the executable's types, or NULL. */
-struct grf_type *grf_dwarf_types_by_offset(struct grf_types *types, uint64_t offset);
+/* The type whose runtime._type is `offset` bytes into the module's types, or NULL. The file must
+ * have DWARF; so for the next. */
+struct grf_type *grf_dwarf_types_by_offset(struct grf_types *types, struct grf_dwarf_file *file,
+					   uint64_t offset);
 
 /* The type of that name, or NULL. */
-struct grf_type *grf_dwarf_types_by_name(struct grf_types *types, const char *name);
+struct grf_type *grf_dwarf_types_by_name(struct grf_types *types, struct grf_dwarf_file *file,
+					 const char *name);
 
 void grf_dwarf_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret);
 

@@ -31,8 +31,6 @@ struct grf_variables {
 	GRF_ARRAY(struct variable) variables;
 	struct variable *by_name;
 	GRF_ARRAY(struct grf_subprogram) functions; /* by low */
-	struct grf_global *globals;                 /* by address; NULL until asked for */
-	size_t global_count;
 };
 
 struct grf_variables *grf_variables_create(struct grf_executable *executable,
@@ -56,7 +54,6 @@ void grf_variables_destroy(struct grf_variables *variables)
 	HASH_CLEAR(hh, variables->by_name);
 	grf_array_free(&variables->variables);
 	grf_array_free(&variables->functions);
-	free(variables->globals);
 	free(variables);
 }
 
@@ -154,7 +151,7 @@ static int by_low(const void *left, const void *right)
 
 static void build_index(struct grf_variables *variables)
 {
-	Dwarf *dwarf = grf_executable_dwarf(variables->executable);
+	Dwarf *dwarf = variables->executable ? grf_executable_dwarf(variables->executable) : NULL;
 	Dwarf_CU *unit = NULL;
 	Dwarf_Half version;
 	uint8_t unit_type;
@@ -200,6 +197,19 @@ struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables,
 	if (!low || pc >= variables->functions.items[low - 1].high)
 		return NULL;
 	return &variables->functions.items[low - 1];
+}
+
+struct grf_subprogram *grf_types_subprogram(struct grf_types *types, uint64_t pc,
+					    const struct grf_dwarf_file **ret_file)
+{
+	struct grf_subprogram *found = NULL;
+
+	for (size_t i = 0; i < types->file_count && !found; i++) {
+		*ret_file = &types->files[i];
+		found = grf_variables_subprogram(types->files[i].variables,
+						 pc - grf_dwarf_file_bias(*ret_file));
+	}
+	return found;
 }
 
 bool grf_variables_type_die(Dwarf_Die *die, Dwarf_Die *ret, uint64_t *ret_entry)
@@ -253,52 +263,61 @@ static int by_address(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-static void fill_globals(struct grf_types *types, struct grf_variables *variables)
+/* Appends the variables of one file to types->globals, which has room. */
+static void add_globals(struct grf_types *types, const struct grf_dwarf_file *file)
 {
-	uint64_t bias = grf_executable_bias(variables->executable);
-	Dwarf *dwarf = grf_executable_dwarf(variables->executable);
-	size_t count = 0, kept = 0;
+	const struct grf_variables *variables = file->variables;
+	uint64_t bias = grf_dwarf_file_bias(file);
 
-	variables->globals = calloc(variables->variables.count + 1, sizeof(*variables->globals));
-	if (!variables->globals)
-		return;
 	for (size_t i = 0; i < variables->variables.count; i++) {
 		const struct variable *variable = &variables->variables.items[i];
-		struct grf_global *global = &variables->globals[count];
+		struct grf_global *global = &types->globals[types->global_count];
 		Dwarf_Die die, type;
 
 		if (!in_module_data(variables->modules, variable->address + bias))
 			continue;
 		global->name = variable->name;
 		global->address = variable->address + bias;
-		if (dwarf_offdie(dwarf, variable->die, &die) &&
+		if (dwarf_offdie(grf_executable_dwarf(file->executable), variable->die, &die) &&
 		    grf_variables_type_die(&die, &type, NULL))
 			global->type = grf_types_of_die(types, &type);
-		count++;
+		types->global_count++;
 	}
-	qsort(variables->globals, count, sizeof(*variables->globals), by_address);
-	for (size_t i = 0; i < count; i++) {
-		if (!kept || variables->globals[kept - 1].address != variables->globals[i].address)
-			variables->globals[kept++] = variables->globals[i];
+}
+
+static void fill_globals(struct grf_types *types)
+{
+	size_t room = 1, kept = 0;
+
+	for (size_t i = 0; i < types->file_count; i++) {
+		build_index(types->files[i].variables);
+		room += types->files[i].variables->variables.count;
 	}
-	variables->global_count = kept;
+	types->globals = calloc(room, sizeof(*types->globals));
+	if (!types->globals)
+		return;
+	for (size_t i = 0; i < types->file_count; i++)
+		add_globals(types, &types->files[i]);
+	qsort(types->globals, types->global_count, sizeof(*types->globals), by_address);
+	for (size_t i = 0; i < types->global_count; i++) {
+		if (!kept || types->globals[kept - 1].address != types->globals[i].address)
+			types->globals[kept++] = types->globals[i];
+	}
+	types->global_count = kept;
 }
 
 const struct grf_global *grf_types_globals(struct grf_types *types, size_t *ret_count)
 {
-	struct grf_variables *variables = types->variables;
-
-	build_index(variables);
-	if (!variables->globals)
-		fill_globals(types, variables);
-	*ret_count = variables->global_count;
-	return variables->globals;
+	if (!types->globals)
+		fill_globals(types);
+	*ret_count = types->global_count;
+	return types->globals;
 }
 
 uint64_t grf_types_variable(struct grf_types *types, const char *name)
 {
-	struct grf_variables *variables = types->variables;
-	uint64_t bias = grf_executable_bias(variables->executable);
+	struct grf_variables *variables = types->files->variables;
+	uint64_t bias = grf_dwarf_file_bias(types->files);
 	struct variable *variable;
 	uint64_t address, size;
 
@@ -306,7 +325,8 @@ uint64_t grf_types_variable(struct grf_types *types, const char *name)
 	HASH_FIND_STR(variables->by_name, name, variable);
 	if (variable)
 		return variable->address + bias;
-	if (grf_executable_symbol(variables->executable, name, &address, &size))
+	if (variables->executable &&
+	    grf_executable_symbol(variables->executable, name, &address, &size))
 		return address + bias;
 	return grf_runtime_variable(types->image, types->layout, types->modules, types->table,
 				    name);

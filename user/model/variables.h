@@ -67,6 +67,12 @@ void grf_variables_destroy(struct grf_variables *variables);
 /* The subprogram around a link-time pc, or NULL. */
 struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables, uint64_t pc);
 
+struct grf_dwarf_file;
+
+/* The same for a pc of the process, in whichever file, which *ret_file is then. */
+struct grf_subprogram *grf_types_subprogram(struct grf_types *types, uint64_t pc,
+					    const struct grf_dwarf_file **ret_file);
+
 #define GRF_NO_DICTIONARY UINT64_MAX
 
 /*
