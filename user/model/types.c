@@ -364,7 +364,8 @@ struct grf_type *grf_types_by_descriptor(struct grf_types *types, uint64_t addre
 
 struct grf_type *grf_types_by_name(struct grf_types *types, const char *name)
 {
-	return types->files->dwarf ? grf_dwarf_types_by_name(types, types->files, name) : NULL;
+	return grf_types_have_dwarf(types) ? grf_dwarf_types_by_name(types, types->files, name)
+					   : NULL;
 }
 
 /* --- interfaces ------------------------------------------------------------------------------- */
@@ -437,7 +438,7 @@ bool grf_types_by_interface(struct grf_types *types, uint64_t word, bool is_itab
 
 bool grf_types_have_dwarf(const struct grf_types *types)
 {
-	return types->files->dwarf != NULL;
+	return types->file_count && types->files->dwarf;
 }
 
 /* The module that the linker laid out with an executable or plugin; `first`: it is the executable,
