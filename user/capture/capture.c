@@ -422,9 +422,11 @@ static bool may_succeed_later(const struct grf_session *session, const struct gr
  */
 static struct grf_error *hold_by_method(struct grf_session *session)
 {
-	struct grf_error *error = stop(session), *late = NULL;
+	struct grf_error *error, *late = NULL;
 
-	for (int i = 1; i < ATTEMPTS && may_succeed_later(session, error); i++) {
+	session->attempt = 0;
+	error = stop(session);
+	while (++session->attempt < ATTEMPTS && may_succeed_later(session, error)) {
 		grf_error_free(error);
 		session->given_up += session->report.released - session->report.interrupting;
 		if (session->method->again)

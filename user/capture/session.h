@@ -114,7 +114,9 @@ struct grf_session {
 	uint64_t stop_bytes;
 	struct grf_hold_report report;
 
-	uint64_t given_up; /* how long stops took that were given up; ns */
+	unsigned int attempt;       /* stops that were given up, by this way to copy */
+	unsigned int easy_attempts; /* so many are given up for little; set by ahead() */
+	uint64_t given_up;          /* how long stops took that were given up; ns */
 };
 
 /* The registers of every held thread, into session->capture; for at_stop(). Sets

@@ -25,6 +25,10 @@
 /* For the end of a garbage collection, if it is not insisted on, the target shall not stand longer
  * than this, as a collection writes to many pages itself; unless it does so without one. ns. */
 #define GC_POINT_PAUSE 3000000u
+/* The first stops are given up for more pages than these, unless the rounds before had as many left
+ * already: somebody kept us from a CPU in between, which is unlikely to happen again. */
+#define EASY_ATTEMPTS 2
+#define EASY_PAGES    256u
 
 /* Gets hold of what pre-copy works with: a userfaultfd of the target. */
 static struct grf_error *open_userfault(struct grf_session *session)
@@ -207,6 +211,7 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 	note_faults(session);
 	session->freeze.meanwhile = go_on;
 	session->freeze.just_before = catch_up;
+	session->easy_attempts = EASY_ATTEMPTS;
 	return grf_precopy_ahead(session, ROUNDS);
 }
 
@@ -232,8 +237,13 @@ uint64_t grf_precopy_page_limit(const struct grf_session *session)
 	/* What does not fit into what is held would be written to the file in the stop. */
 	if (session->spill.fd >= 0 && limit > session->spill.held_size / GRF_PAGE)
 		limit = session->spill.held_size / GRF_PAGE;
-	if (!session->freeze.gc_point || session->freeze.only_gc_point)
+	if (session->freeze.only_gc_point)
 		return limit;
+	if (!session->freeze.gc_point) {
+		if (session->attempt >= session->easy_attempts)
+			return limit;
+		fewer = EASY_PAGES;
+	}
 	if (fewer < usual)
 		fewer = usual;
 	return fewer < limit ? fewer : limit;
@@ -310,6 +320,7 @@ void grf_precopy_close(struct grf_session *session)
 	grf_priority_usual();
 	session->freeze.meanwhile = NULL;
 	session->freeze.just_before = NULL;
+	session->easy_attempts = 0;
 	session->freeze.urgent = false;
 	grf_touched_close(session->precopy.touched);
 	session->precopy.touched = NULL;

@@ -65,8 +65,10 @@
 /* Rounds of asking that only yield the CPU, before asking sleeps in between. */
 #define EAGER_ROUNDS 50
 /* How long the others stand yet after the idle threads were let go, at most; ns. */
-#define IDLE_TIME    100000u
-#define MORE_THREADS 1024
+#define IDLE_TIME 100000u
+/* For so long they are let go one after the other, then all at once; ns. */
+#define ONE_BY_ONE_TIME 200000u
+#define MORE_THREADS    1024
 
 enum thread_state {
 	SEIZED,
@@ -398,22 +400,21 @@ static size_t release_stopped(struct hold *hold)
 	return left;
 }
 
-/* Until threads that were let go have had a CPU, for a moment at most. We leave them ours. */
-static void let_run(const struct grf_freeze *freeze, size_t released)
+/* Until threads that were let go have had a CPU, or it is too late. We leave them ours. */
+static void let_run(const struct grf_freeze *freeze, size_t released, uint64_t deadline)
 {
 	const struct timespec moment = {.tv_nsec = 10000};
-	uint64_t began = grf_now();
 
-	while (freeze->count_running(freeze->context) < released && grf_now() - began < IDLE_TIME)
+	while (freeze->count_running(freeze->context) < released && grf_now() < deadline)
 		nanosleep(&moment, NULL);
 }
 
 /*
  * Lets those go first that were not at work in their own code. They need a CPU for a moment, to
  * sleep on; if the others had taken all CPUs by then, they would have to wait for one much longer
- * than the stop took.
+ * than the stop took. Returns how many there were.
  */
-static void release_idle(struct hold *hold)
+static size_t release_idle(struct hold *hold)
 {
 	const struct grf_freeze *freeze = hold->freeze;
 	size_t released = 0;
@@ -429,14 +430,41 @@ static void release_idle(struct hold *hold)
 		released++;
 	}
 	if (freeze->count_running)
-		let_run(freeze, released);
+		let_run(freeze, released, grf_now() + IDLE_TIME);
+	return released;
+}
+
+/*
+ * Lets the others go as each has found a CPU. Two that are woken at once may be queued on the same
+ * one, as the kernel does not see the first there yet; the second waits for the first to use up its
+ * slice then, though another CPU has nothing to do.
+ */
+static void release_one_by_one(struct hold *hold, size_t released)
+{
+	const struct grf_freeze *freeze = hold->freeze;
+	uint64_t deadline = grf_now() + ONE_BY_ONE_TIME;
+
+	for (size_t i = 0; i < hold->threads.count && grf_now() < deadline; i++) {
+		struct thread *thread = &hold->threads.items[i];
+
+		if (thread->state == INTERRUPTED)
+			look(hold, thread);
+		if (thread->state != STOPPED)
+			continue;
+		release(hold, thread);
+		let_run(freeze, ++released, deadline);
+	}
 }
 
 /* Those that have not stopped yet never will: the end of the tracer takes the interrupt back. */
 static void release_all(struct hold *hold)
 {
+	size_t released;
+
 	hold->report->releasing = grf_now();
-	release_idle(hold);
+	released = release_idle(hold);
+	if (hold->freeze->count_running)
+		release_one_by_one(hold, released);
 	hold->report->waiting = release_stopped(hold);
 	hold->report->released = grf_now();
 }
