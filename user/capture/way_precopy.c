@@ -237,16 +237,24 @@ uint64_t grf_precopy_page_limit(const struct grf_session *session)
 	/* What does not fit into what is held would be written to the file in the stop. */
 	if (session->spill.fd >= 0 && limit > session->spill.held_size / GRF_PAGE)
 		limit = session->spill.held_size / GRF_PAGE;
-	if (session->freeze.only_gc_point)
+	if (!session->freeze.gc_point || session->freeze.only_gc_point)
 		return limit;
-	if (!session->freeze.gc_point) {
-		if (session->attempt >= session->easy_attempts)
-			return limit;
-		fewer = EASY_PAGES;
-	}
 	if (fewer < usual)
 		fewer = usual;
 	return fewer < limit ? fewer : limit;
+}
+
+/* Of the stop at hand. */
+static uint64_t stop_limit(const struct grf_session *session)
+{
+	uint64_t limit = grf_precopy_page_limit(session);
+	uint64_t easy = 2 * session->precopy.round_bytes / GRF_PAGE;
+
+	if (session->report.gc_point || session->attempt >= session->easy_attempts)
+		return limit;
+	if (easy < EASY_PAGES)
+		easy = EASY_PAGES;
+	return easy < limit ? easy : limit;
 }
 
 /* The tracer takes part, in place of one of these. */
@@ -266,7 +274,7 @@ void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t 
 
 	if (session->max_pause)
 		precopy->deadline = session->report.interrupting + session->max_pause;
-	precopy->limit = grf_precopy_page_limit(session);
+	precopy->limit = stop_limit(session);
 	if (!grf_precopy_plan(precopy, &session->first, &session->final)) {
 		session->failure = GRF_STOP_NO_ROOM;
 		return;
