@@ -62,6 +62,19 @@ static __always_inline void came_on_cpu(struct task_struct *task, __u64 now)
 	__sync_fetch_and_add(&clock.running, 1);
 }
 
+/* Which CPUs the process is on. */
+static __always_inline void note_cpu(bool was_on, bool is_on)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	if (cpu >= 64 || was_on == is_on)
+		return;
+	if (is_on)
+		__sync_fetch_and_or(&clock.on_cpu, 1ull << cpu);
+	else
+		__sync_fetch_and_and(&clock.on_cpu, ~(1ull << cpu));
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(note_switch, bool preempt, struct task_struct *previous, struct task_struct *next)
 {
@@ -73,6 +86,7 @@ int BPF_PROG(note_switch, bool preempt, struct task_struct *previous, struct tas
 		left_cpu(previous, bpf_ktime_get_ns());
 	if (next->tgid == target)
 		came_on_cpu(next, bpf_ktime_get_ns());
+	note_cpu(previous->tgid == target, next->tgid == target);
 	return 0;
 }
 

@@ -14,6 +14,7 @@ struct grf_pause_clock {
 	__u64 last_running; /* the last of them came back on a CPU */
 	__u64 stopped;      /* threads that were seen to stop */
 	__u64 running;      /* those of them that were seen to run again */
+	__u64 on_cpu;       /* bit c: a thread of the process is on CPU c; of the first 64 */
 };
 
 #endif

@@ -250,6 +250,13 @@ static uint64_t count_running(void *context)
 	return grf_pause_running(session->pause);
 }
 
+static uint64_t on_cpus(void *context)
+{
+	const struct grf_session *session = context;
+
+	return grf_pause_cpus(session->pause);
+}
+
 static struct grf_error *prepare(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
@@ -298,8 +305,10 @@ static struct grf_error *prepare(struct grf_session *session)
 	if (session->registers && !session->method->needs_stops)
 		session->freeze.stands = stands;
 	session->freeze.is_idle = is_idle;
-	if (session->pause)
+	if (session->pause) {
 		session->freeze.count_running = count_running;
+		session->freeze.on_cpus = on_cpus;
+	}
 	if (!error && session->method->ahead)
 		error = session->method->ahead(session);
 	return error;

@@ -63,6 +63,13 @@ uint64_t grf_pause_running(const struct grf_pause_probe *probe)
 	return clock->running;
 }
 
+uint64_t grf_pause_cpus(const struct grf_pause_probe *probe)
+{
+	const volatile struct grf_pause_clock *clock = &probe->skeleton->bss->clock;
+
+	return clock->on_cpu;
+}
+
 bool grf_pause_finish(struct grf_pause_probe *probe, struct grf_pause_clock *ret)
 {
 	/* A CPU on which we woke up more often would not look idle to the scheduler, which then

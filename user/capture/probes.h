@@ -71,6 +71,8 @@ void grf_pause_close(struct grf_pause_probe *probe);
 
 /* How many of the threads that were seen to stop were seen to run again. */
 uint64_t grf_pause_running(const struct grf_pause_probe *probe);
+/* The CPUs, of the first 64, that threads of the process are on: bit c for CPU c. */
+uint64_t grf_pause_cpus(const struct grf_pause_probe *probe);
 
 /* Waits until every thread that was seen to stop runs again, some milliseconds at most. False: none
  * was seen to stop, or they did not all come back in that time. Later stops are not looked at; it

@@ -64,11 +64,12 @@
 #define STOP_LIMIT UINT64_C(1000000000)
 /* Rounds of asking that only yield the CPU, before asking sleeps in between. */
 #define EAGER_ROUNDS 50
-/* How long the others stand yet after the idle threads were let go, at most; ns. */
+/* For so long threads in system calls go one after the other, and the others; ns. */
 #define IDLE_TIME 100000u
-/* For so long they are let go one after the other, then all at once; ns. */
-#define ONE_BY_ONE_TIME 200000u
-#define MORE_THREADS    1024
+#define BUSY_TIME 200000u
+/* How long a thread that was let go is looked at before we leave it our CPU; ns. */
+#define EAGER_TIME   20000u
+#define MORE_THREADS 1024
 
 enum thread_state {
 	SEIZED,
@@ -400,26 +401,52 @@ static size_t release_stopped(struct hold *hold)
 	return left;
 }
 
-/* Until threads that were let go have had a CPU, or it is too late. We leave them ours. */
+/*
+ * Letting go. A thread that is woken goes to a CPU that has nothing to do, if there is one, and
+ * waits for its turn behind others if there is none. Where it waits it stays for some milliseconds,
+ * much longer than the stop took, also if another CPU falls idle meanwhile. So that a CPU is free
+ * for each thread that can have one:
+ *
+ * - Threads that were in a system call go first. Most need a CPU for a moment only, to sleep on.
+ * - They go one after the other, each when the one before has a CPU: the kernel may not see yet
+ * that a CPU is taken by a thread that it woke just before.
+ * - We sit on a CPU ourselves. Before the next is woken we move to one where a thread of the target
+ *   is, so that ours is free; that thread waits for the few microseconds that we have yet to do.
+ *
+ * All that is bounded: when the time is over, the rest go at once.
+ */
+static void make_way(const struct grf_freeze *freeze)
+{
+	uint64_t taken = freeze->on_cpus ? freeze->on_cpus(freeze->context) : 0;
+	cpu_set_t set;
+
+	if (!taken)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(__builtin_ctzll(taken), &set);
+	/* Where we may not run there, or do not get on, we stay. */
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Until so many threads that were let go have had a CPU, or it is too late. After a moment we leave
+ * them ours. */
 static void let_run(const struct grf_freeze *freeze, size_t released, uint64_t deadline)
 {
 	const struct timespec moment = {.tv_nsec = 10000};
+	uint64_t eager = grf_now() + EAGER_TIME;
 
 	while (freeze->count_running(freeze->context) < released && grf_now() < deadline)
-		nanosleep(&moment, NULL);
+		if (grf_now() > eager)
+			nanosleep(&moment, NULL);
 }
 
-/*
- * Lets those go first that were not at work in their own code. They need a CPU for a moment, to
- * sleep on; if the others had taken all CPUs by then, they would have to wait for one much longer
- * than the stop took. Returns how many there were.
- */
+/* Lets those go that are in a system call. Returns how many. */
 static size_t release_idle(struct hold *hold)
 {
 	const struct grf_freeze *freeze = hold->freeze;
 	size_t released = 0;
 
-	for (size_t i = 0; freeze->is_idle && i < hold->threads.count; i++) {
+	for (size_t i = 0; i < hold->threads.count; i++) {
 		struct thread *thread = &hold->threads.items[i];
 
 		if (thread->state == INTERRUPTED)
@@ -429,20 +456,15 @@ static size_t release_idle(struct hold *hold)
 		release(hold, thread);
 		released++;
 	}
-	if (freeze->count_running)
-		let_run(freeze, released, grf_now() + IDLE_TIME);
+	let_run(freeze, released, grf_now() + IDLE_TIME);
 	return released;
 }
 
-/*
- * Lets the others go as each has found a CPU. Two that are woken at once may be queued on the same
- * one, as the kernel does not see the first there yet; the second waits for the first to use up its
- * slice then, though another CPU has nothing to do.
- */
-static void release_one_by_one(struct hold *hold, size_t released)
+/* Lets the others go, as long as there is time. `released`: how many went before. */
+static void release_in_turn(struct hold *hold, size_t released)
 {
 	const struct grf_freeze *freeze = hold->freeze;
-	uint64_t deadline = grf_now() + ONE_BY_ONE_TIME;
+	uint64_t deadline = grf_now() + BUSY_TIME;
 
 	for (size_t i = 0; i < hold->threads.count && grf_now() < deadline; i++) {
 		struct thread *thread = &hold->threads.items[i];
@@ -451,6 +473,7 @@ static void release_one_by_one(struct hold *hold, size_t released)
 			look(hold, thread);
 		if (thread->state != STOPPED)
 			continue;
+		make_way(freeze);
 		release(hold, thread);
 		let_run(freeze, ++released, deadline);
 	}
@@ -459,12 +482,14 @@ static void release_one_by_one(struct hold *hold, size_t released)
 /* Those that have not stopped yet never will: the end of the tracer takes the interrupt back. */
 static void release_all(struct hold *hold)
 {
-	size_t released;
+	const struct grf_freeze *freeze = hold->freeze;
+	size_t released = 0;
 
 	hold->report->releasing = grf_now();
-	released = release_idle(hold);
-	if (hold->freeze->count_running)
-		release_one_by_one(hold, released);
+	if (freeze->count_running && freeze->is_idle)
+		released = release_idle(hold);
+	if (freeze->count_running)
+		release_in_turn(hold, released);
 	hold->report->waiting = release_stopped(hold);
 	hold->report->released = grf_now();
 }

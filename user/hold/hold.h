@@ -79,6 +79,8 @@ struct grf_freeze {
 	bool (*is_idle)(void *context, pid_t tid);
 	/* How many threads have been on a CPU again since they stopped; or NULL: not known. */
 	uint64_t (*count_running)(void *context);
+	/* The CPUs that threads of the target are on, bit c for CPU c; or NULL: not known. */
+	uint64_t (*on_cpus)(void *context);
 	/* Called right before a stop elsewhere than at the point, or NULL. */
 	void (*just_before)(void *context);
 	/* work() has threads make system calls (injected_call.c). */
