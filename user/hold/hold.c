@@ -64,7 +64,8 @@
 #define STOP_LIMIT UINT64_C(1000000000)
 /* Rounds of asking that only yield the CPU, before asking sleeps in between. */
 #define EAGER_ROUNDS 50
-/* For so long threads in system calls go one after the other, and the others; ns. */
+/* How long the others stand yet after the threads in system calls were let go, and how long those
+ * go one after the other, at most; ns. */
 #define IDLE_TIME 100000u
 #define BUSY_TIME 200000u
 /* How long a thread that was let go is looked at before we leave it our CPU; ns. */
@@ -94,8 +95,9 @@ struct hold {
 	GRF_ARRAY(struct thread) threads;
 	pid_t *tids; /* for work(): `tid_capacity` elements */
 	size_t tid_capacity;
-	size_t known; /* a thread of the list was last found at this index or after */
-	bool died;    /* a thread that we held is gone: the process is being killed */
+	size_t known;         /* a thread of the list was last found at this index or after */
+	bool died;            /* a thread that we held is gone: the process is being killed */
+	cpu_set_t usual_cpus; /* of the tracer */
 	struct grf_error *error;
 };
 
@@ -404,14 +406,14 @@ static size_t release_stopped(struct hold *hold)
 /*
  * Letting go. A thread that is woken goes to a CPU that has nothing to do, if there is one, and
  * waits for its turn behind others if there is none. Where it waits it stays for some milliseconds,
- * much longer than the stop took, also if another CPU falls idle meanwhile. So that a CPU is free
- * for each thread that can have one:
+ * much longer than the stop took, also if another CPU falls idle meanwhile. So a CPU shall be free
+ * for each thread that can have one.
  *
- * - Threads that were in a system call go first. Most need a CPU for a moment only, to sleep on.
- * - They go one after the other, each when the one before has a CPU: the kernel may not see yet
- * that a CPU is taken by a thread that it woke just before.
- * - We sit on a CPU ourselves. Before the next is woken we move to one where a thread of the target
- *   is, so that ours is free; that thread waits for the few microseconds that we have yet to do.
+ * Threads that were in a system call go first: most need a CPU for a moment only, to sleep on. The
+ * others go one after the other, each when the one before has a CPU, as the kernel may not see yet
+ * that a CPU is taken by a thread that it woke just before. And we sit on a CPU ourselves. Before
+ * the next is woken we move to one where a thread of the target is, so that ours is free; that
+ * thread waits for the few microseconds that we have yet to do.
  *
  * All that is bounded: when the time is over, the rest go at once.
  */
@@ -504,6 +506,7 @@ static void start_over(struct hold *hold)
 		nanosleep(&moment, NULL);
 	hold->threads.count = hold->known = 0;
 	memset(hold->report, 0, sizeof(*hold->report));
+	sched_setaffinity(0, sizeof(hold->usual_cpus), &hold->usual_cpus);
 }
 
 /* After what is to be done just before, which is not urgent. */
@@ -594,6 +597,7 @@ static void *tracer(void *argument)
 	size_t count = 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul);
+	sched_getaffinity(0, sizeof(hold->usual_cpus), &hold->usual_cpus);
 	/* What made this thread may be of low priority; the target stands for as long as we need.
 	 */
 	grf_priority_usual();

@@ -432,20 +432,25 @@ static const uint8_t *stack_memory(struct goroutine_reader *reader, uint64_t low
 {
 	const uint8_t *memory = grf_image_at(reader->image, low, size);
 	_cleanup_error_ struct grf_error *error = NULL;
-	uint8_t **assembled;
+	uint8_t **assembled, *pieces;
 
 	if (memory || !grf_image_find(reader->image, low) ||
 	    !grf_image_find(reader->image, low + size - 1))
 		return memory;
-	assembled = grf_array_add(&reader->goroutines->assembled);
-	if (assembled)
-		*assembled = malloc(size);
-	if (!assembled || !*assembled) {
+	pieces = malloc(size);
+	assembled = pieces ? grf_array_add(&reader->goroutines->assembled) : NULL;
+	if (!assembled) {
+		free(pieces);
 		reader->no_memory = true;
 		return NULL;
 	}
-	error = grf_image_read(reader->image, low, *assembled, size);
-	return error ? NULL : *assembled;
+	*assembled = pieces;
+	error = grf_image_read(reader->image, low, pieces, size);
+	if (!error)
+		return pieces;
+	reader->goroutines->assembled.count--;
+	free(pieces);
+	return NULL;
 }
 
 static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
