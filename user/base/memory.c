@@ -130,26 +130,35 @@ static bool is_full(struct grf_memory_group *group)
 	       kilobytes("/proc/self/status", "RssAnon", 0) > reserve;
 }
 
+static const struct grf_memory_group *full_group(void)
+{
+	for (size_t i = 0; i < watched.list.count; i++)
+		if (is_full(&watched.list.items[i]))
+			return &watched.list.items[i];
+	return NULL;
+}
+
 static void *watch(void *unused)
 {
 	const struct timespec moment = {.tv_nsec = WATCH_INTERVAL};
+	const struct grf_memory_group *group = NULL;
 
 	(void)unused;
 	/* On a busy machine it would come too late otherwise. */
 	grf_priority_first();
-	while (!grf_interrupted()) {
-		for (size_t i = 0; i < watched.list.count; i++) {
-			const struct grf_memory_group *group = &watched.list.items[i];
-
-			if (is_full(&watched.list.items[i]))
-				grf_give_up(GRF_ERROR_NO_MEMORY,
-					    "gave up: the control group %s, which the process is "
-					    "in too, has nearly used up its %llu MiB of memory",
-					    group->path, MIB(group->limit));
-		}
+	while (!grf_interrupted() && !(group = full_group()))
+		nanosleep(&moment, NULL);
+	if (!group)
+		return NULL;
+	grf_give_up(GRF_ERROR_NO_MEMORY,
+		    "gave up: the control group %s, which the process is in too, has nearly used "
+		    "up its %llu MiB of memory",
+		    group->path, MIB(group->limit));
+	/* Those of us who are at work have a low priority; one may lower its own right now. */
+	for (;;) {
+		grf_priority_hurry();
 		nanosleep(&moment, NULL);
 	}
-	return NULL;
 }
 
 /* Keeps those groups of `watched` that are in `others` too. */

@@ -13,10 +13,13 @@
  */
 #include "base/priority.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,6 +36,7 @@
 
 static int usual_nice, low_nice, usual_io;
 static bool can_raise = true;
+static volatile bool in_a_hurry;
 
 /* linux/sched/types.h cannot be had beside sched.h. */
 struct scheduling {
@@ -43,20 +47,26 @@ struct scheduling {
 	uint64_t slice, deadline, period;
 };
 
-/* Without a change of the nice value. Kernels before 6.12 know nothing of slices of one thread. */
-static void set_class(int policy, int priority)
+/* Of a thread (0: the calling one), without a change of its nice value. Kernels before 6.12 know
+ * nothing of slices of one thread. */
+static void set_class_of(pid_t thread, int policy, int priority)
 {
 	const struct sched_param parameters = {.sched_priority = priority};
 	struct scheduling wanted = {
 	    .size = sizeof(wanted),
 	    .policy = (uint32_t)policy,
-	    .nice = getpriority(PRIO_PROCESS, 0),
+	    .nice = getpriority(PRIO_PROCESS, (id_t)thread),
 	    .priority = (uint32_t)priority,
 	    .slice = policy == SCHED_FIFO ? 0 : SLICE,
 	};
 
-	if (syscall(SYS_sched_setattr, 0, &wanted, 0))
-		sched_setscheduler(0, policy, &parameters);
+	if (syscall(SYS_sched_setattr, thread, &wanted, 0))
+		sched_setscheduler(thread, policy, &parameters);
+}
+
+static void set_class(int policy, int priority)
+{
+	set_class_of(0, policy, priority);
 }
 
 /* On Linux both are a thread's own. */
@@ -97,6 +107,8 @@ void grf_priority_begin(int nice)
 
 void grf_priority_low(void)
 {
+	if (in_a_hurry)
+		return;
 	if (low_nice == usual_nice) {
 		set_class(SCHED_OTHER, 0);
 		return;
@@ -108,6 +120,8 @@ void grf_priority_low(void)
 
 void grf_priority_usual(void)
 {
+	if (in_a_hurry)
+		return;
 	set_class(SCHED_OTHER, 0);
 	if (can_raise && low_nice != usual_nice)
 		set_values(usual_nice, usual_io);
@@ -124,8 +138,27 @@ void grf_priority_first(void)
 
 void grf_priority_for_good(void)
 {
-	if (low_nice == usual_nice)
+	if (low_nice == usual_nice || in_a_hurry)
 		return;
 	set_class(SCHED_BATCH, 0);
 	set_values(low_nice, IO_BEST_EFFORT | IO_LOWEST);
+}
+
+void grf_priority_hurry(void)
+{
+	DIR *threads = opendir("/proc/self/task");
+	struct dirent *entry;
+
+	in_a_hurry = true;
+	while (threads && (entry = readdir(threads))) {
+		pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		if (can_raise && low_nice != usual_nice)
+			setpriority(PRIO_PROCESS, (id_t)thread, usual_nice);
+		set_class_of(thread, SCHED_FIFO, 1);
+	}
+	if (threads)
+		closedir(threads);
 }

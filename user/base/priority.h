@@ -24,4 +24,8 @@ void grf_priority_first(void);
 /* Low, and from here on never to be raised again. */
 void grf_priority_for_good(void);
 
+/* All our threads first, where that is permitted, and for good: what is left is to come to an end,
+ * and others wait for the memory that we have. May be called from any thread. */
+void grf_priority_hurry(void);
+
 #endif

@@ -9,6 +9,7 @@
 
 static const char *const kinds[GRF_DIFFERENCE_KINDS] = {
     [GRF_MISSED] = "missed",
+    [GRF_DANGLING] = "dangling",
     [GRF_FLOATING] = "floating",
     [GRF_EXTRA] = "extra",
 };
@@ -57,12 +58,9 @@ static void print_totals(FILE *stream, const struct grf_verification *verificati
 	if (verification->tiny.objects)
 		print_total(stream, &verification->tiny,
 			    "    of them blocks that the tiny allocator is filling");
-	if (verification->dangling)
-		fprintf(stream,
-			"  %14s  %14s  pointers in reached objects to free slots, the first at "
-			"%#" PRIx64 "\n",
-			"", grf_format_count(verification->dangling),
-			verification->dangling_address);
+	if (verification->totals[GRF_DANGLING].objects)
+		print_total(stream, &verification->totals[GRF_DANGLING],
+			    "dangling: free slots, though something reached points to them");
 	fputc('\n', stream);
 }
 
@@ -81,10 +79,10 @@ static void print_difference(FILE *stream, const struct grf_verification *verifi
 	else if (difference->kind == GRF_EXTRA)
 		fprintf(stream, ": %s",
 			grf_tree_chain(verification->tree, difference->node, chain, sizeof(chain)));
-	else if (difference->kind == GRF_MISSED && difference->node != GRF_TREE_NONE)
+	else if (difference->kind != GRF_FLOATING && difference->node != GRF_TREE_NONE)
 		fprintf(stream, ": from %#" PRIx64 " in %s", difference->referrer,
 			grf_tree_chain(verification->tree, difference->node, chain, sizeof(chain)));
-	else if (difference->kind == GRF_MISSED)
+	else if (difference->kind != GRF_FLOATING)
 		fprintf(stream, ": from %#" PRIx64 ", %s", difference->referrer,
 			difference->referrer_name ? difference->referrer_name : "a root");
 	fputc('\n', stream);

@@ -14,7 +14,7 @@ struct comparison {
 	struct grf_verification *verification;
 	struct grf_reach reach;
 	struct grf_stored_types stored;
-	struct grf_pair_map missed; /* (object id, 0) -> index into details */
+	struct grf_pair_map noted; /* (slot id, 0) -> index into details */
 	/* Where the words being looked at stand. */
 	uint32_t node;
 	const char *name;
@@ -59,6 +59,7 @@ static void check_pointer(struct comparison *comparison, uint64_t address, uint6
 {
 	const struct grf_span *span = grf_heap_span(comparison->heap, value);
 	struct grf_difference *difference;
+	enum grf_difference_kind kind = GRF_MISSED;
 	uint32_t slot, index;
 	uint64_t id;
 
@@ -73,15 +74,13 @@ static void check_pointer(struct comparison *comparison, uint64_t address, uint6
 	if (!grf_span_allocated(span, slot)) {
 		if (comparison->conservative)
 			return;
-		if (!comparison->verification->dangling++)
-			comparison->verification->dangling_address = address;
-		return;
+		kind = GRF_DANGLING;
 	}
-	if (grf_pair_map_get(&comparison->missed, id, 0) != GRF_PAIR_MAP_NONE)
+	if (grf_pair_map_get(&comparison->noted, id, 0) != GRF_PAIR_MAP_NONE)
 		return;
 	index = (uint32_t)comparison->verification->details.count;
-	difference = add_difference(comparison, span, slot, GRF_MISSED);
-	if (!difference || !grf_pair_map_put(&comparison->missed, id, 0, index)) {
+	difference = add_difference(comparison, span, slot, kind);
+	if (!difference || !grf_pair_map_put(&comparison->noted, id, 0, index)) {
 		comparison->no_memory = true;
 		return;
 	}
@@ -143,6 +142,8 @@ static struct grf_error *check_references(struct comparison *comparison)
 		const struct grf_difference missed = comparison->verification->details.items[i];
 		const struct grf_span *span = &heap->spans[missed.span];
 
+		if (missed.kind != GRF_MISSED)
+			continue;
 		comparison->node = missed.node;
 		comparison->name = missed.referrer_name;
 		check_object(comparison, span, (uint32_t)(missed.id - span->first_object));
@@ -171,7 +172,7 @@ static void compare_object(struct comparison *comparison, const struct grf_span 
 		difference = add_difference(comparison, span, slot, GRF_EXTRA);
 		if (difference)
 			difference->node = comparison->reach.nodes[id];
-	} else if (grf_pair_map_get(&comparison->missed, id, 0) == GRF_PAIR_MAP_NONE) {
+	} else if (grf_pair_map_get(&comparison->noted, id, 0) == GRF_PAIR_MAP_NONE) {
 		add_difference(comparison, span, slot, GRF_FLOATING);
 	}
 }
@@ -301,7 +302,7 @@ struct grf_error *grf_verification_create(struct grf_model *model,
 	error = compare(&comparison, options);
 	grf_reach_free(&comparison.reach);
 	grf_stored_types_free(&comparison.stored);
-	grf_pair_map_free(&comparison.missed);
+	grf_pair_map_free(&comparison.noted);
 	grf_array_free(&comparison.tiny_blocks);
 	if (error)
 		grf_verification_destroy(verification);
@@ -323,6 +324,7 @@ void grf_verification_destroy(struct grf_verification *verification)
 bool grf_verification_holds(const struct grf_verification *verification)
 {
 	return !verification->totals[GRF_MISSED].objects &&
-	       !verification->totals[GRF_EXTRA].objects && !verification->dangling &&
+	       !verification->totals[GRF_DANGLING].objects &&
+	       !verification->totals[GRF_EXTRA].objects &&
 	       (!verification->marks.exact || !verification->totals[GRF_FLOATING].objects);
 }

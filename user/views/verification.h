@@ -19,6 +19,7 @@
 
 enum grf_difference_kind {
 	GRF_MISSED,   /* a root or a reached object points to it, and it was not reached */
+	GRF_DANGLING, /* the same, and it is a free slot: there is no object */
 	GRF_FLOATING, /* marked; nothing reached points to it */
 	GRF_EXTRA,    /* reached, and not marked */
 	GRF_DIFFERENCE_KINDS
@@ -28,10 +29,10 @@ struct grf_difference {
 	uint64_t id;
 	uint64_t address; /* of the slot */
 	uint32_t span;
-	uint32_t node;             /* EXTRA: where it stands; MISSED: where what points to it
-				    * stands; GRF_TREE_NONE: that is a root */
-	uint64_t referrer;         /* MISSED: the address of the pointer, 0 for a register */
-	const char *referrer_name; /* MISSED, from a root: its function or segment */
+	uint32_t node;             /* EXTRA: where it stands; MISSED, DANGLING: where what points to
+				    * it stands; GRF_TREE_NONE: that is a root */
+	uint64_t referrer;         /* of those: the address of the pointer, 0 for a register */
+	const char *referrer_name; /* of those, from a root: its function or segment */
 	enum grf_difference_kind kind;
 	bool tiny; /* the block that an mcache's tiny allocator is filling, marked for it alone */
 };
@@ -45,8 +46,6 @@ struct grf_verification {
 	struct grf_total agreed; /* reached, and marked where there are marks */
 	struct grf_total totals[GRF_DIFFERENCE_KINDS];
 	struct grf_total tiny;                    /* of those floating */
-	uint64_t dangling;                        /* pointers in reached objects to free slots */
-	uint64_t dangling_address;                /* of the first of them */
 	GRF_ARRAY(struct grf_difference) details; /* by object id */
 	struct grf_tree *tree;
 };
