@@ -42,6 +42,7 @@ struct go_span {
 	unsigned int size_class;
 	bool noscan;
 	uint64_t element_size, slots, free_index;
+	uint64_t unscanned; /* freeIndexForScan is so many behind */
 	const uint8_t *alloc_bits, *mark_bits;
 	uint64_t large_type, limit, specials;
 	int sweepgen;  /* from the heap's */
@@ -127,6 +128,9 @@ static inline uint64_t go_heap_add(struct go_heap *heap, const struct go_span *s
 	GO_HEAP_PUT(heap, address, mspan, elemsize, span->element_size, 8);
 	GO_HEAP_PUT(heap, address, mspan, nelems, span->slots, width);
 	GO_HEAP_PUT(heap, address, mspan, freeindex, span->free_index, width);
+	if (grf_has(&heap->layout, mspan, free_index_for_scan))
+		GO_HEAP_PUT(heap, address, mspan, free_index_for_scan,
+			    span->free_index - span->unscanned, width);
 	GO_HEAP_PUT(heap, address, mspan, alloc_bits,
 		    go_heap_put_bits(heap, span->alloc_bits, span->slots), 8);
 	GO_HEAP_PUT(heap, address, mspan, gcmark_bits,

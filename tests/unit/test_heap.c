@@ -131,6 +131,42 @@ static void test_allocated_slots(void **state)
 	go_heap_end(&go_heap);
 }
 
+/* The slot that a thread is taking when the process is stopped is no object yet: the last one
+ * before freeindex, unless it is known to be one otherwise. */
+static void test_slot_being_allocated(void **state)
+{
+	static const uint8_t last[] = {0x20};
+	static const struct {
+		const char *version;
+		uint64_t unscanned;
+		const uint8_t *alloc_bits, *mark_bits;
+		int allocated;
+	} cases[] = {
+	    {"go1.26.8", 0, NULL, NULL, 0x3f},  {"go1.26.8", 1, NULL, NULL, 0x1f},
+	    {"go1.26.8", 4, NULL, NULL, 0x1f},  {"go1.26.8", 4, last, NULL, 0x3f},
+	    {"go1.26.8", 6, NULL, last, 0x3f},  {"go1.20.14", 1, NULL, NULL, 0x1f},
+	    {"go1.19.3", 1, NULL, NULL, 0x3f},  {"go1.19.4", 1, NULL, NULL, 0x1f},
+	    {"go1.17.13", 1, NULL, NULL, 0x3f},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		go_heap_begin(&go_heap, cases[i].version);
+		go_heap_add(&go_heap, &(struct go_span){.page = 8,
+							.pages = 1,
+							.size_class = 27,
+							.element_size = 704,
+							.slots = 11,
+							.free_index = 6,
+							.unscanned = cases[i].unscanned,
+							.alloc_bits = cases[i].alloc_bits,
+							.mark_bits = cases[i].mark_bits});
+		assert_int_equal(go_heap_read(&go_heap)->spans[0].allocated[0],
+				 cases[i].allocated);
+		go_heap_end(&go_heap);
+	}
+}
+
 /* Where the pointer bits of small objects stand. */
 static void test_pointer_bits(void **state)
 {
@@ -498,6 +534,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_size_class),
 	    cmocka_unit_test(test_allocated_slots),
+	    cmocka_unit_test(test_slot_being_allocated),
 	    cmocka_unit_test(test_pointer_bits),
 	    cmocka_unit_test(test_stored_types),
 	    cmocka_unit_test(test_overlapping_spans),

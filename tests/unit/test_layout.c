@@ -106,6 +106,13 @@ static void test_tables(void **state)
 		assert_int_equal(grf_offset(&layout, gobuf, bp), cases[i].gobuf_bp);
 		assert_int_equal(grf_offset(&layout, special, kind), cases[i].special_kind);
 	}
+	resolve("go1.18.8", NULL, &layout);
+	assert_false(grf_has(&layout, mspan, free_index_for_scan));
+	assert_int_equal(grf_offset(&layout, mspan, _size), 136);
+	resolve("go1.18.9", NULL, &layout);
+	assert_int_equal(grf_offset(&layout, mspan, free_index_for_scan), 136);
+	assert_int_equal(grf_offset(&layout, mspan, _size), 144);
+	resolve("go1.30.1", NULL, &layout);
 	assert_true(grf_has(&layout, cleanup_fn, arg));
 	assert_false(grf_has(&layout, moduledata, typelinks));
 }

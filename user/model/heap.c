@@ -67,6 +67,7 @@ void grf_raw_span_read(const struct grf_layout *layout, const uint8_t *memory,
 	    .element_size = RAW(elemsize, 8),
 	    .limit = RAW(limit, 8),
 	    .free_index = RAW(freeindex, width),
+	    .scan_index = RAW(free_index_for_scan, width),
 	    .slots = RAW(nelems, width),
 	    .alloc_bits = RAW(alloc_bits, 8),
 	    .mark_bits = RAW(gcmark_bits, 8),
@@ -78,6 +79,8 @@ void grf_raw_span_read(const struct grf_layout *layout, const uint8_t *memory,
 	    .state = (uint8_t)RAW(state, 1),
 	};
 #undef RAW
+	if (!grf_has(layout, mspan, free_index_for_scan))
+		ret->scan_index = ret->free_index;
 }
 
 static bool read_raw(const struct grf_heap_reader *reader, uint64_t address,

@@ -8,6 +8,11 @@
  * Green Tea keeps in the last 128 bytes of spans of small objects, pointer-free ones too
  * (mgcmark_greenteagc.go).
  *
+ * The last slot before freeindex may be one that a thread is taking right now: it is not cleared
+ * yet, and means nothing. The thread raises freeIndexForScan up to freeindex when the object is
+ * complete, or, from Go 1.25 on and while the collector marks, marks the object instead (mallocgc
+ * in malloc.go). Releases before 1.18.9 and 1.19.4 do not tell.
+ *
  * Which words of small objects are pointers stands, since Go 1.22, in the last npages * 128 bytes
  * of the span, before Green Tea's. Until then all objects had their bits in the heapArena, in one
  * of two formats:
@@ -87,6 +92,16 @@ static void set_bits(uint8_t *bits, uint64_t count)
 	memset(bits, 0xff, count / 8);
 	if (count % 8)
 		bits[count / 8] |= (uint8_t)((1u << (count % 8)) - 1);
+}
+
+static bool has_bit(const uint8_t *bits, uint64_t index)
+{
+	return bits[index / 8] >> (index % 8) & 1;
+}
+
+static void clear_bit(uint8_t *bits, uint64_t index)
+{
+	bits[index / 8] &= (uint8_t)~(1u << (index % 8));
 }
 
 static void add_inline_marks(const struct grf_heap_reader *reader, const struct grf_span *span,
@@ -185,16 +200,23 @@ static bool expand_bits(struct grf_heap_reader *reader, struct grf_span *span)
 	return true;
 }
 
+/* Whether the last slot that was handed out is not an object yet. Before set_bits(). */
+static bool is_being_allocated(const struct grf_raw_span *raw, const uint8_t *allocated)
+{
+	return raw->scan_index < raw->free_index && !has_bit(allocated, raw->free_index - 1);
+}
+
 bool grf_heap_bits_read(struct grf_heap_reader *reader, struct grf_span *span,
 			const struct grf_raw_span *raw, uint8_t *allocated, uint8_t *marked,
 			bool *ret_fits)
 {
 	uint64_t size = (uint64_t)span->page_count * GRF_PAGE_BYTES, tail;
-	bool inline_marks = has_inline_marks(reader, span);
+	bool inline_marks = has_inline_marks(reader, span), unfinished;
 
 	*ret_fits = true;
 	if (!copy_bits(reader->image, raw->alloc_bits, span->slot_count, allocated))
 		reader->without_bits++;
+	unfinished = is_being_allocated(raw, allocated);
 	set_bits(allocated, raw->free_index);
 	copy_bits(reader->image, raw->mark_bits, span->slot_count, marked);
 	span->allocated = allocated;
@@ -208,6 +230,8 @@ bool grf_heap_bits_read(struct grf_heap_reader *reader, struct grf_span *span,
 	}
 	if (inline_marks)
 		add_inline_marks(reader, span, marked);
+	if (unfinished && !has_bit(marked, raw->free_index - 1))
+		clear_bit(allocated, raw->free_index - 1);
 	if (span->pointer_layout == GRF_POINTERS_BITS)
 		span->pointer_bits = span->memory + size - tail;
 	return span->pointer_layout != GRF_POINTERS_ARENA || expand_bits(reader, span);

@@ -19,8 +19,8 @@
 
 /* A span's fields before they are believed. */
 struct grf_raw_span {
-	uint64_t start, pages, element_size, limit, free_index, slots, alloc_bits, mark_bits,
-	    specials, large_type;
+	uint64_t start, pages, element_size, limit, free_index, scan_index, slots, alloc_bits,
+	    mark_bits, specials, large_type;
 	uint32_t sweepgen;
 	uint16_t alloc_count;
 	uint8_t span_class, state;

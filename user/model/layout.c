@@ -81,6 +81,18 @@ static const struct {
 #undef REQUIRED
 };
 
+/* What came with a patch release, where the table has a later one. */
+static const struct {
+	enum grf_field field;
+	int minor, patch;
+	int32_t before; /* offset, until then */
+} patches[] = {
+    {GRF_FIELD_mspan_free_index_for_scan, 18, 9, -1},
+    {GRF_FIELD_mspan_free_index_for_scan, 19, 4, -1},
+    {GRF_FIELD_mspan__size, 18, 9, 136},
+    {GRF_FIELD_mspan__size, 19, 4, 136},
+};
+
 int grf_layout_newest_minor(void)
 {
 	return grf_layout_releases[GRF_LAYOUT_RELEASES - 1].minor;
@@ -134,6 +146,9 @@ static void take_table(struct grf_layout *layout)
 
 	for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++)
 		layout->offset[i] = grf_layout_table[i][column];
+	for (size_t k = 0; k < sizeof(patches) / sizeof(*patches); k++)
+		if (patches[k].minor == version->minor && version->patch < patches[k].patch)
+			layout->offset[patches[k].field] = patches[k].before;
 	for (size_t k = 0; k < sizeof(experiment_layouts) / sizeof(*experiment_layouts); k++) {
 		struct grf_version like = {.minor = experiment_layouts[k].like, .patch = 9999};
 		bool value = *(const bool *)((const char *)version + experiment_layouts[k].flag);
