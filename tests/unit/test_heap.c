@@ -140,14 +140,15 @@ static void test_slot_being_allocated(void **state)
 		const char *version;
 		uint64_t unscanned;
 		const uint8_t *alloc_bits, *mark_bits;
-		int allocated;
+		int allocated, unfinished;
 	} cases[] = {
-	    {"go1.26.8", 0, NULL, NULL, 0x3f},  {"go1.26.8", 1, NULL, NULL, 0x1f},
-	    {"go1.26.8", 4, NULL, NULL, 0x1f},  {"go1.26.8", 4, last, NULL, 0x3f},
-	    {"go1.26.8", 6, NULL, last, 0x3f},  {"go1.20.14", 1, NULL, NULL, 0x1f},
-	    {"go1.19.3", 1, NULL, NULL, 0x3f},  {"go1.19.4", 1, NULL, NULL, 0x1f},
-	    {"go1.17.13", 1, NULL, NULL, 0x3f},
+	    {"go1.26.8", 0, NULL, NULL, 0x3f, 0},  {"go1.26.8", 1, NULL, NULL, 0x1f, 6},
+	    {"go1.26.8", 4, NULL, NULL, 0x1f, 6},  {"go1.26.8", 4, last, NULL, 0x3f, 0},
+	    {"go1.26.8", 6, NULL, last, 0x3f, 0},  {"go1.20.14", 1, NULL, NULL, 0x1f, 6},
+	    {"go1.19.3", 1, NULL, NULL, 0x3f, 6},  {"go1.19.4", 1, NULL, NULL, 0x1f, 6},
+	    {"go1.17.13", 1, NULL, NULL, 0x3f, 6}, {"go1.17.13", 1, last, NULL, 0x3f, 0},
 	};
+	const struct grf_span *span;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -161,8 +162,9 @@ static void test_slot_being_allocated(void **state)
 							.unscanned = cases[i].unscanned,
 							.alloc_bits = cases[i].alloc_bits,
 							.mark_bits = cases[i].mark_bits});
-		assert_int_equal(go_heap_read(&go_heap)->spans[0].allocated[0],
-				 cases[i].allocated);
+		span = &go_heap_read(&go_heap)->spans[0];
+		assert_int_equal(span->allocated[0], cases[i].allocated);
+		assert_int_equal(span->unfinished, cases[i].unfinished);
 		go_heap_end(&go_heap);
 	}
 }

@@ -79,8 +79,6 @@ void grf_raw_span_read(const struct grf_layout *layout, const uint8_t *memory,
 	    .state = (uint8_t)RAW(state, 1),
 	};
 #undef RAW
-	if (!grf_has(layout, mspan, free_index_for_scan))
-		ret->scan_index = ret->free_index;
 }
 
 static bool read_raw(const struct grf_heap_reader *reader, uint64_t address,

@@ -101,7 +101,7 @@ static bool has_bit(const uint8_t *bits, uint64_t index)
 
 static void clear_bit(uint8_t *bits, uint64_t index)
 {
-	bits[index / 8] &= (uint8_t)~(1u << (index % 8));
+	bits[index / 8] &= (uint8_t) ~(1u << (index % 8));
 }
 
 static void add_inline_marks(const struct grf_heap_reader *reader, const struct grf_span *span,
@@ -200,10 +200,18 @@ static bool expand_bits(struct grf_heap_reader *reader, struct grf_span *span)
 	return true;
 }
 
-/* Whether the last slot that was handed out is not an object yet. Before set_bits(). */
-static bool is_being_allocated(const struct grf_raw_span *raw, const uint8_t *allocated)
+/*
+ * 1 + the slot that was handed out last and may not be an object yet, 0: none. Before set_bits().
+ * *ret_sure: it is none, unless it is marked.
+ */
+static uint16_t find_unfinished(const struct grf_layout *layout, const struct grf_raw_span *raw,
+				const uint8_t *allocated, bool *ret_sure)
 {
-	return raw->scan_index < raw->free_index && !has_bit(allocated, raw->free_index - 1);
+	*ret_sure = grf_has(layout, mspan, free_index_for_scan);
+	if (!raw->free_index || (*ret_sure && raw->scan_index >= raw->free_index) ||
+	    has_bit(allocated, raw->free_index - 1))
+		return 0;
+	return (uint16_t)raw->free_index;
 }
 
 bool grf_heap_bits_read(struct grf_heap_reader *reader, struct grf_span *span,
@@ -211,12 +219,12 @@ bool grf_heap_bits_read(struct grf_heap_reader *reader, struct grf_span *span,
 			bool *ret_fits)
 {
 	uint64_t size = (uint64_t)span->page_count * GRF_PAGE_BYTES, tail;
-	bool inline_marks = has_inline_marks(reader, span), unfinished;
+	bool inline_marks = has_inline_marks(reader, span), sure;
 
 	*ret_fits = true;
 	if (!copy_bits(reader->image, raw->alloc_bits, span->slot_count, allocated))
 		reader->without_bits++;
-	unfinished = is_being_allocated(raw, allocated);
+	span->unfinished = find_unfinished(reader->layout, raw, allocated, &sure);
 	set_bits(allocated, raw->free_index);
 	copy_bits(reader->image, raw->mark_bits, span->slot_count, marked);
 	span->allocated = allocated;
@@ -230,7 +238,9 @@ bool grf_heap_bits_read(struct grf_heap_reader *reader, struct grf_span *span,
 	}
 	if (inline_marks)
 		add_inline_marks(reader, span, marked);
-	if (unfinished && !has_bit(marked, raw->free_index - 1))
+	if (span->unfinished && sure && has_bit(marked, raw->free_index - 1))
+		span->unfinished = 0;
+	if (span->unfinished && sure)
 		clear_bit(allocated, raw->free_index - 1);
 	if (span->pointer_layout == GRF_POINTERS_BITS)
 		span->pointer_bits = span->memory + size - tail;

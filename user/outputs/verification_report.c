@@ -60,7 +60,10 @@ static void print_totals(FILE *stream, const struct grf_verification *verificati
 			    "    of them blocks that the tiny allocator is filling");
 	if (verification->totals[GRF_DANGLING].objects)
 		print_total(stream, &verification->totals[GRF_DANGLING],
-			    "dangling: free slots, though something reached points to them");
+			    verification->with_unfinished
+				? "dangling: free slots, likely pointed to by objects that were "
+				  "being allocated"
+				: "dangling: free slots, though something reached points to them");
 	fputc('\n', stream);
 }
 

@@ -46,6 +46,9 @@ struct grf_verification {
 	struct grf_total agreed; /* reached, and marked where there are marks */
 	struct grf_total totals[GRF_DIFFERENCE_KINDS];
 	struct grf_total tiny;                    /* of those floating */
+	bool with_unfinished;                     /* among the reached may be objects that a thread
+						   * was about to complete, with what was there
+						   * before: this release does not tell them */
 	GRF_ARRAY(struct grf_difference) details; /* by object id */
 	struct grf_tree *tree;
 };
