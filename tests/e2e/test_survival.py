@@ -2,7 +2,7 @@
 """
 The target survives whatever becomes of grf-bpf while it copies memory of a running process.
 
-  GRF_TEST_KILLS  how often it is ended at some instant, for each signal and way of copying (40)
+  GRF_TEST_KILLS  how often it is ended at some instant, for each signal and way of copying (25)
   GRF_TEST_ROW    how many snapshots are taken of one process in a row (40)
 
 `make check-survival` takes 1,000 and 500.
@@ -22,7 +22,7 @@ import pprof
 import pytest
 from running import GRF, OK, UNSUPPORTED, grf, start_grf, wait_until
 
-KILLS = int(os.environ.get("GRF_TEST_KILLS", "40"))
+KILLS = int(os.environ.get("GRF_TEST_KILLS", "25"))
 IN_A_ROW = int(os.environ.get("GRF_TEST_ROW", "40"))
 WAYS = ["precopy", "fork", "stop"]
 # After so many kills comes an attach that is left alone, and a new target.
