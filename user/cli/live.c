@@ -22,9 +22,11 @@
 #include "model/entry_points.h"
 #include "model/model.h"
 
-#define SHORT_WAIT 500000000ull    /* for a collection that would be nice to have; ns */
-#define LONG_WAIT  150000000000ull /* for one that must be: Go makes one each 2 minutes; ns */
-#define MAX_WAIT   86400e9
+#define SHORT_WAIT 500000000ull /* for a collection that would be nice to have; ns */
+/* For one that must be: Go makes one after 2 minutes without, and looks whether it is time once a
+ * minute where nothing runs (sysmon in proc.go); ns. */
+#define LONG_WAIT 200000000000ull
+#define MAX_WAIT  86400e9
 
 #define MAX_PAUSE 100000000ull /* ns */
 #define MAX_SIZE  1e18
@@ -52,7 +54,7 @@ static const struct argp_option live_argp_options[] = {
      0},
     {"gc-wait", OPTION_GC_WAIT, "DURATION", 0,
      "How long to wait for a garbage collection, such as 300ms, 20s or 5m (default 500ms for auto, "
-     "2m30s for gc)",
+     "3m20s for gc)",
      0},
     {"copy", OPTION_COPY, "WAY", 0,
      "How to copy its memory: precopy (while it runs, and at the stop what it wrote meanwhile), "
