@@ -66,8 +66,11 @@ uint64_t grf_memory_total(void)
 static void take_limit(struct grf_memory_room *room, const struct grf_memory_group *group,
 		       bool shared)
 {
-	uint64_t bytes = group ? grf_memory_group_room(group) / (shared ? 2 : 1) : UINT64_MAX;
+	uint64_t bytes;
 
+	if (!group)
+		return;
+	bytes = grf_memory_group_room(group) / (shared ? 2 : 1);
 	if (bytes >= room->bytes)
 		return;
 	free(room->limit);
