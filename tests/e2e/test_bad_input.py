@@ -192,6 +192,11 @@ def test_output_cannot_be_made(target, folder, name):
     grf("attach", target.pid, "-o", folder / name).expect(OUTPUT, str(folder))
 
 
+def test_output_without_a_name(target, core):
+    grf("attach", target.pid, "-o", "").expect(OUTPUT, "empty")
+    grf("core", *core, "-o", "").expect(OUTPUT, "empty")
+
+
 def test_output_not_writable(target, core, tmp_path):
     """Root writes anywhere but to a file system that is read-only."""
     disk = tmp_path / "disk"

@@ -112,6 +112,9 @@ struct grf_error *grf_output_check(const char *path)
 	struct grf_error *error;
 	struct stat status;
 
+	if (!*path)
+		return grf_error_create(GRF_ERROR_OUTPUT,
+					"the name of the file to write is empty; name one with -o");
 	if (!stat(path, &status) && S_ISDIR(status.st_mode))
 		return grf_error_create(GRF_ERROR_OUTPUT,
 					"cannot write %s: it is a directory; name a file with -o",
