@@ -145,22 +145,28 @@ static void test_one_that_runs(void **state)
 	end();
 }
 
-/* Preempted anywhere: what its vector registers hold stands outside of its stack. */
+/* Preempted anywhere: what its vector registers hold stands outside of its stack. It is a root
+ * where the collector has a function that scans it. */
 static void test_vector_registers(void **state)
 {
 	const struct grf_goroutine *one;
 
 	(void)state;
-	for (int asynchronous = 0; asynchronous < 2; asynchronous++) {
+	for (unsigned int i = 0; i < 4; i++) {
+		bool asynchronous = i & 1, scanned = i & 2;
+
 		begin(9);
+		if (scanned)
+			go_code_add(&code,
+				    &(struct go_function){.name = "runtime.xRegScan", .size = 64});
 		GO_CODE_PUT(&code, G, g, async_safe_point, asynchronous, 1);
 		PUT(G + (uint64_t)grf_offset(&code.layout, g, x_regs), x_reg_per_g, state, VECTORS);
 		go_code_put(&code, VECTORS + 0x40, FUNCTION, 8);
 		read_all();
 		assert_two_frames();
 		one = goroutines->items;
-		assert_int_equal(one->value_count, asynchronous);
-		if (asynchronous) {
+		assert_int_equal(one->value_count, asynchronous && scanned);
+		if (one->value_count) {
 			assert_int_equal(one->values[0].value, FUNCTION);
 			assert_int_equal(one->values[0].kind, GRF_VALUE_REGISTER);
 			assert_true(one->values[0].conservative);

@@ -63,6 +63,7 @@ struct goroutine_reader {
 	grf_frame_array frames;
 	grf_value_array values;
 	GRF_ARRAY(struct grf_goroutine_wait) waits;
+	bool scans_vector_registers; /* this release's collector does */
 	bool no_memory;
 };
 
@@ -349,8 +350,8 @@ static void add_waits(struct goroutine_reader *reader, const struct grf_goroutin
 }
 
 /* From Go 1.26 on, asynchronous preemption saves the vector registers off the stack (runtime,
- * preempt_xreg.go), and the collector scans them conservatively, but for early releases of 1.26,
- * which took them for numbers. */
+ * preempt_xreg.go). From 1.27 on the collector scans them, conservatively; until then they hold
+ * numbers, and what looks like a pointer is a dead one. */
 static void add_vector_registers(struct goroutine_reader *reader,
 				 const struct grf_goroutine *goroutine)
 {
@@ -358,7 +359,7 @@ static void add_vector_registers(struct goroutine_reader *reader,
 	uint64_t state, size;
 	uint8_t asynchronous = 0;
 
-	if (!grf_has(layout, g, x_regs) || !grf_has(layout, x_reg_per_g, state))
+	if (!reader->scans_vector_registers)
 		return;
 	grf_image_u8(reader->image,
 		     goroutine->address + (uint64_t)grf_offset(layout, g, async_safe_point),
@@ -596,6 +597,7 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 {
 	struct goroutine_reader reader = {.image = image, .layout = layout, .table = table};
 	struct grf_goroutines *goroutines = calloc(1, sizeof(*goroutines));
+	struct grf_function scan;
 	struct grf_error *error;
 
 	(void)modules;
@@ -606,6 +608,9 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 	reader.scan.image = image;
 	reader.scan.layout = layout;
 	reader.scan.table = table;
+	reader.scans_vector_registers = grf_has(layout, g, x_regs) &&
+					grf_has(layout, x_reg_per_g, state) &&
+					grf_pclntab_by_name(table, "runtime.xRegScan", &scan);
 	read_machines(&reader, allm);
 	error = read_all(&reader, allgs, goroutines);
 	grf_stack_scan_free(&reader.scan);

@@ -8,10 +8,8 @@
 #define CHAIN_BYTES 512
 
 static const char *const kinds[GRF_DIFFERENCE_KINDS] = {
-    [GRF_MISSED] = "missed",
-    [GRF_DANGLING] = "dangling",
-    [GRF_FLOATING] = "floating",
-    [GRF_EXTRA] = "extra",
+    [GRF_MISSED] = "missed", [GRF_DANGLING] = "dangling", [GRF_FLOATING] = "floating",
+    [GRF_EXTRA] = "extra",   [GRF_STALE] = "stale",
 };
 
 static void print_basis(FILE *stream, const struct grf_verification *verification)
@@ -58,6 +56,9 @@ static void print_totals(FILE *stream, const struct grf_verification *verificati
 	if (verification->tiny.objects)
 		print_total(stream, &verification->tiny,
 			    "    of them blocks that the tiny allocator is filling");
+	if (verification->totals[GRF_STALE].objects)
+		print_total(stream, &verification->totals[GRF_STALE],
+			    "stale: not marked, and only interrupted frames lead there");
 	if (verification->totals[GRF_DANGLING].objects)
 		print_total(stream, &verification->totals[GRF_DANGLING],
 			    verification->with_unfinished
@@ -79,7 +80,7 @@ static void print_difference(FILE *stream, const struct grf_verification *verifi
 		span->size_class);
 	if (difference->tiny)
 		fprintf(stream, ": the block that a tiny allocator is filling");
-	else if (difference->kind == GRF_EXTRA)
+	else if (difference->kind == GRF_EXTRA || difference->kind == GRF_STALE)
 		fprintf(stream, ": %s",
 			grf_tree_chain(verification->tree, difference->node, chain, sizeof(chain)));
 	else if (difference->kind != GRF_FLOATING && difference->node != GRF_TREE_NONE)

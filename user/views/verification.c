@@ -21,6 +21,9 @@ struct comparison {
 	bool conservative;
 	bool no_memory;
 	GRF_ARRAY(uint64_t) tiny_blocks;
+	/* While it is found out which unmarked objects are stale. */
+	enum grf_difference_kind spreading;
+	GRF_ARRAY(uint32_t) frontier; /* indices into details */
 };
 
 static bool is_reached(const struct comparison *comparison, uint64_t id)
@@ -54,19 +57,28 @@ static struct grf_difference *add_difference(struct comparison *comparison,
 	return difference;
 }
 
+/* The slot that a pointer leads into, or NULL. */
+static const struct grf_span *find_slot(const struct comparison *comparison, uint64_t value,
+					uint32_t *ret)
+{
+	const struct grf_span *span = grf_heap_span(comparison->heap, value);
+
+	if (!span || value < span->base)
+		return NULL;
+	*ret = grf_span_slot(span, value);
+	return *ret < span->slot_count && (span->division || value < span->limit) ? span : NULL;
+}
+
 /* A pointer in a root or a reached object, or in one that was missed. */
 static void check_pointer(struct comparison *comparison, uint64_t address, uint64_t value)
 {
-	const struct grf_span *span = grf_heap_span(comparison->heap, value);
 	struct grf_difference *difference;
 	enum grf_difference_kind kind = GRF_MISSED;
 	uint32_t slot, index;
+	const struct grf_span *span = find_slot(comparison, value, &slot);
 	uint64_t id;
 
-	if (!span || value < span->base)
-		return;
-	slot = grf_span_slot(span, value);
-	if (slot >= span->slot_count || (!span->division && value >= span->limit))
+	if (!span)
 		return;
 	id = span->first_object + slot;
 	if (is_reached(comparison, id))
@@ -173,9 +185,13 @@ static void compare_object(struct comparison *comparison, const struct grf_span 
 	if (reached == marked)
 		return;
 	if (reached) {
+		uint32_t index = (uint32_t)verification->details.count;
+
 		difference = add_difference(comparison, span, slot, GRF_EXTRA);
 		if (difference)
 			difference->node = comparison->reach.nodes[id];
+		if (!grf_pair_map_put(&comparison->noted, id, 0, index))
+			comparison->no_memory = true;
 	} else if (grf_pair_map_get(&comparison->noted, id, 0) == GRF_PAIR_MAP_NONE) {
 		add_difference(comparison, span, slot, GRF_FLOATING);
 	}
@@ -191,6 +207,96 @@ static struct grf_error *compare_marks(struct comparison *comparison)
 		for (uint32_t slot = 0; slot < span->slot_count; slot++)
 			if (grf_span_allocated(span, slot))
 				compare_object(comparison, span, slot);
+	}
+	return comparison->no_memory ? grf_error_no_memory() : NULL;
+}
+
+/* A pointer to an unmarked object makes it what the pointer's holder is. */
+static void spread_to(struct comparison *comparison, uint64_t value)
+{
+	struct grf_difference *difference;
+	uint32_t slot, index, *added;
+	const struct grf_span *span = find_slot(comparison, value, &slot);
+
+	if (!span)
+		return;
+	index = grf_pair_map_get(&comparison->noted, span->first_object + slot, 0);
+	if (index == GRF_PAIR_MAP_NONE)
+		return;
+	difference = &comparison->verification->details.items[index];
+	if ((difference->kind != GRF_EXTRA && difference->kind != GRF_STALE) ||
+	    difference->kind == comparison->spreading)
+		return;
+	difference->kind = comparison->spreading;
+	added = grf_array_add(&comparison->frontier);
+	if (added)
+		*added = index;
+	else
+		comparison->no_memory = true;
+}
+
+static void spread_object_word(void *context, uint64_t address, uint64_t value)
+{
+	(void)address;
+	spread_to(context, value);
+}
+
+static void spread_root_word(void *context, const struct grf_root_word *word)
+{
+	struct comparison *comparison = context;
+
+	if (word->conservative == (comparison->spreading == GRF_STALE))
+		spread_to(comparison, word->value);
+}
+
+static void spread_object(struct comparison *comparison, const struct grf_span *span, uint32_t slot)
+{
+	if (!grf_object_pointers(span, slot, comparison->model->types, &comparison->stored,
+				 spread_object_word, comparison))
+		comparison->no_memory = true;
+}
+
+static void spread_marked(struct comparison *comparison)
+{
+	for (size_t i = 0; i < comparison->heap->span_count && !comparison->no_memory; i++) {
+		const struct grf_span *span = &comparison->heap->spans[i];
+
+		for (uint32_t slot = 0; slot < span->slot_count; slot++)
+			if (span->pointer_layout != GRF_POINTERS_NONE &&
+			    is_reached(comparison, span->first_object + slot) &&
+			    grf_marked(&comparison->verification->marks, span->first_object + slot))
+				spread_object(comparison, span, slot);
+	}
+}
+
+static void spread(struct comparison *comparison, enum grf_difference_kind kind)
+{
+	comparison->spreading = kind;
+	grf_root_words(comparison->model, spread_root_word, comparison);
+	if (kind == GRF_EXTRA)
+		spread_marked(comparison);
+	while (comparison->frontier.count && !comparison->no_memory) {
+		uint32_t index = comparison->frontier.items[--comparison->frontier.count];
+		const struct grf_difference difference =
+		    comparison->verification->details.items[index];
+		const struct grf_span *span = &comparison->heap->spans[difference.span];
+
+		spread_object(comparison, span, (uint32_t)(difference.id - span->first_object));
+	}
+}
+
+/* Of what was reached and is not marked: what nothing but conservative words leads to, and what
+ * anything else does, which takes precedence. */
+static struct grf_error *find_stale(struct comparison *comparison)
+{
+	const struct grf_verification *verification = comparison->verification;
+	bool any = false;
+
+	for (size_t i = 0; i < verification->details.count && !any; i++)
+		any = verification->details.items[i].kind == GRF_EXTRA;
+	if (any && !verification->marks.exact) {
+		spread(comparison, GRF_STALE);
+		spread(comparison, GRF_EXTRA);
 	}
 	return comparison->no_memory ? grf_error_no_memory() : NULL;
 }
@@ -286,6 +392,8 @@ static struct grf_error *compare(struct comparison *comparison,
 		error = check_references(comparison);
 	if (!error)
 		error = compare_marks(comparison);
+	if (!error)
+		error = find_stale(comparison);
 	if (error)
 		return error;
 	total_up(comparison);
@@ -311,6 +419,7 @@ struct grf_error *grf_verification_create(struct grf_model *model,
 	grf_stored_types_free(&comparison.stored);
 	grf_pair_map_free(&comparison.noted);
 	grf_array_free(&comparison.tiny_blocks);
+	grf_array_free(&comparison.frontier);
 	if (error)
 		grf_verification_destroy(verification);
 	else

@@ -9,6 +9,11 @@
  * (model/marks.h): what was reached must be marked, and what is marked but was not reached must be
  * what the collector keeps too much: what became garbage, or was allocated, while it marked. Where
  * the marks are exact there must be none of that.
+ *
+ * A goroutine that was interrupted between safe points is read conservatively, and what its
+ * registers hold may be dead. The collector read its stack earlier, when it stood elsewhere; so
+ * what only such a frame leads to now may be unmarked without anybody being wrong. Exact marks are
+ * made at the very stop at which the image is taken, and excuse nothing.
  */
 #ifndef GRF_VIEWS_VERIFICATION_H
 #define GRF_VIEWS_VERIFICATION_H
@@ -22,6 +27,7 @@ enum grf_difference_kind {
 	GRF_DANGLING, /* the same, and it is a free slot: there is no object */
 	GRF_FLOATING, /* marked; nothing reached points to it */
 	GRF_EXTRA,    /* reached, and not marked */
+	GRF_STALE,    /* the same, but only frames that are read conservatively lead there */
 	GRF_DIFFERENCE_KINDS
 };
 
@@ -29,9 +35,9 @@ struct grf_difference {
 	uint64_t id;
 	uint64_t address; /* of the slot */
 	uint32_t span;
-	uint32_t node;             /* EXTRA: where it stands; MISSED, DANGLING: where what points to
-				    * it stands; GRF_TREE_NONE: that is a root */
-	uint64_t referrer;         /* of those: the address of the pointer, 0 for a register */
+	uint32_t node;     /* EXTRA, STALE: where it stands; MISSED, DANGLING: where what points to
+			    * it stands; GRF_TREE_NONE: that is a root */
+	uint64_t referrer; /* of those: the address of the pointer, 0 for a register */
 	const char *referrer_name; /* of those, from a root: its function or segment */
 	enum grf_difference_kind kind;
 	bool tiny; /* the block that an mcache's tiny allocator is filling, marked for it alone */
