@@ -197,7 +197,7 @@ static uint64_t object(unsigned int is)
 	world.allocated[slot / 8] |= (uint8_t)(1u << slot % 8);
 	world.states[slot] = is & REACHED ? GRF_OBJECT_REACHED : 0;
 	world.marked[slot] = (is & MARKED) != 0;
-	return HEAP_BASE + slot * 16;
+	return HEAP_BASE + slot * 16ul;
 }
 
 static void point(uint64_t from, unsigned int field, uint64_t to)
