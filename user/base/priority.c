@@ -10,6 +10,11 @@
  * Lower priority alone makes nobody give up a CPU soon: who runs is left alone for a slice of some
  * milliseconds, and a thread of the target that wakes up waits for as long. So our slices are the
  * shortest that there are.
+ *
+ * A nice value is changed only in the usual classes. The scheduler keeps what a thread has yet to
+ * get in units of its weight. It converts that when the weight changes, but not while the thread is
+ * in SCHED_FIFO: some milliseconds of a thread of low priority that comes back as a usual one would
+ * be a hundred, for which nobody else gets that CPU (Linux 6.6 to 6.18 at least).
  */
 #include "base/priority.h"
 
@@ -130,10 +135,8 @@ void grf_priority_usual(void)
 void grf_priority_first(void)
 {
 	/* At once, and never by way of the usual class: there the target takes the CPU for a slice.
-	 */
+	 * The nice value has no meaning here, and stays (see above). */
 	set_class(SCHED_FIFO, 1);
-	if (can_raise && low_nice != usual_nice)
-		set_values(usual_nice, usual_io);
 }
 
 void grf_priority_for_good(void)
