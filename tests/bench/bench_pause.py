@@ -13,7 +13,8 @@ are measured, and the limits hold for both, as medians and as worst cases:
   kernel  pause_ns of the profile: from the first thread that leaves its CPU to the last that is back
           on one, by eBPF in the kernel. It is held against the limits as it is.
   own     the longest stop that a thread of the program sees in the time of an attach, less the
-          longest gap that it sees (in the median) in times as long with nobody attached.
+          longest gap that it sees in times as long with nobody attached: the median of the one less
+          the median of the other, and the worst less the worst.
 
 The thread of the program is one that does nothing but read CLOCK_MONOTONIC (clock.go), at the usual
 priority. It notes each gap of more than 100 us, and what the kernel counted for it meanwhile, which
@@ -215,7 +216,7 @@ def show(row, rate, attaches, limits):
     own = middle_and_worst([one.stop for one in attaches])
     alone = middle_and_worst([one.alone for one in attaches])
     cpu = middle_and_worst([one.cpu for one in attaches])
-    more = [max(0.0, value - alone[0]) for value in own]
+    more = [max(0.0, mine - others) for mine, others in zip(own, alone)]
     pairs = (kernel, own, alone, more, cpu)
     print(
         f"{row[0]:g} GB".ljust(7)
