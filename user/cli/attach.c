@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <limits.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "cli/live.h"
@@ -49,6 +50,22 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
+/* That the output is none of the files that are read. */
+static struct grf_error *check_apart(const struct attach_options *options)
+{
+	const char *output = options->profile.output;
+	struct grf_error *error;
+	char running[32];
+
+	snprintf(running, sizeof(running), "/proc/%d/exe", options->live.pid);
+	error = grf_output_check_apart(output, running);
+	if (!error)
+		error = grf_output_check_apart(output, options->live.executable);
+	if (!error)
+		error = grf_output_check_apart(output, options->live.debug.file);
+	return error;
+}
+
 static struct grf_error *run(struct attach_options *options)
 {
 	struct grf_executable *executable;
@@ -57,6 +74,8 @@ static struct grf_error *run(struct attach_options *options)
 	struct grf_error *error;
 
 	error = grf_output_check(options->profile.output);
+	if (!error)
+		error = check_apart(options);
 	if (!error)
 		error = grf_live_image(&options->live, &executable, &image, &pause);
 	if (error)

@@ -54,6 +54,12 @@ static struct grf_error *run(const struct core_options *options)
 	struct grf_error *error;
 
 	error = grf_output_check(options->profile.output);
+	if (!error)
+		error = grf_output_check_apart(options->profile.output, options->executable);
+	if (!error)
+		error = grf_output_check_apart(options->profile.output, options->core);
+	if (!error)
+		error = grf_output_check_apart(options->profile.output, options->debug.file);
 	if (error)
 		return error;
 	error = grf_core_image(options->executable, options->core, &options->debug, &executable,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -52,24 +55,61 @@ static const char *similar(const char *name)
 	return best;
 }
 
+/* Has the three standard descriptors open: what is opened next would take the place of one that is
+ * closed, and be written to. Those that were closed can be read at most. */
+static void secure_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* As many descriptors as we may have: each thread of ours and each probe needs some. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* What was printed and did not get to where it should is a failure too. */
+static int finish(int status)
+{
+	if (!ferror(stdout) && !fflush(stdout))
+		return status;
+	if (status == GRF_EXIT_OUTPUT)
+		return status;
+	fprintf(stderr, "grf-bpf: cannot write to standard output: %s\n", strerror(errno));
+	return GRF_EXIT_OUTPUT;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL, *guess;
 
 	program_invocation_name = (char *)"grf-bpf";
+	secure_descriptors();
+	raise_descriptor_limit();
 	if (!name) {
 		usage(stderr);
 		return GRF_EXIT_USAGE;
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		usage(stdout);
-		return GRF_EXIT_OK;
+		return finish(GRF_EXIT_OK);
 	}
 	if (!strcmp(name, "--version") || !strcmp(name, "-V"))
 		name = "version";
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return finish(commands[i].run(argc - 1, argv + 1));
 	guess = similar(name);
 	fprintf(stderr, "grf-bpf: unknown command `%s'%s%s%s; see `grf-bpf --help'\n", name,
 		guess ? ", did you mean `" : "", guess ? guess : "", guess ? "'?" : "");

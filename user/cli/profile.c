@@ -66,7 +66,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case 'o':
-		options->output = strcmp(argument, "-") ? argument : "/dev/stdout";
+		options->output = argument;
 		return 0;
 	case 'j':
 		options->threads =
@@ -122,12 +122,6 @@ struct grf_error *grf_check_executable(struct grf_executable *executable)
 	return grf_version_find(executable, NULL, &version);
 }
 
-/* True when the profile goes where the summary would. */
-static bool is_standard_output(const char *path)
-{
-	return !strcmp(path, "/dev/stdout");
-}
-
 /* What is kept in the profile of how its image came to be: one line for each. */
 struct comments {
 	char version[160], pause[160], parts[240], copied[240];
@@ -164,13 +158,15 @@ static struct grf_error *write_profile(const struct grf_tree *tree, const struct
 	    .comment_count = make_comments(model, pause, &comments),
 	};
 	struct grf_error *error;
-	FILE *stream = is_standard_output(options->output) ? stderr : stdout;
+	bool standard = grf_output_is_standard(options->output);
+	FILE *stream = standard ? stderr : stdout; /* the profile goes where the summary would */
 
 	error = grf_pprof_write(tree, &pprof, options->output);
 	if (error)
 		return error;
 	grf_summary_print(stream, tree, model, pause);
-	fprintf(stream, "successfully output to `%s`\n", options->output);
+	fprintf(stream, "successfully output to `%s`\n",
+		standard ? "/dev/stdout" : options->output);
 	if (fflush(stream))
 		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot write the summary");
 	return NULL;

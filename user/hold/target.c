@@ -128,6 +128,12 @@ struct grf_error *grf_target_refused(pid_t pid)
 
 struct grf_error *grf_target_exited(pid_t pid)
 {
+	/* What looks as if it were gone may be there. */
+	if (errno == EMFILE || errno == ENFILE)
+		return grf_error_errno(GRF_ERROR_OTHER, errno,
+				       "process %d cannot be looked at; raise the limit of open "
+				       "files (ulimit -n)",
+				       pid);
 	return grf_error_create(GRF_ERROR_EXITED, "process %d exited while it was looked at", pid);
 }
 

@@ -98,6 +98,58 @@ static bool write_all(int fd, const void *data, size_t size)
 	return true;
 }
 
+/* The descriptor that a name stands for, which is written to as it is: a file behind it may have no
+ * name any more, and others may have written to it before. -1: it is the name of a file. */
+static int standard_stream(const char *path)
+{
+	static const struct {
+		const char *name;
+		int fd;
+	} names[] = {
+	    {"-", STDOUT_FILENO},
+	    {"/dev/stdout", STDOUT_FILENO},
+	    {"/dev/fd/1", STDOUT_FILENO},
+	    {"/proc/self/fd/1", STDOUT_FILENO},
+	    {"/dev/stderr", STDERR_FILENO},
+	    {"/dev/fd/2", STDERR_FILENO},
+	    {"/proc/self/fd/2", STDERR_FILENO},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(path, names[i].name))
+			return names[i].fd;
+	return -1;
+}
+
+bool grf_output_is_standard(const char *path)
+{
+	return standard_stream(path) == STDOUT_FILENO;
+}
+
+static struct grf_error *check_stream(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
+		return NULL;
+	return grf_error_create(GRF_ERROR_OUTPUT, "cannot write to standard %s: it is closed",
+				fd == STDOUT_FILENO ? "output" : "error");
+}
+
+struct grf_error *grf_output_check_apart(const char *path, const char *input)
+{
+	struct stat output_status, input_status;
+
+	if (standard_stream(path) >= 0 || !input || stat(path, &output_status) ||
+	    stat(input, &input_status) || output_status.st_dev != input_status.st_dev ||
+	    output_status.st_ino != input_status.st_ino)
+		return NULL;
+	return grf_error_create(GRF_ERROR_OUTPUT,
+				"cannot write %s: that is a file to be read; name another one with "
+				"-o",
+				path);
+}
+
 static bool is_special(const char *path)
 {
 	struct stat status;
@@ -112,6 +164,8 @@ struct grf_error *grf_output_check(const char *path)
 	struct grf_error *error;
 	struct stat status;
 
+	if (standard_stream(path) >= 0)
+		return check_stream(standard_stream(path));
 	if (!*path)
 		return grf_error_create(GRF_ERROR_OUTPUT,
 					"the name of the file to write is empty; name one with -o");
@@ -124,11 +178,24 @@ struct grf_error *grf_output_check(const char *path)
 			return failed("write", path);
 		return NULL;
 	}
+	if (stat(path, &status) && !lstat(path, &status))
+		return grf_error_create(GRF_ERROR_OUTPUT,
+					"cannot write %s: it is a symbolic link that leads nowhere",
+					path);
 	error = open_beside(path, &name, &fd);
 	if (error || !name)
 		return error;
 	unlink(name);
 	return NULL;
+}
+
+static struct grf_error *write_stream(int fd, const void *data, size_t size)
+{
+	struct grf_error *error = check_stream(fd);
+
+	if (error || write_all(fd, data, size))
+		return error;
+	return failed("write to", fd == STDOUT_FILENO ? "standard output" : "standard error");
 }
 
 static struct grf_error *write_special(const char *path, const void *data, size_t size)
@@ -146,6 +213,8 @@ struct grf_error *grf_output_write(const char *path, const void *data, size_t si
 	_cleanup_close_ int fd = -1;
 	struct grf_error *error;
 
+	if (standard_stream(path) >= 0)
+		return write_stream(standard_stream(path), data, size);
 	if (is_special(path))
 		return write_special(path, data, size);
 	/* Through a symbolic link, the file that it names is replaced, not the link. */
