@@ -127,7 +127,7 @@ void grf_go_libraries_destroy(struct grf_go_libraries *libraries)
 
 /* Which one is meant; NULL: it is not clear. */
 static struct grf_go_library *chosen(struct grf_go_libraries *libraries,
-				     const struct grf_executable *named)
+				     struct grf_executable *named)
 {
 	bool known;
 
@@ -140,7 +140,7 @@ static struct grf_go_library *chosen(struct grf_go_libraries *libraries,
 }
 
 static struct grf_error *explain(const struct grf_go_libraries *libraries,
-				 const struct grf_executable *named, const char *program)
+				 struct grf_executable *named, const char *program)
 {
 	char names[MAX_NAMES] = "";
 
@@ -166,7 +166,7 @@ static struct grf_error *explain(const struct grf_go_libraries *libraries,
 }
 
 struct grf_error *grf_go_library_choose(struct grf_go_libraries *libraries,
-					const struct grf_executable *named, const char *program,
+					struct grf_executable *named, const char *program,
 					struct grf_go_library *ret)
 {
 	struct grf_go_library *library = chosen(libraries, named);

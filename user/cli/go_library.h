@@ -38,7 +38,7 @@ void grf_go_libraries_destroy(struct grf_go_libraries *libraries);
  * MISMATCH (none is of the named build), OTHER (there are several).
  */
 struct grf_error *grf_go_library_choose(struct grf_go_libraries *libraries,
-					const struct grf_executable *named, const char *program,
+					struct grf_executable *named, const char *program,
 					struct grf_go_library *ret);
 
 /* Hands all of them to a Go program as its plugins. */

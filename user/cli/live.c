@@ -253,15 +253,16 @@ static struct grf_error *open_running(pid_t pid, struct grf_executable **ret)
 }
 
 /* Whether an executable that the user named is of the build that runs. */
-static struct grf_error *check_same_build(const struct grf_executable *running,
-					  const struct grf_executable *named)
+static struct grf_error *check_same_build(struct grf_executable *running,
+					  struct grf_executable *named)
 {
 	bool known;
 
 	if (grf_executable_same_build(running, named, &known))
 		return NULL;
 	return grf_error_create(GRF_ERROR_MISMATCH,
-				"%s is not what the process runs: its build id is another",
+				"%s is not what the process runs: its build id or its code is "
+				"another",
 				grf_executable_path(named));
 }
 
@@ -389,15 +390,22 @@ static struct grf_error *check_process(pid_t pid)
 	return error;
 }
 
-/* What went wrong, unless it did because the process is gone by now. */
+/* What went wrong, unless it did because the process is gone by now: whatever is asked for then is
+ * refused for one reason or another. */
 static struct grf_error *or_gone(pid_t pid, struct grf_error *error)
 {
-	struct grf_error *gone = check_process(pid);
+	struct grf_error *gone;
 
+	if (!error || (error->code != GRF_ERROR_OTHER && error->code != GRF_ERROR_UNSUPPORTED))
+		return error;
+	gone = check_process(pid);
 	if (!gone)
 		return error;
 	grf_error_free(error);
-	return gone;
+	if (gone->code != GRF_ERROR_NO_PROCESS)
+		return gone;
+	grf_error_free(gone);
+	return grf_error_create(GRF_ERROR_EXITED, "process %d exited while it was looked at", pid);
 }
 
 /* Where in its file an instruction stands. False: in none of its segments. */
@@ -550,14 +558,14 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 		grf_memory_yield_to(options->pid);
 		error = open_executable(options, &file);
 	}
-	if (error && error->code == GRF_ERROR_OTHER)
-		error = or_gone(options->pid, error);
+	error = or_gone(options->pid, error);
 	if (!error)
 		error = grf_debug_file_find(file.executable, file.path, &options->debug);
 	if (!error)
 		find_entry_points(&file, options);
 	if (!error)
-		error = grf_capture_process(options->pid, &options->capture, &capture);
+		error = or_gone(options->pid,
+				grf_capture_process(options->pid, &options->capture, &capture));
 	grf_priority_for_good();
 	if (!error) {
 		*ret_pause = capture->pause;

@@ -632,8 +632,8 @@ const char *grf_executable_go_build_id(const struct grf_executable *executable)
 	return executable->go_build_id ? executable->go_build_id : "";
 }
 
-bool grf_executable_same_build(const struct grf_executable *a, const struct grf_executable *b,
-			       bool *ret_known)
+static bool same_ids(const struct grf_executable *a, const struct grf_executable *b,
+		     bool *ret_known)
 {
 	const char *go_a = grf_executable_go_build_id(a), *go_b = grf_executable_go_build_id(b);
 	size_t size_a, size_b;
@@ -647,6 +647,25 @@ bool grf_executable_same_build(const struct grf_executable *a, const struct grf_
 		return !strcmp(go_a, go_b);
 	*ret_known = false;
 	return true;
+}
+
+/* Whether a section is the same in both; also where one of them has no contents of it, as in a file
+ * of debug information. */
+static bool same_section(struct grf_executable *a, struct grf_executable *b, const char *name)
+{
+	struct grf_section in_a, in_b;
+
+	if (!grf_executable_section(a, name, &in_a) || !grf_executable_section(b, name, &in_b))
+		return true;
+	return in_a.size == in_b.size && in_a.address == in_b.address &&
+	       !memcmp(in_a.data, in_b.data, in_a.size);
+}
+
+bool grf_executable_same_build(struct grf_executable *a, struct grf_executable *b, bool *ret_known)
+{
+	/* Build systems that want the same bytes everywhere give every program one id, or none. */
+	return same_ids(a, b, ret_known) && same_section(a, b, ".text") &&
+	       same_section(a, b, ".gopclntab") && same_section(a, b, ".data.rel.ro.gopclntab");
 }
 
 Dwarf *grf_executable_dwarf(struct grf_executable *executable)

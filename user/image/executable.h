@@ -95,9 +95,9 @@ const uint8_t *grf_executable_gnu_build_id(const struct grf_executable *executab
 					   size_t *ret_length);
 const char *grf_executable_go_build_id(const struct grf_executable *executable);
 
-/* Whether two files are of the same build; *ret_known: both say of which they are. */
-bool grf_executable_same_build(const struct grf_executable *a, const struct grf_executable *b,
-			       bool *ret_known);
+/* Whether two files are of the same build: build ids, and code and function table where both have
+ * them; *ret_known: both have an id. */
+bool grf_executable_same_build(struct grf_executable *a, struct grf_executable *b, bool *ret_known);
 
 /* The DWARF, opened once; NULL when the file has none. Borrowed. */
 Dwarf *grf_executable_dwarf(struct grf_executable *executable);
