@@ -176,6 +176,16 @@ def test_executable_of_another_build(build, target, folder):
     target.check_runs()
 
 
+def test_executable_of_the_same_build_id(build, start, folder):
+    """Build systems that want the same bytes everywhere give every program the same id."""
+    flags = ["-ldflags=-buildid=redacted"]
+    target = start("slices", flags=flags)
+    other = build("maps", flags=flags)
+    grf("attach", target.pid, other, "-o", folder / "out").expect(MISMATCH, "code")
+    grf("attach", target.pid, target.executable, "-o", folder / "out").expect(OK)
+    (folder / "out").unlink()
+
+
 @pytest.mark.parametrize("flags", ["-ldflags=-w", "-ldflags=-s -w"])
 def test_without_dwarf(flags, build, start, folder):
     target = start("slices", flags=[flags])
@@ -195,6 +205,29 @@ def test_output_cannot_be_made(target, folder, name):
 def test_output_without_a_name(target, core):
     grf("attach", target.pid, "-o", "").expect(OUTPUT, "empty")
     grf("core", *core, "-o", "").expect(OUTPUT, "empty")
+
+
+def test_output_that_is_an_input(target, core, folder, tmp_path):
+    executable, dump = tmp_path / "executable", tmp_path / "core"
+    shutil.copy(core[0], executable)
+    os.link(core[1], dump)
+    size = dump.stat().st_size
+    grf("core", executable, dump, "-o", dump).expect(OUTPUT, "to be read")
+    grf("core", executable, dump, "-o", executable).expect(OUTPUT, "to be read")
+    grf("attach", target.pid, "-o", target.executable).expect(OUTPUT, "to be read")
+    assert dump.stat().st_size == size
+    link = tmp_path / "link"
+    link.symlink_to(folder / "nothing")
+    grf("core", executable, dump, "-o", link).expect(OUTPUT, "leads nowhere")
+
+
+def test_too_few_descriptors(target, folder):
+    """Whatever they do not suffice for, it is not said that the process has exited."""
+    for limit in range(8, 32, 3):
+        done = grf("attach", target.pid, "-o", folder / "out", prefix=("prlimit", f"--nofile={limit}"))
+        assert done.status in (OK, 1, 7, 10), str(done)
+        (folder / "out").unlink(missing_ok=True)
+    target.check_runs()
 
 
 def test_output_not_writable(target, core, tmp_path):
@@ -277,6 +310,17 @@ def test_the_process_exits_meanwhile(build, tmp_path):
         assert len(errors.splitlines()) == (tool.returncode != OK), errors
     assert seen != {OK}, "no attempt met the exit"
     assert all(name.startswith("out") and "." not in name for name in os.listdir(tmp_path))
+
+
+def test_the_process_exits_before_a_collection(build):
+    """What is refused because the process is gone is no feature that is missing."""
+    for i in range(12):
+        with Target(build("slices")) as target:
+            tool = start_grf("verify", target.pid)
+            time.sleep(0.01 + 0.004 * i)
+            os.kill(target.pid, signal.SIGKILL)
+            errors = tool.communicate(timeout=30)[1]
+        assert tool.returncode in (NO_PROCESS, EXITED), errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,11 +2,12 @@
 """The result: the same for the same image, readable to go tool pprof, and complete."""
 
 import os
+import shutil
 import subprocess
 
 import pprof
 import pytest
-from running import OK, GRF, grf
+from running import GRF, OK, OUTPUT, grf
 from toolchains import installed_go
 
 
@@ -47,6 +48,51 @@ def test_standard_output(core, tmp_path):
     )
     assert done.stdout == (tmp_path / "out").read_bytes()
     assert b"Go version" in done.stderr
+
+
+def to_shell(text, *arguments):
+    return subprocess.run(
+        ["sh", "-c", text, "sh", GRF, *map(str, arguments)],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def test_standard_output_is_written_to_as_it_is(core, tmp_path):
+    """Also where it is a file: what others wrote to it stays, and its name need not lead to it."""
+    out, log, gone = tmp_path / "out", tmp_path / "log", tmp_path / "gone"
+    grf("core", *core, "-o", out).expect(OK)
+    for name in ("-", "/dev/stdout"):
+        log.write_bytes(b"before\n")
+        script = '(echo header; "$1" core "$2" "$3" -o "$4"; echo trailer) >> "$5"'
+        assert to_shell(script, *core, name, log).returncode == 0
+        assert log.read_bytes() == b"before\nheader\n" + out.read_bytes() + b"trailer\n"
+        script = 'exec > "$5"; rm "$5"; "$1" core "$2" "$3" -o "$4"'
+        assert to_shell(script, *core, name, gone).returncode == 0
+        assert os.path.islink("/dev/stdout") and not gone.exists()
+
+
+def test_standard_output_is_closed(core, tmp_path):
+    """No file that is opened takes its place."""
+    executable = tmp_path / "executable"
+    shutil.copy(core[0], executable)
+    before = executable.read_bytes()
+    for redirections in (">&-", "<&- >&-", "<&- >&- 2>&-"):
+        done = to_shell(f'"$1" core "$2" "$3" -o - {redirections}', executable, core[1])
+        assert done.returncode == OUTPUT
+        assert executable.read_bytes() == before
+    assert os.listdir(tmp_path) == ["executable"]
+
+
+def test_what_cannot_be_printed(core):
+    for arguments in (["version"], ["verify", *core], ["--help"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [GRF, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert done.returncode == OUTPUT
+        assert done.stderr.splitlines()[-1].endswith("No space left on device")
 
 
 def test_go_tool_pprof(core, tmp_path):
