@@ -151,9 +151,10 @@ static struct grf_error *explain(const struct grf_go_libraries *libraries,
 					program);
 	if (named)
 		return grf_error_create(GRF_ERROR_MISMATCH,
-					"%s is not what %s has loaded: its build id is another",
+					"%s is not what %s has loaded: its build id or its code is "
+					"another",
 					grf_executable_path(named), program);
-	for (size_t i = 0; i < libraries->count; i++) {
+	for (size_t i = 0; libraries->items && i < libraries->count; i++) {
 		size_t used = strlen(names);
 
 		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
@@ -250,7 +251,7 @@ struct grf_error *grf_go_libraries_of_process(pid_t pid, struct grf_go_libraries
 	_cleanup_free_ char *text = NULL;
 	mapping_array mappings = {0};
 	struct grf_error *error;
-	size_t length;
+	size_t length = 0;
 
 	*ret = (struct grf_go_libraries){0};
 	error = read_maps(pid, &text, &length);
