@@ -98,7 +98,8 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libgrf.a
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(BUILD)/libgrf.a -lcmocka $(LDLIBS)
 
 unit: $(TEST_BINARIES)
-	@status=0; for test in $(TEST_BINARIES); do $$test || status=1; done; exit $$status
+	@failed=; for test in $(TEST_BINARIES); do $$test || failed="$$failed $$test"; done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 # End-to-end tests: Go programs built with several toolchains, attached to for real. As root.
 e2e: all
