@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/log.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -12,6 +14,7 @@ static bool terminal;
 static volatile sig_atomic_t interrupt_signal;
 static enum grf_error_code given_up_code; /* 0: it was a signal */
 static char given_up_message[512];
+static sem_t interruption; /* all zero, as sem_init() with 0 leaves it */
 
 void grf_log_init(int verbosity)
 {
@@ -106,7 +109,11 @@ void grf_progress_end(void)
 
 void grf_interrupt(int signal_number)
 {
-	interrupt_signal = signal_number;
+	int before = errno;
+
+	__atomic_store_n(&interrupt_signal, signal_number, __ATOMIC_RELEASE);
+	sem_post(&interruption);
+	errno = before;
 }
 
 void grf_give_up(enum grf_error_code code, const char *format, ...)
@@ -121,11 +128,23 @@ void grf_give_up(enum grf_error_code code, const char *format, ...)
 	given_up_code = code;
 	/* Whoever sees the number sees the message. */
 	__atomic_store_n(&interrupt_signal, SIGTERM, __ATOMIC_RELEASE);
+	sem_post(&interruption);
 }
 
 bool grf_interrupted(void)
 {
 	return __atomic_load_n(&interrupt_signal, __ATOMIC_ACQUIRE) != 0;
+}
+
+void grf_wait_for_interruption(void)
+{
+	while (!grf_interrupted())
+		sem_wait(&interruption);
+}
+
+bool grf_gave_up(void)
+{
+	return grf_interrupted() && given_up_code;
 }
 
 struct grf_error *grf_error_interrupted(void)

@@ -37,7 +37,11 @@ bool grf_interrupted(void);
 /* The same for a reason of our own, which grf_error_interrupted() gives then. From one thread. */
 void grf_give_up(enum grf_error_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Whether that was the reason. */
+bool grf_gave_up(void);
 struct grf_error *grf_error_interrupted(void);
+/* Returns when there is one. For one thread. */
+void grf_wait_for_interruption(void);
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t grf_now(void);

@@ -151,17 +151,12 @@ static void *watch(void *unused)
 	grf_priority_first();
 	while (!grf_interrupted() && !(group = full_group()))
 		nanosleep(&moment, NULL);
-	if (!group)
-		return NULL;
-	grf_give_up(GRF_ERROR_NO_MEMORY,
-		    "gave up: the control group %s, which the process is in too, has nearly used "
-		    "up its %llu MiB of memory",
-		    group->path, MIB(group->limit));
-	/* Those of us who are at work have a low priority; one may lower its own right now. */
-	for (;;) {
-		grf_priority_hurry();
-		nanosleep(&moment, NULL);
-	}
+	if (group)
+		grf_give_up(GRF_ERROR_NO_MEMORY,
+			    "gave up: the control group %s, which the process is in too, has "
+			    "nearly used up its %llu MiB of memory",
+			    group->path, MIB(group->limit));
+	return NULL;
 }
 
 /* Keeps those groups of `watched` that are in `others` too. */

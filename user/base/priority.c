@@ -22,11 +22,12 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -40,8 +41,9 @@
 #define SLICE 100000u
 
 static int usual_nice, low_nice, usual_io;
+static bool lowered; /* even if it is as low as can be already */
 static bool can_raise = true;
-static volatile bool in_a_hurry;
+static volatile bool ends; /* what is low was raised, for good */
 
 /* linux/sched/types.h cannot be had beside sched.h. */
 struct scheduling {
@@ -81,6 +83,119 @@ static void set_values(int nice, int io)
 	syscall(SYS_ioprio_set, IO_WHO_THREAD, 0, io);
 }
 
+bool grf_priority_is_lowered(void)
+{
+	return lowered && !ends;
+}
+
+void grf_priority_usual(void)
+{
+	if (ends && grf_gave_up())
+		return;
+	set_class(SCHED_OTHER, 0);
+	if (can_raise && low_nice != usual_nice)
+		set_values(usual_nice, usual_io);
+}
+
+void grf_priority_low(void)
+{
+	if (ends) {
+		grf_priority_usual();
+		return;
+	}
+	if (!lowered) {
+		set_class(SCHED_OTHER, 0);
+		return;
+	}
+	set_class(SCHED_BATCH, 0);
+	if (can_raise)
+		set_values(low_nice, IO_BEST_EFFORT | IO_LOWEST);
+}
+
+void grf_priority_first(void)
+{
+	/* At once, and never by way of the usual class: there the target takes the CPU for a slice.
+	 * The nice value has no meaning here, and stays (see above). */
+	set_class(SCHED_FIFO, 1);
+}
+
+void grf_priority_for_good(void)
+{
+	if (!lowered || ends)
+		return;
+	set_class(SCHED_BATCH, 0);
+	set_values(low_nice, IO_BEST_EFFORT | IO_LOWEST);
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+/* A thread that was interrupted; if we give up for others' sake, who wait for the memory that we
+ * have, it comes first. */
+static void hurry_thread(pid_t thread, bool first)
+{
+	int class = sched_getscheduler(thread);
+
+	/* It is first already, maybe while the target stands. */
+	if (class == SCHED_FIFO)
+		return;
+	if (can_raise && low_nice != usual_nice) {
+		setpriority(PRIO_PROCESS, (id_t)thread, usual_nice);
+		syscall(SYS_ioprio_set, IO_WHO_THREAD, thread, usual_io);
+	}
+	if (first)
+		set_class_of(thread, SCHED_FIFO, 1);
+	else if (class == SCHED_BATCH)
+		set_class_of(thread, SCHED_OTHER, 0);
+}
+
+static void hurry(bool first)
+{
+	DIR *threads = opendir("/proc/self/task");
+	struct dirent *entry;
+
+	while (threads && (entry = readdir(threads)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			hurry_thread((pid_t)strtol(entry->d_name, NULL, 10), first);
+	if (threads)
+		closedir(threads);
+}
+
+/*
+ * What is left to be done after an interruption is to notice it and to come to an end. Who has a
+ * low priority may need ten seconds of a busy machine for that. From a thread of its own, as the
+ * others cannot raise themselves before they notice, and it takes more than a signal handler may.
+ */
+static void *wait_for_the_end(void *unused)
+{
+	const struct timespec moment = {.tv_nsec = 20000000};
+
+	(void)unused;
+	grf_priority_first();
+	grf_wait_for_interruption();
+	ends = true;
+	/* One may lower its own right now. */
+	for (;;) {
+		hurry(grf_gave_up());
+		nanosleep(&moment, NULL);
+	}
+	return NULL;
+}
+
+static void watch_for_the_end(void)
+{
+	sigset_t all, before;
+	pthread_t thread;
+
+	/* Signals are for the threads that are at work. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!pthread_create(&thread, NULL, wait_for_the_end, NULL))
+		pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* --- the beginning ---------------------------------------------------------------------------- */
+
 static void *try_to_raise(void *ret)
 {
 	bool *raised = ret;
@@ -95,8 +210,10 @@ void grf_priority_begin(int nice)
 	pthread_t thread;
 	long io;
 
+	watch_for_the_end();
 	if (!nice)
 		return;
+	lowered = true;
 	usual_nice = getpriority(PRIO_PROCESS, 0);
 	io = syscall(SYS_ioprio_get, IO_WHO_THREAD, 0);
 	usual_io = io > 0 ? (int)io : 0;
@@ -108,60 +225,4 @@ void grf_priority_begin(int nice)
 		grf_verbose("priority can be lowered and not be raised again (CAP_SYS_NICE): it is "
 			    "lowered when the process has been copied");
 	grf_priority_low();
-}
-
-void grf_priority_low(void)
-{
-	if (in_a_hurry)
-		return;
-	if (low_nice == usual_nice) {
-		set_class(SCHED_OTHER, 0);
-		return;
-	}
-	set_class(SCHED_BATCH, 0);
-	if (can_raise)
-		set_values(low_nice, IO_BEST_EFFORT | IO_LOWEST);
-}
-
-void grf_priority_usual(void)
-{
-	if (in_a_hurry)
-		return;
-	set_class(SCHED_OTHER, 0);
-	if (can_raise && low_nice != usual_nice)
-		set_values(usual_nice, usual_io);
-}
-
-void grf_priority_first(void)
-{
-	/* At once, and never by way of the usual class: there the target takes the CPU for a slice.
-	 * The nice value has no meaning here, and stays (see above). */
-	set_class(SCHED_FIFO, 1);
-}
-
-void grf_priority_for_good(void)
-{
-	if (low_nice == usual_nice || in_a_hurry)
-		return;
-	set_class(SCHED_BATCH, 0);
-	set_values(low_nice, IO_BEST_EFFORT | IO_LOWEST);
-}
-
-void grf_priority_hurry(void)
-{
-	DIR *threads = opendir("/proc/self/task");
-	struct dirent *entry;
-
-	in_a_hurry = true;
-	while (threads && (entry = readdir(threads))) {
-		pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		if (can_raise && low_nice != usual_nice)
-			setpriority(PRIO_PROCESS, (id_t)thread, usual_nice);
-		set_class_of(thread, SCHED_FIFO, 1);
-	}
-	if (threads)
-		closedir(threads);
 }

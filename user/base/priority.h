@@ -7,9 +7,17 @@
 #ifndef GRF_BASE_PRIORITY_H
 #define GRF_BASE_PRIORITY_H
 
-/* At the start, before there are other threads: lowers the priority by `nice` (0: not at all), for
- * CPU and disk. Where it could not be raised again, that waits for grf_priority_for_good(). */
+#include <stdbool.h>
+
+/*
+ * At the start, before there are other threads: lowers the priority by `nice` (0: not at all), for
+ * CPU and disk. Where it could not be raised again, that waits for grf_priority_for_good(). From
+ * here on an interruption (base/log.h) raises what is low, for good.
+ */
 void grf_priority_begin(int nice);
+
+/* Whether it was to be lowered. */
+bool grf_priority_is_lowered(void);
 
 /* While the target runs. */
 void grf_priority_low(void);
@@ -23,9 +31,5 @@ void grf_priority_first(void);
 
 /* Low, and from here on never to be raised again. */
 void grf_priority_for_good(void);
-
-/* All our threads first, where that is permitted, and for good: what is left is to come to an end,
- * and others wait for the memory that we have. May be called from any thread. */
-void grf_priority_hurry(void);
 
 #endif
