@@ -162,7 +162,6 @@ static void at_the_stop(void *context, const pid_t *tids, size_t count)
 	struct reference *reference = context;
 	struct grf_session *session = &reference->session;
 
-	session->stop_began = grf_now();
 	assert_int_equal(grf_plan_again(&session->final, &session->first, session->maps,
 					&session->copy.resident, &session->space),
 			 GRF_PLAN_DONE);

@@ -102,18 +102,29 @@ static void test_only_large_ones(void **state)
 	go_heap_end(&go_heap);
 }
 
+static void note_dropped(void *context, const struct grf_run *run)
+{
+	struct grf_run *dropped = context;
+
+	assert_int_equal(dropped->end, 0);
+	*dropped = *run;
+}
+
 /* Changes a byte of the mspan of the large object, which is the first of the list. */
 static size_t kept_after(int64_t field, uint8_t value)
 {
 	struct grf_left_out_set set = find("go1.26.8", 0);
+	struct grf_run dropped = {0};
 	size_t count;
 
-	grf_left_out_check(&set, read_runs, &go_heap);
+	grf_left_out_check(&set, read_runs, &go_heap, note_dropped, &dropped);
 	assert_int_equal(set.count, 4);
 	*go_heap_at(&go_heap, GO_HEAP_SPANS + (uint64_t)field) = value;
-	grf_left_out_check(&set, read_runs, &go_heap);
+	grf_left_out_check(&set, read_runs, &go_heap, note_dropped, &dropped);
 	count = set.count;
 	assert_int_equal(set.bytes, (count == 4 ? 68 : 4) * 8192);
+	assert_int_equal(dropped.start, count == 4 ? 0 : GO_HEAP_BASE + 40 * 8192);
+	assert_int_equal(dropped.end, count == 4 ? 0 : GO_HEAP_BASE + 104 * 8192);
 	grf_left_out_free(&set);
 	go_heap_end(&go_heap);
 	return count;

@@ -4,7 +4,8 @@
  * meanwhile: stopped, its memory and the copy must be the same, byte for byte, and no page that
  * holds anything may be without a copy. The same of processes that mostly write, in which page
  * faults are noted by eBPF: what they did not touch is not looked at. GRF_TEST_RUNS says how many
- * processes; `make check-copy` takes 100.
+ * processes; `make check-copy` takes 100. And of one that does nothing, whose memory is not all
+ * needed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,7 @@
 
 #include "base/log.h"
 #include "capture/precopy.h"
+#include "capture/precopy_stop.h"
 #include "capture/probes.h"
 #include "capture/soft_dirty.h"
 #include "capture/userfault.h"
@@ -44,6 +46,14 @@
 #define MAX_DIFFERENT 5
 #define CALM_BYTES    (64u << 20)
 #define CALM_THREADS  3
+
+#define QUIET_PAGES 64u
+
+enum life {
+	RESTLESS,
+	CALM,
+	QUIET,
+};
 
 enum way {
 	BY_USERFAULT,
@@ -179,21 +189,28 @@ static void live_calmly(void)
 	be_calm(NULL);
 }
 
-static void live(int ready, uint64_t seed, bool calm)
+/* --- what they have in common ----------------------------------------------------------------- */
+
+/* Of the quiet one, which has it from us. */
+static uint8_t *quiet_memory;
+
+static void live(int ready, uint64_t seed, enum life life)
 {
 	struct area areas[AREAS] = {0};
 	int userfault = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | 1);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (calm)
+	if (life == CALM)
 		begin_calm(seed);
-	else
+	else if (life == RESTLESS)
 		restless_begin(areas, seed);
 	if (write(ready, &userfault, sizeof(userfault)) < 0)
 		_exit(5);
 	close(ready);
-	if (calm)
+	if (life == CALM)
 		live_calmly();
+	while (life == QUIET)
+		pause();
 	restless_live(areas, do_more);
 }
 
@@ -211,7 +228,7 @@ struct copied {
 };
 
 /* A process and a userfaultfd of it; -1 where the kernel has none. */
-static int start(struct copied *copied, uint64_t seed, bool calm)
+static int start(struct copied *copied, uint64_t seed, enum life life)
 {
 	int ready[2], theirs = -1, pidfd, descriptor;
 
@@ -220,7 +237,7 @@ static int start(struct copied *copied, uint64_t seed, bool calm)
 	assert_true(copied->pid >= 0);
 	if (!copied->pid) {
 		close(ready[0]);
-		live(ready[1], seed, calm);
+		live(ready[1], seed, life);
 	}
 	close(ready[1]);
 	assert_int_equal(read(ready[0], &theirs, sizeof(theirs)), sizeof(theirs));
@@ -452,6 +469,7 @@ static void open_files(struct copied *copied)
 	assert_null(grf_plan_make_room(&copied->final, &copied->first));
 }
 
+/* Copies what is left, if it is not too much. */
 static void copy_rest(struct copied *copied)
 {
 	stop(copied->pid);
@@ -468,7 +486,7 @@ static void copy_rest(struct copied *copied)
 static bool copy_one(uint64_t seed, unsigned int rounds, enum way way, size_t *ret_passed_over)
 {
 	struct copied copied = {0};
-	int userfault = start(&copied, seed, way == BY_NOTED_FAULTS);
+	int userfault = start(&copied, seed, way == BY_NOTED_FAULTS ? CALM : RESTLESS);
 
 	open_files(&copied);
 	if (!make_tracker(&copied, way == BY_SOFT_DIRTY, userfault) ||
@@ -523,12 +541,147 @@ static void test_the_copy_by_soft_dirty_bits_is_the_original(void **state)
 	copy_many(BY_SOFT_DIRTY);
 }
 
+/* --- what is not needed ----------------------------------------------------------------------- */
+
+#define FILLED 0xa5
+
+/* The first three quarters of the pages. The word that says so is in the last page; for the second
+ * quarter it has changed since it was read. */
+static struct grf_error *find_unneeded(void *context, grf_read_runs *read, void *memory,
+				       struct grf_left_out **ret, size_t *ret_count)
+{
+	uint64_t start = (uint64_t)(uintptr_t)quiet_memory;
+	struct grf_left_out *items = calloc(3, sizeof(*items));
+
+	(void)context;
+	(void)read;
+	(void)memory;
+	assert_non_null(items);
+	*ret = items;
+	*ret_count = 3;
+	for (unsigned int i = 0; i < 3; i++) {
+		struct grf_witness witness = {start + (QUIET_PAGES - 1) * PAGE, 1, {FILLED}};
+
+		if (i == 1)
+			witness.bytes[0]++;
+		items[i] = (struct grf_left_out){
+		    start + 16ull * i * PAGE, start + 16ull * (i + 1) * PAGE, {witness}};
+	}
+	return NULL;
+}
+
+/* What the copy has for the first byte of a page of the quiet memory. */
+static uint8_t copied_byte(const struct copied *copied, unsigned int page)
+{
+	uint64_t at = (uint64_t)(uintptr_t)quiet_memory + (uint64_t)page * PAGE;
+
+	for (size_t i = 0; i < copied->first.piece_count; i++) {
+		const struct grf_piece *piece = &copied->first.pieces[i];
+
+		if (piece->start <= at && at < piece->end)
+			return piece->data[at - piece->start];
+	}
+	fail_msg("page %u is not planned", page);
+	return 0;
+}
+
+static void write_byte(const struct copied *copied, unsigned int page, uint8_t value)
+{
+	struct iovec local = {&value, 1}, remote = {quiet_memory + (size_t)page * PAGE, 1};
+
+	assert_int_equal(process_vm_writev(copied->pid, &local, 1, &remote, 1, 0), 1);
+}
+
+static const struct grf_left_out_finder finder = {.find = find_unneeded};
+
+/* A quiet process. False: the kernel cannot. */
+static bool start_quiet(struct copied *copied, bool by_noted_faults)
+{
+	int userfault;
+
+	quiet_memory = mmap(NULL, QUIET_PAGES * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(quiet_memory != MAP_FAILED);
+	memset(quiet_memory, FILLED, QUIET_PAGES * PAGE);
+	userfault = start(copied, 0, QUIET);
+	open_files(copied);
+	return make_tracker(copied, false, userfault) && (!by_noted_faults || note_faults(copied));
+}
+
+static void end_quiet(struct copied *copied)
+{
+	end(copied);
+	munmap(quiet_memory, QUIET_PAGES * PAGE);
+}
+
+static void test_what_is_needed_by_now_is_copied(void **state)
+{
+	struct copied copied = {0};
+
+	(void)state;
+	if (!start_quiet(&copied, false)) {
+		end_quiet(&copied);
+		skip();
+	}
+	assert_null(grf_precopy_begin(&copied.precopy, &copied.copy, &copied.first));
+	assert_null(
+	    grf_left_out_find(&finder, grf_copy_gather, &copied.copy, 0, &copied.precopy.unneeded));
+	assert_int_equal(copied.precopy.unneeded.bytes, 48 * PAGE);
+	grf_precopy_rounds(&copied.precopy, 1);
+	assert_int_equal(copied.precopy.unneeded.bytes, 32 * PAGE);
+	for (unsigned int page = 0; page < QUIET_PAGES; page++)
+		assert_int_equal(copied_byte(&copied, page),
+				 page / 16 == 0 || page / 16 == 2 ? 0 : FILLED);
+	write_byte(&copied, 7, 1);
+	write_byte(&copied, 40, 2);
+	write_byte(&copied, 60, 3);
+	grf_precopy_rounds(&copied.precopy, 1);
+	assert_int_equal(copied_byte(&copied, 7), 1);
+	assert_int_equal(copied_byte(&copied, 40), 2);
+	assert_int_equal(copied_byte(&copied, 60), 3);
+	assert_int_equal(copied_byte(&copied, 8), 0);
+	end_quiet(&copied);
+}
+
+/* What was left out altogether can have been written to without a page fault. A stop that is given
+ * up after that was seen is followed by another, for which nothing of it is new. */
+static void test_what_is_needed_at_a_stop_that_is_given_up(void **state)
+{
+	struct copied copied = {0};
+	struct grf_precopy *precopy = &copied.precopy;
+
+	(void)state;
+	if (!start_quiet(&copied, true)) {
+		end_quiet(&copied);
+		skip();
+	}
+	assert_null(
+	    grf_left_out_find(&finder, grf_copy_gather, &copied.copy, 0, &precopy->skipped));
+	copy_ahead(&copied, BY_USERFAULT, 0, 3);
+	precopy->limit = 4;
+	copy_rest(&copied);
+	assert_true(precopy->too_much);
+	assert_int_equal(copied_byte(&copied, 20), 0);
+	assert_int_equal(kill(copied.pid, SIGCONT), 0);
+	grf_precopy_replan(precopy, &copied.first);
+	grf_precopy_round(precopy);
+	copy_rest(&copied);
+	assert_false(precopy->too_much);
+	assert_false(grf_touched_is_disturbed(copied.touched));
+	for (unsigned int page = 0; page < QUIET_PAGES; page++)
+		assert_int_equal(copied_byte(&copied, page),
+				 page / 16 == 0 || page / 16 == 2 ? 0 : FILLED);
+	end_quiet(&copied);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_copy_is_the_original),
 	    cmocka_unit_test(test_the_copy_by_noted_faults_is_the_original),
 	    cmocka_unit_test(test_the_copy_by_soft_dirty_bits_is_the_original),
+	    cmocka_unit_test(test_what_is_needed_by_now_is_copied),
+	    cmocka_unit_test(test_what_is_needed_at_a_stop_that_is_given_up),
 	};
 
 	return cmocka_run_group_tests_name("precopy", tests, NULL, NULL);

@@ -140,6 +140,30 @@ static void test_copy_to_memory_and_file(void **state)
 	end(&copied);
 }
 
+/* Runs in one call, in any order, some of which go to memory and some to the file. */
+static void test_batches_across_the_boundary(void **state)
+{
+	static const unsigned int pages[] = {CUT - 2, CUT + 1, 10, CUT + 40, CUT + 4, CUT - 8};
+	struct grf_run runs[sizeof(pages) / sizeof(*pages)];
+	struct copied copied;
+
+	(void)state;
+	begin(&copied, "/var/tmp", 1 << 20);
+	copy_all(&copied);
+	for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
+		runs[i].start = copied.pieces[0].start + (uint64_t)pages[i] * PAGE;
+		runs[i].end = runs[i].start + (uint64_t)2 * PAGE;
+		memset(copied.original + (size_t)pages[i] * PAGE, 0xdd, (size_t)2 * PAGE);
+	}
+	grf_copy_runs(&copied.copy, runs, sizeof(pages) / sizeof(*pages), copied.pieces[0].data,
+		      copied.pieces[0].start);
+	assert_int_equal(copied.copy.error, 0);
+	assert_int_equal(copied.copy.pages_skipped, 0);
+	map_file(&copied);
+	expect_same(&copied);
+	end(&copied);
+}
+
 /* What is copied at a stop stays in memory until then, and what does not fit is written at once. */
 static void held(size_t bytes)
 {
@@ -334,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_copy_to_memory_and_file),
+	    cmocka_unit_test(test_batches_across_the_boundary),
 	    cmocka_unit_test(test_nothing_is_written_while_held),
 	    cmocka_unit_test(test_more_than_can_be_held),
 	    cmocka_unit_test(test_discarded_reads_as_zero),

@@ -154,18 +154,29 @@ struct budget {
 	uint64_t allowed; /* for both */
 };
 
+/* `why`: there is no file, or NULL: it would not help. */
 static struct grf_error *refuse(const struct grf_session *session, const struct budget *budget,
 				struct grf_error *why)
 {
-	struct grf_error *error = grf_error_create(
-	    GRF_ERROR_NO_MEMORY,
-	    "process %d: a copy takes %llu MiB, its analysis about %llu MiB, and %llu MiB are "
-	    "free%s%s%s; %s",
-	    session->target.pid, MIB(budget->copy), MIB(budget->analysis), MIB(budget->room.bytes),
-	    budget->room.limit ? " in " : "", budget->room.limit ? budget->room.limit : "",
-	    budget->room.shared ? " beside what the process may want" : "",
-	    why ? why->message : "the analysis must be in memory");
+	const struct grf_memory_room *room = &budget->room;
+	struct grf_error *error;
 
+	if (why && budget->allowed == session->options->max_memory)
+		error = grf_error_create(
+		    GRF_ERROR_NO_MEMORY,
+		    "process %d: a copy takes %llu MiB, its analysis about %llu MiB, and "
+		    "--max-memory allows %llu MiB; %s",
+		    session->target.pid, MIB(budget->copy), MIB(budget->analysis),
+		    MIB(budget->allowed), why->message);
+	else
+		error = grf_error_create(
+		    GRF_ERROR_NO_MEMORY,
+		    "process %d: a copy takes %llu MiB, its analysis about %llu MiB, and %llu MiB "
+		    "are free%s%s%s; %s",
+		    session->target.pid, MIB(budget->copy), MIB(budget->analysis), MIB(room->bytes),
+		    room->limit ? " in " : "", room->limit ? room->limit : "",
+		    room->shared ? " beside what the process may want" : "",
+		    why ? why->message : "the analysis must be in memory");
 	grf_error_free(why);
 	return error;
 }

@@ -11,7 +11,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "base/priority.h"
 #include "capture/session.h"
 
@@ -40,15 +40,6 @@ static const struct grf_copy_method *const methods[] = {
     &grf_copy_by_fork,
     &grf_copy_at_stop,
 };
-
-static unsigned int available_processors(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return 1;
-	return CPU_COUNT(&set) > 0 ? (unsigned int)CPU_COUNT(&set) : 1;
-}
 
 static struct grf_error *open_files(struct grf_session *session)
 {
@@ -194,6 +185,8 @@ static struct grf_error *choose_method(struct grf_session *session)
 
 		session->method = method;
 		error = method->open ? method->open(session) : NULL;
+		if (!error)
+			grf_verbose("the way to copy: %s", method->name);
 		if (!error || !can_do_without(error)) {
 			grf_error_free(first);
 			return error;
@@ -257,6 +250,56 @@ static uint64_t on_cpus(void *context)
 	return grf_pause_cpus(session->pause);
 }
 
+static void be_low(void *context, unsigned int index)
+{
+	(void)context;
+	(void)index;
+	grf_priority_low();
+}
+
+/* What was copied by one way is nothing to the next. */
+static void forget_copy(struct grf_session *session)
+{
+	const struct grf_plan *plan = &session->first;
+
+	grf_pool_start(session->pool, be_low, NULL);
+	grf_pool_wait(session->pool);
+	for (size_t i = 0; i < plan->piece_count; i++)
+		grf_copy_discard(&session->copy, plan->pieces[i].data,
+				 plan->pieces[i].end - plan->pieces[i].start);
+}
+
+static void leave_method(struct grf_session *session)
+{
+	if (session->method->close)
+		session->method->close(session);
+	forget_copy(session);
+}
+
+/* Does what is to be done before the stop, by the first way with which that can be done. */
+static struct grf_error *copy_ahead(struct grf_session *session)
+{
+	for (;;) {
+		const struct grf_copy_method *method = session->method;
+		struct grf_error *error, *none;
+
+		session->freeze.stands = session->registers && !method->needs_stops ? stands : NULL;
+		error = method->ahead ? method->ahead(session) : NULL;
+		if (!error || error->code != GRF_ERROR_UNSUPPORTED || !next_method(session, method))
+			return error;
+		grf_verbose("%s: the next way to copy is tried", error->message);
+		leave_method(session);
+		none = choose_method(session);
+		if (none && can_do_without(none)) {
+			grf_error_free(none);
+			return error;
+		}
+		grf_error_free(error);
+		if (none)
+			return none;
+	}
+}
+
 static struct grf_error *prepare(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
@@ -280,7 +323,7 @@ static struct grf_error *prepare(struct grf_session *session)
 	session->copy.left_out = &session->left_out;
 	/* One that stands already does not mind. */
 	session->max_pause = grf_target_is_stopped(&session->target) ? 0 : options->max_pause;
-	session->copiers = options->threads ? options->threads : available_processors();
+	session->copiers = options->threads ? options->threads : grf_available_processors();
 	if (session->copiers > THREADS_LIMIT)
 		session->copiers = THREADS_LIMIT;
 	error = grf_session_find_room(session);
@@ -302,16 +345,12 @@ static struct grf_error *prepare(struct grf_session *session)
 	if (!error)
 		error = open_gc_point(session);
 	session->freeze.context = session;
-	if (session->registers && !session->method->needs_stops)
-		session->freeze.stands = stands;
 	session->freeze.is_idle = is_idle;
 	if (session->pause) {
 		session->freeze.count_running = count_running;
 		session->freeze.on_cpus = on_cpus;
 	}
-	if (!error && session->method->ahead)
-		error = session->method->ahead(session);
-	return error;
+	return error ? error : copy_ahead(session);
 }
 
 /* From the eBPF program, and what it lacks by ptrace. */
@@ -358,7 +397,6 @@ static void at_the_stop(void *context, const pid_t *tids, size_t count)
 {
 	struct grf_session *session = context;
 
-	session->stop_began = grf_now();
 	grf_spill_hold(&session->spill, true);
 	switch (grf_plan_again(&session->final, &session->first, session->maps,
 			       &session->copy.resident, &session->space)) {
@@ -380,6 +418,9 @@ static void at_the_stop(void *context, const pid_t *tids, size_t count)
 
 static void close_session(struct grf_session *session)
 {
+	/* First the memory, where we give up: it may be wanted badly, and to end an eBPF program
+	 * takes the kernel long on a busy machine. */
+	grf_space_release(&session->space, NULL, 0);
 	if (session->method && session->method->close)
 		session->method->close(session);
 	grf_pool_destroy(session->pool);
@@ -392,7 +433,6 @@ static void close_session(struct grf_session *session)
 	grf_copy_destroy(&session->copy);
 	grf_plan_free(&session->first);
 	grf_plan_free(&session->final);
-	grf_space_release(&session->space, NULL, 0);
 	grf_spill_close(&session->spill);
 	free(session->records);
 	if (session->maps >= 0)
@@ -426,8 +466,9 @@ static bool may_succeed_later(const struct grf_session *session, const struct gr
 }
 
 /*
- * Stops that turn out to be too long are given up before anything is copied in them, and are tried
- * again after another round; not at the end of a garbage collection then, unless only that will do.
+ * Stops that turn out to be too long are given up, before anything is copied as a rule, and are
+ * tried again after another round; not at the end of a garbage collection then, unless only that
+ * will do.
  */
 static struct grf_error *hold_by_method(struct grf_session *session)
 {
@@ -472,25 +513,6 @@ static void pass_over_alike(struct grf_session *session)
 	}
 }
 
-static void be_low(void *context, unsigned int index)
-{
-	(void)context;
-	(void)index;
-	grf_priority_low();
-}
-
-/* What was copied by one way is nothing to the next. */
-static void forget_copy(struct grf_session *session)
-{
-	const struct grf_plan *plan = &session->first;
-
-	grf_pool_start(session->pool, be_low, NULL);
-	grf_pool_wait(session->pool);
-	for (size_t i = 0; i < plan->piece_count; i++)
-		grf_copy_discard(&session->copy, plan->pieces[i].data,
-				 plan->pieces[i].end - plan->pieces[i].start);
-}
-
 /* Then the next way is taken, in a stop of its own. */
 static struct grf_error *hold(struct grf_session *session)
 {
@@ -499,18 +521,16 @@ static struct grf_error *hold(struct grf_session *session)
 	while (may_do_otherwise(session, error)) {
 		if (!error)
 			grf_verbose(
-			    "process %d writes to its memory faster than it can be copied "
-			    "in the time that it may be held: the next way to copy is tried",
+			    "what process %d wrote since it was copied cannot be copied in the "
+			    "time that it may be held: the next way to copy is tried",
 			    session->target.pid);
 		without(error, "the next way to copy is tried");
 		session->given_up += session->report.released - session->report.interrupting;
-		if (session->method->close)
-			session->method->close(session);
+		leave_method(session);
 		pass_over_alike(session);
-		forget_copy(session);
 		error = choose_method(session);
-		if (!error && session->method->ahead)
-			error = session->method->ahead(session);
+		if (!error)
+			error = copy_ahead(session);
 		if (!error)
 			error = hold_by_method(session);
 	}

@@ -27,9 +27,8 @@ struct grf_capture_range {
 /*
  * How the target was held and for how long; printed in the summary. Times in nanoseconds. By the
  * eBPF clock, `total` is from the first thread that left its CPU, or came to the freeze point, to
- * the last one that was back on one; by our own, from the first interrupt to the last detach.
- * Registers and stack bounds are
- * read while copying goes on.
+ * the last one that was back on one; by our own, from the first interrupt to the last detach. It is
+ * the sum of `stop`, `copying` and `resume`.
  */
 struct grf_pause {
 	const char *freeze; /* "stopped at once", "stopped before", "at the end of a garbage ..." */
@@ -38,14 +37,14 @@ struct grf_pause {
 	const char *clock;           /* who measured: "eBPF" or "user space" */
 	uint64_t total;              /* see above */
 	uint64_t stop;               /* until every thread stood */
-	uint64_t registers;          /* of all threads */
-	uint64_t scanning;           /* of `copying`, until it was known what is to be copied */
-	uint64_t copying;
-	uint64_t resume;
-	uint64_t bytes;       /* copied, in the stop and before */
-	uint64_t stop_bytes;  /* of them, in the stop */
-	uint64_t left_out;    /* not copied, as nothing of them is needed */
-	unsigned int rounds;  /* of copying before the stop; 0: all was copied in it */
+	uint64_t copying;            /* and all else that was done while they stood */
+	uint64_t scanning;           /* of that, until it was known what is to be copied */
+	uint64_t registers;          /* of that, to read those of all threads */
+	uint64_t resume;             /* until every thread ran */
+	uint64_t bytes;              /* copied, in the stop and before */
+	uint64_t stop_bytes;         /* of them, in the stop */
+	uint64_t left_out;           /* not copied, as nothing of them is needed */
+	unsigned int rounds;         /* of copying before the stop; 0: all was copied in it */
 	uint64_t forking;     /* of `copying`, until there was a child to copy; 0: none was made */
 	uint64_t reaping;     /* for which one thread stood, after; to have that child reaped */
 	uint64_t preparation; /* for which one thread stood, before */

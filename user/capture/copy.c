@@ -13,6 +13,9 @@
  * copied in about a millisecond, after which it looks for an interruption. */
 #define BATCH_RUNS  256
 #define BATCH_PAGES 1024
+/* So much of a long run is copied in a call: unless a kernel is built to be preempted, it gives the
+ * CPU to nobody else before so much is copied. */
+#define LONG_RUN_BYTES (256ull << 10)
 /* A limit in name only: the length of the answer limits it. */
 #define MEASURE_PAGES (1ull << 40)
 
@@ -149,14 +152,20 @@ uint64_t grf_copy_measure(struct grf_copy *copy, const struct grf_piece *pieces,
 	return bytes;
 }
 
+/* Whether the copy at `data` is kept in the file. */
+static bool is_in_file(const struct grf_copy *copy, const void *data, uint64_t *ret_offset)
+{
+	return copy->space && copy->spill && copy->spill->fd >= 0 &&
+	       grf_space_is_spilled(copy->space, data, ret_offset);
+}
+
 /* Madvise makes all pages of a run exist in one call (Linux 5.14). */
 static void touch(struct grf_copy *copy, struct batch *batch)
 {
 	uint64_t place;
 	size_t i, offset;
 
-	if (batch->count && copy->space &&
-	    grf_space_is_spilled(copy->space, batch->local[0].iov_base, &place))
+	if (batch->count && is_in_file(copy, batch->local[0].iov_base, &place))
 		return;
 	for (i = 0; i < batch->count; i++) {
 		volatile uint8_t *data = batch->local[i].iov_base;
@@ -265,52 +274,55 @@ static void read_all(struct grf_copy *copy, struct batch *batch)
 	__atomic_fetch_add(&copy->bytes, bytes, __ATOMIC_RELAXED);
 }
 
-/* Reads a batch whose copy is in the file, from `offset` on for the first run. A buffer is zero
- * where nothing could be read. */
-static void read_to_file(struct grf_copy *copy, const struct batch *batch, uint64_t offset)
+/* Reads a run whose copy is in the file, at `offset`. A buffer is zero where nothing could be read.
+ */
+static void read_to_file(struct grf_copy *copy, const struct iovec *remote, uint64_t offset)
 {
-	const uint8_t *base = batch->local[0].iov_base;
+	size_t done = 0, length = remote->iov_len;
 
-	for (size_t i = 0; i < batch->count && !__atomic_load_n(&copy->error, __ATOMIC_RELAXED);
-	     i++) {
-		size_t place = (size_t)((const uint8_t *)batch->local[i].iov_base - base);
-		size_t done = 0, length = batch->remote[i].iov_len;
+	while (done < length && !grf_interrupted() &&
+	       !__atomic_load_n(&copy->error, __ATOMIC_RELAXED)) {
+		struct grf_spill_part part;
+		struct batch some;
 
-		while (done < length && !grf_interrupted()) {
-			struct grf_spill_part part;
-			struct batch some;
-
-			some.first = 0;
-			some.count = 1;
-			grf_spill_take(copy->spill, offset + place + done, length - done, &part);
-			some.remote[0] =
-			    (struct iovec){(uint8_t *)batch->remote[i].iov_base + done, part.size};
-			some.local[0] = (struct iovec){part.data, part.size};
-			read_all(copy, &some);
-			if (!grf_spill_put(copy->spill, &part))
-				fail(copy, ENOSPC);
-			done += part.size;
-		}
+		some.first = 0;
+		some.count = 1;
+		grf_spill_take(copy->spill, offset + done, length - done, &part);
+		some.remote[0] = (struct iovec){(uint8_t *)remote->iov_base + done, part.size};
+		some.local[0] = (struct iovec){part.data, part.size};
+		read_all(copy, &some);
+		if (!grf_spill_put(copy->spill, &part))
+			fail(copy, ENOSPC);
+		done += part.size;
 	}
 }
 
-/* A batch is of one piece, which is in memory or in the file as a whole. */
+/* Each run is in memory or in the file as a whole; of a batch some can be in the one, some in the
+ * other. */
 static void read_batch(struct grf_copy *copy, struct batch *batch)
 {
-	uint64_t offset;
+	size_t count = batch->count, end;
+	uint64_t offset, next_offset;
 
-	if (batch->count && copy->space &&
-	    grf_space_is_spilled(copy->space, batch->local[0].iov_base, &offset))
-		read_to_file(copy, batch, offset);
-	else
+	for (size_t i = 0; i < count; i = end) {
+		end = i + 1;
+		if (is_in_file(copy, batch->local[i].iov_base, &offset)) {
+			read_to_file(copy, &batch->remote[i], offset);
+			continue;
+		}
+		while (end < count && !is_in_file(copy, batch->local[end].iov_base, &next_offset))
+			end++;
+		batch->first = i;
+		batch->count = end;
 		read_all(copy, batch);
+	}
 }
 
 void grf_copy_discard(struct grf_copy *copy, uint8_t *data, uint64_t length)
 {
 	uint64_t offset;
 
-	if (copy->space && grf_space_is_spilled(copy->space, data, &offset))
+	if (is_in_file(copy, data, &offset))
 		grf_spill_discard(copy->spill, offset, length);
 	else
 		madvise(data, length, MADV_DONTNEED);
@@ -383,6 +395,22 @@ void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t cou
 		batch.count++;
 	}
 	read_batch(copy, &batch);
+}
+
+void grf_copy_long_run(struct grf_copy *copy, const struct grf_run *run, uint8_t *data,
+		       uint64_t base)
+{
+	uint64_t offset;
+	bool spilled = is_in_file(copy, data + (run->start - base), &offset);
+
+	for (uint64_t at = run->start, end; at < run->end; at = end) {
+		end = run->end - at < LONG_RUN_BYTES ? run->end : at + LONG_RUN_BYTES;
+		/* All at once takes less than a page fault each; where that cannot be had (before
+		 * Linux 5.14), page faults it is. */
+		if (!spilled)
+			madvise(data + (at - base), end - at, MADV_POPULATE_WRITE);
+		grf_copy_runs(copy, &(struct grf_run){at, end}, 1, data, base);
+	}
 }
 
 /* Whether to go on with the pass. */

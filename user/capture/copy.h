@@ -79,6 +79,11 @@ void grf_copy_work(struct grf_copy *copy);
 void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t count, uint8_t *data,
 		   uint64_t base);
 
+/* The same for one run, which may be long, where the target runs and little of it was copied
+ * before: makes our pages first, and leaves others the CPU in between. */
+void grf_copy_long_run(struct grf_copy *copy, const struct grf_run *run, uint8_t *data,
+		       uint64_t base);
+
 /* Makes the copy of `length` bytes at `data` read as zero, at no cost of memory. Not at the stop.
  */
 void grf_copy_discard(struct grf_copy *copy, uint8_t *data, uint64_t length);

@@ -107,7 +107,8 @@ static void check_some(const struct grf_left_out *items, size_t count, grf_read_
 	}
 }
 
-void grf_left_out_check(struct grf_left_out_set *set, grf_read_runs *read, void *memory)
+void grf_left_out_check(struct grf_left_out_set *set, grf_read_runs *read, void *memory,
+			grf_left_out_no_longer *dropped, void *context)
 {
 	size_t kept = 0;
 	bool holds[BATCH];
@@ -116,9 +117,14 @@ void grf_left_out_check(struct grf_left_out_set *set, grf_read_runs *read, void 
 		size_t count = set->count - i < BATCH ? set->count - i : BATCH;
 
 		check_some(&set->items[i], count, read, memory, holds);
-		for (size_t k = 0; k < count; k++)
+		for (size_t k = 0; k < count; k++) {
+			const struct grf_left_out *item = &set->items[i + k];
+
 			if (holds[k])
-				set->items[kept++] = set->items[i + k];
+				set->items[kept++] = *item;
+			else if (dropped)
+				dropped(context, &(struct grf_run){item->start, item->end});
+		}
 	}
 	if (kept == set->count)
 		return;

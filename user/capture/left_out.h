@@ -63,8 +63,13 @@ struct grf_error *grf_left_out_find(const struct grf_left_out_finder *finder, gr
 				    void *memory, uint64_t minimum, struct grf_left_out_set *ret);
 void grf_left_out_free(struct grf_left_out_set *set);
 
-/* Looks at all witnesses again, and drops what may be needed by now. Allocates nothing. */
-void grf_left_out_check(struct grf_left_out_set *set, grf_read_runs *read, void *memory);
+/* Is told of memory that may be needed by now. */
+typedef void grf_left_out_no_longer(void *context, const struct grf_run *run);
+
+/* Looks at all witnesses again, and drops what may be needed by now; `dropped` is told of it, in
+ * ascending order (NULL: nobody is). Allocates nothing. */
+void grf_left_out_check(struct grf_left_out_set *set, grf_read_runs *read, void *memory,
+			grf_left_out_no_longer *dropped, void *context);
 
 /*
  * The first part of [start, end) that is not left out, as *ret. False: none is. Goes on from

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/pace.h"
 #include "capture/copy.h"
 #include "capture/plan.h"
 #include "capture/pool.h"
@@ -40,17 +41,18 @@ struct grf_precopy {
 	/* Left out altogether, and not copied at first; made by the user of this, freed here. */
 	struct grf_left_out_set skipped, unneeded;
 	GRF_ARRAY(struct grf_unit) units;
-	size_t next;              /* atomic: the next unit, or run of `written`, to be taken */
-	unsigned int arrived;     /* atomic: of them, at the end of the scan */
-	uint64_t limit;           /* pages that may be copied at the stop */
-	uint64_t deadline;        /* grf_now() after which none may; 0: none */
-	struct grf_runs written;  /* to be copied at the stop */
-	struct grf_runs changed;  /* written to, discarded or new */
-	struct grf_runs existing; /* of those; the others read as zero */
-	uint64_t pages;           /* atomic: in `written` */
-	bool overflow;            /* the arrays were too small */
-	bool too_much;    /* more than `limit`, or too late: nothing was copied at the stop */
-	uint64_t scanned; /* when the scan at the stop ended; grf_now() */
+	size_t next;               /* atomic: the next unit, or run of `written`, to be taken */
+	unsigned int arrived;      /* atomic: of them, at the end of the scan */
+	uint64_t limit;            /* pages that may be copied at the stop */
+	uint64_t deadline;         /* grf_now() after which none may; 0: none */
+	struct grf_runs written;   /* to be copied at the stop */
+	struct grf_runs changed;   /* written to, discarded or new */
+	struct grf_runs existing;  /* of those; the others read as zero */
+	uint64_t pages;            /* atomic: in `written` */
+	bool overflow;             /* the arrays were too small */
+	bool too_much;             /* more than `limit`, or too late: the stop was for nothing */
+	uint64_t scanned;          /* when the scan at the stop ended; grf_now() */
+	struct grf_pace *pace;     /* kept by rounds that have time; NULL: there is none */
 	struct grf_pool *helpers;  /* take part in rounds after the first; NULL: none */
 	unsigned int helper_count; /* of them */
 	unsigned int rounds;
@@ -97,21 +99,6 @@ uint64_t grf_precopy_measure(struct grf_precopy *precopy);
 
 /* Has the rounds copy what `first` says: after a stop that was too long, or with a new plan. */
 void grf_precopy_replan(struct grf_precopy *precopy, const struct grf_plan *first);
-
-/* Makes ready for the stop. */
-struct grf_error *grf_precopy_ready(struct grf_precopy *precopy);
-
-/* At the stop, before the threads: what is mapped by now. Allocates nothing. False: no room. */
-bool grf_precopy_plan(struct grf_precopy *precopy, const struct grf_plan *first,
-		      const struct grf_plan *final);
-/* After that, whether so little is to be looked at that one thread is as fast as several, which
- * have to be woken first. */
-bool grf_precopy_is_little(const struct grf_precopy *precopy);
-/* At the stop, in each of `threads` threads: finds and copies what was written since. */
-void grf_precopy_stop(struct grf_precopy *precopy, unsigned int threads);
-
-/* After the stop: what was discarded meanwhile reads as zero. */
-void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *final);
 
 /* Lets the process's memory go. */
 void grf_precopy_end(struct grf_precopy *precopy);

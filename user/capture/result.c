@@ -41,7 +41,7 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 		return grf_error_create(
 		    GRF_ERROR_TOO_LONG,
 		    "process %d was let go after %.3g ms with its copy unfinished; allow more "
-		    "(--max-pause), or any time (--copy stop)",
+		    "(--max-pause), or any time (--copy stop without it)",
 		    pid, (double)session->max_pause / 1e6);
 	case GRF_STOP_REGISTERS:
 		return grf_error_create(GRF_ERROR_OTHER,
@@ -50,13 +50,23 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 					pid);
 	}
 	/* A copy that ended early leaves too much to be copied. */
-	if (session->failure == GRF_STOP_TOO_MUCH && !session->spill.error && !session->copy.error)
+	if (session->failure == GRF_STOP_TOO_MUCH && !session->spill.error &&
+	    !session->copy.error) {
+		if (session->spill.fd >= 0 &&
+		    session->precopy.pages > session->spill.held_size / GRF_PAGE)
+			return grf_error_create(
+			    GRF_ERROR_TOO_LONG,
+			    "process %d: the %llu MiB that it wrote since it was copied do not fit "
+			    "into what is kept for them; use more memory (--max-memory), or copy "
+			    "it all at once (--copy stop)",
+			    pid, (unsigned long long)(session->precopy.pages >> 8));
 		return grf_error_create(
 		    GRF_ERROR_TOO_LONG,
-		    "process %d writes to its memory faster than it can be copied in the time that "
-		    "it may be held (%.3g ms); allow more (--max-pause), or copy it all at once "
+		    "process %d: what it wrote since it was copied cannot be copied in the %.3g ms "
+		    "that it may be held; allow more (--max-pause), or copy it all at once "
 		    "(--copy stop)",
 		    pid, (double)session->max_pause / 1e6);
+	}
 	if (session->spill.error)
 		return grf_spill_explain(&session->spill, pid);
 	if (session->copy.error == ESRCH || session->copy.resident.gone)
@@ -79,14 +89,16 @@ static void fill_pause(struct grf_session *session)
 						  : "stopped at once";
 	pause->register_source = session->by_ptrace ? "ptrace" : "eBPF task iterator";
 	pause->registers = session->registers_time;
-	pause->copying = session->copying_time;
 	pause->bytes = session->copy.bytes;
 	pause->stop_bytes = session->stop_bytes;
 	pause->left_out = session->left_out.bytes;
-	pause->scanning = session->scanning_time;
 	pause->given_up = session->given_up;
 	pause->spilled = session->spill.written;
 	session->method->describe(session, pause);
+	pause->copying = report->releasing - report->stopped;
+	if (session->precopy.scanned > report->stopped &&
+	    session->precopy.scanned < report->releasing)
+		pause->scanning = session->precopy.scanned - report->stopped;
 	pause->clock = "user space";
 	pause->total = report->released - report->interrupting;
 	pause->stop = report->stopped - report->interrupting;
@@ -112,6 +124,7 @@ static void fill_pause(struct grf_session *session)
 		clock.first_stop = report->gc_point;
 	pause->clock = "eBPF";
 	pause->total = clock.last_running - clock.first_stop;
+	pause->stop = report->stopped - clock.first_stop;
 	pause->resume = clock.last_running - report->releasing;
 }
 
@@ -195,8 +208,12 @@ struct grf_error *grf_session_finish(struct grf_session *session)
 	if (session->copy.through_mem && !session->options->no_process_vm_readv)
 		grf_verbose("process_vm_readv was refused: copied through /proc/%d/mem",
 			    session->target.pid);
-	grf_verbose("held %zu threads, found in %zu passes", session->report.threads,
-		    session->report.passes);
+	if (session->options->freeze == GRF_FREEZE_AUTO && !session->report.gc_point)
+		grf_verbose("held at once, as no garbage collection ended in %.3g s, or one wrote "
+			    "too much",
+			    (double)session->options->gc_wait / 1e9);
+	grf_verbose("held %zu threads, found in %zu pass%s", session->report.threads,
+		    session->report.passes, session->report.passes == 1 ? "" : "es");
 	error = build_mappings(session);
 	if (!error && session->stacks && session->stacks_taken)
 		error = grf_stacks_take(session->stacks, &capture->stacks, &capture->stack_count);

@@ -41,6 +41,7 @@ struct grf_session;
  */
 struct grf_copy_method {
 	enum grf_copy_way way;
+	const char *name;
 	bool needs_stops;  /* all threads have really stopped at at_stop(): it traces them */
 	bool reads_stacks; /* has a thread of the pool read stack bounds at the stop */
 	/* Whether the way is to be had; makes what it needs. UNSUPPORTED, PERMISSION and OTHER mean
@@ -107,9 +108,8 @@ struct grf_session {
 	enum grf_stop_failure failure;
 	size_t record_count; /* of `records`, where session->freeze.stands read them */
 	bool stacks_taken;
-	bool by_ptrace;      /* registers of some thread at least */
-	uint64_t stop_began; /* the work at it; grf_now() */
-	uint64_t registers_time, scanning_time, copying_time;
+	bool by_ptrace; /* registers of some thread at least */
+	uint64_t registers_time;
 	uint64_t forking_time;
 	uint64_t stop_bytes;
 	struct grf_hold_report report;

@@ -300,11 +300,6 @@ void grf_touched_begin_last(struct grf_touched *touched)
 		       __atomic_load_n(&touched->memory->disturbed, __ATOMIC_SEQ_CST);
 }
 
-void grf_touched_doubt(struct grf_touched *touched)
-{
-	touched->all = true;
-}
-
 bool grf_touched_is_disturbed(const struct grf_touched *touched)
 {
 	return touched->all;

@@ -32,14 +32,11 @@ void grf_touched_close(struct grf_touched *touched);
 void grf_touched_begin_round(struct grf_touched *touched);
 void grf_touched_take(struct grf_touched *touched, uint64_t start, uint64_t end);
 
-/* Counts as touched again in the next round, for what could not be looked at in this. */
+/* Counts as touched in the next round, and in the last look, for what could not be looked at. */
 void grf_touched_mark(struct grf_touched *touched, uint64_t start, uint64_t end);
 
 /* Before the last look, while the process stands: what is touched is no longer taken. */
 void grf_touched_begin_last(struct grf_touched *touched);
-
-/* Has all of it count as touched until the next round. */
-void grf_touched_doubt(struct grf_touched *touched);
 
 /* Whether all of it counts as touched, since memory may have been removed or changed otherwise. */
 bool grf_touched_is_disturbed(const struct grf_touched *touched);

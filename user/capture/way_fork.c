@@ -16,21 +16,61 @@
 #include "capture/session.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/priority.h"
 #include "hold/forked.h"
 
 #define RUNS       256
 #define SCAN_PAGES 4096
+/* What a fork takes the kernel: some 20 ms for each GB; ns. */
+#define FORK_TIME 500000u
+#define PAGE_TIME 80u
 
 static void copy_child(void *context);
 
+/* The pages that the process has, each of which a fork has to note; 0: that cannot be read. */
+static uint64_t resident_pages(const struct grf_session *session)
+{
+	_cleanup_close_ int fd = -1;
+	char text[128];
+	unsigned long long pages = 0;
+	ssize_t length;
+
+	grf_error_free(grf_target_open_file(&session->target, "statm", O_RDONLY, &fd));
+	length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (length <= 0)
+		return 0;
+	text[length] = '\0';
+	return sscanf(text, "%*s %llu", &pages) == 1 ? pages : 0;
+}
+
+/* A fork that has begun cannot be broken off. */
+static struct grf_error *check_time(const struct grf_session *session)
+{
+	uint64_t time = FORK_TIME + resident_pages(session) * PAGE_TIME;
+
+	if (!session->max_pause || time <= session->max_pause)
+		return NULL;
+	return grf_error_create(GRF_ERROR_TOO_LONG,
+				"process %d: a fork takes about %.3g ms, and it may stand for %.3g "
+				"ms; allow more (--max-pause)",
+				session->target.pid, (double)time / 1e6,
+				(double)session->max_pause / 1e6);
+}
+
 static struct grf_error *open_forked(struct grf_session *session)
 {
+	struct grf_error *error;
+
 	session->fork.mem = session->fork.pagemap = -1;
+	error = check_time(session);
+	if (error)
+		return error;
 	return grf_forked_open(&session->target, &session->options->injection,
 			       &session->fork.forked);
 }
@@ -110,7 +150,7 @@ static void fork_it(struct grf_session *session, const pid_t *tids, size_t count
 	uint64_t began;
 
 	grf_session_take_registers(session, tids, count);
-	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy);
+	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy, NULL, NULL);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
 	began = grf_now();
 	if (!grf_forked_make(session->fork.forked, tids, count) || !open_child(session)) {
@@ -121,7 +161,6 @@ static void fork_it(struct grf_session *session, const pid_t *tids, size_t count
 	child.pagemap = session->fork.pagemap;
 	copy_all_withheld(session, &child);
 	session->fork.gone |= child.gone;
-	session->copying_time = grf_now() - began;
 	session->stop_bytes = session->copy.bytes;
 }
 
@@ -220,6 +259,7 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 
 const struct grf_copy_method grf_copy_by_fork = {
     .way = GRF_COPY_FORK,
+    .name = "a child that the process makes at the stop",
     .needs_stops = true,
     .open = open_forked,
     .ahead = get_ready,

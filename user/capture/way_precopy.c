@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/priority.h"
+#include "capture/precopy_stop.h"
 #include "capture/userfault.h"
 
 /* Rounds before a stop is thought of, and how often the last one before it is tried. */
@@ -286,8 +287,6 @@ void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t 
 	grf_precopy_stop(precopy, alone ? 1 : session->copiers);
 	if (!alone)
 		grf_pool_wait(session->pool);
-	session->copying_time = grf_now() - session->stop_began;
-	session->scanning_time = precopy->scanned - session->stop_began;
 	session->stop_bytes = session->copy.bytes - before;
 	if (precopy->overflow)
 		session->failure = GRF_STOP_NO_ROOM;
@@ -298,8 +297,11 @@ void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t 
 /* Another stop is not made at the end of a garbage collection, unless only that will do. */
 void grf_precopy_let_go(struct grf_session *session)
 {
-	grf_verbose("let go: %llu MiB were written since they were copied",
-		    (unsigned long long)(session->precopy.pages >> 8));
+	if (session->precopy.pages > session->precopy.limit)
+		grf_verbose("let go: %llu KiB were written since they were copied",
+			    (unsigned long long)session->precopy.pages * (GRF_PAGE >> 10));
+	else
+		grf_verbose("let go: the time that it may be held was over");
 	if (!session->freeze.only_gc_point) {
 		grf_gc_point_close(session->freeze.gc_point);
 		session->freeze.gc_point = NULL;
@@ -338,6 +340,7 @@ void grf_precopy_close(struct grf_session *session)
 
 const struct grf_copy_method grf_copy_by_precopy = {
     .way = GRF_COPY_PRECOPY,
+    .name = "pre-copy under userfaultfd",
     .open = open_userfault,
     .ahead = copy_ahead,
     .at_stop = grf_precopy_at_stop,

@@ -117,6 +117,7 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 
 const struct grf_copy_method grf_copy_by_soft_dirty = {
     .way = GRF_COPY_PRECOPY,
+    .name = "pre-copy by soft-dirty bits",
     .open = open_soft_dirty,
     .ahead = copy_ahead,
     .at_stop = copy_rest,

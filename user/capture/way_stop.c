@@ -97,7 +97,7 @@ static void stop_work(void *context, unsigned int index)
 
 static void copy_all(struct grf_session *session, const pid_t *tids, size_t count)
 {
-	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy);
+	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy, NULL, NULL);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
 		       session->final.piece_count);
 	if (session->max_pause)
@@ -105,7 +105,6 @@ static void copy_all(struct grf_session *session, const pid_t *tids, size_t coun
 	grf_pool_start(session->pool, stop_work, session);
 	grf_session_take_registers(session, tids, count);
 	grf_pool_wait(session->pool);
-	session->copying_time = grf_now() - session->stop_began;
 	session->stop_bytes = session->copy.bytes;
 	if (session->copy.late)
 		session->failure = GRF_STOP_TOO_LONG;
@@ -119,6 +118,7 @@ static void describe(const struct grf_session *session, struct grf_pause *ret)
 
 const struct grf_copy_method grf_copy_at_stop = {
     .way = GRF_COPY_STOP,
+    .name = "all of it at the stop",
     .reads_stacks = true,
     .open = check_time,
     .ahead = get_ready,

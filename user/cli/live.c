@@ -72,7 +72,9 @@ static const struct argp_option live_argp_options[] = {
     {"spill-dir", OPTION_SPILL_DIRECTORY, "DIR", 0,
      "Make that file in DIR (default: $TMPDIR or /var/tmp, whichever is no tmpfs and has room)", 0},
     {"nice", OPTION_NICE, "N", 0,
-     "While the process runs, run at a priority that is lower by N (0 to 19, default 15)", 0},
+     "While the process runs, run at a priority that is lower by N (0 to 19, default 15), and "
+     "where the CPUs are short take no more than a sixteenth of them for copying; 0: neither",
+     0},
     {"contents", OPTION_CONTENTS, NULL, 0,
      "Copy the contents of objects without pointers too; those of more than 512 bytes are left out "
      "otherwise, as nothing of them is needed",
@@ -390,13 +392,14 @@ static struct grf_error *check_process(pid_t pid)
 	return error;
 }
 
-/* What went wrong, unless it did because the process is gone by now: whatever is asked for then is
- * refused for one reason or another. */
+/* What went wrong with a process that was there, unless it did because the process is gone by now:
+ * whatever is asked for then is refused for one reason or another. */
 static struct grf_error *or_gone(pid_t pid, struct grf_error *error)
 {
 	struct grf_error *gone;
 
-	if (!error || (error->code != GRF_ERROR_OTHER && error->code != GRF_ERROR_UNSUPPORTED))
+	if (!error || (error->code != GRF_ERROR_OTHER && error->code != GRF_ERROR_UNSUPPORTED &&
+		       error->code != GRF_ERROR_NO_PROCESS))
 		return error;
 	gone = check_process(pid);
 	if (!gone)
@@ -556,9 +559,8 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 	if (!error) {
 		grf_priority_begin(options->nice);
 		grf_memory_yield_to(options->pid);
-		error = open_executable(options, &file);
+		error = or_gone(options->pid, open_executable(options, &file));
 	}
-	error = or_gone(options->pid, error);
 	if (!error)
 		error = grf_debug_file_find(file.executable, file.path, &options->debug);
 	if (!error)

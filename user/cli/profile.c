@@ -138,10 +138,11 @@ static size_t make_comments(const struct grf_model *model, const struct grf_paus
 	snprintf(ret->pause, sizeof(ret->pause), "pause_ns: %" PRIu64 " (%s, %s clock)",
 		 pause->total, pause->freeze, pause->clock);
 	snprintf(ret->parts, sizeof(ret->parts),
-		 "pause_parts_ns: stop %" PRIu64 ", registers %" PRIu64 ", scan %" PRIu64
-		 ", fork %" PRIu64 ", copy %" PRIu64 ", resume %" PRIu64,
-		 pause->stop, pause->registers, pause->scanning, pause->forking,
-		 pause->copying - pause->scanning - pause->forking, pause->resume);
+		 "pause_parts_ns: stop %" PRIu64 ", scan %" PRIu64 ", fork %" PRIu64
+		 ", copy %" PRIu64 ", resume %" PRIu64 "; of these, registers %" PRIu64,
+		 pause->stop, pause->scanning, pause->forking,
+		 pause->copying - pause->scanning - pause->forking, pause->resume,
+		 pause->registers);
 	snprintf(ret->copied, sizeof(ret->copied),
 		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 ", in %u rounds before (%s)",
 		 pause->bytes, pause->stop_bytes, pause->rounds, pause->copy);

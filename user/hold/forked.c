@@ -235,7 +235,7 @@ void grf_forked_close(struct grf_forked *forked, struct grf_reaping *ret)
 	if (!forked)
 		return;
 	grf_target_close(&forked->image);
-	grf_reaper_finish(&forked->reaper, ret);
+	grf_reaper_finish(&forked->reaper, &forked->injector, ret);
 	grf_injector_close(&forked->injector);
 	free(forked);
 }

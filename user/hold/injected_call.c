@@ -60,13 +60,13 @@
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
 #endif
 
-#define STOP_LIMIT 500000000u /* ns that a thread may take to stop */
+#define STOP_LIMIT 500000000u /* ns that a thread may take to stop, without a wait for a CPU */
 #define CALL_LIMIT                                                                                 \
-	30000000000ull           /* to begin a call and, by default, to end it; it may wait for a  \
-				  * CPU all the while, but must not be let go in the middle */
-#define TIME_LIMIT   2000000000u /* ns after which no other thread is tried */
-#define ATTEMPTS     3           /* for each thread: it may be handling a signal */
-#define MAX_THREADS  4096u       /* that are looked at */
+	30000000000ull            /* to begin a call and, by default, to end it; it may wait for   \
+				   * a CPU all the while, but must not be let go in the middle */
+#define TIME_LIMIT   10000000000u /* ns after which no other thread is tried, nor waited for */
+#define ATTEMPTS     3            /* for each thread: it may be handling a signal */
+#define MAX_THREADS  4096u        /* that are looked at */
 #define MAX_RECORDS  65536u
 #define KERNEL_MASK  8 /* bytes of a signal mask */
 #define STATUS_BYTES 4096
@@ -199,13 +199,15 @@ bool grf_injector_has_hope(const struct grf_injector *injector)
 	return false;
 }
 
-/* An interruption of ours waits until we are through. */
+/* An interruption of ours waits until we are through. The last look comes after the time is over:
+ * on a busy machine it may have passed without a CPU for us. */
 bool grf_injector_wait(const struct grf_target *target, pid_t tid, uint64_t limit, int *ret_status)
 {
 	const struct timespec moment = {.tv_nsec = 20000};
 	uint64_t began = grf_now();
+	bool last = !limit;
 
-	for (unsigned int round = 0; !round || grf_now() - began < limit; round++) {
+	for (unsigned int round = 0;; round++) {
 		siginfo_t info = {0};
 		unsigned long message;
 
@@ -221,14 +223,14 @@ bool grf_injector_wait(const struct grf_target *target, pid_t tid, uint64_t limi
 		}
 		/* The end of a process's first thread is not told as long as others are not waited
 		 * for, and it may be we who trace them. */
-		if (round >= EAGER_ROUNDS && grf_target_thread_state(target, tid) == 'Z')
+		if (last || (round >= EAGER_ROUNDS && grf_target_thread_state(target, tid) == 'Z'))
 			return false;
 		if (round < EAGER_ROUNDS)
 			sched_yield();
 		else
 			nanosleep(&moment, NULL);
+		last = grf_now() - began >= limit;
 	}
-	return false;
 }
 
 static bool read_state(struct grf_injector *injector, pid_t tid)
@@ -407,6 +409,27 @@ static bool is_seized(const struct grf_injector *injector, pid_t tid)
 	return ours;
 }
 
+/* False: the thread is gone, or does not stop. Then it is let go when this process ends, which must
+ * be soon, as it may stop at any time. */
+static bool wait_until_stopped(struct grf_injector *injector, pid_t tid, int *ret_status)
+{
+	uint64_t limit = injector->persistent ? CALL_LIMIT : STOP_LIMIT, began = grf_now();
+	char state;
+
+	do {
+		if (grf_injector_wait(injector->target, tid, limit, ret_status))
+			return true;
+		state = grf_target_thread_state(injector->target, tid);
+	} while ((state == 'R' || state == 't') && !grf_interrupted() &&
+		 grf_now() - began < TIME_LIMIT);
+	if (state == '\0' || state == 'Z' || state == 'X')
+		return false;
+	injector->tid = tid;
+	injector->stuck = state;
+	injector->stuck_for = grf_now() - began;
+	return false;
+}
+
 /* True when it is done with, for better or worse; false: to be tried with another thread. */
 static bool try_thread(struct grf_injector *injector, pid_t tid, enum grf_restart worst,
 		       grf_injector_work *work, void *context, struct grf_injection_report *report)
@@ -421,15 +444,8 @@ static bool try_thread(struct grf_injector *injector, pid_t tid, enum grf_restar
 	report->began = grf_now();
 	report->tid = tid;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
-	if (!grf_injector_wait(injector->target, tid,
-			       injector->persistent ? CALL_LIMIT : STOP_LIMIT, &status)) {
-		char state = grf_target_thread_state(injector->target, tid);
-
-		/* It is let go when this process ends, which must be soon, as it may stop at any
-		 * time. */
-		injector->stuck = state != '\0' && state != 'Z' && state != 'X';
+	if (!wait_until_stopped(injector, tid, &status))
 		return false;
-	}
 	if (!(status >> 8)) {
 		signal = status & 0x7f; /* it is about to take a signal; the detach delivers it */
 	} else if (grf_injector_take(injector, tid, worst)) {
@@ -454,6 +470,11 @@ static bool is_running(const struct grf_injector *injector, pid_t tid)
 	       !strncmp(text, "running", 7);
 }
 
+static bool is_uninterruptible(const struct grf_injector *injector, pid_t tid)
+{
+	return grf_target_thread_state(injector->target, tid) == 'D';
+}
+
 static size_t list_threads(const struct grf_injector *injector, pid_t *tids, size_t capacity)
 {
 	int fd = openat(injector->target->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -476,7 +497,8 @@ static bool may_go_on(const struct grf_injector *injector, uint64_t began)
 }
 
 /* In three passes: those that run; those that wait in a call that can be made again; any. Each may
- * just be handling a signal, or be about to, which is over soon. */
+ * just be handling a signal, or be about to, which is over soon. One in a wait that nothing
+ * interrupts is tried at last: most are for a disk, some for ever. */
 bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *work, void *context,
 			      struct grf_injection_report *report)
 {
@@ -486,14 +508,17 @@ bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *
 	uint64_t began = grf_now();
 
 	injector->refused = 0;
-	injector->stuck = false;
+	injector->stuck = '\0';
 	for (int pass = 0; pass < 3 * ATTEMPTS; pass++) {
 		enum grf_restart worst = pass % 3 == 2 ? GRF_RESTART_ANEW : GRF_RESTART_AGAIN;
+
+		bool last = pass / 3 == ATTEMPTS - 1;
 
 		if (pass && pass % 3 == 0)
 			nanosleep(&moment, NULL);
 		for (size_t i = 0; i < count && may_go_on(injector, began); i++)
 			if ((pass % 3 || is_running(injector, tids[i])) &&
+			    (last || !is_uninterruptible(injector, tids[i])) &&
 			    try_thread(injector, tids[i], worst, work, context, report))
 				return true;
 	}

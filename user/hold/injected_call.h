@@ -49,8 +49,9 @@ struct grf_injector {
 	int64_t result; /* of the call: negative errno */
 	pid_t child;    /* that stopped for us, as we number it; 0: none */
 	int signal;     /* GRF_CALL_NOT_MADE: the thread stands before it, to go with the detach */
-	bool stuck;     /* the last thread that was tried did not stop in time */
-	int refused;    /* errno of what the tracer was refused last; 0 */
+	char stuck;     /* the state of a thread that did not stop in time, `tid`; 0: all did */
+	uint64_t stuck_for; /* ns */
+	int refused;        /* errno of what the tracer was refused last; 0 */
 };
 
 /* Errors: UNSUPPORTED (`site` is incomplete; shadow stacks are in use), PERMISSION, EXITED. */

@@ -117,9 +117,18 @@ static struct grf_error *inject(void *context, int *ret)
 	}
 	if (grf_interrupted())
 		return grf_error_interrupted();
+	if (grf_target_is_stopped(injector->target))
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"process %d stands stopped: it makes no system call for "
+					"us, nor does it matter how long it is held",
+					pid);
 	if (injector->stuck)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
-					"a thread of process %d does not stop", pid);
+					"thread %d of process %d did not stop in %.1f s (state %c, "
+					"D is a wait in the kernel that nothing interrupts); try "
+					"again, or copy in another way (--copy auto)",
+					injector->tid, pid, (double)injector->stuck_for / 1e9,
+					injector->stuck);
 	if (injector->refused)
 		return grf_error_errno(GRF_ERROR_UNSUPPORTED, injector->refused,
 				       "seize a thread of process %d", pid);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "hold/forked.h"
+#include "hold/injected_call.h"
 
 /* In memory that both processes have. */
 struct grf_reaper_note {
@@ -32,7 +33,9 @@ struct grf_reaper {
 struct grf_error *grf_reaper_start(struct grf_reaper *reaper, const struct grf_target *target,
 				   const struct grf_injection_site *site);
 
-/* Has it do its work, and waits for that. */
-void grf_reaper_finish(struct grf_reaper *reaper, struct grf_reaping *ret);
+/* Has it do its work, and waits for that; with `injector`, which is one of the same target, another
+ * one where it was killed. */
+void grf_reaper_finish(struct grf_reaper *reaper, struct grf_injector *injector,
+		       struct grf_reaping *ret);
 
 #endif

@@ -77,9 +77,8 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 		fprintf(stream, "  %-12s core file\n", "held");
 		return;
 	}
-	fprintf(stream, "  %-12s %s, for %s (%s clock): stop %s, registers %s, ", "held",
-		pause->freeze, format_time(pause->total), pause->clock, format_time(pause->stop),
-		format_time(pause->registers));
+	fprintf(stream, "  %-12s %s, for %s (%s clock): stop %s, ", "held", pause->freeze,
+		format_time(pause->total), pause->clock, format_time(pause->stop));
 	if (pause->rounds)
 		fprintf(stream, "scan %s, copy %s, ", format_time(pause->scanning),
 			format_time(pause->copying - pause->scanning));
@@ -88,7 +87,8 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 			format_time(pause->forking), format_time(pause->copying - pause->forking));
 	else
 		fprintf(stream, "copy %s, ", format_time(pause->copying));
-	fprintf(stream, "resume %s", format_time(pause->resume));
+	fprintf(stream, "resume %s; %s of it for registers", format_time(pause->resume),
+		format_time(pause->registers));
 	if (pause->given_up)
 		fprintf(stream, "; before, stops of %s that were given up",
 			format_time(pause->given_up));
