@@ -4,7 +4,7 @@
 What clients of an HTTP server notice of a snapshot: tests/programs/web, with a heap of about 0.7 GB,
 asked over loopback by tests/programs/load.
 
-  GRF_BPF=build/grf-bpf bench_latency.py [--snapshots 10] [--rate 1000] [--connections 8]
+  GRF_BPF=build/grf-bpf bench_latency.py [--snapshots 12] [--rate 1000] [--connections 8]
       [--sessions 1000000] [OPTION OF ATTACH ...]
 
 Twice the server is put under load, and snapshots are taken one after the other, each after a rest of
@@ -17,7 +17,10 @@ the same length in which nothing is done:
   throughput  each of the connections sends its next request as soon as it has an answer. Answers a
               second during the copy, which is from the attach's first copying to the moment that the
               server was let go, against those in the rests. What the analysis costs after that is
-              shown as well.
+              shown as well. The server's own garbage collections take three quarters of its
+              throughput for a second or two each, and fall where they will: so the uncertainty of
+              the means is shown (their standard error, each window being one observation), and
+              beside them the median of the tenths of a second, which collections hardly touch.
 
 Server, clients and grf-bpf share the CPUs of this machine, none is bound to one or given a share of
 them. With fixed times, server and clients shall leave some of the CPUs free (shown as "CPU used"), as a
@@ -29,6 +32,7 @@ Exits with status 1 when a limit is missed.
 
 import argparse
 import bisect
+import math
 import os
 import pathlib
 import resource
@@ -51,6 +55,7 @@ from toolchains import Toolchain
 LATENCY_LIMIT = 3.0  # ms that the 99.9th percentile may rise by
 LOSS_LIMIT = 15.0  # % of the throughput that the copy may take
 FIRST_REST = 3.0  # s
+SLICE = 0.1  # s
 
 
 class Load:
@@ -173,29 +178,51 @@ def measure_latency(server, executable, options, folder):
     return [f"99.9th percentile: {rise:.2f} ms more, limit {LATENCY_LIMIT:g}"] * (rise > LATENCY_LIMIT)
 
 
+def throughput(taken, windows):
+    """Answers a second: (mean, its standard error, median of slices)."""
+    counts = [len(inside(taken, [window])) for window in windows]
+    lengths = [end - begin for begin, end in windows]
+    mean = sum(counts) / sum(lengths)
+    # Of a ratio of sums; the windows differ in length.
+    apart = sum((count - mean * length) ** 2 for count, length in zip(counts, lengths))
+    error = math.sqrt(apart * len(windows) / max(len(windows) - 1, 1)) / sum(lengths)
+    slices = [
+        len(inside(taken, [(begin + i * SLICE, begin + (i + 1) * SLICE)])) / SLICE
+        for begin, end in windows
+        for i in range(int((end - begin) / SLICE))
+    ]
+    return mean, error, statistics.median(slices)
+
+
 def measure_throughput(server, executable, options, folder):
     port = server.facts["port"]
     with Load(executable, port, 0, options.connections, folder) as load:
         time.sleep(1)
         windows, used = snapshots(server, load, options, folder)
-    rates = {}
+    print(
+        f"throughput, answers a second (CPU used: {used:.0f} %)\n"
+        f"{'':<12}{'mean':>9}{'':>10}{'fewer':>9}{'median':>9}{'fewer':>9}{'time':>10}"
+    )
+    found = {}
     for name, times in windows.items():
-        seconds = sum(end - begin for begin, end in times)
-        rates[name] = len(inside(load.taken, times)) / seconds
+        mean, error, median = found[name] = throughput(load.taken, times)
+        fewer = [f"{100 - 100 * now / rest:.1f} %" for now, rest in
+                 zip((mean, median), (found["rest"][0], found["rest"][2]))]
         print(
-            f"{name:<12}{rates[name]:>9,.0f} answers a second in {seconds:.1f} s"
-            + (f", {100 - 100 * rates[name] / rates['rest']:.1f} % fewer" if name != "rest" else
-               f" (CPU used: {used:.0f} %)"),
+            f"{name:<12}{mean:>9,.0f}{f'± {error:,.0f}':>10}{fewer[0]:>9}{median:>9,.0f}"
+            f"{fewer[1]:>9}{sum(end - begin for begin, end in times):>8.1f} s",
             flush=True,
         )
-    loss = 100 - 100 * rates["copy"] / rates["rest"]
-    print(f"the copy takes {loss:.1f} % of the throughput (limit {LOSS_LIMIT:g})")
+    loss = 100 - 100 * found["copy"][0] / found["rest"][0]
+    error = 100 * math.hypot(found["copy"][1] / found["copy"][0],
+                             found["rest"][1] / found["rest"][0])
+    print(f"the copy takes {loss:.1f} ± {error:.1f} % of the throughput (limit {LOSS_LIMIT:g})")
     return [f"throughput lost: {loss:.1f} %, limit {LOSS_LIMIT:g}"] * (loss >= LOSS_LIMIT)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--snapshots", type=int, default=10)
+    parser.add_argument("--snapshots", type=int, default=12)
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--sessions", type=int, default=1000000)

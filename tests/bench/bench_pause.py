@@ -77,7 +77,7 @@ CONTROL_BYTES = 4096
 GAPS_BYTES = 4 << 20
 GAP_HEADER, GAP = 64, struct.Struct("=6Q")
 LONGEST_REST = 3.0  # s
-PARTS = ("stop", "registers", "scan", "copy", "resume")
+PARTS = ("stop", "scan", "copy", "resume")
 
 Gap = namedtuple("Gap", "begin end blocked preempted waited unused")
 Attach = namedtuple("Attach", "kernel stop bare_stop cpu alone parts copied freeze given_up seconds")

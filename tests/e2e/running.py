@@ -18,7 +18,11 @@ GRF = pathlib.Path(os.environ.get("GRF_BPF", ROOT / "build" / "grf-bpf"))
 # Exit statuses, as docs/grf-bpf.1 lists them.
 OK, FAILURE, USAGE, NO_PROCESS, PERMISSION, EXITED, NOT_GO, UNSUPPORTED = range(8)
 BAD_INPUT, MISMATCH, OUTPUT = 8, 9, 10
+NO_ROOM, TOO_LONG = 13, 14
 INTERRUPTED = 130
+
+# For targets that keep all CPUs busy: what is polite there takes minutes, and shows nothing else.
+HURRIED = ("--nice", "0")
 
 
 def wait_until(condition, seconds=10):
@@ -28,6 +32,12 @@ def wait_until(condition, seconds=10):
             return False
         time.sleep(0.005)
     return True
+
+
+def processes():
+    """The folder in /proc of every process. Listed, not matched: pathlib's glob looks at each name once
+    more, and fails where the process has ended since."""
+    return [pathlib.Path("/proc", name) for name in os.listdir("/proc") if name.isdigit()]
 
 
 class Target:

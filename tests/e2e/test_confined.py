@@ -12,7 +12,7 @@ import tempfile
 
 import pprof
 import pytest
-from running import GRF, OK, PERMISSION, UNSUPPORTED, Target, grf, wait_until
+from running import GRF, HURRIED, OK, PERMISSION, UNSUPPORTED, Target, grf, wait_until
 
 # What tests/programs/slices holds in main.bytes, and sandboxed in main.kept.
 BYTES = (("main.bytes",), (1, 4096))
@@ -89,15 +89,15 @@ def test_the_filter_works(action, shows, build):
 def test_under_seccomp(action, where, prefix, start, tmp_path):
     """The call that we have a thread make is not one that its filter lets through."""
     target = start("sandboxed", action, where)
-    before = opened(target)
+    before, out = opened(target), ("-o", tmp_path / "out")
     for _ in range(5):
-        done = grf("attach", target.pid, "-v", "-o", tmp_path / "out", prefix=prefix).expect(OK)
+        done = grf("attach", target.pid, *HURRIED, "-v", *out, prefix=prefix).expect(OK)
         assert "pre-copy" in done.stdout or "the next way" in done.stderr, str(done)
         # With CAP_SYS_ADMIN the filter is put out of action for the call.
         assert prefix or "pre-copy" in done.stdout, str(done)
         check_sandboxed(tmp_path / "out")
         target.check_runs()
-        done = grf("attach", target.pid, "--copy", "fork", "-o", tmp_path / "out", prefix=prefix)
+        done = grf("attach", target.pid, *HURRIED, "--copy", "fork", *out, prefix=prefix)
         # A thread without a filter of its own can do it in any case.
         if not prefix or done.status != UNSUPPORTED:
             done.expect(OK)

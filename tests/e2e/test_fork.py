@@ -16,8 +16,9 @@ import time
 
 import pprof
 import pytest
-from running import OK, UNSUPPORTED, Target, grf, start_grf, wait_until
+from running import HURRIED, OK, TOO_LONG, UNSUPPORTED, Target, grf, processes, start_grf, wait_until
 from test_survival import KILLS, Checked, check
+from test_target import check_kept
 from toolchains import COLLECT
 
 FORK = ("--copy", "fork")
@@ -38,11 +39,11 @@ def target(start):
 def children(pid):
     """The states of the target's children, by their ids."""
     found = {}
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    for process in processes():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
             if int(parent) == pid:
-                found[stat.parent.name] = state
+                found[process.name] = state
     return found
 
 
@@ -103,10 +104,8 @@ def test_verified(start):
 def test_of_a_busy_target(start, tmp_path):
     target = start("busy")
     for attempt in range(20):
-        grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out").expect(OK)
-        kept = [v for chain, v in chains(tmp_path / "out").items() if chain[0] == "main.kept"]
-        objects, size = (sum(value[i] for value in kept) for i in (0, 1))
-        assert (objects, size) == (500001, 500000 * 16 + 489 * 8192), attempt
+        grf("attach", target.pid, *FORK, *NOW, *HURRIED, "-o", tmp_path / "out").expect(OK)
+        check_kept(tmp_path / "out", attempt)
         target.check_runs()
     assert not children(target.pid)
 
@@ -150,6 +149,39 @@ def test_killed_under_a_filter(step, start, tmp_path, monkeypatch):
         assert done.status == -signal.SIGKILL, str(done)
         assert wait_until(lambda: not children(target.pid)), children(target.pid)
         target.check_runs()
+
+
+def leaders_among_children(pid):
+    """Its children that are the first of a session of their own."""
+    found = []
+    for child in map(int, children(pid)):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(child) == child:
+                found.append(child)
+    return found
+
+
+def test_another_waits_where_that_process_is_killed(build, tmp_path):
+    with Target(build("scale"), "-scale", "0.2", "-goroutines", "100") as target:
+        for _ in range(5):
+            tool = start_grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
+            assert wait_until(lambda: children(target.pid), 20)
+            killed = leaders_among_children(tool.pid)
+            assert killed
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+            said = tool.communicate()
+            assert tool.returncode == OK, said
+            assert not children(target.pid), said
+        target.check_runs()
+
+
+def test_not_where_it_takes_too_long(start, tmp_path):
+    target = start("goroutines")
+    options = ("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out", "--max-pause")
+    grf(*options, "100us").expect(TOO_LONG, "a fork takes about", "0.1 ms", "--max-pause")
+    grf(*options, "1s").expect(OK)
+    target.check_runs()
 
 
 @pytest.mark.parametrize("program", [("checked",), ("sandboxed", "kill", "process")])

@@ -10,7 +10,7 @@ import time
 
 import pprof
 import pytest
-from running import FAILURE, INTERRUPTED, OK, UNSUPPORTED, USAGE, Target, grf, start_grf
+from running import FAILURE, HURRIED, INTERRUPTED, OK, TOO_LONG, UNSUPPORTED, USAGE, Target, grf, start_grf
 from toolchains import COLLECT, versions
 
 STOPS = int(os.environ.get("GRF_TEST_STOPS", "10"))
@@ -35,15 +35,21 @@ def test_the_default_takes_a_collection_that_comes(build, tmp_path):
 def test_the_default_gives_a_costly_collection_up(start, tmp_path):
     """One that wrote to more pages than can be copied in time, and more than the program does."""
     target = start("busy")
-    for _ in range(20):
-        done = grf("attach", target.pid, "-v", "-o", tmp_path / "out").expect(OK)
-        if "given up" in done.stdout:
+    for _ in range(40):
+        done = grf("attach", target.pid, "-v", "--max-pause", "1ms", "-o", tmp_path / "out")
+        if done.status == TOO_LONG:
+            continue  # in the other stops, too
+        done.expect(OK)
+        if "pre-copy" not in done.stdout and "let go" not in done.stderr:
+            pytest.skip(done.stderr)
+        if "given up" in done.stdout and "pre-copy" in done.stdout:
             assert "let go" in done.stderr and "stopped at once" in done.stdout, str(done)
             assert "eBPF task iterator" in done.stdout, str(done)
-            held = re.search(r"for ([\d.]+) (us|ms) \(eBPF clock\)", done.stdout)
+            # Under load not every thread runs again in time for the eBPF program to see it.
+            held = re.search(r"for ([\d.]+) (us|ms) \((eBPF|user space) clock\)", done.stdout)
             assert held and (held.group(2) == "us" or float(held.group(1)) < 50), str(done)
             return
-    pytest.skip("each of 20 collections was cheap enough")
+    pytest.fail("each of 40 collections was cheap enough")
 
 
 def test_the_default_does_not_wait_long(start, tmp_path):
@@ -75,7 +81,7 @@ def test_as_at_a_collection(start, tmp_path):
     target = start("busy")
 
     def bytes_reached(point):
-        grf("attach", target.pid, "--freeze", point, "-o", tmp_path / "out").expect(OK)
+        grf("attach", target.pid, "--freeze", point, *HURRIED, "-o", tmp_path / "out").expect(OK)
         return pprof.read(tmp_path / "out").totals()[1]
 
     before = bytes_reached("gc")

@@ -3,7 +3,7 @@
 
 import pprof
 import pytest
-from running import OK, Target, grf
+from running import HURRIED, OK, Target, grf
 from test_verify import counts
 from toolchains import COLLECT, versions
 
@@ -15,7 +15,7 @@ def test_interrupted_anywhere(kind, version, build):
     between safe points. Here it does."""
     with Target(build(kind, version=version, flags=(COLLECT,))) as target:
         for _ in range(10):
-            done = grf("verify", target.pid, "-v").expect(OK)
+            done = grf("verify", target.pid, *HURRIED, "-v").expect(OK)
             found = counts(done)
             assert found["missed"] == found["reached but not marked"] == 0, str(done)
             assert found["marked and reached"] > 90, str(done)

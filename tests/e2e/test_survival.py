@@ -20,7 +20,7 @@ from collections import Counter
 
 import pprof
 import pytest
-from running import GRF, OK, UNSUPPORTED, grf, start_grf, wait_until
+from running import GRF, HURRIED, OK, UNSUPPORTED, grf, processes, start_grf, wait_until
 
 KILLS = int(os.environ.get("GRF_TEST_KILLS", "25"))
 IN_A_ROW = int(os.environ.get("GRF_TEST_ROW", "40"))
@@ -53,10 +53,11 @@ def has_ours(target):
 def left_of_us():
     """Processes of grf-bpf that live on; zombies have lost their environment."""
     found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/environ"):
+    for process in processes():
         try:
-            if MARK.encode() in path.read_bytes() and os.readlink(path.parent / "exe") == str(GRF):
-                found.append(path.parent.name)
+            marked = MARK.encode() in (process / "environ").read_bytes()
+            if marked and os.readlink(process / "exe") == str(GRF):
+                found.append(process.name)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             pass
     return found
@@ -126,7 +127,7 @@ class Killer:
     def __init__(self, number, way, folder):
         self.number = number
         self.folder = folder
-        self.arguments = ["--freeze", "now", "--copy", way, "-o", folder / "out"]
+        self.arguments = ["--freeze", "now", "--copy", way, *HURRIED, "-o", folder / "out"]
         self.environment = dict(os.environ, **dict([MARK.split("=")]))
         self.random = random.Random(f"{number} {way}")
         self.took = []
@@ -220,10 +221,10 @@ def test_no_probe_is_left(start, tmp_path):
     target = start("busy")
     assert not changed_code(target)
     began = time.monotonic()
-    grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out").expect(OK)
+    grf("attach", target.pid, "--freeze", "gc", *HURRIED, "-o", tmp_path / "out").expect(OK)
     took = time.monotonic() - began
     for _ in range(KILLS):
-        tool = start_grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out")
+        tool = start_grf("attach", target.pid, "--freeze", "gc", *HURRIED, "-o", tmp_path / "out")
         time.sleep(generator.random() * took)
         tool.kill()
         tool.communicate()

@@ -10,7 +10,7 @@ import time
 
 import pprof
 import pytest
-from running import OK, Target, grf, start_grf, wait_until
+from running import HURRIED, OK, UNSUPPORTED, Target, grf, start_grf, wait_until
 
 # What tests/programs/slices holds in main.bytes.
 BYTES = (("main.bytes",), (1, 4096))
@@ -47,6 +47,42 @@ def test_kill_of_the_tool_leaves_the_target_running(start, tmp_path):
         tool.communicate()
         target.check_runs()
     assert target.shape() == before
+
+
+def test_two_at_once(start, tmp_path):
+    """What one watches another cannot; it says so, and copies in another way."""
+    target = start("scale", "-scale", "0.1", "-goroutines", "100")
+    waits = ["--freeze", "gc", "--gc-wait", "1m", "--copy", "precopy", "-v"]
+    first = start_grf("attach", target.pid, *waits, "-o", tmp_path / "first")
+    for line in first.stderr:
+        if "round" in line or "next way" in line:
+            break
+    if "next way" in line:
+        pytest.skip(line)
+    options = ["attach", target.pid, "--freeze", "now", "-o", tmp_path / "out"]
+    done = grf(*options, "-v").expect(OK)
+    assert "cannot be watched, as another program does so" in done.stderr, done.stderr
+    assert "userfaultfd in" not in done.stdout, done.stdout
+    if "no soft-dirty bits" in done.stderr:
+        grf(*options, "--copy", "precopy").expect(UNSUPPORTED, "maybe another grf-bpf")
+    first.send_signal(signal.SIGINT)
+    first.communicate()
+    again = grf(*options).expect(OK)
+    assert "pre-copy under userfaultfd in" in again.stdout, str(again)
+    target.check_runs()
+
+
+@pytest.mark.parametrize("copy", ["precopy", "auto", "stop"])
+def test_a_thread_that_nothing_interrupts(copy, start, tmp_path):
+    """It cannot be stopped, nor make a call for us: others do. It stands in the kernel anyway."""
+    target = start("uninterruptible")
+    assert wait_until(lambda: "D" in target.states())
+    done = grf("attach", target.pid, "--freeze", "now", "--copy", copy, "-v", "-o", tmp_path / "out")
+    if copy != "stop" and "way to copy: pre-copy under userfaultfd" not in done.stderr:
+        pytest.skip(done.stderr)
+    done.expect(OK)
+    assert chains(tmp_path / "out")[("main.list",)][0] == 1
+    assert "D" in target.states() and not target.tracer()
 
 
 def test_a_stopped_target_stays_stopped(start, tmp_path):
@@ -115,12 +151,17 @@ def test_position_independent(version, build, tmp_path):
     assert BYTES in chains(tmp_path / "core.out").items()
 
 
+def check_kept(path, about):
+    """What tests/programs/busy keeps: the nodes, and the array that has them, of 489 pages of Go's."""
+    kept = [v for chain, v in chains(path).items() if chain[0] == "main.kept"]
+    objects, size = (sum(value[i] for value in kept) for i in (0, 1))
+    assert (objects, size) == (500001, 500000 * 16 + 489 * 8192), about
+
+
 def test_busy_target(start, tmp_path):
     """Stopped at any instruction, many times: it never fails, and what stays is always found."""
     target = start("busy")
     for attempt in range(30):
-        grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
-        kept = [v for chain, v in chains(tmp_path / "out").items() if chain[0] == "main.kept"]
-        objects, size = (sum(value[i] for value in kept) for i in (0, 1))
-        assert (objects, size) == (500001, 500000 * 16 + 489 * 8192), attempt
+        grf("attach", target.pid, *HURRIED, "-o", tmp_path / "out").expect(OK)
+        check_kept(tmp_path / "out", attempt)
         target.check_runs()

@@ -18,10 +18,22 @@ type Node struct {
 	Data int
 }
 
-var (
-	kept []*Node
-	sink [64]interface{}
+const (
+	count = 500000
+	most  = 64 // goroutines
 )
+
+var (
+	kept []*Node // as many as that, and a place for each goroutine to change two by
+	sink [most]interface{}
+)
+
+func goroutines() int {
+	if 2*runtime.NumCPU() < most {
+		return 2 * runtime.NumCPU()
+	}
+	return most
+}
 
 func work(id int) {
 	for round := 0; ; round++ {
@@ -37,12 +49,15 @@ func work(id int) {
 		}
 		sort.Strings(keys)
 		sink[id] = list
-		// What stays, stays, but not where it was; each has a part of its own.
-		share := len(kept) / (2 * runtime.NumCPU())
-		mine := kept[id*share : (id+1)*share]
+		// What stays, stays, but not where it was; each has a part of its own. Nothing is
+		// ever in a register alone.
+		share := count / goroutines()
+		mine, between := kept[id*share:(id+1)*share], &kept[count+id]
 		for i := 0; i < 50; i++ {
 			a, b := (round+i)%share, (round+i+1)%share
-			mine[a], mine[b] = mine[b], mine[a]
+			*between = mine[a]
+			mine[a] = mine[b]
+			mine[b] = *between
 		}
 		if round%16 == 0 {
 			done := make(chan *Node)
@@ -57,11 +72,11 @@ func work(id int) {
 }
 
 func main() {
-	kept = make([]*Node, 500000)
-	for i := range kept {
+	kept = make([]*Node, count+most)
+	for i := 0; i < count; i++ {
 		kept[i] = &Node{nil, i}
 	}
-	for i := 0; i < 2*runtime.NumCPU(); i++ {
+	for i := 0; i < goroutines(); i++ {
 		go work(i)
 	}
 	runtime.GC()
