@@ -100,6 +100,15 @@ def test_a_kernel_thread(folder):
     result.expect(result.status)
 
 
+def test_permission_of_root(target, tmp_path):
+    less = ["setpriv", "--bounding-set=-sys_ptrace"]
+    result = grf("attach", target.pid, "-o", tmp_path / "out", prefix=less)
+    result.expect(PERMISSION, "CAP_SYS_PTRACE")
+    assert "sudo" not in result.stderr
+    assert not (tmp_path / "out").exists()
+    target.check_runs()
+
+
 def test_permission(target, tmp_path):
     # Where nobody may go: not the folder of pytest, not that of the build.
     place = f"/tmp/grf-bpf-test-{os.getpid()}"

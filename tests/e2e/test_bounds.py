@@ -11,7 +11,18 @@ import time
 
 import pprof
 import pytest
-from running import GRF, HURRIED, NO_ROOM, OK, TOO_LONG, USAGE, Target, grf, wait_until
+from running import (
+    GRF,
+    HURRIED,
+    NO_ROOM,
+    OK,
+    OUTPUT,
+    TOO_LONG,
+    USAGE,
+    Target,
+    grf,
+    wait_until,
+)
 from test_target import check_kept
 
 MIB = 1 << 20
@@ -144,6 +155,16 @@ def test_a_file_that_may_not_grow(start, tmp_path):
         target.check_runs()
 
 
+def test_a_place_that_is_none(start, tmp_path):
+    """It is told before it is needed."""
+    target = start("slices")
+    for place in (tmp_path / "none", "/proc"):
+        done = grf("attach", target.pid, "--spill-dir", place, "-o", tmp_path / "out")
+        done.expect(OUTPUT, f"no file can be made in {place}")
+        assert not (tmp_path / "out").exists()
+    target.check_runs()
+
+
 def test_places_for_the_file(start, tmp_path):
     target = start("scale", "-scale", "0.1", "-goroutines", "100")
     options = ["attach", target.pid, "--max-memory", "40M", "-v", "-o", tmp_path / "out"]
@@ -159,7 +180,6 @@ def test_places_for_the_file(start, tmp_path):
     options.remove("-v")
     allowed = "--max-memory allows 40 MiB"
     grf(*options, "--spill-dir", full, prefix=small).expect(NO_ROOM, allowed, str(full), "8 MiB")
-    grf(*options, "--spill-dir", tmp_path / "none").expect(NO_ROOM, allowed, str(tmp_path / "none"))
     target.check_runs()
 
 

@@ -303,8 +303,12 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 static struct grf_error *prepare(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
-	struct grf_error *error = open_files(session);
+	struct grf_error *error = NULL;
 
+	if (options->spill_directory)
+		error = grf_spill_check(options->spill_directory);
+	if (!error)
+		error = open_files(session);
 	if (!error)
 		error = read_auxv(session);
 	if (error)

@@ -82,6 +82,17 @@ static int make_file(const char *directory)
 	return fd;
 }
 
+struct grf_error *grf_spill_check(const char *directory)
+{
+	int fd = make_file(directory);
+
+	if (fd < 0)
+		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "no file can be made in %s",
+				       directory);
+	close(fd);
+	return NULL;
+}
+
 static bool can_have_holes(int fd)
 {
 	return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE);

@@ -52,6 +52,8 @@ struct grf_spill {
  */
 struct grf_error *grf_spill_open(struct grf_spill *spill, const char *directory, uint64_t bytes,
 				 unsigned int threads, size_t held);
+/* Whether a file can be made in `directory`, before it is needed. Errors: OUTPUT. */
+struct grf_error *grf_spill_check(const char *directory);
 void grf_spill_init(struct grf_spill *spill);
 void grf_spill_close(struct grf_spill *spill);
 

@@ -248,10 +248,10 @@ static struct grf_error *open_running(pid_t pid, struct grf_executable **ret)
 		return error;
 	grf_error_free(error);
 	return grf_error_create(
-	    GRF_ERROR_PERMISSION,
-	    "cannot read the executable of process %d: run as its user, or with "
-	    "CAP_SYS_PTRACE (sudo)",
-	    pid);
+	    GRF_ERROR_PERMISSION, "cannot read the executable of process %d: %s", pid,
+	    geteuid() ? "run as its user, or with CAP_SYS_PTRACE (sudo)"
+		      : "root may not here; that needs CAP_SYS_PTRACE in the user "
+			"namespace of the process, and a security module's consent");
 }
 
 /* Whether an executable that the user named is of the build that runs. */
