@@ -442,33 +442,44 @@ def test_priority(option, nice, start, tmp_path):
     target.check_runs()
 
 
+def priorities_at_the_end(target, out):
+    """What the threads of an interrupted grf-bpf had when they were last seen."""
+    options = ["--nice", "8", "--copy", "stop", "--freeze", "now", "-o", out]
+    tool = Running("attach", target.pid, *options)
+    # Then there is a copy to be given back, which takes long enough to be seen.
+    assert wait_until(lambda: field(tool.pid, "RssAnon") > 100 << 10, 60)
+    assert wait_until(lambda: not target.tracer())
+    assert (os.nice(0) + 8, BATCH) in niceness(tool.pid)
+    tool.process.terminate()
+    last = set()
+
+    def look(pid):
+        nonlocal last
+        last = niceness(pid) or last
+
+    status, said = tool.watch(look)
+    assert status == 128 + signal.SIGTERM, said
+    assert not out.exists()
+    return last
+
+
 def test_an_interruption_ends_the_low_priority(start, tmp_path):
     """Where others want the CPUs, it would take long to notice it, and to come to an end."""
     target = start("scale", "-scale", "0.2", "-goroutines", "100")
     busy = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(4)]
     try:
-        options = ["--nice", "8", "--copy", "stop", "--freeze", "now", "-o", tmp_path / "out"]
-        tool = Running("attach", target.pid, *options)
-        # Then there is a copy to be given back, which takes long enough to be seen.
-        assert wait_until(lambda: field(tool.pid, "RssAnon") > 100 << 10, 60)
-        assert wait_until(lambda: not target.tracer())
-        assert (os.nice(0) + 8, BATCH) in niceness(tool.pid)
-        tool.process.terminate()
-        last = set()
-
-        def look(pid):
-            nonlocal last
-            last = niceness(pid) or last
-
-        status, said = tool.watch(look)
-        assert status == 128 + signal.SIGTERM, said
-        if os.geteuid() == 0:
-            assert last and not [found for found in last if found[0] > os.nice(0)], last
+        # What looks is itself without a CPU now and then, and does not see all of the end.
+        seen = []
+        for _ in range(5):
+            seen.append(priorities_at_the_end(target, tmp_path / "out"))
+            if seen[-1] and all(nice <= os.nice(0) for nice, _ in seen[-1]):
+                break
+        else:
+            assert os.geteuid(), seen
     finally:
         for process in busy:
             process.kill()
             process.wait()
-    assert not (tmp_path / "out").exists()
     target.check_runs()
 
 
