@@ -90,6 +90,8 @@ def test_under_seccomp(action, where, prefix, start, tmp_path):
     """The call that we have a thread make is not one that its filter lets through."""
     target = start("sandboxed", action, where)
     before, out = opened(target), ("-o", tmp_path / "out")
+    # Where the CPUs are busy, a thread that is always running may wait long for one to stop on.
+    patient = ("--copy", "fork", "--max-pause", "5s")
     for _ in range(5):
         done = grf("attach", target.pid, *HURRIED, "-v", *out, prefix=prefix).expect(OK)
         assert "pre-copy" in done.stdout or "the next way" in done.stderr, str(done)
@@ -97,7 +99,7 @@ def test_under_seccomp(action, where, prefix, start, tmp_path):
         assert prefix or "pre-copy" in done.stdout, str(done)
         check_sandboxed(tmp_path / "out")
         target.check_runs()
-        done = grf("attach", target.pid, *HURRIED, "--copy", "fork", *out, prefix=prefix)
+        done = grf("attach", target.pid, *HURRIED, *patient, *out, prefix=prefix)
         # A thread without a filter of its own can do it in any case.
         if not prefix or done.status != UNSUPPORTED:
             done.expect(OK)

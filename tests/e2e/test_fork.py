@@ -163,16 +163,22 @@ def leaders_among_children(pid):
 
 def test_another_waits_where_that_process_is_killed(build, tmp_path):
     with Target(build("scale"), "-scale", "0.2", "-goroutines", "100") as target:
-        for _ in range(5):
+        kills = 0
+        for _ in range(20):
             tool = start_grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
-            assert wait_until(lambda: children(target.pid), 20)
+            # Who has no CPU right now comes too late.
+            assert wait_until(lambda: tool.poll() is not None or children(target.pid), 20)
             killed = leaders_among_children(tool.pid)
-            assert killed
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                for pid in killed:
+                    os.kill(pid, signal.SIGKILL)
             said = tool.communicate()
             assert tool.returncode == OK, said
             assert not children(target.pid), said
+            kills += bool(killed)
+            if kills == 5:
+                break
+        assert kills
         target.check_runs()
 
 

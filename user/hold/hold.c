@@ -256,12 +256,29 @@ static bool given_up(struct hold *hold, struct thread *thread)
 	return true;
 }
 
+static uint64_t stop_limit(const struct hold *hold)
+{
+	return hold->freeze->limit ? hold->freeze->limit : STOP_LIMIT;
+}
+
 /* Whether threads have taken too long to stop. */
 static bool is_late(const struct hold *hold)
 {
-	uint64_t limit = hold->freeze->limit ? hold->freeze->limit : STOP_LIMIT;
+	return grf_now() - hold->report->interrupting > stop_limit(hold);
+}
 
-	return grf_now() - hold->report->interrupting > limit;
+static struct grf_error *does_not_stop(const struct hold *hold, pid_t tid)
+{
+	char state = grf_target_thread_state(hold->target, tid);
+
+	return grf_error_create(
+	    GRF_ERROR_TOO_LONG,
+	    "thread %d of process %d did not stop in %.3g ms: %s (state %c); try again%s", tid,
+	    hold->target->pid, (double)stop_limit(hold) / 1e6,
+	    state == 'D'   ? "it is in a wait in the kernel that nothing interrupts"
+	    : state == 'R' ? "it had no CPU for that, or is at work in the kernel"
+			   : "it is neither running nor stopped",
+	    state, hold->freeze->limit ? ", or give it more time (--max-pause)" : "");
 }
 
 static struct grf_error *wait_all(struct hold *hold)
@@ -276,12 +293,7 @@ static struct grf_error *wait_all(struct hold *hold)
 		if (grf_interrupted())
 			return grf_error_interrupted();
 		if (is_late(hold))
-			return grf_error_create(
-			    GRF_ERROR_TOO_LONG,
-			    "thread %d of process %d does not stop (state %c, D is a wait in the "
-			    "kernel that nothing interrupts); try again",
-			    running->tid, hold->target->pid,
-			    grf_target_thread_state(hold->target, running->tid));
+			return does_not_stop(hold, running->tid);
 		if (round < EAGER_ROUNDS)
 			sched_yield();
 		else
