@@ -511,7 +511,6 @@ bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *
 	injector->stuck = '\0';
 	for (int pass = 0; pass < 3 * ATTEMPTS; pass++) {
 		enum grf_restart worst = pass % 3 == 2 ? GRF_RESTART_ANEW : GRF_RESTART_AGAIN;
-
 		bool last = pass / 3 == ATTEMPTS - 1;
 
 		if (pass && pass % 3 == 0)
