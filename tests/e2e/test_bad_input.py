@@ -134,12 +134,13 @@ def test_another_tracer(start, folder):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         assert wait_until(lambda: target.tracer() == tracer.pid)
         grf("attach", target.pid, "-o", folder / "out").expect(PERMISSION, str(tracer.pid))
     finally:
-        tracer.kill()
+        os.killpg(tracer.pid, signal.SIGKILL)
         tracer.wait()
 
 

@@ -203,7 +203,11 @@ def test_under_another_tracer(tracer, start, tmp_path):
         "gdb": ["gdb", "-q", "-nx", "-batch", "-p", str(target.pid), "-ex", "shell sleep 60"],
     }[tracer]
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         try:
             assert wait_until(target.tracer, 20)
@@ -213,7 +217,8 @@ def test_under_another_tracer(tracer, start, tmp_path):
                 assert not (tmp_path / "out").exists()
             assert target.tracer() == process.pid
         finally:
-            process.send_signal(signal.SIGINT if tracer == "strace" else signal.SIGKILL)
+            # gdb has processes of its own.
+            os.killpg(process.pid, signal.SIGINT if tracer == "strace" else signal.SIGKILL)
             process.wait()
     assert wait_until(lambda: not target.tracer())
     # gdb stops what it attaches to; killed, it leaves that to itself.

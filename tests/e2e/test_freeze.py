@@ -70,6 +70,29 @@ def test_a_collection_that_does_not_come(start, tmp_path):
     target.check_runs()
 
 
+def test_the_pause_is_in_the_file(start, tmp_path):
+    target = start("busy")
+    done = grf("attach", target.pid, *HURRIED, "-o", tmp_path / "out").expect(OK)
+    comments = dict(line.split(": ", 1) for line in pprof.read(tmp_path / "out").comments)
+    pause, freeze, clock = re.fullmatch(
+        r"(\d+) \((.*), (\S.*) clock\)", comments["pause_ns"]
+    ).groups()
+    held = re.search(r"held +(.*), for ([\d.]+) (us|ms) \((.*) clock\)", done.stdout)
+    assert (freeze, clock) == (held.group(1), held.group(4)), str(done)
+    shown = float(held.group(2)) * {"us": 1e3, "ms": 1e6}[held.group(3)]
+    assert abs(int(pause) - shown) <= 0.01 * shown + 1000, (comments, str(done))
+    parts = re.findall(r"(\d+)", comments["pause_parts_ns"].split(";")[0])
+    assert len(parts) == 5 and sum(map(int, parts)) > 0, comments
+    all_of_it, at_stop, pages, rounds, way = re.fullmatch(
+        r"(\d+), at the stop (\d+) in (\d+) pages, in (\d+) rounds before \((.*)\)",
+        comments["copied_bytes"],
+    ).groups()
+    assert int(all_of_it) >= int(at_stop) == 4096 * int(pages), comments
+    assert f"by {way}" in done.stdout, (comments, str(done))
+    if int(rounds):
+        assert f"in {rounds} rounds" in done.stdout, (comments, str(done))
+
+
 def test_at_once(start, tmp_path):
     target = start("busy")
     done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)

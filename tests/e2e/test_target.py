@@ -10,7 +10,7 @@ import time
 
 import pprof
 import pytest
-from running import HURRIED, OK, UNSUPPORTED, Target, grf, start_grf, wait_until
+from running import FAILURE, HURRIED, OK, UNSUPPORTED, Target, grf, start_grf, wait_until
 
 # What tests/programs/slices holds in main.bytes.
 BYTES = (("main.bytes",), (1, 4096))
@@ -90,6 +90,8 @@ def test_a_stopped_target_stays_stopped(start, tmp_path):
     os.kill(target.pid, signal.SIGSTOP)
     assert wait_until(lambda: set(target.states()) == {"T"})
     grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+    never = grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "never")
+    never.expect(FAILURE, "stands stopped", "kill -CONT", "--freeze now")
     assert set(target.states()) == {"T"}
     os.kill(target.pid, signal.SIGCONT)
     assert wait_until(lambda: not set(target.states()) & {"T", "t"})

@@ -114,6 +114,12 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 	session->freeze.only_gc_point = options->freeze == GRF_FREEZE_GC;
 	if (options->freeze == GRF_FREEZE_NOW)
 		return NULL;
+	if (session->freeze.only_gc_point && grf_target_is_stopped(&session->target))
+		return grf_error_create(GRF_ERROR_OTHER,
+					"process %d stands stopped, so that no garbage collection "
+					"ends in it; let it go on (kill -CONT %d) or take it as it "
+					"is (--freeze now)",
+					session->target.pid, session->target.pid);
 	if (options->no_ebpf)
 		error = grf_error_create(GRF_ERROR_UNSUPPORTED, "eBPF is switched off");
 	else

@@ -43,6 +43,7 @@ struct grf_pause {
 	uint64_t resume;             /* until every thread ran */
 	uint64_t bytes;              /* copied, in the stop and before */
 	uint64_t stop_bytes;         /* of them, in the stop */
+	uint64_t stop_pages;         /* that these are */
 	uint64_t left_out;           /* not copied, as nothing of them is needed */
 	unsigned int rounds;         /* of copying before the stop; 0: all was copied in it */
 	uint64_t forking;     /* of `copying`, until there was a child to copy; 0: none was made */

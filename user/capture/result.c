@@ -91,6 +91,7 @@ static void fill_pause(struct grf_session *session)
 	pause->registers = session->registers_time;
 	pause->bytes = session->copy.bytes;
 	pause->stop_bytes = session->stop_bytes;
+	pause->stop_pages = session->stop_bytes / GRF_PAGE;
 	pause->left_out = session->left_out.bytes;
 	pause->given_up = session->given_up;
 	pause->spilled = session->spill.written;

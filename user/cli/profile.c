@@ -144,8 +144,9 @@ static size_t make_comments(const struct grf_model *model, const struct grf_paus
 		 pause->copying - pause->scanning - pause->forking, pause->resume,
 		 pause->registers);
 	snprintf(ret->copied, sizeof(ret->copied),
-		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 ", in %u rounds before (%s)",
-		 pause->bytes, pause->stop_bytes, pause->rounds, pause->copy);
+		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 " in %" PRIu64
+		 " pages, in %u rounds before (%s)",
+		 pause->bytes, pause->stop_bytes, pause->stop_pages, pause->rounds, pause->copy);
 	return 4;
 }
 

@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define BUFFERS    16
-#define LARGEST    10
-#define PAGE_BYTES 4096
+#define BUFFERS 16
+#define LARGEST 10
 
 static char *next_buffer(void)
 {
@@ -96,8 +95,7 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 	fprintf(stream, "  %-12s %s by %s", "copied", grf_format_bytes(pause->bytes), pause->copy);
 	if (pause->rounds)
 		fprintf(stream, " in %u rounds, of it %s in %s pages at the stop", pause->rounds,
-			grf_format_bytes(pause->stop_bytes),
-			grf_format_count(pause->stop_bytes / PAGE_BYTES));
+			grf_format_bytes(pause->stop_bytes), grf_format_count(pause->stop_pages));
 	if (pause->reaping)
 		fprintf(stream, ", for whose end a thread stood for %s after",
 			format_time(pause->reaping));
