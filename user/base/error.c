@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static struct grf_error no_memory = {GRF_ERROR_NO_MEMORY, (char *)"out of memory"};
 
 struct grf_error *grf_error_no_memory(void)
@@ -14,10 +16,24 @@ struct grf_error *grf_error_no_memory(void)
 	return &no_memory;
 }
 
+/* `message` without what a terminal would obey: names from a target stand in it. */
+static char *make_plain(char *message)
+{
+	char *plain;
+
+	if (!message || grf_text_is_plain(message))
+		return message;
+	plain = grf_text_escaped(message);
+	free(message);
+	return plain;
+}
+
+/* Makes an error of `message`, which it takes over. */
 static struct grf_error *wrap(enum grf_error_code code, char *message)
 {
 	struct grf_error *error;
 
+	message = make_plain(message);
 	if (!message)
 		return &no_memory;
 	error = malloc(sizeof(*error));

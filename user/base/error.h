@@ -7,7 +7,7 @@
  * in parameters named `ret`, which are written on success only.
  *
  * The message is one line, says what was attempted on what, and where there is one, what to do
- * next. It carries no newline and no program name.
+ * next. It carries no newline and no program name. Foreign text in it is escaped (base/text.h).
  */
 #ifndef GRF_BASE_ERROR_H
 #define GRF_BASE_ERROR_H

@@ -8,6 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
+#define LINE_BYTES 4096
+
 static int log_verbosity;
 static bool progress_drawn;
 static bool terminal;
@@ -37,9 +41,12 @@ uint64_t grf_now(void)
 
 static void line(const char *format, va_list arguments)
 {
+	char text[LINE_BYTES];
+
+	vsnprintf(text, sizeof(text), format, arguments);
 	grf_progress_end();
 	fputs("grf-bpf: ", stderr);
-	vfprintf(stderr, format, arguments);
+	grf_text_print(stderr, text);
 	fputc('\n', stderr);
 }
 
