@@ -111,7 +111,7 @@ int main(int argc, char **argv)
 		if (!strcmp(name, commands[i].name))
 			return finish(commands[i].run(argc - 1, argv + 1));
 	guess = similar(name);
-	fprintf(stderr, "grf-bpf: unknown command `%s'%s%s%s; see `grf-bpf --help'\n", name,
-		guess ? ", did you mean `" : "", guess ? guess : "", guess ? "'?" : "");
-	return GRF_EXIT_USAGE;
+	return grf_exit_status(grf_error_create(
+	    GRF_ERROR_USAGE, "unknown command `%s'%s%s%s; see `grf-bpf --help'", name,
+	    guess ? ", did you mean `" : "", guess ? guess : "", guess ? "'?" : ""));
 }

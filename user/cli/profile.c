@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "model/model.h"
 #include "outputs/file.h"
@@ -167,8 +168,9 @@ static struct grf_error *write_profile(const struct grf_tree *tree, const struct
 	if (error)
 		return error;
 	grf_summary_print(stream, tree, model, pause);
-	fprintf(stream, "successfully output to `%s`\n",
-		standard ? "/dev/stdout" : options->output);
+	fputs("successfully output to `", stream);
+	grf_text_print(stream, standard ? "/dev/stdout" : options->output);
+	fputs("`\n", stream);
 	if (fflush(stream))
 		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot write the summary");
 	return NULL;

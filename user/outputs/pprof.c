@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "outputs/file.h"
 #include "profile.pb-c.h"
 
@@ -21,7 +22,8 @@ typedef Grf__Pprof__Label Label;
 /* A name's place in the string table and the function and location made of it. */
 struct name {
 	UT_hash_handle hh;
-	const char *text;
+	const char *text; /* as the tree has it */
+	char *shown;      /* the same with escapes where it needs some, else NULL; owned */
 	int64_t string;
 	uint64_t location; /* id; 0: none */
 };
@@ -39,6 +41,7 @@ struct writer {
 	struct name *names;
 	struct name *name_memory; /* as many as there can be */
 	size_t name_count;
+	bool no_memory; /* for an escaped name */
 	char **strings;
 	struct element *elements; /* by location id - 1 */
 	Function **functions;
@@ -65,6 +68,12 @@ static struct name *name_of(struct writer *writer, const char *text)
 	name->text = text;
 	name->string = (int64_t)writer->name_count;
 	writer->strings[writer->name_count++] = (char *)text;
+	/* Viewers print it as it is, and want UTF-8. */
+	if (!grf_text_is_plain(text)) {
+		name->shown = grf_text_escaped(text);
+		writer->no_memory |= !name->shown;
+		writer->strings[name->string] = name->shown;
+	}
 	HASH_ADD_KEYPTR(hh, writer->names, name->text, strlen(text), name);
 	return name;
 }
@@ -154,6 +163,8 @@ static bool prepare(struct writer *writer, size_t extra_strings)
 static void release(struct writer *writer)
 {
 	HASH_CLEAR(hh, writer->names);
+	for (size_t i = 0; i < writer->name_count; i++)
+		free(writer->name_memory[i].shown);
 	free(writer->name_memory);
 	free(writer->strings);
 	free(writer->elements);
@@ -251,7 +262,7 @@ struct grf_error *grf_pprof_write(const struct grf_tree *tree,
 	profile.comment = comments;
 	profile.n_comment = options->comment_count;
 	profile.default_sample_type = space.type;
-	error = serialise(&profile, path);
+	error = writer.no_memory ? grf_error_no_memory() : serialise(&profile, path);
 	release(&writer);
 	return error;
 }

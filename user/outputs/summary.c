@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define BUFFERS 16
 #define LARGEST 10
 
@@ -70,6 +72,13 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 100.0;
 }
 
+void grf_summary_print_version(FILE *stream, const struct grf_model *model)
+{
+	fprintf(stream, "\n  %-12s ", "Go version");
+	grf_text_print(stream, model->layout.version.text);
+	fputc('\n', stream);
+}
+
 void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 {
 	if (!pause) {
@@ -115,10 +124,12 @@ static void print_roots(FILE *stream, const struct grf_tree *tree)
 	if (!count)
 		return;
 	fprintf(stream, "\n  %10s  %6s  %12s  largest roots\n", "bytes", "share", "objects");
-	for (size_t i = 0; i < count; i++)
-		fprintf(stream, "  %10s  %5.1f%%  %12s  %s\n", grf_format_bytes(roots[i].bytes),
-			percent(roots[i].bytes, tree->bytes), grf_format_count(roots[i].objects),
-			roots[i].name);
+	for (size_t i = 0; i < count; i++) {
+		fprintf(stream, "  %10s  %5.1f%%  %12s  ", grf_format_bytes(roots[i].bytes),
+			percent(roots[i].bytes, tree->bytes), grf_format_count(roots[i].objects));
+		grf_text_print(stream, roots[i].name);
+		fputc('\n', stream);
+	}
 }
 
 void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct grf_model *model,
@@ -126,7 +137,7 @@ void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct g
 {
 	uint64_t typed = tree->bytes - tree->untyped_bytes;
 
-	fprintf(stream, "\n  %-12s %s\n", "Go version", model->layout.version.text);
+	grf_summary_print_version(stream, model);
 	grf_summary_print_held(stream, pause);
 	fprintf(stream, "  %-12s %s in %s objects; %s goroutines\n", "heap in use",
 		grf_format_bytes(tree->heap_bytes), grf_format_count(tree->heap_objects),

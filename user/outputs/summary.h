@@ -12,6 +12,9 @@
 void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct grf_model *model,
 		       const struct grf_pause *pause);
 
+/* The line of it that names the Go version. */
+void grf_summary_print_version(FILE *stream, const struct grf_model *model);
+
 /* The lines of it that say how the image was taken. */
 void grf_summary_print_held(FILE *stream, const struct grf_pause *pause);
 

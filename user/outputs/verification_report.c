@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "base/text.h"
 #include "outputs/summary.h"
 
 #define CHAIN_BYTES 512
@@ -68,6 +69,15 @@ static void print_totals(FILE *stream, const struct grf_verification *verificati
 	fputc('\n', stream);
 }
 
+/* Where a difference hangs. `chain` has CHAIN_BYTES. */
+static const char *name_of_holder(const struct grf_verification *verification,
+				  const struct grf_difference *difference, char *chain)
+{
+	if (difference->node != GRF_TREE_NONE)
+		return grf_tree_chain(verification->tree, difference->node, chain, CHAIN_BYTES);
+	return difference->referrer_name ? difference->referrer_name : "a root";
+}
+
 static void print_difference(FILE *stream, const struct grf_verification *verification,
 			     const struct grf_model *model, const struct grf_difference *difference)
 {
@@ -81,14 +91,12 @@ static void print_difference(FILE *stream, const struct grf_verification *verifi
 	if (difference->tiny)
 		fprintf(stream, ": the block that a tiny allocator is filling");
 	else if (difference->kind == GRF_EXTRA || difference->kind == GRF_STALE)
-		fprintf(stream, ": %s",
-			grf_tree_chain(verification->tree, difference->node, chain, sizeof(chain)));
-	else if (difference->kind != GRF_FLOATING && difference->node != GRF_TREE_NONE)
-		fprintf(stream, ": from %#" PRIx64 " in %s", difference->referrer,
-			grf_tree_chain(verification->tree, difference->node, chain, sizeof(chain)));
+		fprintf(stream, ": ");
 	else if (difference->kind != GRF_FLOATING)
-		fprintf(stream, ": from %#" PRIx64 ", %s", difference->referrer,
-			difference->referrer_name ? difference->referrer_name : "a root");
+		fprintf(stream, ": from %#" PRIx64 "%s", difference->referrer,
+			difference->node != GRF_TREE_NONE ? " in " : ", ");
+	if (!difference->tiny && difference->kind != GRF_FLOATING)
+		grf_text_print(stream, name_of_holder(verification, difference, chain));
 	fputc('\n', stream);
 }
 
@@ -117,7 +125,7 @@ void grf_verification_print(FILE *stream, const struct grf_verification *verific
 {
 	const struct grf_tree *tree = verification->tree;
 
-	fprintf(stream, "\n  %-12s %s\n", "Go version", model->layout.version.text);
+	grf_summary_print_version(stream, model);
 	grf_summary_print_held(stream, pause);
 	print_basis(stream, verification);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes\n", "typed",
