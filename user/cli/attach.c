@@ -98,10 +98,8 @@ int grf_command_attach(int argc, char **argv)
 	};
 	struct attach_options options = {0};
 
-	argp_err_exit_status = GRF_EXIT_USAGE;
-	argv[0] = (char *)"grf-bpf attach";
 	grf_profile_options_init(&options.profile);
-	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+	if (!grf_parse_arguments(&argp, "grf-bpf attach", argc, argv, &options))
 		return GRF_EXIT_USAGE;
 	options.live.capture.threads = options.profile.threads;
 	grf_log_init(options.profile.verbosity);

@@ -62,6 +62,11 @@ extern const struct argp grf_debug_argp;
 unsigned long grf_parse_number(const struct argp_state *state, const char *what, const char *text,
 			       unsigned long low, unsigned long high);
 
+/* Parses the arguments of the command `name` ("grf-bpf attach"). Exits where they are wrong, or ask
+ * for help; false: out of memory. */
+bool grf_parse_arguments(const struct argp *argp, const char *name, int argc, char **argv,
+			 void *options);
+
 /* From image to output: model, tree, profile, summary. `pause` is NULL for a core. */
 struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_profile_options *options,

@@ -84,10 +84,8 @@ int grf_command_core(int argc, char **argv)
 	};
 	struct core_options options = {0};
 
-	argp_err_exit_status = GRF_EXIT_USAGE;
-	argv[0] = (char *)"grf-bpf core";
 	grf_profile_options_init(&options.profile);
-	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+	if (!grf_parse_arguments(&argp, "grf-bpf core", argc, argv, &options))
 		return GRF_EXIT_USAGE;
 	grf_log_init(options.profile.verbosity);
 	grf_handle_signals();

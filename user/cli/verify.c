@@ -142,9 +142,7 @@ int grf_command_verify(int argc, char **argv)
 	struct grf_error *error;
 	int status = GRF_EXIT_OK;
 
-	argp_err_exit_status = GRF_EXIT_USAGE;
-	argv[0] = (char *)"grf-bpf verify";
-	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+	if (!grf_parse_arguments(&argp, "grf-bpf verify", argc, argv, &options))
 		return GRF_EXIT_USAGE;
 	grf_log_init(options.verbosity);
 	grf_handle_signals();

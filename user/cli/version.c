@@ -12,10 +12,9 @@ int grf_command_version(int argc, char **argv)
 		     "it reads.");
 		return GRF_EXIT_OK;
 	}
-	if (argc > 1) {
-		fprintf(stderr, "grf-bpf version: unexpected argument `%s'\n", argv[1]);
-		return GRF_EXIT_USAGE;
-	}
+	if (argc > 1)
+		return grf_exit_status(grf_error_create(
+		    GRF_ERROR_USAGE, "version takes no argument, and was given `%s'", argv[1]));
 	puts("grf-bpf " GRF_VERSION "\nreads programs built with Go 1.17 to 1.27, linux/amd64");
 	return GRF_EXIT_OK;
 }
