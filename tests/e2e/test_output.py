@@ -112,7 +112,7 @@ def test_go_tool_pprof(core, tmp_path):
 
 def test_summary(core, tmp_path):
     result = grf("core", *core, "-o", tmp_path / "out").expect(OK)
-    for word in ("Go version", "go1.", "heap in use", "reachable", "typed", "held", "main.large"):
+    for word in ("Go version", "go1.", "allocated", "HeapInuse", "of the runtime", "reachable", "typed", "held", "main.large"):
         assert word in result.stdout, result.stdout
     assert result.stderr == ""
 

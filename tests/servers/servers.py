@@ -262,7 +262,7 @@ def milliseconds(text):
 def heap_in_use(text):
     """(bytes to three digits, objects)"""
     size, unit, objects = re.search(
-        r"heap in use +([\d.]+) (\w+) in ([\d,]+) objects", text
+        r"allocated +([\d.]+) (\w+) in ([\d,]+) objects", text
     ).groups()
     return float(size) * 1024 ** ["B", "KiB", "MiB", "GiB"].index(unit), int(objects.replace(",", ""))
 

@@ -116,6 +116,31 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 	fprintf(stream, "; registers by %s\n", pause->register_source);
 }
 
+/* Those that the runtime started for itself are counted apart, as runtime.NumGoroutine does. */
+static void print_goroutines(FILE *stream, const struct grf_goroutines *goroutines)
+{
+	size_t system = 0;
+
+	for (size_t i = 0; i < goroutines->count; i++)
+		system += goroutines->items[i].system;
+	fprintf(stream, "  %-12s %s, and %s of the runtime\n", "goroutines",
+		grf_format_count(goroutines->count - system), grf_format_count(system));
+}
+
+/* What is allocated and not reachable waits for a collection that frees it. */
+static void print_reachable(FILE *stream, const struct grf_tree *tree)
+{
+	uint64_t garbage = tree->heap_bytes - tree->bytes;
+
+	fprintf(stream, "  %-12s %s in %s objects (%.1f%% of what is allocated", "reachable",
+		grf_format_bytes(tree->bytes), grf_format_count(tree->objects),
+		percent(tree->bytes, tree->heap_bytes));
+	if (tree->heap_bytes > tree->bytes)
+		fprintf(stream, "; the rest, %s, is garbage that no collection has freed yet",
+			grf_format_bytes(garbage));
+	fputs(")\n", stream);
+}
+
 static void print_roots(FILE *stream, const struct grf_tree *tree)
 {
 	struct grf_tree_root roots[LARGEST];
@@ -139,12 +164,11 @@ void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct g
 
 	grf_summary_print_version(stream, model);
 	grf_summary_print_held(stream, pause);
-	fprintf(stream, "  %-12s %s in %s objects; %s goroutines\n", "heap in use",
+	print_goroutines(stream, model->goroutines);
+	fprintf(stream, "  %-12s %s in %s objects, in spans of %s (HeapInuse)\n", "allocated",
 		grf_format_bytes(tree->heap_bytes), grf_format_count(tree->heap_objects),
-		grf_format_count(model->goroutines->count));
-	fprintf(stream, "  %-12s %s in %s objects (%.1f%% of the heap)\n", "reachable",
-		grf_format_bytes(tree->bytes), grf_format_count(tree->objects),
-		percent(tree->bytes, tree->heap_bytes));
+		grf_format_bytes(model->heap->in_use_bytes));
+	print_reachable(stream, tree);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes; %s in %s objects are not\n",
 		"typed", percent(typed, tree->bytes), grf_format_bytes(tree->untyped_bytes),
 		grf_format_count(tree->untyped_objects));
