@@ -31,6 +31,10 @@ def test_where_goroutines_were_started(version, build, tmp_path):
     for (chain, values), labels in zip(profile.samples, profile.labels):
         if chain[0] == "main.waitInDefer.held":
             started[labels["created_by"]] = values["inuse_objects"]
+    # Go names no creator of the main goroutine.
+    main = [labels for (chain, _), labels in zip(profile.samples, profile.labels)
+            if chain[0] == "main.main.ofMain"]
+    assert main and not any("created_by" in labels for labels in main), main
     # From two go statements, in one function.
     assert len(started) == 2 and set(started.values()) == {10}, started
     for place in started:

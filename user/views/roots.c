@@ -15,6 +15,8 @@
 
 /* Longer names than this are cut; the longest that Go's own library has are around 300 bytes. */
 #define NAME_BYTES 4096
+/* The id of the goroutine that runs main.main (runtime/proc.go, Go 1.17 to 1.27). */
+#define MAIN_GOROUTINE 1
 
 /* No stack is larger than Go's own limit, 1 GB. */
 #define MAX_STACK_BYTES ((uint64_t)1 << 33)
@@ -470,7 +472,10 @@ static const char *creator_name(struct stack_walk *stack, const struct grf_gorou
 	const char *file, *slash, *name;
 	int32_t line = 0;
 
-	if (!goroutine->creator_pc || !grf_pclntab_find(table, pc, &function))
+	/* The main goroutine was started by the program's first instructions, which Go does not
+	 * show either. */
+	if (goroutine->id == MAIN_GOROUTINE || !goroutine->creator_pc ||
+	    !grf_pclntab_find(table, pc, &function))
 		return NULL;
 	file = grf_pclntab_source(table, &function, pc, &line);
 	name = grf_pclntab_inlined_name(table, &function, pc);

@@ -179,6 +179,7 @@ func timed() {
 }
 
 func main() {
+	ofMain := leaf()
 	for i := 0; i < 10; i++ {
 		go inSystemCall(leaf())
 		go panicking(leaf(), leaf())
@@ -202,4 +203,5 @@ func main() {
 	runtime.GC()
 	os.Stdout.WriteString("READY\n")
 	time.Sleep(time.Hour)
+	runtime.KeepAlive(ofMain)
 }
