@@ -87,6 +87,7 @@ struct grf_session {
 
 	/* Of pre-copy. */
 	struct grf_precopy precopy;
+	unsigned int quiet_rounds; /* in a row, while a collection was waited for */
 	struct grf_injection_report injection;
 
 	/* Of the forked picture. */

@@ -21,6 +21,9 @@
 #define IDLE_INTERVAL  2000000u
 #define ROUND_INTERVAL 500000u
 #define ROUND_SHARE    1u
+/* A round that copied less makes the next one wait for twice as long, so many times at most. */
+#define QUIET_BYTES   (64u << 10)
+#define QUIET_DOUBLES 6u
 /* What copying a page takes at the stop, on one CPU; ns. */
 #define PAGE_TIME 1000
 /* For the end of a garbage collection, if it is not insisted on, the target shall not stand longer
@@ -95,18 +98,23 @@ static void take_new_mappings(struct grf_session *session)
 
 /*
  * Keeps what is left for the stop small while the end of a garbage collection is waited for: the
- * collector itself writes to much of the heap. Before it begins nothing need be done.
+ * collector itself writes to much of the heap. Before it begins nothing need be done. Where nobody
+ * can tell whether it has, a process that writes little gets few rounds.
  */
 static uint64_t go_on(void *context)
 {
 	struct grf_session *session = context;
-	uint64_t began = grf_now();
+	uint64_t began = grf_now(), bytes;
 
 	if (!grf_precopy_is_collecting(session))
 		return IDLE_INTERVAL;
 	take_new_mappings(session);
-	grf_precopy_round(&session->precopy);
-	return ROUND_INTERVAL + ROUND_SHARE * (grf_now() - began);
+	bytes = grf_precopy_round(&session->precopy);
+	if (bytes >= QUIET_BYTES)
+		session->quiet_rounds = 0;
+	else if (session->quiet_rounds < QUIET_DOUBLES)
+		session->quiet_rounds++;
+	return (ROUND_INTERVAL + ROUND_SHARE * (grf_now() - began)) << session->quiet_rounds;
 }
 
 /*
