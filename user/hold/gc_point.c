@@ -143,6 +143,11 @@ bool grf_gc_point_is_reached(const struct grf_gc_point_probe *probe)
 	return __atomic_load_n(&point_of(probe)->state, __ATOMIC_SEQ_CST) == GRF_GC_POINT_HELD;
 }
 
+uint32_t grf_gc_point_missed(const struct grf_gc_point_probe *probe)
+{
+	return probe->missed;
+}
+
 /* Whether a thread waits at the point now. One that went on already is missed, and the next one is
  * to be held. */
 static bool is_held(struct grf_gc_point_probe *probe)

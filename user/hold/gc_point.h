@@ -42,6 +42,9 @@ struct grf_error *grf_gc_point_wait(const struct grf_freeze *freeze,
 /* Whether a thread waits at the point just now: one load. What is done meanwhile is to end then. */
 bool grf_gc_point_is_reached(const struct grf_gc_point_probe *probe);
 
+/* How many collections ended, by now, before this process got a CPU to hold the target with. */
+uint32_t grf_gc_point_missed(const struct grf_gc_point_probe *probe);
+
 /* Lets the held thread go on, after every thread was asked to stop. False: it waited too long and
  * went on before. */
 bool grf_gc_point_release(struct grf_gc_point_probe *probe);

@@ -536,6 +536,28 @@ static struct grf_error *stop_anywhere(struct hold *hold)
 	return stop_all(hold);
 }
 
+/* Why the target was not held at the end of a collection, for which it was waited long enough. */
+static struct grf_error *point_not_reached(const struct hold *hold)
+{
+	const struct grf_freeze *freeze = hold->freeze;
+	double seconds = (double)freeze->wait / 1e9;
+	uint32_t missed = grf_gc_point_missed(freeze->gc_point);
+
+	if (missed)
+		return grf_error_create(GRF_ERROR_OTHER,
+					"process %d finished %u garbage collection%s in %.3g s, "
+					"but grf-bpf did not get a "
+					"CPU in time to hold it there; give it more of the CPUs "
+					"(--nice 0), wait longer "
+					"(--gc-wait) or take the process as it is (--freeze now)",
+					hold->target->pid, missed, missed == 1 ? "" : "s", seconds);
+	return grf_error_create(
+	    GRF_ERROR_OTHER,
+	    "process %d did not finish a garbage collection in %.3g s; wait longer (--gc-wait) or "
+	    "take it as it is (--freeze now)",
+	    hold->target->pid, seconds);
+}
+
 /* Brings the target to a standstill where it is wanted. */
 static struct grf_error *reach_freeze_point(struct hold *hold)
 {
@@ -555,11 +577,7 @@ static struct grf_error *reach_freeze_point(struct hold *hold)
 		if (error)
 			return error;
 		if (!hit && freeze->only_gc_point)
-			return grf_error_create(
-			    GRF_ERROR_OTHER,
-			    "process %d did not finish a garbage collection in %.3g s; wait longer "
-			    "(--gc-wait) or take it as it is (--freeze now)",
-			    hold->target->pid, (double)freeze->wait / 1e9);
+			return point_not_reached(hold);
 		if (!hit)
 			return stop_anywhere(hold);
 		hold->report->gc_point = hold->report->interrupting = hit;
