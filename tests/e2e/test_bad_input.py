@@ -298,6 +298,13 @@ def test_usage(arguments):
     grf(*arguments).expect(USAGE)
 
 
+def test_usage_says_what_was_meant():
+    assert "grf-bpf attach 1234" in grf("1234").expect(USAGE).stderr
+    for command in ("attach", "verify"):
+        # As `$(pidof server)` gives where there are two.
+        assert "second process" in grf(command, "1234", "1300").expect(USAGE).stderr
+
+
 @pytest.mark.parametrize("command", [[], ["attach"], ["core"], ["version"]])
 def test_help(command):
     result = grf(*command, "--help").expect(OK)

@@ -37,7 +37,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			options->live.pid =
 			    (pid_t)grf_parse_number(state, "PID", argument, 1, INT_MAX);
 		else if (state->arg_num == 1)
-			options->live.executable = argument;
+			options->live.executable = grf_parse_executable(state, argument);
 		else
 			argp_error(state, "too many arguments");
 		return 0;

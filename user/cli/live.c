@@ -229,6 +229,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 static const struct argp_child live_children[] = {{&grf_debug_argp, 0, NULL, 0}, {0}};
 
+const char *grf_parse_executable(const struct argp_state *state, const char *text)
+{
+	if (*text && strspn(text, "0123456789") == strlen(text))
+		argp_error(state,
+			   "%s is the id of a second process, and one is looked at in a run: name "
+			   "one of them (a file of that name: ./%s)",
+			   text, text);
+	return text;
+}
+
 const struct argp grf_live_argp = {
     .options = live_argp_options,
     .parser = parse_option,

@@ -24,6 +24,10 @@ struct grf_live_options {
 /* An argp child for how to hold and copy; its input is the struct. */
 extern const struct argp grf_live_argp;
 
+/* The EXE beside a PID: a usage error through argp where it is the id of a second process, as
+ * `$(pidof server)` gives where there are two. */
+const char *grf_parse_executable(const struct argp_state *state, const char *text);
+
 /* Holds and copies the process. On success both results are the caller's. */
 struct grf_error *grf_live_image(struct grf_live_options *options,
 				 struct grf_executable **ret_executable, struct grf_image **ret,

@@ -111,6 +111,9 @@ int main(int argc, char **argv)
 		if (!strcmp(name, commands[i].name))
 			return finish(commands[i].run(argc - 1, argv + 1));
 	guess = similar(name);
+	if (strspn(name, "0123456789") == strlen(name))
+		return grf_exit_status(grf_error_create(
+		    GRF_ERROR_USAGE, "to look at process %s: grf-bpf attach %s", name, name));
 	return grf_exit_status(grf_error_create(
 	    GRF_ERROR_USAGE, "unknown command `%s'%s%s%s; see `grf-bpf --help'", name,
 	    guess ? ", did you mean `" : "", guess ? guess : "", guess ? "'?" : ""));

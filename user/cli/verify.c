@@ -69,7 +69,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		if (strspn(options->executable, "0123456789") == strlen(options->executable)) {
 			options->live.pid =
 			    (pid_t)grf_parse_number(state, "PID", options->executable, 1, INT_MAX);
-			options->live.executable = options->core;
+			if (options->core)
+				options->live.executable =
+				    grf_parse_executable(state, options->core);
 		} else if (!options->core) {
 			argp_error(state, "`%s' is no process id; with an executable, give a core",
 				   options->executable);
