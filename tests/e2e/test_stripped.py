@@ -2,12 +2,13 @@
 """Programs without DWARF and symbols: the same objects, and types all the same."""
 
 import re
+import shutil
 import subprocess
 
 import pprof
 import pytest
 from running import OK, Target, grf
-from toolchains import COLLECT, versions
+from toolchains import COLLECT, go_build, versions
 
 STRIPPED = "-ldflags=-s -w"
 
@@ -105,3 +106,42 @@ def test_stripped_by_strip(build, tmp_path):
 def test_freeze_point(version, build):
     with Target(build("maps", version=version, flags=(STRIPPED, COLLECT))) as target:
         grf("verify", target.pid).expect(OK)
+
+
+def without_sections(program, output):
+    """As sstrip leaves a program: no section headers."""
+    contents = bytearray(program.read_bytes())
+    contents[0x28:0x30] = bytes(8)  # e_shoff
+    contents[0x3C:0x40] = bytes(4)  # e_shnum, e_shstrndx
+    output.write_bytes(contents)
+    output.chmod(0o755)
+    return output
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
+@pytest.mark.parametrize(
+    "version, linker, mode",
+    [
+        ("1.17.13", "lld", "pie"),
+        ("1.17.13", "bfd", "static-pie"),
+        ("1.21.13", "bfd", "pie"),
+        ("1.24.9", "gold", "pie"),
+    ],
+)
+def test_linked_by_others(version, linker, mode, toolchain, tmp_path):
+    """Position-independent, by the system's linkers: what Go's own writes into the file, they leave
+    to relocations, in sections of other names."""
+    if not shutil.which(f"ld.{linker}"):
+        pytest.skip(f"ld.{linker} is not installed")
+    extra = f"-fuse-ld={linker}" + (" -static-pie" if mode == "static-pie" else "")
+    flags = f"-ldflags=-s -w -linkmode=external '-extldflags={extra}'"
+    program = go_build(
+        toolchain(version), "library", tmp_path / "program", "-buildmode=pie", flags
+    )
+    bare = without_sections(program, tmp_path / "bare")
+    for executable in [program] if version == "1.17.13" else [program, bare]:
+        with Target(executable) as target:
+            done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+            assert summary(done)[0] > 500 and summary(done)[1] >= 99, done.stdout
+            grf("verify", target.pid).expect(OK)
+            target.check_runs()

@@ -68,7 +68,7 @@ static inline uint64_t elf_file_put_sections(const struct elf_file *file, FILE *
 		if (section->address || section->type == SHT_NOTE)
 			loads[(*ret_loads)++] = (Elf64_Phdr){
 			    .p_type = section->type == SHT_NOTE ? PT_NOTE : PT_LOAD,
-			    .p_flags = PF_R,
+			    .p_flags = PF_R | (section->flags & SHF_WRITE ? PF_W : 0),
 			    .p_offset = at,
 			    .p_vaddr = section->address,
 			    .p_filesz = section->size,

@@ -71,6 +71,10 @@ bool grf_executable_section(struct grf_executable *executable, const char *name,
 const uint8_t *grf_executable_at(const struct grf_executable *executable, uint64_t address,
 				 uint64_t length);
 
+/* The pointer at a link-time address as the loader makes it, less the bias: where a relocation
+ * gives it (.rela.dyn), the word in the file may be zero. False: it is not in the file. */
+bool grf_executable_pointer(struct grf_executable *executable, uint64_t address, uint64_t *ret);
+
 /* The PT_LOADs, for overlaying file-backed pages. */
 struct grf_load {
 	uint64_t address; /* link-time */

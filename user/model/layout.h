@@ -16,8 +16,9 @@
 /* A parsed Go version string, "go1.26.8 X:nogreenteagc". */
 struct grf_version {
 	char text[128];
-	int minor; /* 26 of go1.26.8 */
-	int patch; /* 8; 0 when absent */
+	int minor;  /* 26 of go1.26.8 */
+	int patch;  /* 8; 0 when absent; GRF_PATCH_UNKNOWN */
+	bool newer; /* than the releases that the tables are of */
 	/* GOEXPERIMENTs in force: the version's defaults, then its X: list. */
 	bool alloc_headers;
 	bool swiss_map;
@@ -28,7 +29,11 @@ struct grf_version {
 	bool exact_checkmarks;
 };
 
-struct grf_error *grf_version_parse(const char *text, struct grf_version *ret);
+/* The last patch release of a minor release, and more. */
+#define GRF_PATCH_UNKNOWN 9999
+
+/* What a version string says. False: it tells no release; minor is -1 then. */
+bool grf_version_parse(const char *text, struct grf_version *ret);
 
 /* Every field that is used, as STRUCT(name) and FIELD(structure, field); see layout_fields.h, an
  * X-macro list. enum grf_field has a GRF_FIELD_<structure>_<field> for each, and

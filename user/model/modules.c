@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The first moduledata is found by its symbol; in a stripped program by its section (Go 1.26 and
- * later), or by the one word of the data sections that points to the pcHeader, whose section is
- * known: the moduledata begins with it. Every candidate is checked against the pcHeader that it
- * points to before it is believed.
+ * later), or by the one word of the data segments that points to the pcHeader, which is
+ * found by its magic number: the moduledata begins with it. Every candidate is checked against the
+ * pcHeader that it points to before it is believed.
  */
 #include "model/modules.h"
 
@@ -11,12 +11,19 @@
 
 #include "base/log.h"
 #include "model/gc_program.h"
+#include "model/pc_header.h"
 
 /* More modules than this (the program and its plugins) are a broken chain. */
 #define MAX_MODULES 4096
 
 /* Data and bss segments larger than this are none: linkers address them with 32 bits. */
 #define MAX_SEGMENT ((uint64_t)1 << 32)
+
+/* Words in a program that look like a pcHeader; one is. */
+#define MAX_HEADERS 16
+
+/* Where a part of the data is not in the image, how far on it is looked for. */
+#define SCAN_STEP 4096u
 
 struct reader {
 	const struct grf_image *image;
@@ -258,18 +265,6 @@ static struct grf_error *read_chain(struct reader *reader, struct grf_modules *m
 	return error;
 }
 
-/* The link-time address of the pcHeader: its section begins with it. 0 when there is none. */
-static uint64_t find_pc_header(struct grf_executable *executable)
-{
-	static const char *const names[] = {".gopclntab", ".data.rel.ro.gopclntab"};
-	struct grf_section section;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (grf_executable_section(executable, names[i], &section))
-			return section.address;
-	return 0;
-}
-
 /* Whether the structure at reader->address is a moduledata. */
 static bool is_module(const struct reader *reader)
 {
@@ -279,27 +274,56 @@ static bool is_module(const struct reader *reader)
 	return plausible(reader, &module);
 }
 
-/* In a stripped binary before Go 1.26: the word in the data sections that points to the pcHeader
- * is the first one of the moduledata. */
-static bool scan_for_header(struct reader *reader, struct grf_executable *executable)
+/* Looks through one writable segment for a word that points to the pcHeader at `header` and begins
+ * a moduledata. The image has what the loader made of it: in the file, the words of a
+ * position-independent program that another linker linked are zero. */
+static bool scan_load(struct reader *reader, const struct grf_load *load, uint64_t bias,
+		      uint64_t header)
 {
-	static const char *const names[] = {".noptrdata", ".data.rel.ro", ".data"};
-	uint64_t bias = grf_executable_bias(executable), header = find_pc_header(executable);
-	struct grf_section section;
+	uint64_t start = ((load->address + 7) & ~UINT64_C(7)) + bias;
+	uint64_t end = load->address + load->file_size + bias;
 
-	for (size_t i = 0; header && i < sizeof(names) / sizeof(*names); i++) {
-		const uint8_t *memory;
+	while (start < end && end - start >= 8) {
+		const struct grf_segment *segment = grf_image_find(reader->image, start);
+		uint64_t piece;
 
-		if (!grf_executable_section(executable, names[i], &section))
+		if (!segment) {
+			start += SCAN_STEP;
 			continue;
-		memory = grf_image_at(reader->image, section.address + bias, section.size);
-		for (uint64_t at = 0; memory && at + 8 <= section.size; at += 8) {
-			if (grf_load_u64(memory + at) != header + bias)
+		}
+		piece = segment->end < end ? segment->end : end;
+		for (; start < piece && piece - start >= 8; start += 8) {
+			if (grf_load_u64(segment->data + (start - segment->start)) != header)
 				continue;
-			reader->address = section.address + bias + at;
+			reader->address = start;
 			if (is_module(reader))
 				return true;
 		}
+		if (start < piece)
+			start += 8;
+	}
+	return false;
+}
+
+/*
+ * In a stripped binary before Go 1.26: the word in the data that points to the pcHeader is the
+ * first one of the moduledata. Sections do not help: other linkers than Go's own put the function
+ * table and the moduledata into sections of other names, and the sections may have been removed.
+ */
+static bool scan_for_header(struct reader *reader, struct grf_executable *executable)
+{
+	uint64_t bias = grf_executable_bias(executable), header = 0;
+	size_t count;
+	const struct grf_load *loads = grf_executable_loads(executable, &count);
+
+	for (unsigned int tries = 0; tries < MAX_HEADERS; tries++) {
+		header = grf_pc_header_find(executable, header);
+		if (!header)
+			return false;
+		for (size_t i = 0; i < count; i++)
+			if (loads[i].flags & GRF_SEGMENT_WRITE &&
+			    scan_load(reader, &loads[i], bias, header + bias))
+				return true;
 	}
 	return false;
 }

@@ -10,9 +10,11 @@
 
 #include "base/log.h"
 #include "model/modules.h"
+#include "model/release_facts.h"
 
-/* A version string longer than this is none. */
+/* What is kept of a version string, and what is none for its length. */
 #define MAX_VERSION_TEXT (sizeof(((struct grf_version *)0)->text) - 1)
+#define MAX_RAW_TEXT     65536u
 
 /* The experiments, and other properties of releases, that decide what stands in memory: since which
  * release each is on by default, and from which on it cannot be switched off any more
@@ -29,6 +31,13 @@ static const struct {
     {"arenas", offsetof(struct grf_version, arenas), 0, 0},
     {"(checkmarks)", offsetof(struct grf_version, exact_checkmarks), 25, 1},
 };
+
+static const char build_info_magic[] = "\xff Go buildinf:";
+
+#define BUILD_INFO_MAGIC 14
+#define BUILD_INFO_BYTES 32
+
+#define EXPERIMENT_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789,"
 
 #define EXPERIMENTS (sizeof(experiments) / sizeof(*experiments))
 
@@ -52,17 +61,35 @@ static void set_experiment(struct grf_version *version, const char *name, size_t
 	}
 }
 
-static void read_experiments(struct grf_version *version)
+static void set_defaults(struct grf_version *version)
 {
-	const char *at = strstr(version->text, "X:");
-
 	for (size_t i = 0; i < EXPERIMENTS; i++)
 		*(bool *)((char *)version + experiments[i].offset) =
 		    experiments[i].on_since && version->minor >= experiments[i].on_since;
-	if (!at)
-		return;
-	for (at += 2; *at && *at != ' ';) {
-		size_t length = strcspn(at, ", ");
+}
+
+/*
+ * The list that the toolchain appends: the last "X:" after ' ' or '-', with nothing but names and
+ * commas after it (cmd/dist, cmd/link). What else has an "X:" in it is a vendor's text. NULL: there
+ * is no list.
+ */
+static const char *experiment_list(const char *text)
+{
+	const char *list = NULL;
+
+	for (const char *at = text; (at = strstr(at, "X:")); at += 2)
+		if (at > text && (at[-1] == ' ' || at[-1] == '-'))
+			list = at + 2;
+	return list && *list && strspn(list, EXPERIMENT_LETTERS) == strlen(list) ? list : NULL;
+}
+
+static void read_experiments(struct grf_version *version)
+{
+	const char *at = experiment_list(version->text);
+
+	set_defaults(version);
+	while (at && *at) {
+		size_t length = strcspn(at, ",");
 
 		set_experiment(version, at, length);
 		at += length;
@@ -101,40 +128,54 @@ static bool read_release(const char *at, struct grf_version *version)
 	return true;
 }
 
-struct grf_error *grf_version_parse(const char *text, struct grf_version *ret)
-{
-	const char *release = strstr(text, "go1.");
-	struct grf_version version = {0};
-
-	if (strlen(text) > MAX_VERSION_TEXT)
-		goto bad;
-	snprintf(version.text, sizeof(version.text), "%s", text);
-	/* "devel go1.28-0123abcd ...", "devel +0123abcd ..." */
-	if (release ? !read_release(release + 4, &version) : strncmp(text, "devel", 5) != 0)
-		goto bad;
-	if (!release) {
-		version.minor = grf_layout_newest_minor();
-		grf_warn("Go version \"%s\" tells no release; taking it for go1.%d", text,
-			 version.minor);
-	}
-	read_experiments(&version);
-	*ret = version;
-	return NULL;
-bad:
-	return grf_error_create(GRF_ERROR_UNSUPPORTED, "unknown Go version \"%.64s\"", text);
-}
-
-/* Takes a version string over. False: too long, empty, or not fit to be shown. */
+/* Takes a version string over, as it can be shown: what a vendor writes there may have any bytes. A
+ * long one is cut in its middle, as the release stands at its beginning and the experiments at its
+ * end. False: empty, or absurd. */
 static bool take_text(const uint8_t *bytes, uint64_t length, char *text)
 {
-	if (!length || length > MAX_VERSION_TEXT)
+	uint64_t head = length;
+
+	if (!length || length > MAX_RAW_TEXT)
 		return false;
-	for (uint64_t i = 0; i < length; i++)
-		if (bytes[i] < 0x20 || bytes[i] > 0x7e)
-			return false;
-	memcpy(text, bytes, length);
-	text[length] = '\0';
+	if (length > MAX_VERSION_TEXT)
+		head = MAX_VERSION_TEXT / 2;
+	for (uint64_t i = 0; i < length && i < MAX_VERSION_TEXT; i++) {
+		uint64_t from = i < head ? i : length - MAX_VERSION_TEXT + i;
+
+		text[i] = bytes[from] < 0x20 || bytes[from] > 0x7e ? '?' : (char)bytes[from];
+	}
+	text[length < MAX_VERSION_TEXT ? length : MAX_VERSION_TEXT] = '\0';
 	return true;
+}
+
+/* What follows "go" where a release begins: at the beginning, or after "devel ". NULL: there is
+ * none. */
+static const char *release_in(const char *text)
+{
+	if (!strncmp(text, "devel ", 6))
+		text += 6;
+	return !strncmp(text, "go", 2) && isdigit((unsigned char)text[2]) ? text + 2 : NULL;
+}
+
+bool grf_version_parse(const char *text, struct grf_version *ret)
+{
+	const char *release = release_in(text);
+	struct grf_version version = {.minor = -1};
+	int major;
+
+	take_text((const uint8_t *)text, strlen(text), version.text);
+	major = release ? number(&release) : -1;
+	if (major == 1 && *release == '.') {
+		if (!read_release(release + 1, &version))
+			version.minor = -1;
+	} else if (major > 1) {
+		/* Whatever it is, it is after what is known. */
+		version.minor = grf_layout_newest_minor() + 1;
+	}
+	version.newer = version.minor > grf_layout_newest_minor();
+	read_experiments(&version);
+	*ret = version;
+	return version.minor >= 0;
 }
 
 /* Reads a varint-counted string at `data`; false when it does not fit in `size` bytes. */
@@ -154,36 +195,87 @@ static bool counted_string(const uint8_t *data, uint64_t size, char *text)
 }
 
 /* Where bytes are read from: the image, where pointers are as the program sees them, or when there
- * is none yet, the file, where they are as the linker wrote them. */
+ * is none yet, the file. */
 struct source {
-	const struct grf_executable *executable;
+	struct grf_executable *executable;
 	const struct grf_image *image;
 };
 
+/* `length` bytes at a link-time address. */
 static const uint8_t *bytes_at(const struct source *source, uint64_t address, uint64_t length)
 {
+	uint64_t bias = grf_executable_bias(source->executable);
+
 	if (source->image)
-		return grf_image_at(source->image, address, length);
+		return grf_image_at(source->image, address + bias, length);
 	return grf_executable_at(source->executable, address, length);
 }
 
-/* What to add to an address of the file. */
-static uint64_t bias(const struct source *source)
+/* The pointer at a link-time address, as one. */
+static bool pointer_at(const struct source *source, uint64_t address, uint64_t *ret)
 {
-	return source->image ? grf_executable_bias(source->executable) : 0;
+	const uint8_t *word;
+
+	if (!source->image)
+		return grf_executable_pointer(source->executable, address, ret);
+	word = bytes_at(source, address, 8);
+	if (word)
+		*ret = grf_load_u64(word) - grf_executable_bias(source->executable);
+	return word;
 }
 
-/* Reads the Go string whose header is at `address`. */
+/* Reads the Go string whose header is at a link-time address. */
 static bool go_string(const struct source *source, uint64_t address, char *text)
 {
-	const uint8_t *header = bytes_at(source, address, 16), *bytes;
-	uint64_t length;
+	const uint8_t *length = bytes_at(source, address + 8, 8), *bytes;
+	uint64_t data;
 
-	if (!header)
+	if (!length || !pointer_at(source, address, &data))
 		return false;
-	length = grf_load_u64(header + 8);
-	bytes = bytes_at(source, grf_load_u64(header), length);
-	return bytes && take_text(bytes, length, text);
+	bytes = bytes_at(source, data, grf_load_u64(length));
+	return bytes && take_text(bytes, grf_load_u64(length), text);
+}
+
+/* The build info, which stands on a multiple of 16 bytes; 0: there is none. Its section may have
+ * lost its name. */
+static uint64_t find_build_info(struct grf_executable *executable)
+{
+	struct grf_section section;
+	size_t count;
+	const struct grf_load *loads = grf_executable_loads(executable, &count);
+
+	if (grf_executable_section(executable, ".go.buildinfo", &section) &&
+	    section.size >= BUILD_INFO_BYTES &&
+	    !memcmp(section.data, build_info_magic, BUILD_INFO_MAGIC))
+		return section.address;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t at = (16 - loads[i].address % 16) % 16;
+
+		for (; loads[i].flags & GRF_SEGMENT_WRITE && at < loads[i].file_size &&
+		       loads[i].file_size - at >= BUILD_INFO_BYTES;
+		     at += 16)
+			if (!memcmp(loads[i].data + at, build_info_magic, BUILD_INFO_MAGIC))
+				return loads[i].address + at;
+	}
+	return 0;
+}
+
+/* The bytes of the file from a link-time address to the end of its segment. */
+static const uint8_t *rest_of_load(const struct grf_executable *executable, uint64_t address,
+				   uint64_t *ret_size)
+{
+	size_t count;
+	const struct grf_load *loads = grf_executable_loads(executable, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t offset = address - loads[i].address;
+
+		if (address < loads[i].address || offset >= loads[i].file_size)
+			continue;
+		*ret_size = loads[i].file_size - offset;
+		return loads[i].data + offset;
+	}
+	return NULL;
 }
 
 /*
@@ -191,34 +283,89 @@ static bool go_string(const struct source *source, uint64_t address, char *text)
  * strings follow at byte 32, the version first. Without it, byte 16 points to the header of the
  * version string (debug/buildinfo).
  */
-static bool from_build_info(struct grf_executable *executable, const struct source *source,
-			    char *text)
+static bool from_build_info(const struct source *source, char *text)
 {
-	static const char magic[] = "\xff Go buildinf:";
-	struct grf_section section;
-	const uint8_t *pointer;
+	uint64_t address = find_build_info(source->executable), size, header;
+	const uint8_t *info = address ? rest_of_load(source->executable, address, &size) : NULL;
 
-	if (!grf_executable_section(executable, ".go.buildinfo", &section) || section.size < 32 ||
-	    memcmp(section.data, magic, 14) != 0)
+	if (!info || size < BUILD_INFO_BYTES)
 		return false;
-	if (section.data[15] & 2)
-		return counted_string(section.data + 32, section.size - 32, text);
-	pointer = bytes_at(source, section.address + bias(source) + 16, 8);
-	return pointer && go_string(source, grf_load_u64(pointer), text);
+	if (info[15] & 2)
+		return counted_string(info + 32, size - 32, text);
+	return pointer_at(source, address + 16, &header) && go_string(source, header, text);
+}
+
+/* The version string of a program; false: it has none. */
+static bool find_text(const struct source *source, char *text)
+{
+	uint64_t address, size;
+
+	return from_build_info(source, text) ||
+	       (grf_executable_symbol(source->executable, "runtime.buildVersion", &address,
+				      &size) &&
+		go_string(source, address, text));
+}
+
+/*
+ * What the runtime's functions tell of its release goes before what the version string says: that
+ * is text, which who builds a toolchain, or a program, may choose.
+ */
+static struct grf_error *take_facts(const struct grf_release_facts *facts, bool say,
+				    struct grf_version *version)
+{
+	if (!facts->known && version->minor < 0)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED, "unknown Go version \"%.64s\"",
+					version->text);
+	if (!facts->known)
+		return NULL;
+	if (version->minor < 0 || (!version->newer && version->minor != facts->minor)) {
+		if (say)
+			grf_warn("Go version \"%s\": the program's functions are those of go1.%d",
+				 version->text, facts->minor);
+		version->minor = facts->minor;
+		version->patch = GRF_PATCH_UNKNOWN;
+		set_defaults(version);
+	}
+	if (version->newer) {
+		if (say)
+			grf_warn("%s is newer than go1.%d, the newest release that is known: what "
+				 "changed since may be misread (grf-bpf verify tells)",
+				 version->text, grf_layout_newest_minor());
+		return NULL;
+	}
+	for (size_t i = 0; i < EXPERIMENTS; i++) {
+		bool *flag = (bool *)((char *)version + experiments[i].offset);
+
+		if (!experiments[i].on_since || experiments[i].fixed_since == 1)
+			continue;
+		if (experiments[i].offset == offsetof(struct grf_version, alloc_headers))
+			*flag = facts->alloc_headers;
+		else if (experiments[i].offset == offsetof(struct grf_version, swiss_map))
+			*flag = facts->swiss_map;
+		else
+			*flag = facts->green_tea;
+	}
+	return NULL;
 }
 
 struct grf_error *grf_version_find(struct grf_executable *executable, const struct grf_image *image,
 				   struct grf_version *ret)
 {
 	struct source source = {executable, image};
-	char text[MAX_VERSION_TEXT + 1];
-	uint64_t address, size;
+	struct grf_version version = {.text = "unknown", .minor = -1};
+	struct grf_release_facts facts;
+	char text[MAX_VERSION_TEXT + 1] = "";
+	struct grf_error *error;
 
-	if (from_build_info(executable, &source, text))
-		return grf_version_parse(text, ret);
-	if (grf_executable_symbol(executable, "runtime.buildVersion", &address, &size) &&
-	    go_string(&source, address + bias(&source), text))
-		return grf_version_parse(text, ret);
-	return grf_error_create(GRF_ERROR_NOT_GO, "%s is not a Go program: it has no Go build info",
-				grf_executable_path(executable));
+	grf_release_facts_find(executable, &facts);
+	if (find_text(&source, text))
+		grf_version_parse(text, &version);
+	else if (!facts.known)
+		return grf_error_create(GRF_ERROR_NOT_GO, "%s is not a Go program: %s",
+					grf_executable_path(executable),
+					grf_other_program(executable));
+	error = take_facts(&facts, image, &version);
+	if (!error)
+		*ret = version;
+	return error;
 }

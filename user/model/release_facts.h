@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the functions of a program tell of the Go release that built it, whatever its version string
+ * says; and what a program is that has none of them.
+ */
+#ifndef GRF_MODEL_RELEASE_FACTS_H
+#define GRF_MODEL_RELEASE_FACTS_H
+
+#include <stdbool.h>
+
+#include "image/executable.h"
+
+struct grf_release_facts {
+	bool known; /* whether there are names of the runtime's functions at all */
+	int minor;  /* the newest release that all of whose functions looked for are there */
+	bool alloc_headers, swiss_map, green_tea;
+};
+
+void grf_release_facts_find(const struct grf_executable *executable, struct grf_release_facts *ret);
+
+/* In a few words, why an executable without Go's build info is none of a Go program, or is not
+ * read: packed, by another compiler, linked to a shared runtime. A constant. */
+const char *grf_other_program(struct grf_executable *executable);
+
+#endif
