@@ -515,6 +515,10 @@ static void test_object_across_arenas(void **state)
 	(void)state;
 	go_heap_begin(&go_heap, "go1.21.13");
 	bitmap = (uint64_t)grf_offset(&go_heap.layout, heap_arena, bitmap);
+	/* Where the image has nothing, nothing is followed. */
+	go_heap_segment(&go_heap, 0, 8192);
+	go_heap.segments[0].start += 8190 * 8192;
+	go_heap.segments[0].end += 8190 * 8192;
 	go_heap_add(
 	    &go_heap,
 	    &(struct go_span){

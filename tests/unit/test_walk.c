@@ -383,6 +383,20 @@ const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uin
 	return &world.data[address - DATA_BASE];
 }
 
+const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length)
+{
+	return grf_image_at(image, address, length);
+}
+
+void grf_image_copy_held(const struct grf_image *image, uint64_t address, uint8_t *buffer,
+			 uint64_t length)
+{
+	(void)image;
+	(void)address;
+	(void)buffer;
+	(void)length;
+}
+
 struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address, void *buffer,
 				 uint64_t length)
 {

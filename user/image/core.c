@@ -101,7 +101,7 @@ static Elf64_Phdr segment_header(const struct core_reader *reader, uint64_t inde
 
 static struct grf_error *check_lengths(const struct core_reader *reader)
 {
-	uint64_t end = 0;
+	uint64_t end = 0, loaded = 0;
 
 	for (uint64_t i = 0; i < reader->segment_count; i++) {
 		Elf64_Phdr header = segment_header(reader, i);
@@ -115,6 +115,14 @@ static struct grf_error *check_lengths(const struct core_reader *reader)
 						reader->path, (unsigned long long)i);
 		if (header.p_offset + header.p_filesz > end)
 			end = header.p_offset + header.p_filesz;
+		if (header.p_type == PT_LOAD && header.p_filesz <= reader->size)
+			loaded += header.p_filesz;
+		/* A byte of the file is at one address; else few of them would make any amount of
+		 * memory. */
+		if (loaded / 2 > reader->size && end <= reader->size)
+			return grf_error_create(GRF_ERROR_BAD_INPUT,
+						"%s: its segments overlap in the file",
+						reader->path);
 	}
 	return end > reader->size ? truncated(reader, end) : NULL;
 }

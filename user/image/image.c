@@ -19,18 +19,27 @@ struct grf_image *grf_image_new(void)
 	return calloc(1, sizeof(struct grf_image));
 }
 
+static bool is_claimed(const struct grf_segment *segment)
+{
+	return segment->flags & GRF_SEGMENT_CLAIMED;
+}
+
+static bool add_segment(struct grf_image *image, const struct grf_segment *segment)
+{
+	struct grf_segment *added = grf_array_add(&image->segments);
+
+	if (!added)
+		return false;
+	*added = *segment;
+	return true;
+}
+
 bool grf_image_add(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags,
 		   const uint8_t *data)
 {
-	struct grf_segment *segment;
+	const struct grf_segment segment = {start, end, flags, data};
 
-	if (end <= start)
-		return true;
-	segment = grf_array_add(&image->segments);
-	if (!segment)
-		return false;
-	*segment = (struct grf_segment){start, end, flags, data};
-	return true;
+	return end <= start || add_segment(image, &segment);
 }
 
 bool grf_image_add_zero(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags)
@@ -51,7 +60,7 @@ bool grf_image_add_zero(struct grf_image *image, uint64_t start, uint64_t end, u
 		return false;
 	}
 	*backing = (struct grf_image_backing){memory, end - start};
-	return grf_image_add(image, start, end, flags, memory);
+	return grf_image_add(image, start, end, flags | GRF_SEGMENT_CLAIMED, memory);
 }
 
 void grf_image_destroy(struct grf_image *image)
@@ -62,6 +71,7 @@ void grf_image_destroy(struct grf_image *image)
 		munmap(image->backings.items[i].memory, image->backings.items[i].size);
 	grf_array_free(&image->backings);
 	grf_array_free(&image->segments);
+	grf_array_free(&image->held);
 	grf_array_free(&image->mappings);
 	grf_array_free(&image->threads);
 	grf_array_free(&image->auxv);
@@ -103,6 +113,25 @@ static bool goes_on(const struct grf_segment *left, const struct grf_segment *ri
 	       left->data + (left->end - left->start) == right->data;
 }
 
+/* Counts what is held. False: out of memory. */
+static bool count_held(struct grf_image *image)
+{
+	uint64_t held = 0;
+
+	image->held.count = 0;
+	for (size_t i = 0; i <= image->segments.count; i++) {
+		const struct grf_segment *segment = &image->segments.items[i];
+		uint64_t *before = grf_array_add(&image->held);
+
+		if (!before)
+			return false;
+		*before = held;
+		if (i < image->segments.count && !is_claimed(segment))
+			held += segment->end - segment->start;
+	}
+	return true;
+}
+
 /* Sorts, cuts overlaps, and makes one of those that go on. False: out of memory. */
 static bool sort_segments(struct grf_image *image)
 {
@@ -129,7 +158,7 @@ static bool sort_segments(struct grf_image *image)
 	}
 	image->segments.count = kept;
 	free(ordered);
-	return true;
+	return count_held(image);
 }
 
 /* Adds the parts of [start, end) that the first `count` segments (sorted) leave free. */
@@ -173,8 +202,7 @@ static bool replace_range(struct grf_image *image, uint64_t start, uint64_t end,
 		if (right.start < right.end) {
 			if (kept <= i)
 				image->segments.items[kept++] = right;
-			else if (!grf_image_add(image, right.start, right.end, right.flags,
-						right.data))
+			else if (!add_segment(image, &right))
 				return false;
 		}
 	}
@@ -381,8 +409,7 @@ struct grf_error *grf_image_from_segments(const struct grf_segment *segments, si
 	bool fits = image != NULL;
 
 	for (size_t i = 0; fits && i < count; i++)
-		fits = grf_image_add(image, segments[i].start, segments[i].end, segments[i].flags,
-				     segments[i].data);
+		fits = segments[i].end <= segments[i].start || add_segment(image, &segments[i]);
 	if (!fits || !sort_segments(image)) {
 		grf_image_destroy(image);
 		return grf_error_no_memory();
@@ -436,13 +463,89 @@ const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t
 	return low && address < segments[low - 1].end ? &segments[low - 1] : NULL;
 }
 
-const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uint64_t length)
+const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length)
 {
 	const struct grf_segment *segment = grf_image_find(image, address);
 
 	if (!segment || length > segment->end - address)
 		return NULL;
 	return segment->data + (address - segment->start);
+}
+
+const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uint64_t length)
+{
+	const struct grf_segment *segment = grf_image_find(image, address);
+
+	if (!segment || length > segment->end - address ||
+	    (is_claimed(segment) && length > GRF_IMAGE_ZEROS))
+		return NULL;
+	return segment->data + (address - segment->start);
+}
+
+/* Index of the first segment that ends after `address`. */
+static size_t first_ending_after(const struct grf_image *image, uint64_t address)
+{
+	size_t low = 0, high = image->segments.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->segments.items[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint64_t grf_image_held(const struct grf_image *image)
+{
+	return image->held.count ? image->held.items[image->held.count - 1] : 0;
+}
+
+/* The bytes held below `address`. */
+static uint64_t held_below(const struct grf_image *image, uint64_t address)
+{
+	size_t i = first_ending_after(image, address);
+	const struct grf_segment *segment;
+	uint64_t held;
+
+	if (i >= image->held.count)
+		return 0;
+	held = image->held.items[i];
+	if (i == image->segments.count)
+		return held;
+	segment = &image->segments.items[i];
+	return is_claimed(segment) || address <= segment->start ? held
+								: held + (address - segment->start);
+}
+
+uint64_t grf_image_held_in(const struct grf_image *image, uint64_t start, uint64_t end)
+{
+	return end <= start ? 0 : held_below(image, end) - held_below(image, start);
+}
+
+uint64_t grf_image_next_held(const struct grf_image *image, uint64_t *at, uint64_t end)
+{
+	const struct grf_segment *segments = image->segments.items;
+	size_t i = first_ending_after(image, *at);
+
+	while (i < image->segments.count && is_claimed(&segments[i]))
+		i++;
+	if (i == image->segments.count || segments[i].start >= end || *at >= end)
+		return 0;
+	if (*at < segments[i].start)
+		*at = segments[i].start;
+	return segments[i].end < end ? segments[i].end : end;
+}
+
+void grf_image_copy_held(const struct grf_image *image, uint64_t address, uint8_t *buffer,
+			 uint64_t length)
+{
+	uint64_t at = address, end = address + length, until;
+
+	for (; (until = grf_image_next_held(image, &at, end)); at = until)
+		memcpy(buffer + (at - address), grf_image_view(image, at, until - at), until - at);
 }
 
 struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address, void *buffer,

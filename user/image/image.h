@@ -6,6 +6,10 @@
  * Every segment is addressable as plain memory of ours for its whole length: a core is mapped, what
  * a core leaves out (memsz > filesz) reads as zero or comes from the executable. The image owns the
  * memory; pointers into it live as long as the image does.
+ *
+ * Zero memory costs its input nothing, so whoever works through memory works through what is
+ * *held*: grf_image_held() bounds the records that an image can have, and grf_image_next_held()
+ * steps over the rest.
  */
 #ifndef GRF_IMAGE_IMAGE_H
 #define GRF_IMAGE_IMAGE_H
@@ -26,6 +30,8 @@ enum grf_segment_flags {
 	GRF_SEGMENT_READ = 1,
 	GRF_SEGMENT_WRITE = 2,
 	GRF_SEGMENT_EXECUTE = 4,
+	GRF_SEGMENT_CLAIMED =
+	    8, /* the input has none of its bytes, it only says that they are zero */
 };
 
 /* A run of target memory, [start, end) in target addresses. Sorted, never overlapping. */
@@ -80,9 +86,27 @@ bool grf_image_auxv(const struct grf_image *image, uint64_t type, uint64_t *ret)
 /* The segment that holds `address`, or NULL. Remembers nothing; binary search. */
 const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address);
 
-/* `length` bytes at `address` as our memory, or NULL where they are absent or not in one segment.
- */
+/* `length` bytes at `address` as our memory, or NULL where they are absent or not in one segment,
+ * or more than GRF_IMAGE_ZEROS of them that are zero only by what the input says. */
+#define GRF_IMAGE_ZEROS 65536u
 const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uint64_t length);
+
+/* The same without that limit: for who does not look at every byte. */
+const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length);
+
+/* Bytes of memory that the input really has. Its structures together cannot be larger. */
+uint64_t grf_image_held(const struct grf_image *image);
+
+/* The bytes of [start, end) that are held. */
+uint64_t grf_image_held_in(const struct grf_image *image, uint64_t start, uint64_t end);
+
+/* Moves *at to the first held byte of [*at, end). Returns where that run of held bytes ends, at
+ * most `end`; 0: there is none. */
+uint64_t grf_image_next_held(const struct grf_image *image, uint64_t *at, uint64_t end);
+
+/* Copies the held bytes of [address, address + length) into a buffer that is zero. */
+void grf_image_copy_held(const struct grf_image *image, uint64_t address, uint8_t *buffer,
+			 uint64_t length);
 
 /* Copies, across neighbouring segments too. GRF_ERROR_FAULT when a byte is missing. */
 struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address, void *buffer,

@@ -19,6 +19,7 @@ struct grf_image {
 	GRF_ARRAY(struct grf_thread) threads;
 	GRF_ARRAY(uint64_t) auxv; /* pairs */
 	GRF_ARRAY(struct grf_image_backing) backings;
+	GRF_ARRAY(uint64_t) held;    /* bytes held in the segments before each, and in all */
 	struct grf_capture *capture; /* owned, or NULL */
 };
 

@@ -10,7 +10,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "base/address_set.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -18,10 +20,7 @@
 #include "model/stack_words.h"
 
 #define MAX_GOROUTINES ((uint64_t)1 << 24)
-#define MAX_THREADS    (1u << 20)
-#define MAX_DEFERS     (1u << 20)
-/* A select waits on at most 65536 channels (runtime/select.go). */
-#define MAX_WAITS (1u << 16)
+#define MIN_G          256 /* bytes; a runtime.g is larger in all releases */
 /* No stack is larger than Go's own limit for 64-bit systems. */
 #define MAX_STACK ((uint64_t)1 << 33)
 /* A function has fewer bytes of arguments. */
@@ -58,6 +57,12 @@ struct goroutine_reader {
 	const struct grf_thread *threads;
 	size_t thread_count;
 	GRF_ARRAY(struct machine) machines;
+	struct grf_address_set machine_of; /* an m, its index */
+	struct grf_address_set machine_by_tid;
+	/* Records that some goroutine has: those of another are none of its own. */
+	struct grf_address_set goroutine_of, records;
+	/* Bytes of stacks and deferred arguments that the image can have beside those read. */
+	uint64_t stacks_left, arguments_left;
 	struct grf_stack_scan scan;
 	struct grf_goroutines *goroutines; /* the result */
 	grf_frame_array frames;
@@ -113,19 +118,15 @@ static void find_threads(struct goroutine_reader *reader)
 {
 	for (size_t i = 0; i < reader->thread_count; i++) {
 		const struct grf_thread *thread = &reader->threads[i];
-		uint64_t owner = owner_of(reader, thread);
 		struct machine *found = NULL;
+		size_t number;
 
-		for (size_t k = 0; k < reader->machines.count; k++) {
-			struct machine *machine = &reader->machines.items[k];
-
-			if (machine->address == owner) {
-				found = machine;
-				break;
-			}
-			if (machine->tid == thread->tid && !machine->thread)
-				found = machine;
-		}
+		if (grf_address_set_find(&reader->machine_of, owner_of(reader, thread), &number))
+			found = &reader->machines.items[number];
+		else if (grf_address_set_find(&reader->machine_by_tid, (uint32_t)thread->tid,
+					      &number) &&
+			 !reader->machines.items[number].thread)
+			found = &reader->machines.items[number];
 		if (found) {
 			found->thread = thread;
 			found->tid = thread->tid;
@@ -137,7 +138,8 @@ static void read_machines(struct goroutine_reader *reader, uint64_t allm)
 {
 	uint64_t m = word(reader, allm, 0);
 
-	for (uint32_t left = MAX_THREADS; m && left; left--, m = WORD(m, m, alllink)) {
+	for (; grf_address_set_add(&reader->machine_of, m, reader->machines.count);
+	     m = WORD(m, m, alllink)) {
 		struct machine *machine = grf_array_add(&reader->machines);
 
 		if (!machine) {
@@ -153,20 +155,22 @@ static void read_machines(struct goroutine_reader *reader, uint64_t allm)
 		    .vdso_sp = WORD(m, m, vdso_sp),
 		    .tid = (pid_t)WORD(m, m, procid),
 		};
+		grf_address_set_add(&reader->machine_by_tid, (uint32_t)machine->tid,
+				    reader->machines.count - 1);
 	}
+	reader->no_memory |= reader->machine_of.no_memory || reader->machine_by_tid.no_memory;
 	find_threads(reader);
 }
 
 /* The m that a goroutine runs on, or whose system call it is in. */
 static const struct machine *machine_of(const struct goroutine_reader *reader, uint64_t g)
 {
-	uint64_t m = WORD(g, g, m);
+	size_t number;
 
-	for (size_t i = 0; m && i < reader->machines.count; i++)
-		if (reader->machines.items[i].address == m &&
-		    reader->machines.items[i].current_g == g)
-			return &reader->machines.items[i];
-	return NULL;
+	if (!grf_address_set_find(&reader->machine_of, WORD(g, g, m), &number) ||
+	    reader->machines.items[number].current_g != g)
+		return NULL;
+	return &reader->machines.items[number];
 }
 
 static bool in_stack(const struct goroutine_reader *reader, uint64_t g, uint64_t sp)
@@ -267,10 +271,18 @@ static bool find_start(struct goroutine_reader *reader, struct grf_goroutine *go
 /* The frame that a defer record belongs to: the one whose sp it names. */
 static uint32_t frame_at(const struct goroutine_reader *reader, uint64_t sp)
 {
-	for (size_t i = 0; i < reader->frames.count; i++)
-		if (reader->frames.items[i].sp <= sp && sp < reader->frames.items[i].fp)
-			return (uint32_t)i;
-	return 0;
+	size_t low = 0, high = reader->frames.count;
+
+	/* They come in the order of their addresses. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (reader->frames.items[middle].fp <= sp)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < reader->frames.count && reader->frames.items[low].sp <= sp ? (uint32_t)low : 0;
 }
 
 /*
@@ -289,9 +301,10 @@ static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record
 	if (!grf_has(layout, defer, siz) ||
 	    !grf_image_u32(reader->image, record + (uint64_t)grf_offset(layout, defer, siz),
 			   &size) ||
-	    !size || size > MAX_DEFER_ARGUMENTS ||
+	    !size || size > MAX_DEFER_ARGUMENTS || size > reader->arguments_left ||
 	    !grf_pclntab_find(reader->table, word(reader, WORD(record, defer, fn), 0), &function))
 		return;
+	reader->arguments_left -= size;
 	/* runtime.stackmap: how many maps, bits of each, the maps. */
 	map = grf_pclntab_funcdata(reader->table, &function, FUNCDATA_ARGS_MAPS);
 	if (map && grf_image_u32(reader->image, map + 4, &width) && width <= size / 8)
@@ -310,7 +323,7 @@ static void add_defers(struct goroutine_reader *reader, const struct grf_gorouti
 {
 	uint64_t record = WORD(goroutine->address, g, defer), next;
 
-	for (uint32_t left = MAX_DEFERS; record && left; left--, record = next) {
+	for (; grf_address_set_add(&reader->records, record, 0); record = next) {
 		uint32_t frame = frame_at(reader, WORD(record, defer, sp));
 
 		next = WORD(record, defer, link);
@@ -327,7 +340,7 @@ static void add_waits(struct goroutine_reader *reader, const struct grf_goroutin
 {
 	uint64_t sudog = WORD(goroutine->address, g, waiting);
 
-	for (uint32_t left = MAX_WAITS; sudog && left; left--) {
+	while (grf_address_set_add(&reader->records, sudog, 0)) {
 		struct grf_goroutine_wait wait =
 					      {
 						  .address = WORD(sudog, sudog, elem),
@@ -428,30 +441,54 @@ static bool keep(struct goroutine_reader *reader, struct grf_goroutine *goroutin
 	return true;
 }
 
+/* Whether segments of the image cover [start, end). */
+static bool is_there(const struct grf_image *image, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		const struct grf_segment *segment = grf_image_find(image, start);
+
+		if (!segment)
+			return false;
+		start = segment->end;
+	}
+	return true;
+}
+
 /* A stack where the image has it, or put together from pieces. NULL: not all of it is there. */
 static const uint8_t *stack_memory(struct goroutine_reader *reader, uint64_t low, uint64_t size)
 {
-	const uint8_t *memory = grf_image_at(reader->image, low, size);
-	_cleanup_error_ struct grf_error *error = NULL;
-	uint8_t **assembled, *pieces;
+	const uint8_t *memory = grf_image_view(reader->image, low, size);
+	struct grf_assembled_stack *assembled;
+	void *pieces;
 
-	if (memory || !grf_image_find(reader->image, low) ||
-	    !grf_image_find(reader->image, low + size - 1))
+	if (memory || !is_there(reader->image, low, low + size))
 		return memory;
-	pieces = malloc(size);
-	assembled = pieces ? grf_array_add(&reader->goroutines->assembled) : NULL;
+	/* Only what is copied costs memory. */
+	pieces = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pieces == MAP_FAILED)
+		return NULL;
+	assembled = grf_array_add(&reader->goroutines->assembled);
 	if (!assembled) {
-		free(pieces);
+		munmap(pieces, size);
 		reader->no_memory = true;
 		return NULL;
 	}
-	*assembled = pieces;
-	error = grf_image_read(reader->image, low, pieces, size);
-	if (!error)
-		return pieces;
-	reader->goroutines->assembled.count--;
-	free(pieces);
-	return NULL;
+	*assembled = (struct grf_assembled_stack){pieces, size};
+	grf_image_copy_held(reader->image, low, pieces, size);
+	return pieces;
+}
+
+/* Whether the image can have this stack beside those read: no two have a byte in common. */
+static bool afford_stack(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
+{
+	uint64_t held =
+	    grf_image_held_in(reader->image, goroutine->stack_low, goroutine->stack_high);
+
+	if (held > reader->stacks_left)
+		return false;
+	reader->stacks_left -= held;
+	return true;
 }
 
 static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
@@ -462,7 +499,8 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 
 	reader->frames.count = reader->values.count = reader->scan.words.count = 0;
 	reader->waits.count = 0;
-	goroutine->memory = goroutine->stack_high > goroutine->stack_low && size <= MAX_STACK
+	goroutine->memory = goroutine->stack_high > goroutine->stack_low && size <= MAX_STACK &&
+				    afford_stack(reader, goroutine)
 				? stack_memory(reader, goroutine->stack_low, size)
 				: NULL;
 	if (!goroutine->memory) {
@@ -531,42 +569,59 @@ static bool read_goroutine(struct goroutine_reader *reader, uint64_t g,
 	return true;
 }
 
+typedef GRF_ARRAY(struct grf_goroutine) goroutine_array;
+
+/* Reads the goroutine at `g`, if it is one, for the first time. */
+static struct grf_error *add_goroutine(struct goroutine_reader *reader, uint64_t g,
+				       goroutine_array *items)
+{
+	struct grf_goroutine goroutine, *item;
+
+	if (!grf_address_set_add(&reader->goroutine_of, g, 0))
+		return reader->goroutine_of.no_memory ? grf_error_no_memory() : NULL;
+	if (!read_goroutine(reader, g, &goroutine))
+		return NULL;
+	if (items->count >= grf_image_held(reader->image) / MIN_G)
+		return grf_error_create(GRF_ERROR_BAD_INPUT,
+					"runtime.allgs names more goroutines than the image has "
+					"room for: it is damaged");
+	if (!keep(reader, &goroutine))
+		return grf_error_no_memory();
+	item = grf_array_add(items);
+	if (!item || reader->no_memory || reader->scan.no_memory || reader->records.no_memory) {
+		free(goroutine.frames);
+		items->count -= item != NULL;
+		return grf_error_no_memory();
+	}
+	*item = goroutine;
+	reader->goroutines->broken += goroutine.failure != NULL;
+	reader->goroutines->lost += goroutine.memory == NULL;
+	return NULL;
+}
+
 static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allgs,
 				  struct grf_goroutines *goroutines)
 {
-	GRF_ARRAY(struct grf_goroutine) items = {0};
-	uint64_t data = word(reader, allgs, 0), count = word(reader, allgs, 8);
+	goroutine_array items = {0};
+	uint64_t at = word(reader, allgs, 0), count = word(reader, allgs, 8), end, until, done = 0;
 	struct grf_error *error = NULL;
 
-	if (count > MAX_GOROUTINES)
+	if (count > MAX_GOROUTINES || at > UINT64_MAX - count * 8)
 		return grf_error_create(GRF_ERROR_BAD_INPUT,
 					"runtime.allgs says that there are %llu goroutines",
 					(unsigned long long)count);
-	for (uint64_t i = 0; i < count && !error; i++) {
-		uint64_t g = word(reader, data, (int64_t)(i * 8));
-		struct grf_goroutine goroutine, *item;
-
-		if (!(i & 0xfff)) {
-			grf_progress("reading goroutines", i, count);
-			if (grf_interrupted())
-				error = grf_error_interrupted();
+	reader->stacks_left = reader->arguments_left = grf_image_held(reader->image);
+	end = at + count * 8;
+	for (; (until = grf_image_next_held(reader->image, &at, end)); at = until) {
+		for (; at + 8 <= until && !error; at += 8) {
+			if (!(done++ & 0xfff)) {
+				grf_progress("reading goroutines", done - 1, count);
+				if (grf_interrupted())
+					error = grf_error_interrupted();
+			}
+			if (!error)
+				error = add_goroutine(reader, word(reader, at, 0), &items);
 		}
-		if (error || !g || !read_goroutine(reader, g, &goroutine))
-			continue;
-		if (!keep(reader, &goroutine)) {
-			error = grf_error_no_memory();
-			break;
-		}
-		item = grf_array_add(&items);
-		if (!item || reader->no_memory || reader->scan.no_memory) {
-			free(goroutine.frames);
-			items.count -= item != NULL;
-			error = grf_error_no_memory();
-			break;
-		}
-		*item = goroutine;
-		goroutines->broken += goroutine.failure != NULL;
-		goroutines->lost += goroutine.memory == NULL;
 	}
 	grf_progress_end();
 	goroutines->items = items.items;
@@ -614,6 +669,10 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 	read_machines(&reader, allm);
 	error = read_all(&reader, allgs, goroutines);
 	grf_stack_scan_free(&reader.scan);
+	grf_address_set_free(&reader.machine_of);
+	grf_address_set_free(&reader.machine_by_tid);
+	grf_address_set_free(&reader.goroutine_of);
+	grf_address_set_free(&reader.records);
 	grf_array_free(&reader.machines);
 	grf_array_free(&reader.frames);
 	grf_array_free(&reader.values);
@@ -634,7 +693,7 @@ void grf_goroutines_destroy(struct grf_goroutines *goroutines)
 	for (size_t i = 0; i < goroutines->count; i++)
 		free(goroutines->items[i].frames);
 	for (size_t i = 0; i < goroutines->assembled.count; i++)
-		free(goroutines->assembled.items[i]);
+		munmap(goroutines->assembled.items[i].memory, goroutines->assembled.items[i].size);
 	grf_array_free(&goroutines->assembled);
 	free(goroutines->items);
 	free(goroutines);

@@ -84,9 +84,13 @@ struct grf_goroutine {
 struct grf_goroutines {
 	struct grf_goroutine *items; /* in the order of runtime.allgs, dead ones left out */
 	size_t count;
-	size_t broken;                  /* how many have `failure` */
-	size_t lost;                    /* of them, those whose stack could not be read at all */
-	GRF_ARRAY(uint8_t *) assembled; /* stacks that the image has in pieces; owned */
+	size_t broken; /* how many have `failure` */
+	size_t lost;   /* of them, those whose stack could not be read at all */
+	GRF_ARRAY(struct grf_assembled_stack {
+		uint8_t *memory;
+		uint64_t size;
+	})
+	assembled; /* stacks that the image has in pieces; owned */
 };
 
 /*

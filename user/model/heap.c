@@ -26,8 +26,6 @@
 #define MAX_ADDRESS ((uint64_t)1 << 47)
 /* Places in a walk tell spans by numbers below 2^30. */
 #define MAX_ALL_SPANS ((uint64_t)1 << 30)
-/* A heapArena is larger than this in all releases. */
-#define MIN_HEAP_ARENA 65536u
 
 _Static_assert(offsetof(struct grf_span, large_type) == 64 && sizeof(struct grf_span) == 112,
 	       "what an edge needs of a span stands in one cache line");
@@ -118,28 +116,20 @@ static struct grf_error *no_heap(const struct grf_heap_reader *reader)
 				(unsigned long long)reader->mheap);
 }
 
-/* The spans in use among those that allspans names. */
-static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candidates *candidates)
+/* The spans in use among those that are named in [at, end). */
+static struct grf_error *find_spans_in(struct grf_heap_reader *reader, uint64_t at, uint64_t end,
+				       struct candidates *candidates)
 {
-	uint64_t at = reader->mheap + (uint64_t)grf_offset(reader->layout, mheap, allspans);
-	uint64_t data, count, address;
+	uint64_t address;
 
-	if (!grf_image_u64(reader->image, at, &data) ||
-	    !grf_image_u64(reader->image, at + 8, &count) || !data || count > MAX_ALL_SPANS)
-		return no_heap(reader);
-	for (uint64_t i = 0; i < count; i++) {
+	for (uint64_t i = 0; at + 8 <= end; at += 8, i++) {
 		struct candidate *candidate;
 		struct grf_raw_span raw;
 
 		if (!(i & 0xffff) && grf_interrupted())
 			return grf_error_interrupted();
-		if (!grf_image_u64(reader->image, data + i * 8, &address)) {
-			/* The rest of this page is not there either. */
-			reader->implausible++;
-			i |= 511;
-			continue;
-		}
-		if (!read_raw(reader, address, &raw)) {
+		if (!grf_image_u64(reader->image, at, &address) ||
+		    !read_raw(reader, address, &raw)) {
 			reader->implausible++;
 			continue;
 		}
@@ -156,6 +146,24 @@ static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candi
 		    (struct candidate){raw.start, raw.start + raw.pages * GRF_PAGE_BYTES, address};
 	}
 	return NULL;
+}
+
+/* The spans in use among those that allspans names, as far as the image has the list. */
+static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candidates *candidates)
+{
+	uint64_t at = reader->mheap + (uint64_t)grf_offset(reader->layout, mheap, allspans);
+	struct grf_error *error = NULL;
+	uint64_t data, count, end, until;
+
+	if (!grf_image_u64(reader->image, at, &data) ||
+	    !grf_image_u64(reader->image, at + 8, &count) || !data || data >= MAX_ADDRESS ||
+	    count > MAX_ALL_SPANS)
+		return no_heap(reader);
+	end = data + count * 8;
+	reader->implausible += count - grf_image_held_in(reader->image, data, end) / 8;
+	for (; !error && (until = grf_image_next_held(reader->image, &data, end)); data = until)
+		error = find_spans_in(reader, data, until, candidates);
+	return error;
 }
 
 static int by_start(const void *left, const void *right)
@@ -179,6 +187,40 @@ static bool is_confirmed(struct grf_heap_reader *reader, const struct candidate 
 				 page * 8,
 			     &owner) &&
 	       owner == candidate->address;
+}
+
+/*
+ * Whether the image can have such a span at all: the runtime keeps a word for each of its pages in
+ * the heapArena, and of its objects there is something in the image, except of the few that are all
+ * zero.
+ */
+static bool is_affordable(struct grf_heap_reader *reader, const struct candidate *candidate)
+{
+	uint64_t pages = (candidate->end - candidate->start) / GRF_PAGE_BYTES, slots = 0;
+	struct grf_raw_span raw;
+
+	if (!grf_image_held_in(reader->image, candidate->start, candidate->end) &&
+	    read_raw(reader, candidate->address, &raw))
+		slots = raw.slots;
+	if (pages > reader->pages_left || slots > reader->slots_left)
+		return false;
+	reader->pages_left -= pages;
+	reader->slots_left -= slots;
+	return true;
+}
+
+static void drop_unaffordable(struct grf_heap_reader *reader, struct candidates *candidates)
+{
+	struct candidate *items = candidates->array.items;
+	size_t kept = 0;
+
+	reader->slots_left = grf_image_held(reader->image);
+	reader->pages_left = reader->slots_left / 8;
+	for (size_t i = 0; i < candidates->array.count; i++)
+		if (is_affordable(reader, &items[i]))
+			items[kept++] = items[i];
+	reader->implausible += candidates->array.count - kept;
+	candidates->array.count = kept;
 }
 
 /* Sorts the spans by address, and leaves out what overlaps. */
@@ -226,14 +268,8 @@ static struct grf_error *allocate_index(struct grf_heap_reader *reader,
 {
 	const struct candidate *items = candidates->array.items;
 	struct grf_heap *heap = reader->heap;
-	const struct grf_segment *segments;
-	uint64_t image_bytes = 0;
 	uint32_t blocks;
-	size_t count;
 
-	segments = grf_image_segments(reader->image, &count);
-	for (size_t i = 0; i < count; i++)
-		image_bytes += segments[i].end - segments[i].start;
 	heap->first_arena = items[0].start / GRF_ARENA_BYTES;
 	heap->arena_count =
 	    (items[candidates->array.count - 1].end - 1) / GRF_ARENA_BYTES - heap->first_arena + 1;
@@ -242,7 +278,8 @@ static struct grf_error *allocate_index(struct grf_heap_reader *reader,
 	if (!reader->memory->arena_index)
 		return grf_error_no_memory();
 	blocks = number_blocks(heap, candidates, reader->memory->arena_index);
-	if (blocks > 4 + image_bytes / MIN_HEAP_ARENA)
+	/* A heapArena has a word for each page. */
+	if (blocks > 4 + grf_image_held(reader->image) / (GRF_ARENA_PAGES * sizeof(uint64_t)))
 		return grf_error_create(GRF_ERROR_BAD_INPUT,
 					"the spans of the heap cover %u arenas, which the image is "
 					"too small for: it is damaged",
@@ -334,6 +371,9 @@ static struct grf_error *read_span(struct grf_heap_reader *reader,
 	if (!read_raw(reader, candidate->address, &raw))
 		return NULL;
 	take_raw(reader, &raw, candidate->address, span);
+	/* Where the image has nothing, there is nothing to follow. */
+	if (!grf_image_held_in(reader->image, candidate->start, candidate->end))
+		span->pointer_layout = GRF_POINTERS_NONE;
 	span->memory = grf_heap_memory_find(reader->memory, reader->image, span->base,
 					    (uint64_t)span->page_count * GRF_PAGE_BYTES);
 	if (!span->memory || !grf_heap_bits_read(reader, span, &raw, *bits, *bits + marks, &fits))
@@ -428,6 +468,7 @@ static struct grf_error *read_heap(struct grf_heap_reader *reader)
 	error = find_spans(reader, &candidates);
 	if (!error) {
 		sort_spans(reader, &candidates);
+		drop_unaffordable(reader, &candidates);
 		if (candidates.array.count)
 			error = read_spans(reader, &candidates);
 	}

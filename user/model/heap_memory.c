@@ -51,43 +51,18 @@ static const uint8_t *zeros(struct grf_heap_memory *memory, uint64_t size)
 	return memory->pieces.items[memory->zeros - 1].data;
 }
 
-/* Index of the first segment that ends after `address`. */
-static size_t first_segment(const struct grf_segment *segments, size_t count, uint64_t address)
-{
-	size_t low = 0, high = count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (segments[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 const uint8_t *grf_heap_memory_find(struct grf_heap_memory *memory, const struct grf_image *image,
 				    uint64_t address, uint64_t size)
 {
-	const uint8_t *whole = grf_image_at(image, address, size);
-	const struct grf_segment *segments;
-	size_t count, i;
+	const uint8_t *whole = grf_image_view(image, address, size);
 	uint8_t *copy;
 
 	if (whole)
 		return whole;
-	segments = grf_image_segments(image, &count);
-	i = first_segment(segments, count, address);
-	if (i == count || segments[i].start >= address + size)
+	if (!grf_image_held_in(image, address, address + size))
 		return zeros(memory, size);
 	copy = grf_heap_memory_get(memory, size);
-	for (; copy && i < count && segments[i].start < address + size; i++) {
-		uint64_t from = segments[i].start > address ? segments[i].start : address;
-		uint64_t to = segments[i].end < address + size ? segments[i].end : address + size;
-
-		memcpy(copy + (from - address), segments[i].data + (from - segments[i].start),
-		       to - from);
-	}
+	if (copy)
+		grf_image_copy_held(image, address, copy, size);
 	return copy;
 }

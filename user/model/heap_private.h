@@ -83,6 +83,9 @@ struct grf_heap_reader {
 	/* The bitmaps of the heapArena looked up last (up to Go 1.21). */
 	uint64_t bitmap_arena;
 	const uint8_t *bitmap, *no_more_pointers;
+	/* What is left of what the image can have: words of the heapArenas for pages, and slots of
+	 * which it has no byte. */
+	uint64_t pages_left, slots_left;
 	uint64_t implausible;  /* spans left out */
 	uint64_t without_bits; /* spans whose allocBits are not in the image */
 	uint64_t miscounted;   /* spans that say another number of objects than their bits */

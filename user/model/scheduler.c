@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/scheduler.h"
 
-#define MAX_ITEMS    ((uint64_t)1 << 24)
-#define MAX_MACHINES ((uint64_t)1 << 20)
+#include "base/address_set.h"
+
+#define MAX_ITEMS ((uint64_t)1 << 28)
 
 static uint64_t word(const struct grf_image *image, uint64_t address, int64_t offset)
 {
@@ -29,11 +30,15 @@ static bool add(struct grf_scheduler *scheduler, uint64_t address)
 static bool add_slice(const struct grf_image *image, uint64_t slice,
 		      struct grf_scheduler *scheduler)
 {
-	uint64_t data = word(image, slice, 0), count = word(image, slice, 8), item;
+	uint64_t at = word(image, slice, 0), count = word(image, slice, 8), item, end, until;
 
-	for (uint64_t i = 0; data && i < count && i < MAX_ITEMS; i++)
-		if (grf_image_u64(image, data + i * 8, &item) && !add(scheduler, item))
-			return false;
+	if (!at || count > MAX_ITEMS || at > UINT64_MAX - count * 8)
+		return true;
+	end = at + count * 8;
+	for (; (until = grf_image_next_held(image, &at, end)); at = until)
+		for (; at + 8 <= until; at += 8)
+			if (grf_image_u64(image, at, &item) && !add(scheduler, item))
+				return false;
 	return true;
 }
 
@@ -41,15 +46,17 @@ static bool add_machines(const struct grf_image *image, const struct grf_layout 
 			 uint64_t allm, struct grf_scheduler *scheduler)
 {
 	uint64_t m = word(image, allm, 0);
+	struct grf_address_set seen = {0};
+	bool fits = true;
 
-	for (uint64_t left = MAX_MACHINES; m && left; left--) {
-		if (!add(scheduler, m) ||
-		    !add(scheduler, word(image, m, grf_offset(layout, m, g0))) ||
-		    !add(scheduler, word(image, m, grf_offset(layout, m, gsignal))))
-			return false;
-		m = word(image, m, grf_offset(layout, m, alllink));
-	}
-	return true;
+	for (; fits && grf_address_set_add(&seen, m, 0);
+	     m = word(image, m, grf_offset(layout, m, alllink)))
+		fits = add(scheduler, m) &&
+		       add(scheduler, word(image, m, grf_offset(layout, m, g0))) &&
+		       add(scheduler, word(image, m, grf_offset(layout, m, gsignal)));
+	fits = fits && !seen.no_memory;
+	grf_address_set_free(&seen);
+	return fits;
 }
 
 bool grf_scheduler_read(const struct grf_image *image, const struct grf_layout *layout,

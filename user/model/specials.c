@@ -18,6 +18,8 @@
 
 /* A list longer than this for each slot of its span is none. */
 #define MAX_SPECIALS_PER_SLOT 64
+/* Bytes of a special, at least: next, offset, kind. */
+#define MIN_SPECIAL 16
 /* More blocks than this in a queue is a loop. */
 #define MAX_BLOCKS (1u << 20)
 
@@ -39,6 +41,7 @@ struct special_reader {
 	uint8_t finalizer, weak_handle, cleanup;
 	GRF_ARRAY(struct grf_special_root) roots;
 	bool no_memory;
+	uint64_t left; /* bytes of records that the image can have beside those read */
 	uint64_t broken;
 };
 
@@ -65,6 +68,16 @@ static uint64_t word(const struct special_reader *reader, uint64_t address, int6
 	if (offset >= 0)
 		grf_image_u64(reader->image, address + (uint64_t)offset, &value);
 	return value;
+}
+
+/* Whether the image can have one more record of `bytes` bytes. Lists of several spans may share
+ * their ends, and blocks overlap, in a damaged image only. */
+static bool afford(struct special_reader *reader, uint64_t bytes)
+{
+	if (reader->left < bytes)
+		return false;
+	reader->left -= bytes;
+	return true;
 }
 
 #define WORD(address, structure, field)                                                            \
@@ -142,7 +155,7 @@ static void read_span(struct special_reader *reader, const struct grf_span *span
 	struct loop_check check = {0};
 	uint8_t kind;
 
-	for (; special && limit && !is_loop(&check, special);
+	for (; special && limit && !is_loop(&check, special) && afford(reader, MIN_SPECIAL);
 	     limit--, special = WORD(special, special, next)) {
 		if (!special_offset(reader, special, &offset) ||
 		    !grf_image_u8(reader->image,
@@ -205,7 +218,8 @@ static void read_queue(struct special_reader *reader, const struct queue *queue)
 	    queue->size < queue->entries)
 		return;
 	room = (uint64_t)(queue->size - queue->entries) / (uint64_t)queue->stride;
-	for (; block && left && !is_loop(&check, block) && !reader->no_memory;
+	for (; block && left && !is_loop(&check, block) && !reader->no_memory &&
+	       afford(reader, (uint64_t)queue->size);
 	     left--, block = word(reader, block, queue->link)) {
 		uint64_t entry = block + (uint64_t)queue->entries;
 		uint32_t count = 0;
@@ -279,6 +293,7 @@ struct grf_error *grf_special_roots_read(const struct grf_image *image,
 
 	if (!roots)
 		return grf_error_no_memory();
+	reader.left = grf_image_held(image);
 	choose_kinds(&reader);
 	for (size_t i = 0; i < heap->span_count; i++)
 		read_span(&reader, &heap->spans[i]);

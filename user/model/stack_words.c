@@ -29,6 +29,11 @@
 
 #define MAX_OBJECTS_PER_FRAME 65536u
 
+/* A word of a stack is looked at for its frame's locals, its callee's arguments, as an object and
+ * as a part of one. */
+#define STEPS_PER_WORD 16u
+#define LEAST_STEPS    4096u
+
 struct grf_stack_object {
 	uint64_t address;
 	uint32_t size;
@@ -37,6 +42,16 @@ struct grf_stack_object {
 	uint32_t frame;
 	bool live;
 };
+
+/* Counts a step. False: the frames of a stack take a number of them that is a small multiple of its
+ * words; those of this one overlap. */
+static bool is_affordable(struct grf_stack_scan *scan)
+{
+	if (!scan->left)
+		return false;
+	scan->left--;
+	return true;
+}
 
 static void add_word(struct grf_stack_scan *scan, uint64_t address, uint32_t frame,
 		     bool conservative)
@@ -53,6 +68,13 @@ static void add_word(struct grf_stack_scan *scan, uint64_t address, uint32_t fra
 	*word = (struct grf_stack_word){address, frame, conservative};
 }
 
+/* Words of the stack, aligned and held. */
+static void add_words(struct grf_stack_scan *scan, uint64_t from, uint64_t to, uint32_t frame)
+{
+	for (uint64_t at = from; at < to && is_affordable(scan); at += 8)
+		add_word(scan, at, frame, true);
+}
+
 static void add_range(struct grf_stack_scan *scan, uint64_t from, uint64_t to, uint32_t frame)
 {
 	/* Both may come from a damaged frame. */
@@ -62,8 +84,13 @@ static void add_range(struct grf_stack_scan *scan, uint64_t from, uint64_t to, u
 		to = scan->high;
 	if (from >= to)
 		return;
-	for (uint64_t at = (from + 7) & ~(uint64_t)7; at < to; at += 8)
-		add_word(scan, at, frame, true);
+	from = (from + 7) & ~(uint64_t)7;
+	if (scan->whole) {
+		add_words(scan, from, to, frame);
+		return;
+	}
+	for (uint64_t until; (until = grf_image_next_held(scan->image, &from, to)); from = until)
+		add_words(scan, (from + 7) & ~(uint64_t)7, until, frame);
 }
 
 /* Adds the words of bitmap `index` of a runtime.stackmap {n, nbit int32; bits}. The bits describe
@@ -84,7 +111,7 @@ static void add_map(struct grf_stack_scan *scan, uint64_t map, int32_t index, ui
 		return;
 	if (below)
 		base -= (uint64_t)width * 8;
-	for (uint32_t i = 0; i < width; i++)
+	for (uint32_t i = 0; i < width && is_affordable(scan); i++)
 		if (bits[i / 8] >> (i % 8) & 1)
 			add_word(scan, base + i * 8ul, frame, false);
 }
@@ -98,7 +125,7 @@ static void add_objects(struct grf_stack_scan *scan, const struct grf_frame *fra
 
 	if (!list || !grf_image_u64(scan->image, list, &count) || count > MAX_OBJECTS_PER_FRAME)
 		return;
-	for (uint64_t i = 0; i < count; i++) {
+	for (uint64_t i = 0; i < count && is_affordable(scan); i++) {
 		uint64_t record = list + 8 + i * stride, address, mask = 0;
 		const uint8_t *memory = grf_image_at(scan->image, record, stride);
 		struct grf_stack_object *object;
@@ -256,7 +283,7 @@ static void point_to(struct grf_stack_scan *scan, uint64_t address, bool conserv
 	if (words > object->size / 8)
 		words = object->size / 8;
 	mask = grf_image_at(scan->image, object->mask, (words + 7) / 8);
-	for (uint32_t i = 0; mask && i < words; i++)
+	for (uint32_t i = 0; mask && i < words && is_affordable(scan); i++)
 		if (mask[i / 8] >> (i % 8) & 1)
 			add_word(scan, object->address + i * 8ul, object->frame, conservative);
 }
@@ -289,8 +316,12 @@ void grf_stack_scan_frames(struct grf_stack_scan *scan, struct grf_frame *frames
 			   bool interrupted, uint64_t rest,
 			   const struct grf_goroutine_value *values, uint32_t value_count)
 {
+	uint64_t held = grf_image_held_in(scan->image, scan->low, scan->high);
+
 	scan->words.count = 0;
 	scan->objects.count = 0;
+	scan->whole = held == scan->high - scan->low;
+	scan->left = LEAST_STEPS + held / 8 * STEPS_PER_WORD;
 	add_frames(scan, frames, count, interrupted);
 	if (rest)
 		add_range(scan, rest, scan->high, count ? count - 1 : 0);

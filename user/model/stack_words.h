@@ -19,6 +19,8 @@ struct grf_stack_scan {
 	const uint8_t *memory; /* of [low, high) */
 	grf_stack_word_array words;
 	GRF_ARRAY(struct grf_stack_object) objects;
+	uint64_t left; /* steps that the stack at hand may still take */
+	bool whole;    /* the image has every byte of the stack */
 	bool no_memory;
 };
 

@@ -72,7 +72,7 @@ static struct grf_error *add_area(struct grf_walk *walk, const char *name, uint6
 	area->start = start;
 	area->end = end;
 	area->pending = pending;
-	area->memory = grf_image_at(walk->model->image, start, end - start);
+	area->memory = grf_image_view(walk->model->image, start, end - start);
 	for (uint64_t i = 0; i < mask_bits; i++)
 		if (mask[i >> 3] >> (i & 7) & 1)
 			grf_bit_set(pending, i);
@@ -87,13 +87,7 @@ static struct grf_error *assemble(struct grf_walk *walk, struct grf_area *area)
 
 	if (!memory)
 		return grf_error_no_memory();
-	for (uint64_t at = 0; at < length; at += 4096) {
-		uint64_t part = length - at < 4096 ? length - at : 4096;
-		_cleanup_error_ struct grf_error *absent =
-		    grf_image_read(walk->model->image, area->start + at, memory + at, part);
-
-		(void)absent;
-	}
+	grf_image_copy_held(walk->model->image, area->start, memory, length);
 	area->memory = area->assembled = memory;
 	return NULL;
 }
@@ -437,16 +431,17 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 		return false;
 	words = grf_bitmap_words((high - low) / 8) + 1;
 	if (words > stack->capacity || !stack->area.pending) {
-		uint64_t *pending = reallocarray(stack->area.pending, words, sizeof(*pending));
+		uint64_t *pending = calloc(words, sizeof(*pending));
 
+		free(stack->area.pending);
+		stack->area.pending = pending;
+		stack->capacity = 0;
 		if (!pending) {
 			grf_walk_fail(stack->walk);
 			return false;
 		}
-		stack->area.pending = pending;
 		stack->capacity = words;
 	}
-	memset(stack->area.pending, 0, words * sizeof(*stack->area.pending));
 	stack->area.start = low;
 	stack->area.end = high;
 	if (!goroutine->memory)
@@ -459,6 +454,18 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 			grf_bit_set(stack->area.pending, (address - low) / 8);
 	}
 	return true;
+}
+
+/* Takes back what stack_area() set and nobody claimed. The bitmap of a stack of gigabytes, of which
+ * a few words are live, costs what those words do. */
+static void clear_area(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+{
+	for (uint32_t i = 0; i < goroutine->word_count; i++) {
+		uint64_t address = goroutine->words[i].address;
+
+		if (address >= stack->area.start && address < stack->area.end)
+			stack->area.pending[(address - stack->area.start) / 8 / 64] = 0;
+	}
 }
 
 /* Where the goroutine was started, "main.serve (server.go:12)": what pprof shows as the label
@@ -500,6 +507,7 @@ static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine 
 		grf_walk_run_stack(stack->walk);
 		defer_stack_words(stack, goroutine);
 		stack->walk->stack = NULL;
+		clear_area(stack, goroutine);
 	} else {
 		walk_values(stack, goroutine, true);
 	}
