@@ -76,6 +76,33 @@ def test_by_link(split, tmp_path):
         assert not has_names(tmp_path / "out")
 
 
+def test_no_regular_file(split, tmp_path):
+    """A name that the target chose leads to what would never end: it is passed over, and said."""
+    stripped, debug, _ = split
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", stripped], check=True)
+    debug.unlink()
+    with Target(stripped) as target:
+        for make in (
+            os.mkfifo,
+            lambda path: os.symlink("/dev/zero", path),
+            lambda path: subprocess.run(["truncate", "-s", "200G", path], check=True),
+        ):
+            make(debug)
+            done = grf("attach", target.pid, "-v", "--freeze", "now", "-o", tmp_path / "out")
+            assert f"cannot open {debug}" in done.expect(OK).stderr
+            debug.unlink()
+
+
+def test_bare_name(split, tmp_path):
+    """The executable is named without a folder."""
+    stripped, debug, _ = split
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", stripped], check=True)
+    with Target(stripped) as target:
+        core = target.core(tmp_path / "core")
+    grf("core", stripped.name, core, "-o", tmp_path / "out", cwd=tmp_path).expect(OK)
+    assert has_names(tmp_path / "out")
+
+
 def test_from_a_server(split, tmp_path):
     stripped, debug, build_id = split
     if not build_id:

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include <fcntl.h>
+
 #include <cmocka.h>
 #include <zlib.h>
 
@@ -163,6 +165,115 @@ static void test_by_link(void **state)
 	unlink(path);
 }
 
+/* Whether a program whose debug link is `name`, with the checksum of the file at `path`, finds it.
+ */
+static bool finds_linked(const char *program, const char *name, const char *path)
+{
+	const struct grf_debug_options options = {0};
+	struct elf_file file = {0};
+	bool found;
+
+	make_link(name, path, 0);
+	write_program(&file, NULL, true);
+	assert_int_equal(rename(file.path, program), 0);
+	found = finds(program, &options);
+	unlink(program);
+	return found;
+}
+
+/* What stands where a link says, but is no file, has no end, or is not there but elsewhere. */
+static void test_not_a_file(void **state)
+{
+	char program[64], path[64], out[] = "/tmp/grf-debug-out-XXXXXX";
+	int fd = mkstemp(out);
+
+	(void)state;
+	close(fd);
+	write_debug(out, NULL);
+	snprintf(program, sizeof(program), "%s/program", folder);
+	snprintf(path, sizeof(path), "%s/x", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_false(finds_linked(program, "x", out));
+	unlink(path);
+	assert_int_equal(symlink("/dev/zero", path), 0);
+	assert_false(finds_linked(program, "x", out));
+	unlink(path);
+	/* 200 GB without a byte on the disk. */
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, (off_t)200 << 30), 0);
+	close(fd);
+	assert_false(finds_linked(program, "x", out));
+	unlink(path);
+	assert_int_equal(symlink(out, path), 0);
+	assert_false(finds_linked(program, "x", out));
+	unlink(path);
+	assert_int_equal(rename(out, path), 0);
+	assert_true(finds_linked(program, "x", path));
+	/* A link that stays in the folder, and the name of no file. */
+	snprintf(out, sizeof(out), "%s/y", folder);
+	assert_int_equal(symlink("x", out), 0);
+	assert_true(finds_linked(program, "y", path));
+	assert_false(finds_linked(program, "..", path));
+	unlink(out);
+	unlink(path);
+}
+
+/* The program is named without a slash, or by a link from elsewhere. */
+static void test_beside_a_bare_name(void **state)
+{
+	const struct grf_debug_options options = {0};
+	struct elf_file file = {0};
+	char path[64], link[] = "/tmp/grf-debug-link-XXXXXX", before[4096];
+
+	(void)state;
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(chdir(folder), 0);
+	write_debug("bare.debug", NULL);
+	make_link("bare.debug", "bare.debug", 0);
+	write_program(&file, NULL, true);
+	assert_int_equal(rename(file.path, "bare"), 0);
+	assert_true(finds("bare", &options));
+	close(mkstemp(link));
+	unlink(link);
+	snprintf(path, sizeof(path), "%s/bare", folder);
+	assert_int_equal(symlink(path, link), 0);
+	assert_true(finds(link, &options));
+	unlink(link);
+	unlink("bare");
+	unlink("bare.debug");
+	assert_int_equal(chdir(before), 0);
+}
+
+/* An executable keeps its libraries when its debug information is found, and they find theirs. */
+static void test_with_libraries(void **state)
+{
+	struct grf_debug_options options = {.directory = folder};
+	struct grf_executable *executable, *library;
+	struct elf_file file = {0};
+	char path[128], named[64];
+	size_t count;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/.build-id/ab/cdef01.debug", folder);
+	snprintf(named, sizeof(named), "%s/named.debug", folder);
+	write_debug(path, note);
+	write_debug(named, note);
+	options.file = named;
+	write_program(&file, note, false);
+	assert_null(grf_executable_open(file.path, &executable));
+	assert_null(grf_executable_open(file.path, &library));
+	elf_file_remove(&file);
+	assert_true(grf_executable_add_library(executable, library));
+	assert_null(grf_debug_file_find(executable, file.path, &options));
+	assert_true(has_debug(executable));
+	assert_ptr_equal(grf_executable_libraries(executable, &count)[0], library);
+	assert_int_equal(count, 1);
+	assert_true(has_debug(library));
+	grf_executable_destroy(executable);
+	unlink(path);
+	unlink(named);
+}
+
 static void assert_refused(const char *path, const char *named, enum grf_error_code code)
 {
 	const struct grf_debug_options options = {.file = named};
@@ -220,6 +331,9 @@ int main(void)
 	    cmocka_unit_test(test_by_build_id),
 	    cmocka_unit_test(test_by_link),
 	    cmocka_unit_test(test_named),
+	    cmocka_unit_test(test_not_a_file),
+	    cmocka_unit_test(test_beside_a_bare_name),
+	    cmocka_unit_test(test_with_libraries),
 	};
 
 	return cmocka_run_group_tests_name("debug_file", tests, begin, end);

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/regular_file.h"
 #include "capture/maps.h"
 
 #define MAPS_LIMIT (256u << 20)
@@ -20,30 +21,59 @@
 typedef GRF_ARRAY(struct grf_mapping) mapping_array;
 typedef GRF_ARRAY(struct grf_go_library) library_array;
 
-/* The ways to a mapped file, the surest first: the mapping itself (also when the file was deleted
- * or is another by now; wants CAP_CHECKPOINT_RESTORE), and its path as the process sees it. */
-static struct grf_error *open_mapped(pid_t pid, const struct grf_mapping *mapping,
-				     struct grf_go_library *ret)
+/* By its name in a core: whatever that leads to is a file of the machine that the core is read on.
+ */
+static struct grf_error *open_named(const struct grf_mapping *mapping, char **ret_opened, int *ret)
 {
+	const struct grf_file_place place = {.folder = AT_FDCWD, .links = GRF_LINKS_PLAIN};
+
+	*ret_opened = strdup(mapping->path);
+	return *ret_opened ? grf_regular_file_open(&place, mapping->path, mapping->path, ret)
+			   : grf_error_no_memory();
+}
+
+/* By its path as the process sees it, whose links lead nowhere but to where they do for it. */
+static struct grf_error *open_in_root(pid_t pid, const struct grf_mapping *mapping,
+				      char **ret_opened, int *ret)
+{
+	struct grf_file_place place = {.links = GRF_LINKS_IN_ROOT};
+	_cleanup_close_ int root = -1;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/%d/root", pid);
+	if (asprintf(ret_opened, "%s%s", name, mapping->path) < 0) {
+		*ret_opened = NULL;
+		return grf_error_no_memory();
+	}
+	root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot open %s", name);
+	place.folder = root;
+	return grf_regular_file_open(&place, mapping->path, *ret_opened, ret);
+}
+
+/* The ways to a mapped file, the surest first: the mapping itself (also when the file was deleted
+ * or is another by now; wants CAP_CHECKPOINT_RESTORE), and its path. */
+static struct grf_error *open_mapped(pid_t pid, const struct grf_mapping *mapping,
+				     char **ret_opened, int *ret)
+{
+	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
 	struct grf_error *error;
 
-	if (!pid) {
-		ret->opened = strdup(mapping->path);
-		return ret->opened ? grf_executable_open(ret->opened, &ret->executable)
-				   : grf_error_no_memory();
+	if (!pid)
+		return open_named(mapping, ret_opened, ret);
+	if (asprintf(ret_opened, "/proc/%d/map_files/%llx-%llx", pid,
+		     (unsigned long long)mapping->start, (unsigned long long)mapping->end) < 0) {
+		*ret_opened = NULL;
+		return grf_error_no_memory();
 	}
-	if (asprintf(&ret->opened, "/proc/%d/map_files/%llx-%llx", pid,
-		     (unsigned long long)mapping->start, (unsigned long long)mapping->end) < 0)
-		return grf_error_no_memory();
-	error = grf_executable_open(ret->opened, &ret->executable);
-	if (!error)
-		return NULL;
+	error = grf_regular_file_open(&anywhere, *ret_opened, *ret_opened, ret);
+	/* What is mapped there is a device: so is what its path leads to. */
+	if (!error || error->code == GRF_ERROR_BAD_INPUT)
+		return error;
 	grf_error_free(error);
-	free(ret->opened);
-	ret->opened = NULL;
-	if (asprintf(&ret->opened, "/proc/%d/root%s", pid, mapping->path) < 0)
-		return grf_error_no_memory();
-	return grf_executable_open(ret->opened, &ret->executable);
+	free(*ret_opened);
+	return open_in_root(pid, mapping, ret_opened, ret);
 }
 
 static void discard(struct grf_go_library *library)
@@ -66,9 +96,14 @@ static bool is_go(struct grf_executable *executable)
 static bool open_library(pid_t pid, const struct grf_mapping *mapping, struct grf_go_library *ret)
 {
 	_cleanup_error_ struct grf_error *error = NULL;
+	int fd = -1;
 
 	*ret = (struct grf_go_library){.path = strdup(mapping->path)};
-	error = open_mapped(pid, mapping, ret);
+	error = open_mapped(pid, mapping, &ret->opened, &fd);
+	if (error)
+		grf_verbose("not looked into: %s", error->message);
+	else
+		error = grf_executable_read(fd, mapping->path, &ret->executable);
 	if (!error && ret->path && grf_executable_is_library(ret->executable) &&
 	    is_go(ret->executable) && grf_executable_place(ret->executable, mapping))
 		return true;

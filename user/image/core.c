@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/regular_file.h"
 #include "image/image_private.h"
 #include "image/notes.h"
 
@@ -417,15 +418,22 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 				      struct grf_image **ret)
 {
 	struct core_reader reader = {.path = path, .executable = executable};
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
+	_cleanup_free_ char *what = NULL;
+	_cleanup_close_ int fd = -1;
 	struct grf_image_backing *backing;
 	struct grf_error *error;
 	struct stat status;
 	void *file;
 
-	if (fd < 0 || fstat(fd, &status))
-		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot open the core %s", path);
-	if (!S_ISREG(status.st_mode) || !status.st_size)
+	if (asprintf(&what, "the core %s", path) < 0) {
+		what = NULL;
+		return grf_error_no_memory();
+	}
+	error = grf_regular_file_open(&anywhere, path, what, &fd);
+	if (error)
+		return error;
+	if (fstat(fd, &status) || !status.st_size)
 		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s is not a core file", path);
 	file = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (file == MAP_FAILED)

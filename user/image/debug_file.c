@@ -2,6 +2,7 @@
 #include "image/debug_file.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,18 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/regular_file.h"
+#include "image/executable_private.h"
 
 #define DEBUG_ROOT   "/usr/lib/debug"
 #define PATH_BYTES   4096
 #define MAX_BUILD_ID 64
+#define READ_BYTES   65536u
+
+/* A file with debug information may be this large, and by that many times the executable larger:
+ * more than any linker makes. It is read in full for its checksum. */
+#define SIZE_BASE  ((uint64_t)1 << 30)
+#define SIZE_RATIO 32u
 
 static bool has_dwarf(struct grf_executable *executable)
 {
@@ -22,20 +31,23 @@ static bool has_dwarf(struct grf_executable *executable)
 	return grf_executable_section(executable, ".debug_info", &section);
 }
 
-/* Takes `path` if it is a debug file of this build. `checked`: what it is was made sure otherwise.
- */
-static bool take(struct grf_executable *executable, const char *path, bool checked)
+/* Says with -v why a file is passed over. */
+static void pass_over(struct grf_error *error)
+{
+	grf_verbose("debug information: %s", error->message);
+	grf_error_free(error);
+}
+
+/* Takes the file of a descriptor, which it takes over, if it is a debug file of this build.
+ * `checked`: what it is was made sure otherwise. */
+static bool take(struct grf_executable *executable, int fd, const char *path, bool checked)
 {
 	struct grf_executable *debug;
-	struct grf_error *error;
+	struct grf_error *error = grf_executable_read_debug(fd, path, &debug);
 	bool known;
 
-	if (access(path, R_OK))
-		return false;
-	error = grf_executable_open_debug(path, &debug);
 	if (error) {
-		grf_verbose("%s", error->message);
-		grf_error_free(error);
+		pass_over(error);
 		return false;
 	}
 	if (!has_dwarf(debug) || !grf_executable_same_build(executable, debug, &known) ||
@@ -50,63 +62,165 @@ static bool take(struct grf_executable *executable, const char *path, bool check
 	return true;
 }
 
+/* A file that may hold the debug information of an executable. */
+struct candidate {
+	const char *folder; /* "": the root */
+	const char *path;   /* in it */
+	enum grf_links links;
+};
+
+/* Opens a candidate; -1: there is no such file, or it is passed over. The target chose its name, or
+ * the bytes in it. */
+static int open_candidate(const struct grf_executable *executable,
+			  const struct candidate *candidate, char *full, size_t size)
+{
+	_cleanup_close_ int folder = -1;
+	struct grf_file_place place = {.links = candidate->links};
+	struct grf_error *error;
+	int fd;
+
+	snprintf(full, size, "%s/%s", candidate->folder, candidate->path);
+	folder =
+	    open(*candidate->folder ? candidate->folder : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0 || faccessat(folder, candidate->path, F_OK, AT_SYMLINK_NOFOLLOW))
+		return -1;
+	place.folder = folder;
+	place.limit = SIZE_BASE + SIZE_RATIO * executable->size;
+	error = grf_regular_file_open(&place, candidate->path, full, &fd);
+	if (!error)
+		return fd;
+	pass_over(error);
+	return -1;
+}
+
 static bool by_build_id(struct grf_executable *executable, const char *directory)
 {
-	char path[PATH_BYTES], hex[2 * MAX_BUILD_ID + 1];
+	char name[PATH_BYTES], full[PATH_BYTES];
+	const struct candidate candidate = {directory, name, GRF_LINKS_PLAIN};
+	char hex[2 * MAX_BUILD_ID + 1];
 	size_t size;
 	const uint8_t *id = grf_executable_gnu_build_id(executable, &size);
+	int fd;
 
 	if (size < 2 || size > MAX_BUILD_ID)
 		return false;
 	for (size_t i = 0; i < size; i++)
 		snprintf(hex + 2 * i, 3, "%02x", id[i]);
-	snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", directory, hex, hex + 2);
-	return take(executable, path, false);
+	snprintf(name, sizeof(name), ".build-id/%.2s/%s.debug", hex, hex + 2);
+	fd = open_candidate(executable, &candidate, full, sizeof(full));
+	return fd >= 0 && take(executable, fd, full, false);
 }
 
-static bool has_checksum(const char *path, uint32_t wanted)
+/* Of no more bytes than `limit`: the file may grow meanwhile. */
+static bool has_checksum(int fd, uint64_t limit, uint32_t wanted)
 {
-	_cleanup_free_ uint8_t *buffer = malloc(65536);
-	FILE *file = fopen(path, "re");
+	_cleanup_free_ uint8_t *buffer = malloc(READ_BYTES);
 	uLong checksum = crc32(0, NULL, 0);
-	size_t length;
+	uint64_t at = 0;
+	ssize_t length = buffer ? 1 : -1;
 
-	if (!file)
-		return false;
-	while (buffer && (length = fread(buffer, 1, 65536, file)) > 0)
-		checksum = crc32(checksum, buffer, (uInt)length);
-	fclose(file);
-	return buffer && checksum == wanted;
+	while (length > 0 && at <= limit && !grf_interrupted()) {
+		length = pread(fd, buffer, READ_BYTES, (off_t)at);
+		if (length > 0)
+			checksum = crc32(checksum, buffer, (uInt)length);
+		at += length > 0 ? (uint64_t)length : 0;
+	}
+	return !length && checksum == wanted;
 }
 
 /* .gnu_debuglink: a file's name, padded to four bytes, and the CRC of what is in it. */
-static bool by_link(struct grf_executable *executable, const char *path, const char *directory)
-{
-	static const char *const beside[] = {"", "/.debug"};
-	const char *slash = strrchr(path, '/'), *name;
-	int folder = slash ? (int)(slash - path) : 0;
-	struct grf_section link;
-	char candidate[PATH_BYTES];
+struct debug_link {
+	const char *name;
 	uint32_t checksum;
+};
 
-	if (!slash || !grf_executable_section(executable, ".gnu_debuglink", &link) ||
-	    link.size < 8 || !memchr(link.data, '\0', link.size - 4))
+static bool read_link(struct grf_executable *executable, struct debug_link *ret)
+{
+	struct grf_section link;
+	size_t padded;
+
+	if (!grf_executable_section(executable, ".gnu_debuglink", &link) || link.size < 8 ||
+	    !memchr(link.data, '\0', link.size - 4))
 		return false;
-	name = (const char *)link.data;
-	if (strchr(name, '/') || ((strlen(name) + 4) & ~(size_t)3) + 4 > link.size)
+	ret->name = (const char *)link.data;
+	padded = (strlen(ret->name) + 4) & ~(size_t)3;
+	if (!*ret->name || strchr(ret->name, '/') || !strcmp(ret->name, "..") ||
+	    padded + 4 > link.size)
 		return false;
-	memcpy(&checksum, link.data + ((strlen(name) + 4) & ~(size_t)3), sizeof(checksum));
-	for (int i = 0; i < 4; i++) {
-		if (i < 2)
-			snprintf(candidate, sizeof(candidate), "%.*s%s/%s", folder, path, beside[i],
-				 name);
-		else
-			snprintf(candidate, sizeof(candidate), "%s%.*s/%s",
-				 i == 2 && directory ? directory : DEBUG_ROOT, folder, path, name);
-		if (has_checksum(candidate, checksum) && take(executable, candidate, true))
+	memcpy(&ret->checksum, link.data + padded, sizeof(ret->checksum));
+	return true;
+}
+
+static bool take_linked(struct grf_executable *executable, const struct debug_link *link,
+			const struct candidate *candidate)
+{
+	char full[PATH_BYTES];
+	int fd = open_candidate(executable, candidate, full, sizeof(full));
+
+	if (fd < 0)
+		return false;
+	if (!has_checksum(fd, SIZE_BASE + SIZE_RATIO * executable->size, link->checksum)) {
+		grf_verbose("debug information: %s has another checksum than %s says", full,
+			    grf_executable_path(executable));
+		close(fd);
+		return false;
+	}
+	return take(executable, fd, full, true);
+}
+
+/* Beside the executable: what is in that folder, which the target may have made, and not what a
+ * link there leads to. */
+static bool beside(struct grf_executable *executable, const struct debug_link *link,
+		   const char *folder)
+{
+	static const char *const within[] = {"", ".debug/"};
+	char path[PATH_BYTES];
+
+	for (int i = 0; i < 2; i++) {
+		const struct candidate candidate = {folder, path, GRF_LINKS_BENEATH};
+
+		snprintf(path, sizeof(path), "%s%s", within[i], link->name);
+		if (take_linked(executable, link, &candidate))
 			return true;
 	}
 	return false;
+}
+
+/* In the tree of folders below `directory`, which is as that of the executables. */
+static bool in_tree(struct grf_executable *executable, const struct debug_link *link,
+		    const char *folder, const char *directory)
+{
+	char path[PATH_BYTES];
+	const struct candidate candidate = {directory, path, GRF_LINKS_PLAIN};
+
+	if (folder[0] != '/' && folder[0])
+		return false;
+	snprintf(path, sizeof(path), "%s%s%s", folder[0] ? folder + 1 : "", folder[0] ? "/" : "",
+		 link->name);
+	return take_linked(executable, link, &candidate);
+}
+
+/* The folder that a path is in, without a slash at its end; the caller's. NULL: out of memory. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+}
+
+static bool by_link(struct grf_executable *executable, const char *path, const char *directory)
+{
+	_cleanup_free_ char *real = realpath(path, NULL);
+	_cleanup_free_ char *folder = folder_of(path);
+	_cleanup_free_ char *real_folder = folder_of(real ? real : path);
+	struct debug_link link;
+
+	if (!folder || !real_folder || !read_link(executable, &link))
+		return false;
+	return beside(executable, &link, folder) ||
+	       (strcmp(folder, real_folder) != 0 && beside(executable, &link, real_folder)) ||
+	       (directory && in_tree(executable, &link, real_folder, directory)) ||
+	       in_tree(executable, &link, real_folder, DEBUG_ROOT);
 }
 
 /* Through libdebuginfod, which is not everywhere: opened when it is needed. */
@@ -136,12 +250,10 @@ static bool by_server(struct grf_executable *executable)
 	client = begin && find && end ? begin() : NULL;
 	if (client) {
 		fd = find(client, id, (int)size, &path);
-		if (fd >= 0) {
-			close(fd);
-			found = path && take(executable, path, true);
-		} else {
+		if (fd >= 0)
+			found = take(executable, fd, path ? path : "what debuginfod found", true);
+		else
 			grf_verbose("debuginfod: %s", strerror(-fd));
-		}
 		free(path);
 		end(client);
 	}
@@ -151,10 +263,15 @@ static bool by_server(struct grf_executable *executable)
 
 static struct grf_error *take_named(struct grf_executable *executable, const char *path)
 {
+	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
 	struct grf_executable *debug;
-	struct grf_error *error = grf_executable_open_debug(path, &debug);
+	struct grf_error *error;
 	bool known;
+	int fd;
 
+	error = grf_regular_file_open(&anywhere, path, path, &fd);
+	if (!error)
+		error = grf_executable_read_debug(fd, path, &debug);
 	if (error)
 		return error;
 	if (!grf_executable_same_build(executable, debug, &known))

@@ -4,18 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/regular_file.h"
 #include "image/executable_private.h"
 #include "image/image.h"
 #include "image/notes.h"
 
 #define PAGE_MASK UINT64_C(4095)
 #define MAX_LOADS 65536u
+/* Bytes; no executable and no debug information of one is as large. */
+#define MAX_FILE ((uint64_t)8 << 30)
 
 static struct grf_error *bad(const char *path, const char *what)
 {
@@ -26,13 +31,13 @@ static struct grf_error *map_file(struct grf_executable *executable)
 {
 	struct stat status;
 
-	/* A FIFO would make us wait. */
-	executable->fd = open(executable->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (executable->fd < 0 || fstat(executable->fd, &status))
-		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot open the executable %s",
+	if (fstat(executable->fd, &status))
+		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot look at %s",
 				       executable->path);
 	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(Elf64_Ehdr))
 		return bad(executable->path, "not an ELF executable");
+	if ((uint64_t)status.st_size > MAX_FILE)
+		return bad(executable->path, "larger than any executable");
 	executable->size = (uint64_t)status.st_size;
 	executable->file = mmap(NULL, executable->size, PROT_READ, MAP_PRIVATE, executable->fd, 0);
 	if (executable->file == MAP_FAILED) {
@@ -156,15 +161,19 @@ static void read_note_sections(struct grf_executable *executable)
 				       header.sh_addralign, take_build_id, executable);
 }
 
-static struct grf_error *open_file(const char *path, bool debug, struct grf_executable **ret)
+/* Reads the file of a descriptor, which it takes over. */
+static struct grf_error *read_file(int fd, const char *path, bool debug,
+				   struct grf_executable **ret)
 {
 	struct grf_executable *executable = calloc(1, sizeof(*executable));
 	struct grf_error *error;
 	GElf_Ehdr header;
 
-	if (!executable)
+	if (!executable) {
+		close(fd);
 		return grf_error_no_memory();
-	executable->fd = -1;
+	}
+	executable->fd = fd;
 	executable->path = strdup(path);
 	elf_version(EV_CURRENT);
 	error = executable->path ? map_file(executable) : grf_error_no_memory();
@@ -184,20 +193,32 @@ static struct grf_error *open_file(const char *path, bool debug, struct grf_exec
 
 struct grf_error *grf_executable_open(const char *path, struct grf_executable **ret)
 {
-	return open_file(path, false, ret);
+	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
+	_cleanup_free_ char *what = NULL;
+	struct grf_error *error;
+	int fd;
+
+	if (asprintf(&what, "the executable %s", path) < 0) {
+		what = NULL;
+		return grf_error_no_memory();
+	}
+	error = grf_regular_file_open(&anywhere, path, what, &fd);
+	return error ? error : read_file(fd, path, false, ret);
 }
 
-struct grf_error *grf_executable_open_debug(const char *path, struct grf_executable **ret)
+struct grf_error *grf_executable_read(int fd, const char *path, struct grf_executable **ret)
 {
-	return open_file(path, true, ret);
+	return read_file(fd, path, false, ret);
+}
+
+struct grf_error *grf_executable_read_debug(int fd, const char *path, struct grf_executable **ret)
+{
+	return read_file(fd, path, true, ret);
 }
 
 void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug)
 {
 	grf_executable_destroy(executable->debug);
-	for (size_t i = 0; i < executable->libraries.count; i++)
-		grf_executable_destroy(executable->libraries.items[i]);
-	grf_array_free(&executable->libraries);
 	executable->debug = debug;
 	executable->symbols_read = false;
 	executable->by_name.count = executable->by_address.count = 0;
@@ -208,6 +229,9 @@ void grf_executable_destroy(struct grf_executable *executable)
 	if (!executable)
 		return;
 	grf_executable_destroy(executable->debug);
+	for (size_t i = 0; i < executable->libraries.count; i++)
+		grf_executable_destroy(executable->libraries.items[i]);
+	grf_array_free(&executable->libraries);
 	if (executable->dwarf)
 		dwarf_end(executable->dwarf);
 	if (executable->elf)

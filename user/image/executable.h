@@ -24,10 +24,13 @@ struct grf_section {
 
 /* Opens an ELF executable (64-bit, little-endian, x86-64). `path` may be /proc/PID/exe. */
 struct grf_error *grf_executable_open(const char *path, struct grf_executable **ret);
+/* Reads one that is open. Takes over the descriptor, also on failure. `path` is what it is called
+ * in messages, and where its neighbours are looked for. */
+struct grf_error *grf_executable_read(int fd, const char *path, struct grf_executable **ret);
+/* The same for a file that has only the debug information of an executable: nothing that can be
+ * loaded. */
+struct grf_error *grf_executable_read_debug(int fd, const char *path, struct grf_executable **ret);
 void grf_executable_destroy(struct grf_executable *executable);
-
-/* Opens a file that has only the debug information of an executable: nothing that can be loaded. */
-struct grf_error *grf_executable_open_debug(const char *path, struct grf_executable **ret);
 
 /* Has symbols and DWARF, where `executable` lacks them, come from `debug`, which it takes over. */
 void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug);
