@@ -108,6 +108,30 @@ def test_freeze_point(version, build):
         grf("verify", target.pid).expect(OK)
 
 
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("go{} (custom X:nogreenteagc build)", ""),
+        ("unknown", "functions are those of go1."),
+        ("devel\tvendor (öäü) " + 300 * "x", "functions are those of go1."),
+        ("go1.19", "functions are those of go1."),
+        ("go2.1", "newer than go1."),
+    ],
+)
+def test_any_version_string(text, says, toolchain, tmp_path):
+    """The functions tell the release and its experiments; whoever builds writes the string."""
+    tool = toolchain()
+    program = tmp_path / "maps"
+    text = text.format(tool.version.split("+")[0])
+    flags = f"-ldflags=-s -w -X 'runtime.buildVersion={text}'"
+    tool.compile("maps", program, [flags], tmp_path, cgo=False)
+    with Target(program) as target:
+        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    assert says in done.stderr and bool(says) == bool(done.stderr), done.stderr
+    objects, typed = summary(done)
+    assert objects > 20000 and typed >= 99, done.stdout
+
+
 def without_sections(program, output):
     """As sstrip leaves a program: no section headers."""
     contents = bytearray(program.read_bytes())

@@ -101,7 +101,8 @@ bool grf_raw_span_plausible(const struct grf_raw_span *raw)
 		return false;
 	bytes = raw->pages * GRF_PAGE_BYTES;
 	if (!raw->slots || !raw->element_size || raw->element_size % 8 ||
-	    raw->slots > bytes / raw->element_size || raw->free_index > raw->slots)
+	    raw->slots > bytes / raw->element_size || raw->free_index > raw->slots ||
+	    raw->limit < raw->start || raw->limit > raw->start + bytes)
 		return false;
 	/* Only a span of its own may be large: offsets in others stay below 2^32. */
 	return raw->span_class >> 1
@@ -476,6 +477,8 @@ static struct grf_error *read_heap(struct grf_heap_reader *reader)
 	if (!error && !reader->heap->span_count)
 		error = grf_error_create(GRF_ERROR_BAD_INPUT,
 					 "the heap is empty: no span in use was found");
+	reader->heap->left_out = reader->implausible;
+	reader->heap->miscounted = reader->miscounted;
 	if (!error)
 		report(reader);
 	return error;

@@ -63,6 +63,8 @@ struct grf_heap {
 	uint64_t allocated_count; /* slots that hold an object */
 	uint64_t allocated_bytes;
 	uint64_t in_use_bytes; /* bytes of in-use spans */
+	uint64_t left_out;     /* spans that contradict themselves */
+	uint64_t miscounted;   /* spans that say another number of objects than their bits */
 	/* Address to span: arena_index[(address >> 26) - first_arena] is 1 + index of a block of
 	 * 8192 page entries (0: no arena); a page entry is 1 + index into spans (0: none). */
 	uint64_t first_arena;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "model/self_check.h"
 
 /* Logs how long a step took, and begins the next one. */
 static void step(const char *what, uint64_t *began)
@@ -62,6 +63,7 @@ static struct grf_error *read_all(struct grf_model *model)
 	uint64_t began = grf_now();
 	struct grf_version version;
 	struct grf_error *error;
+	size_t thread_count;
 
 	error = grf_version_find(model->executable, model->image, &version);
 	if (error)
@@ -87,7 +89,14 @@ static struct grf_error *read_all(struct grf_model *model)
 	if (error)
 		return error;
 	step("heap", &began);
-	error = read_goroutines(model);
+	error = grf_heap_self_check(&model->layout, model->modules, model->heap);
+	if (!error)
+		error = read_goroutines(model);
+	if (error)
+		return error;
+	grf_image_threads(model->image, &thread_count);
+	error = grf_goroutines_self_check(&model->layout, model->modules, model->goroutines,
+					  thread_count);
 	step("goroutines", &began);
 	return error;
 }

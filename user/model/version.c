@@ -331,7 +331,12 @@ static struct grf_error *take_facts(const struct grf_release_facts *facts, bool 
 			grf_warn("%s is newer than go1.%d, the newest release that is known: what "
 				 "changed since may be misread (grf-bpf verify tells)",
 				 version->text, grf_layout_newest_minor());
-		return NULL;
+		if (facts->minor == grf_layout_newest_minor())
+			return NULL;
+		/* It has not all that the newest has: a vendor's number. */
+		version->minor = facts->minor;
+		version->patch = GRF_PATCH_UNKNOWN;
+		set_defaults(version);
 	}
 	for (size_t i = 0; i < EXPERIMENTS; i++) {
 		bool *flag = (bool *)((char *)version + experiments[i].offset);
