@@ -8,6 +8,7 @@
 #   make check-copy check-survival     the tests that take long
 #   make demo       attach to a Go program that comes along
 #   make exactness  compare with the garbage collector over all Go releases and builds
+#   make builds     the same program from every linker, as executable, PIE, static PIE and library
 #   make check-kernels  the ways to copy under an older kernel, in qemu
 #   make stops      200 stops at any instruction, against the collections before and after
 #   make servers    look into Prometheus and rclone under load
@@ -52,7 +53,7 @@ TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
 .PHONY: all clean unit check check-copy check-survival check-kernels e2e deps demo bench bench-pause \
-	bench-latency exactness stops servers install uninstall format lint
+	bench-latency exactness builds stops servers install uninstall format lint
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -141,6 +142,10 @@ bench-latency: all
 # What is found reachable against the collector's marks, over releases and builds: docs/exactness.md.
 exactness: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/exactness/exactness.py
+
+# One program from every linker, in every form, stripped or not: a part of docs/exactness.md.
+builds: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/exactness/builds.py $(BUILDS_ARGS)
 
 # A program that is at work on all threads, stopped at once 200 times.
 stops: all

@@ -274,6 +274,12 @@ def page(results):
     return text
 
 
+def linkers(path):
+    """The part of the page that builds.py makes, which stands last."""
+    _, heading, text = (path.read_text() if path.exists() else "").partition("\n## Linkers\n")
+    return heading + text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", default=str(ROOT / "docs" / "exactness.md"))
@@ -298,7 +304,7 @@ def main():
             results.put(version, column, cell)
             print(f"{version} {column}: {cell[0]}", flush=True)
             beside = pathlib.Path(options.output + ".new")
-            beside.write_text(page(results))
+            beside.write_text(page(results) + linkers(pathlib.Path(options.output)))
             beside.rename(options.output)
     builder.close()
     return 0 if all(held for _, held in results.cells.values()) else 1

@@ -15,7 +15,7 @@ sudo=
 
 packages="gcc make pkg-config clang llvm clang-format clang-tidy libbpf-dev libelf-dev libdw-dev
 zlib1g-dev libprotobuf-c-dev protobuf-c-compiler libcmocka-dev uthash-dev linux-libc-dev
-python3 python3-pytest python3-pytest-xdist gdb procps lld mold"
+python3 python3-pytest python3-pytest-xdist gdb procps lld mold binutils"
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages="$packages golang-go"
 
 missing=
