@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Cores that say more than they hold: lists in a circle, stacks and arrays of memory that is zero
+only by what the core says, records named many times, segments of the same bytes. What they cost is
+bounded by their bytes, and they end in a result or in one line."""
+
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+
+import pytest
+from running import GRF, OK
+
+BAD_INPUT = 8
+# What it takes for the core as it was is a hundredth of this.
+CPU_SECONDS = 15
+MEMORY = 256 << 20
+# Where no Go program has anything.
+FREE = 0x10_0000_0000
+LOAD, NOTE, READ_WRITE = 1, 4, 6
+THREADS = 8000
+
+
+def offsets(executable, fields):
+    """Where fields of the runtime's structures and its variables are, as gdb has it."""
+    commands = ["-ex", "set language c"]
+    for field in fields:
+        structure, _, path = field.partition("/")
+        commands += [
+            "-ex",
+            f"print/d (long)&(('{structure}' *)0)->{path}" if path else f"print/d (long)&'{field}'",
+        ]
+    done = subprocess.run(
+        ["gdb", "-nx", "-batch", *commands, executable], capture_output=True, text=True, check=True
+    )
+    found = [int(number) for number in re.findall(r"^\$\d+ = (-?\d+)", done.stdout, re.M)]
+    assert len(found) == len(fields), done.stdout + done.stderr
+    return dict(zip(fields, found))
+
+
+class Core:
+    """A copy of a core whose memory can be changed and added to."""
+
+    def __init__(self, source, path):
+        subprocess.run(["cp", "--sparse=always", source, path], check=True)
+        self.path = pathlib.Path(path)
+        self.file = self.path.open("r+b")
+        header = self.file.read(64)
+        offset, count = struct.unpack_from("<Q", header, 32)[0], struct.unpack_from("<H", header, 56)[0]
+        self.file.seek(offset)
+        self.headers = [list(struct.unpack("<IIQQQQQQ", self.file.read(56))) for _ in range(count)]
+
+    def _at(self, address, size):
+        for kind, _, offset, start, _, length, _, _ in self.headers:
+            if kind == LOAD and start <= address and address + size <= start + length:
+                return offset + address - start
+        raise KeyError(hex(address))
+
+    def word(self, address):
+        self.file.seek(self._at(address, 8))
+        return struct.unpack("<Q", self.file.read(8))[0]
+
+    def set(self, address, *words):
+        self.file.seek(self._at(address, 8 * len(words)))
+        self.file.write(struct.pack(f"<{len(words)}Q", *words))
+
+    def put(self, address, value, size):
+        self.file.seek(self._at(address, size))
+        self.file.write(value.to_bytes(size, "little"))
+
+    def add_threads(self, count):
+        """Copies of the note of the first thread."""
+        header = next(header for header in self.headers if header[0] == NOTE)
+        self.file.seek(header[2])
+        notes, at = self.file.read(header[5]), 0
+        while True:
+            name, size, kind = struct.unpack_from("<III", notes, at)
+            end = at + 12 + (name + 3 & ~3) + (size + 3 & ~3)
+            if kind == 1:
+                break
+            at = end
+        self.file.seek(0, os.SEEK_END)
+        self.headers.append([NOTE, 4, self.file.tell(), 0, 0, (end - at) * count, 0, 4])
+        self.file.write(notes[at:end] * count)
+
+    def add(self, address, content=b"", size=0):
+        """More memory: `content`, and zeros to `size` that the file does not have."""
+        self.file.seek(0, os.SEEK_END)
+        offset = self.file.tell()
+        self.file.write(content)
+        self.headers.append(
+            [LOAD, READ_WRITE, offset, address, 0, len(content), max(size, len(content)), 1]
+        )
+
+    def close(self):
+        """Writes the program headers, behind everything else."""
+        self.file.seek(0, os.SEEK_END)
+        offset = self.file.tell()
+        for header in self.headers:
+            self.file.write(struct.pack("<IIQQQQQQ", *header))
+        self.file.seek(32)
+        self.file.write(struct.pack("<Q", offset))
+        self.file.seek(56)
+        self.file.write(struct.pack("<H", len(self.headers)))
+        self.file.close()
+
+
+def zero_spans(core, at):
+    core.add(FREE, size=1 << 33)
+    core.set(at["runtime.mheap_"] + at["runtime.mheap/allspans"], FREE, 1 << 30, 1 << 30)
+
+
+def huge_span(core, at):
+    span = core.word(core.word(at["runtime.mheap_"] + at["runtime.mheap/allspans"]))
+    core.add(FREE, size=1 << 43)
+    core.set(span + at["runtime.mspan/startAddr"], FREE)
+    core.set(span + at["runtime.mspan/npages"], 1 << 30)
+    core.set(span + at["runtime.mspan/elemsize"], 1 << 43)
+    core.put(span + at["runtime.mspan/nelems"], 1, 2)
+    core.put(span + at["runtime.mspan/freeindex"], 1, 2)
+    core.put(span + at["runtime.mspan/spanclass"], 0, 1)
+    core.put(span + at["runtime.mspan/state"], 1, 1)
+
+
+def goroutines(core, at):
+    first, count = core.word(at["runtime.allgs"]), core.word(at["runtime.allgs"] + 8)
+    return [core.word(first + 8 * i) for i in range(count)]
+
+
+def zero_stacks(core, at):
+    for i, g in enumerate(goroutines(core, at)):
+        core.add(FREE + (i << 33), size=1 << 33)
+        core.set(g + at["runtime.g/stack"], FREE + (i << 33), FREE + ((i + 1) << 33))
+
+
+def one_goroutine(core, at):
+    g = goroutines(core, at)[0]
+    core.add(FREE, struct.pack("<Q", g) * (1 << 22))
+    core.set(at["runtime.allgs"], FREE, 1 << 22, 1 << 22)
+
+
+def defer_circle(core, at):
+    record = bytearray(4096)
+    struct.pack_into("<Q", record, at["runtime._defer/link"], FREE)
+    struct.pack_into("<Q", record, at["runtime._defer/fn"], FREE)
+    core.add(FREE, bytes(record))
+    for g in goroutines(core, at):
+        core.set(g + at["runtime.g/_defer"], FREE)
+
+
+def machine_circle(core, at):
+    first = core.word(at["runtime.allm"])
+    core.set(first + at["runtime.m/alllink"], first)
+    core.add_threads(THREADS)
+
+
+def shared_bytes(core, at):
+    content = bytes(range(256)) * 16384
+    core.add(FREE, content)
+    for i in range(1, 4096):
+        core.headers.append([*core.headers[-1]])
+        core.headers[-1][3] = FREE + i * len(content)
+    core.set(at["runtime.allgs"], FREE, 4096 << 10, 4096 << 10)
+
+
+FIELDS = [
+    "runtime.mheap_",
+    "runtime.allgs",
+    "runtime.allm",
+    "runtime.mheap/allspans",
+    "runtime.mspan/startAddr",
+    "runtime.mspan/npages",
+    "runtime.mspan/elemsize",
+    "runtime.mspan/nelems",
+    "runtime.mspan/freeindex",
+    "runtime.mspan/spanclass",
+    "runtime.mspan/state",
+    "runtime.g/stack",
+    "runtime.g/_defer",
+    "runtime._defer/link",
+    "runtime._defer/fn",
+    "runtime.m/alllink",
+]
+CASES = [
+    (zero_spans, (BAD_INPUT,)),
+    (huge_span, (OK,)),
+    (zero_stacks, (OK,)),
+    (one_goroutine, (OK,)),
+    (defer_circle, (OK,)),
+    (machine_circle, (OK,)),
+    (shared_bytes, (BAD_INPUT,)),
+]
+
+
+@pytest.fixture(scope="module")
+def places(core):
+    return offsets(core[0], FIELDS)
+
+
+def measured(command):
+    """Runs it with a limit of its CPU time. Returns status, standard error, and bytes at its peak."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+
+    with subprocess.Popen(
+        [*map(str, command)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit,
+    ) as process:
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, said, usage.ru_maxrss << 10
+
+
+@pytest.mark.parametrize("damage,statuses", CASES, ids=[case[0].__name__ for case in CASES])
+def test_costs_what_it_holds(core, places, tmp_path, damage, statuses):
+    executable, source = core
+    bad = Core(source, tmp_path / "core")
+    damage(bad, places)
+    bad.close()
+    status, said, peak = measured([GRF, "core", executable, bad.path, "-o", tmp_path / "out"])
+    shutil.rmtree(tmp_path)
+    assert status != -signal.SIGKILL and status != -signal.SIGXCPU, said
+    assert status in statuses, said
+    assert len(said.splitlines()) <= 2, said
+    assert peak < MEMORY, f"{peak >> 20} MiB\n{said}"
