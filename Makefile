@@ -6,6 +6,8 @@
 #   make bench      what it costs at scale
 #   make bench-pause bench-latency     what the target feels, and its clients
 #   make check-copy check-survival     the tests that take long
+#   make check-hostile check-long   inputs made to do harm; all tests that take long, and fuzzing
+#   make fuzz       the fuzz targets, in build-fuzz/
 #   make demo       attach to a Go program that comes along
 #   make exactness  compare with the garbage collector over all Go releases and builds
 #   make builds     the same program from every linker, as executable, PIE, static PIE and library
@@ -53,7 +55,8 @@ TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
 .PHONY: all clean unit check check-copy check-survival check-kernels e2e deps demo bench bench-pause \
-	bench-latency exactness builds stops servers install uninstall format lint
+	bench-latency exactness builds stops servers install uninstall format lint check-hostile check-long \
+	check-fuzz fuzz fuzz-replay
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -107,7 +110,7 @@ e2e: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q -n $(E2E_JOBS) tests/e2e $(E2E_ARGS)
 E2E_JOBS ?= 2
 
-check: all unit e2e
+check: all unit fuzz-replay e2e
 
 # The same at length: 100 copies held against their originals; 1,000 targets whose grf-bpf was ended at
 # some instant, for each signal and way of copying, and 500 snapshots of one. Takes an hour or more.
@@ -120,6 +123,43 @@ check-survival: all
 # Under kernels that this machine does not run, in qemu. VM_ARGS= such as "--runs 20".
 check-kernels: all $(BUILD)/tests/test_precopy $(BUILD)/tests/test_hold
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/vm/kernels.py $(VM_ARGS)
+
+# Inputs made to cost more than they hold; what the fuzz targets find in a minute each.
+check-hostile: all fuzz-replay
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q -n $(E2E_JOBS) \
+		tests/e2e/test_hostile.py $(E2E_ARGS)
+check-long: check-hostile check-copy check-survival check-fuzz
+
+FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_NAMES   := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS   := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+fuzz: $(FUZZ_NAMES:%=build-fuzz/fuzz_%)
+build-fuzz/%.o: %.c Makefile | $(SKELETONS) $(PROTO_C)
+	@mkdir -p $(@D)
+	$(call say,FUZZ)
+	$(Q)$(CLANG) $(filter-out -Werror -O2 -g,$(ALL_CFLAGS)) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link \
+		-c -o $@ $<
+build-fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB_SOURCES:%.c=build-fuzz/%.o) $(PROTO_C:%.c=%.o)
+	$(call say,FUZZ)
+	$(Q)$(CLANG) $(filter-out -Werror -O2 -g,$(ALL_CFLAGS)) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ \
+		$< $(filter %.o,$^) $(LDLIBS)
+# What is new goes to build-fuzz/corpus; an input that fails stays in build-fuzz.
+check-fuzz: fuzz
+	@for name in $(FUZZ_NAMES); do mkdir -p build-fuzz/corpus/$$name; echo "fuzz $$name"; \
+		build-fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 \
+			-verbosity=0 -print_final_stats=1 -artifact_prefix=build-fuzz/$$name- \
+			build-fuzz/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
+
+# The inputs that came along, once each.
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(BUILD)/libgrf.a
+	@mkdir -p $(@D)
+	$(call say,TEST)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libgrf.a $(LDLIBS)
+fuzz-replay: $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+	@for name in $(FUZZ_NAMES); do printf 'replay %s: ' $$name; \
+		$(BUILD)/fuzz/$$name tests/fuzz/corpus/$$name/* || exit 1; done
 
 deps:
 	tests/scripts/install-deps.sh
@@ -175,7 +215,7 @@ lint: $(SKELETONS) $(PROTO_C)
 		-Iuser -Iinclude -I$(BUILD)/generated' lint
 
 clean:
-	rm -rf build build-sanitize
+	rm -rf build build-sanitize build-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:

@@ -27,6 +27,11 @@ done
 if [ ! -x /usr/sbin/bpftool ] && ! command -v bpftool >/dev/null; then
 	missing="$missing BPFTOOL"
 fi
+# The runtime libraries of clang's sanitizers and of libFuzzer, for make fuzz: a package of its own on
+# newer releases.
+if ! ls "$(clang -print-resource-dir 2>/dev/null)"/lib/linux/libclang_rt.fuzzer-* >/dev/null 2>&1; then
+	missing="$missing FUZZER"
+fi
 [ -n "$missing" ] || exit 0
 
 export DEBIAN_FRONTEND=noninteractive
@@ -36,5 +41,11 @@ if apt-cache show bpftool >/dev/null 2>&1; then
 else
 	missing=$(echo "$missing" | sed 's/BPFTOOL/linux-tools-common linux-tools-generic/')
 fi
+if apt-cache show libclang-rt-dev >/dev/null 2>&1; then
+	missing=$(echo "$missing" | sed 's/FUZZER/libclang-rt-dev/')
+else
+	missing=$(echo "$missing" | sed 's/FUZZER//')
+fi
+[ -n "${missing# }" ] || exit 0
 # shellcheck disable=SC2086 # a list of words
 $sudo apt-get install -q -y --no-install-recommends $missing

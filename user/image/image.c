@@ -116,20 +116,19 @@ static bool goes_on(const struct grf_segment *left, const struct grf_segment *ri
 /* Counts what is held. False: out of memory. */
 static bool count_held(struct grf_image *image)
 {
-	uint64_t held = 0;
+	uint64_t *sum;
 
 	image->held.count = 0;
-	for (size_t i = 0; i <= image->segments.count; i++) {
+	sum = grf_array_add(&image->held);
+	for (size_t i = 0; sum && i < image->segments.count; i++) {
 		const struct grf_segment *segment = &image->segments.items[i];
-		uint64_t *before = grf_array_add(&image->held);
+		uint64_t before = *sum;
 
-		if (!before)
-			return false;
-		*before = held;
-		if (i < image->segments.count && !is_claimed(segment))
-			held += segment->end - segment->start;
+		sum = grf_array_add(&image->held);
+		if (sum)
+			*sum = before + (is_claimed(segment) ? 0 : segment->end - segment->start);
 	}
-	return true;
+	return sum;
 }
 
 /* Sorts, cuts overlaps, and makes one of those that go on. False: out of memory. */

@@ -29,6 +29,8 @@ struct reader {
 	const struct grf_image *image;
 	const struct grf_layout *layout;
 	uint64_t address; /* of the moduledata at hand */
+	uint64_t
+	    segments_left; /* bytes of data and bss that all modules may have beside those read */
 };
 
 static uint64_t word(const struct reader *reader, int64_t offset)
@@ -174,8 +176,9 @@ static struct grf_error *read_mask(const struct reader *reader, const struct seg
 				(unsigned long long)fields->start);
 }
 
-static struct grf_error *read_masks(const struct reader *reader, struct grf_module *module)
+static struct grf_error *read_masks(struct reader *reader, struct grf_module *module)
 {
+	uint64_t bytes = (module->edata - module->data) + (module->ebss - module->bss);
 	const struct segment_fields data = {
 	    grf_offset(reader->layout, moduledata, gcdatamask),
 	    grf_offset(reader->layout, moduledata, gcdata),
@@ -190,6 +193,12 @@ static struct grf_error *read_masks(const struct reader *reader, struct grf_modu
 	};
 	struct grf_error *error;
 
+	if (bytes > reader->segments_left)
+		return grf_error_create(GRF_ERROR_BAD_INPUT,
+					"the data segments of the Go module at %#llx are too "
+					"large: it is damaged",
+					(unsigned long long)reader->address);
+	reader->segments_left -= bytes;
 	error = read_mask(reader, &data, &module->data_mask, &module->data_mask_bits,
 			  &module->own_data_mask);
 	if (error)
@@ -224,7 +233,7 @@ static bool is_known(const struct grf_modules *modules, uint64_t address)
 	return false;
 }
 
-static struct grf_error *add_module(const struct reader *reader, struct grf_modules *modules,
+static struct grf_error *add_module(struct reader *reader, struct grf_modules *modules,
 				    struct grf_module *module)
 {
 	struct grf_error *error = read_masks(reader, module);
@@ -350,7 +359,11 @@ static bool find_first(struct reader *reader, struct grf_executable *executable)
 struct grf_error *grf_modules_read(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_layout *layout, struct grf_modules **ret)
 {
-	struct reader reader = {image, layout, 0};
+	struct reader reader = {
+	    .image = image,
+	    .layout = layout,
+	    .segments_left = 2 * MAX_SEGMENT + grf_image_held(image),
+	};
 	struct grf_modules *modules;
 	struct grf_error *error;
 

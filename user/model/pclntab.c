@@ -46,6 +46,8 @@ static const struct {
 #define PCDATA_INLINE_INDEX  2
 #define FUNCDATA_INLINE_TREE 3
 #define MAX_FUNCTIONS        (1u << 26)
+/* No name is longer. */
+#define MAX_NAME 65536u
 
 struct module_table {
 	const struct grf_module *module;
@@ -208,7 +210,8 @@ static const char *name_at(const struct module_table *table, uint64_t offset)
 {
 	uint64_t size = table->module->funcnametab.length;
 
-	if (offset >= size || !memchr(table->names + offset, '\0', size - offset))
+	if (offset >= size || !memchr(table->names + offset, '\0',
+				      size - offset < MAX_NAME ? size - offset : MAX_NAME))
 		return NULL;
 	return (const char *)table->names + offset;
 }

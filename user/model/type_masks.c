@@ -405,6 +405,8 @@ static void fill_mask(struct grf_type_masks *masks, struct mask *mask)
 	store = type.words / 64 + 1;
 	if (store > MASK_STORE_MAX - masks->stored)
 		return;
+	/* What fails takes as long: it counts as well. */
+	masks->stored += store;
 	builder.bits = calloc(store, sizeof(*builder.bits));
 	if (!builder.bits)
 		return;
@@ -416,7 +418,6 @@ static void fill_mask(struct grf_type_masks *masks, struct mask *mask)
 		free(builder.bits);
 		return;
 	}
-	masks->stored += store;
 	mask->bits = builder.bits;
 	mask->words = type.words;
 	mask->size = type.size;

@@ -22,7 +22,10 @@
 /* Descriptors and interface words that are remembered; beyond, they are looked up each time. A
  * binary has some 100,000 descriptors. */
 #define DESCRIPTORS_MAX (1 << 20)
-#define ELEMENT_NAMES   11
+/* What types, names and plans take in all, far above what real programs need. */
+#define ARENA_LEAST    (UINT64_C(192) << 20)
+#define ARENA_PER_BYTE 32
+#define ELEMENT_NAMES  11
 
 struct grf_arena_chunk {
 	struct grf_arena_chunk *next;
@@ -60,10 +63,12 @@ void *grf_types_allocate(struct grf_types *types, size_t size)
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 	if (!chunk || chunk->size - chunk->used < size) {
 		size_t wanted = size > ARENA_CHUNK / 4 ? size : ARENA_CHUNK;
-		struct grf_arena_chunk *made = calloc(1, sizeof(*made) + wanted);
+		struct grf_arena_chunk *made =
+		    wanted <= types->arena_left ? calloc(1, sizeof(*made) + wanted) : NULL;
 
 		if (!made)
 			return NULL;
+		types->arena_left -= wanted;
 		made->size = wanted;
 		/* A chunk of one large piece goes behind the one that still has room. */
 		if (chunk && wanted == size) {
@@ -509,6 +514,7 @@ struct grf_error *grf_types_create(const struct grf_image *image, struct grf_exe
 	if (!types)
 		return grf_error_no_memory();
 	types->image = image;
+	types->arena_left = ARENA_LEAST + grf_image_held(image) * ARENA_PER_BYTE;
 	types->layout = layout;
 	types->modules = modules;
 	types->table = table;

@@ -121,6 +121,7 @@ struct grf_types {
 
 	/* types.c */
 	struct grf_arena_chunk *arena;
+	uint64_t arena_left; /* bytes that may be taken beside those taken */
 	uint64_t plan_bytes; /* slots and paths, of all plans */
 	struct grf_interned *interned;
 	struct grf_type_entry *by_die;        /* by file and DIE offset */
