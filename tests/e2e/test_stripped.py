@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Programs without DWARF and symbols: the same objects, and types all the same."""
 
+import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ import pprof
 import pytest
 from running import OK, Target, grf
 from toolchains import COLLECT, go_build, versions
+from toolchains import PROGRAMS as SOURCES
 
 STRIPPED = "-ldflags=-s -w"
 
@@ -130,6 +133,40 @@ def test_any_version_string(text, says, toolchain, tmp_path):
     assert says in done.stderr and bool(says) == bool(done.stderr), done.stderr
     objects, typed = summary(done)
     assert objects > 20000 and typed >= 99, done.stdout
+
+
+# What a later release might put before a field of the runtime's: one word.
+MORE_FIELDS = {
+    "chan.go": [r"\tbuf +unsafe\.Pointer"],
+    "runtime2.go": [r"\tgoid +uint64", r"\t_panic +\*_panic"],
+}
+
+
+def test_a_runtime_with_more_fields(toolchain, tmp_path):
+    """As that of a Go newer than known: descriptors say where the fields are."""
+    tool = toolchain()
+    command = [tool.go, "env", "GOROOT"]
+    root = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    program = SOURCES / "concurrent" / "zz_collect.go"
+    replaced = {str(program): str(SOURCES / "collect.go.txt")}
+    for name, fields in MORE_FIELDS.items():
+        source = pathlib.Path(tool.root or root) / "src" / "runtime" / name
+        text = source.read_text()
+        for field in fields:
+            text, count = re.subn(field, r"\n\tonemore uintptr\n\g<0>", text, count=1)
+            if not count:
+                pytest.skip(f"go{tool.version} has no such field in {name}: {field}")
+            text = text.replace("onemore", f"more{len(text)}")
+        (tmp_path / name).write_text(text)
+        replaced[str(source)] = str(tmp_path / name)
+    overlay = tmp_path / "overlay.json"
+    overlay.write_text(json.dumps({"Replace": replaced}))
+    flags = [f"-overlay={overlay}", STRIPPED]
+    tool.compile("concurrent", tmp_path / "program", flags, tmp_path, cgo=False)
+    with Target(tmp_path / "program") as target:
+        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        assert summary(done)[0] > 3000 and summary(done)[1] >= 97, done.stdout
+        grf("verify", target.pid).expect(OK)
 
 
 def without_sections(program, output):

@@ -240,6 +240,37 @@ static void take_structure(struct grf_layout *layout, const char *name, Dwarf_Di
 	}
 }
 
+static void take_value(struct grf_layout *layout, unsigned int row, int64_t value)
+{
+	if (layout->offset[row] != value)
+		grf_verbose("layout: %s %s is %lld, not %lld as in the table",
+			    names[row].structures, names[row].fields, (long long)value,
+			    (long long)layout->offset[row]);
+	layout->offset[row] = value;
+}
+
+bool grf_layout_take_size(struct grf_layout *layout, const char *structure, uint64_t size)
+{
+	bool found = false;
+
+	for (unsigned int i = 0; i < GRF_FIELD_COUNT && size <= MAX_STRUCTURE; i++) {
+		if (*names[i].fields || !is_one_of(structure, names[i].structures))
+			continue;
+		take_value(layout, i, (int64_t)size);
+		found = true;
+	}
+	return found;
+}
+
+void grf_layout_take_field(struct grf_layout *layout, const char *structure, const char *field,
+			   uint64_t offset)
+{
+	for (unsigned int i = 0; i < GRF_FIELD_COUNT && offset <= MAX_STRUCTURE; i++)
+		if (*names[i].fields && is_one_of(structure, names[i].structures) &&
+		    is_one_of(field, names[i].fields))
+			take_value(layout, i, (int64_t)offset);
+}
+
 /* Which structures were seen, by their `_size` rows. */
 struct seen {
 	bool rows[GRF_FIELD_COUNT];
@@ -303,6 +334,7 @@ static void take_dwarf(struct grf_layout *layout, Dwarf *dwarf)
 	while (seen.left && dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &unit_die, NULL) == 0)
 		if (is_runtime_unit(dwarf_diename(&unit_die)))
 			take_unit(layout, &seen, &unit_die);
+	layout->from_dwarf = !seen.left;
 }
 
 struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *dwarf,
@@ -313,6 +345,7 @@ struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *d
 					"%s is too old: grf-bpf reads Go 1.%d and later",
 					version->text, grf_layout_releases[0].minor);
 	ret->version = *version;
+	ret->from_dwarf = false;
 	take_table(ret);
 	if (dwarf)
 		take_dwarf(ret, dwarf);

@@ -49,6 +49,7 @@ enum grf_field {
 struct grf_layout {
 	struct grf_version version;
 	int64_t offset[GRF_FIELD_COUNT]; /* bytes; -1: this version has no such field */
+	bool from_dwarf;                 /* all structures were found there */
 };
 
 /* Fills a layout for `version` from the tables (nearest table column of the same minor, else the
@@ -57,6 +58,12 @@ struct grf_layout {
  * can be read are there: GRF_ERROR_UNSUPPORTED else, and for releases before the first table. */
 struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *dwarf,
 				     struct grf_layout *ret);
+
+/* Takes over what is known of a structure from elsewhere, by its Go names. grf_layout_take_size():
+ * false: no such structure is read. */
+bool grf_layout_take_size(struct grf_layout *layout, const char *structure, uint64_t size);
+void grf_layout_take_field(struct grf_layout *layout, const char *structure, const char *field,
+			   uint64_t offset);
 
 /* The newest minor release that there is a table for. */
 int grf_layout_newest_minor(void);

@@ -84,6 +84,8 @@ static struct grf_error *read_all(struct grf_model *model)
 				 model->pclntab, &model->types);
 	if (error)
 		return error;
+	if (!model->layout.from_dwarf)
+		grf_layout_take_descriptors(model->types, &model->layout);
 	step("types", &began);
 	error = read_heap(model);
 	if (error)

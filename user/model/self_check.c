@@ -4,6 +4,7 @@
  *
  * - A span counts its objects (allocCount), and its bits say which slots hold one. Threads that are
  *   in the middle of allocating have the two differ by one, in a span each.
+ * - A span was swept in this cycle of the collector or the one before (sweepgen).
  * - A word that the masks call a pointer leads into a slot with an object, or out of the heap. It
  *   does not lead into a free slot, and is no small number. In spans that wait for the sweeper only
  *   marked objects are looked at: the others are garbage, which may point to what is freed by now.
@@ -123,12 +124,26 @@ static void take_span(struct sample *sample, const struct grf_span *span)
 		}
 }
 
+/* How many spans have been swept neither before nor after now (runtime/mheap.go). */
+static uint64_t count_timeless(const struct grf_heap *heap)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < heap->span_count; i++) {
+		int32_t state = heap->spans[i].sweep_state;
+
+		count += state != -2 && state != -1 && state != 0 && state != 1 && state != 3;
+	}
+	return count;
+}
+
 struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 				      const struct grf_modules *modules,
 				      const struct grf_heap *heap)
 {
 	struct sample sample = {.modules = modules, .heap = heap};
 	size_t step = heap->span_count / SAMPLED_SPANS + 1;
+	uint64_t timeless = count_timeless(heap);
 	uint64_t spans = heap->span_count + heap->left_out;
 
 	if (heap->left_out > FEW_SPANS && heap->left_out > spans / 4)
@@ -137,6 +152,9 @@ struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 	if (heap->miscounted > FEW_SPANS && heap->miscounted > heap->span_count / 4)
 		return misread(layout, "spans of the heap count other objects than they have",
 			       heap->miscounted, heap->span_count);
+	if (timeless > FEW_SPANS && timeless > heap->span_count / 4)
+		return misread(layout, "spans of the heap were swept in no cycle that there is",
+			       timeless, heap->span_count);
 	for (size_t i = 0; i < heap->span_count; i += step)
 		take_span(&sample, &heap->spans[i]);
 	grf_debug("self-check: %llu of %llu pointers lead nowhere; %llu of %zu spans miscount",

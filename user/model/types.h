@@ -128,6 +128,10 @@ void grf_type_plan(struct grf_types *types, struct grf_type *type);
 const char *const *grf_type_element_names(struct grf_types *types, struct grf_type *type);
 
 /* The type of the runtime._type at `address`; NULL when that is no plausible descriptor. Cached. */
+/* Takes what the runtime's type descriptors say of its structures into `layout`, which `types` was
+ * created with. */
+void grf_layout_take_descriptors(struct grf_types *types, struct grf_layout *layout);
+
 struct grf_type *grf_types_by_descriptor(struct grf_types *types, uint64_t address);
 
 /* What an interface holds. `word` is its first word (EFACE: *_type, IFACE: *itab). *ret_direct:

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a program without DWARF tells of its runtime's structures: those that the runtime allocates
+ * have type descriptors, with the names and offsets of their fields, to which the functions that
+ * allocate them refer. The layout's table may be of another release, or of another's patch of it.
+ */
+#include <string.h>
+
+#include "model/types_private.h"
+
+#define LEA_LENGTH   7
+#define MAX_FUNCTION (1u << 16) /* bytes of code */
+
+/* Functions that allocate a structure which the layout has. */
+static const char *const allocators[] = {
+    "runtime.malg",          "runtime.makechan",
+    "runtime.allocm",        "runtime.acquireSudog",
+    "runtime.procresize",    "runtime.newdefer",
+    "runtime.deferproc",     "internal/runtime/maps.NewEmptyMap",
+    "runtime.makemap",       "internal/runtime/maps.NewMap",
+    "runtime.makemap_small", "internal/runtime/maps.newTable",
+};
+
+/* lea disp32(%rip), %r64 */
+static bool is_lea(const uint8_t *code)
+{
+	return (code[0] & 0xfb) == 0x48 && code[1] == 0x8d && (code[2] & 0xc7) == 0x05;
+}
+
+static void take_type(struct grf_types *types, struct grf_layout *layout, uint64_t descriptor)
+{
+	struct grf_type *type = grf_types_by_descriptor(types, descriptor);
+	const struct grf_shape *shape = type ? grf_types_shape(types, type) : NULL;
+
+	if (!shape || shape->kind != GRF_KIND_STRUCT ||
+	    !grf_layout_take_size(layout, type->name, type->size))
+		return;
+	for (uint32_t i = 0; i < shape->field_count; i++)
+		if (shape->fields[i].name)
+			grf_layout_take_field(layout, type->name, shape->fields[i].name,
+					      shape->fields[i].offset);
+}
+
+static void take_function(struct grf_types *types, struct grf_layout *layout,
+			  const struct grf_function *function)
+{
+	uint64_t length = function->end - function->entry;
+	const uint8_t *code =
+	    length < MAX_FUNCTION ? grf_image_at(types->image, function->entry, length) : NULL;
+
+	for (uint64_t at = 0; code && at + LEA_LENGTH <= length; at++) {
+		uint64_t target = function->entry + at + LEA_LENGTH +
+				  (uint64_t)(int64_t)(int32_t)grf_load_u32(code + at + 3);
+		const struct grf_module *module;
+
+		if (!is_lea(code + at) || target % 8)
+			continue;
+		module = grf_modules_by_type(types->modules, target);
+		if (module)
+			take_type(types, layout, target);
+	}
+}
+
+void grf_layout_take_descriptors(struct grf_types *types, struct grf_layout *layout)
+{
+	struct grf_function function;
+
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(*allocators); i++)
+		if (types->table && grf_pclntab_by_name(types->table, allocators[i], &function))
+			take_function(types, layout, &function);
+}
