@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Debug information in a file of its own."""
 
+import fcntl
 import functools
 import http.server
 import os
+import pathlib
 import re
 import subprocess
 import threading
+import time
 
 import pprof
 import pytest
-from running import BAD_INPUT, MISMATCH, OK, Target, grf
+from running import BAD_INPUT, GRF, MISMATCH, OK, Target, grf
 
 NAMED = ("main.directory",)
 
@@ -101,6 +104,42 @@ def test_bare_name(split, tmp_path):
         core = target.core(tmp_path / "core")
     grf("core", stripped.name, core, "-o", tmp_path / "out", cwd=tmp_path).expect(OK)
     assert has_names(tmp_path / "out")
+
+
+def stands_in_write(process):
+    """Whether a process waits for room in its standard error."""
+    try:
+        words = pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()
+    except OSError:
+        return False
+    return words[:2] == ["1", "0x2"]
+
+
+@pytest.mark.parametrize("cut", ("debug file", "executable", "core"))
+def test_cut_while_it_is_read(cut, split, tmp_path):
+    """Somebody cuts a file after it was opened: an error, no signal, and no output."""
+    stripped, debug, _ = split
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", stripped], check=True)
+    with Target(stripped) as target:
+        core = target.core(tmp_path / "core")
+    # It stands at its first line, of the debug file that it has just found, until the pipe is read.
+    ours, its = os.pipe()
+    fcntl.fcntl(its, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(its, b"." * 4096)
+    process = subprocess.Popen(
+        [str(GRF), "core", stripped, core, "-v", "-o", tmp_path / "out"],
+        stdout=subprocess.DEVNULL,
+        stderr=its,
+    )
+    os.close(its)
+    while process.poll() is None and not stands_in_write(process):
+        time.sleep(0.01)
+    os.truncate({"debug file": debug, "executable": stripped, "core": core}[cut], 5000)
+    with os.fdopen(ours) as pipe:
+        text = pipe.read().lstrip(".")
+    assert process.wait() == BAD_INPUT, text
+    assert re.search("was (cut|written to) while it was read|truncated", text), text
+    assert not (tmp_path / "out").exists()
 
 
 def test_from_a_server(split, tmp_path):

@@ -17,6 +17,7 @@ static bool progress_drawn;
 static bool terminal;
 static volatile sig_atomic_t interrupt_signal;
 static enum grf_error_code given_up_code; /* 0: it was a signal */
+static const char *given_up_text;
 static char given_up_message[512];
 static sem_t interruption; /* all zero, as sem_init() with 0 leaves it */
 
@@ -132,6 +133,16 @@ void grf_give_up(enum grf_error_code code, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(given_up_message, sizeof(given_up_message), format, arguments);
 	va_end(arguments);
+	grf_give_up_at_once(code, given_up_message);
+}
+
+void grf_give_up_at_once(enum grf_error_code code, const char *message)
+{
+	const char *none = NULL;
+
+	if (grf_interrupted() || !__atomic_compare_exchange_n(&given_up_text, &none, message, false,
+							      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return;
 	given_up_code = code;
 	/* Whoever sees the number sees the message. */
 	__atomic_store_n(&interrupt_signal, SIGTERM, __ATOMIC_RELEASE);
@@ -157,6 +168,6 @@ bool grf_gave_up(void)
 struct grf_error *grf_error_interrupted(void)
 {
 	if (given_up_code)
-		return grf_error_create(given_up_code, "%s", given_up_message);
+		return grf_error_create(given_up_code, "%s", given_up_text);
 	return grf_error_create(GRF_ERROR_INTERRUPTED, "interrupted");
 }

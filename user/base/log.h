@@ -37,6 +37,8 @@ bool grf_interrupted(void);
 /* The same for a reason of our own, which grf_error_interrupted() gives then. From one thread. */
 void grf_give_up(enum grf_error_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same from any thread, and in a signal's handler; the message stays the caller's, as it is. */
+void grf_give_up_at_once(enum grf_error_code code, const char *message);
 /* Whether that was the reason. */
 bool grf_gave_up(void);
 struct grf_error *grf_error_interrupted(void);

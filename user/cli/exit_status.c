@@ -66,6 +66,11 @@ int grf_exit_status(struct grf_error *error)
 
 	if (!error)
 		return GRF_EXIT_OK;
+	/* What went wrong after that is but its consequence. */
+	if (grf_gave_up()) {
+		grf_error_free(error);
+		error = grf_error_interrupted();
+	}
 	grf_progress_end();
 	fprintf(stderr, "grf-bpf: %s\n", error->message);
 	status = status_of(error->code);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mapped_file.h"
 #include "base/memory.h"
 #include "cli/core_files.h"
 #include "cli/live.h"
@@ -95,6 +96,11 @@ static struct grf_error *verify(const struct verify_options *options, const stru
 	if (error)
 		return error;
 	error = grf_verification_create(model, &tree_options, &verification);
+	if (!error) {
+		error = grf_mapped_files_check();
+		if (error)
+			grf_verification_destroy(verification);
+	}
 	if (!error) {
 		grf_memory_report();
 		grf_verification_print(stdout, verification, model, pause,

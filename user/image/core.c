@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/mapped_file.h"
 #include "base/regular_file.h"
 #include "image/image_private.h"
 #include "image/notes.h"
@@ -424,7 +425,7 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 	struct grf_image_backing *backing;
 	struct grf_error *error;
 	struct stat status;
-	void *file;
+	uint8_t *file;
 
 	if (asprintf(&what, "the core %s", path) < 0) {
 		what = NULL;
@@ -435,15 +436,15 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 		return error;
 	if (fstat(fd, &status) || !status.st_size)
 		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s is not a core file", path);
-	file = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (file == MAP_FAILED)
-		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot map the core %s", path);
+	error = grf_mapped_file_open(fd, (uint64_t)status.st_size, path, &file);
+	if (error)
+		return error;
 	reader.file = file;
 	reader.size = (uint64_t)status.st_size;
 	reader.image = grf_image_new();
 	backing = reader.image ? grf_array_add(&reader.image->backings) : NULL;
 	if (!backing) {
-		munmap(file, (size_t)status.st_size);
+		grf_mapped_file_close(file, (uint64_t)status.st_size);
 		grf_image_destroy(reader.image);
 		return grf_error_no_memory();
 	}

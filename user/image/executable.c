@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/mapped_file.h"
 #include "base/regular_file.h"
 #include "image/executable_private.h"
 #include "image/image.h"
@@ -39,12 +39,8 @@ static struct grf_error *map_file(struct grf_executable *executable)
 	if ((uint64_t)status.st_size > MAX_FILE)
 		return bad(executable->path, "larger than any executable");
 	executable->size = (uint64_t)status.st_size;
-	executable->file = mmap(NULL, executable->size, PROT_READ, MAP_PRIVATE, executable->fd, 0);
-	if (executable->file == MAP_FAILED) {
-		executable->file = NULL;
-		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot map %s", executable->path);
-	}
-	return NULL;
+	return grf_mapped_file_open(executable->fd, executable->size, executable->path,
+				    &executable->file);
 }
 
 static struct grf_error *check_header(struct grf_executable *executable, GElf_Ehdr *header)
@@ -236,8 +232,7 @@ void grf_executable_destroy(struct grf_executable *executable)
 		dwarf_end(executable->dwarf);
 	if (executable->elf)
 		elf_end(executable->elf);
-	if (executable->file)
-		munmap(executable->file, executable->size);
+	grf_mapped_file_close(executable->file, executable->size);
 	if (executable->fd >= 0)
 		close(executable->fd);
 	for (size_t i = 0; i < executable->inflated.count; i++)

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/mapped_file.h"
 #include "capture/capture.h"
 #include "image/image_private.h"
 
@@ -68,7 +69,8 @@ void grf_image_destroy(struct grf_image *image)
 	if (!image)
 		return;
 	for (size_t i = 0; i < image->backings.count; i++)
-		munmap(image->backings.items[i].memory, image->backings.items[i].size);
+		grf_mapped_file_close(image->backings.items[i].memory,
+				      image->backings.items[i].size);
 	grf_array_free(&image->backings);
 	grf_array_free(&image->segments);
 	grf_array_free(&image->held);

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "base/cleanup.h"
+#include "base/mapped_file.h"
 #include "base/text.h"
 #include "outputs/file.h"
 #include "profile.pb-c.h"
@@ -214,10 +215,15 @@ static struct grf_error *serialise(const Profile *profile, const char *path)
 {
 	size_t size = grf__pprof__profile__get_packed_size(profile);
 	_cleanup_free_ uint8_t *data = malloc(size ? size : 1);
+	struct grf_error *error;
 
 	if (!data)
 		return grf_error_no_memory();
 	grf__pprof__profile__pack(profile, data);
+	/* By now all that names come from has been read. */
+	error = grf_mapped_files_check();
+	if (error)
+		return error;
 	return compress_and_write(data, size, path);
 }
 
