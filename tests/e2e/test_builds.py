@@ -212,3 +212,47 @@ def test_a_plugin_without_types(toolchain, tmp_path):
     assert below[f"{package}.wait"] == (3, 48 + 96 + 128), below
     assert below[f"{package}.Call"][0] >= 3, below
     assert below[f"{package}.entries"][1] >= 100 * (48 + 48 + 128), below
+
+
+def test_another_compiler_s_program(tmp_path):
+    """gccgo has a runtime of its own."""
+    compiler = next(filter(shutil.which, ["gccgo", "gccgo-12", "gccgo-13", "gccgo-14"]), None)
+    if not compiler:
+        pytest.skip("gccgo is not installed")
+    source = tmp_path / "main.go"
+    source.write_text('package main\n\nimport "time"\n\nfunc main() { time.Sleep(time.Hour) }\n')
+    subprocess.run([compiler, "-static-libgo", "-o", tmp_path / "main", source], check=True)
+    check_refused(tmp_path / "main", "compiled by gccgo")
+
+
+def check_refused(program, words):
+    with subprocess.Popen([program]) as process:
+        try:
+            grf("attach", process.pid).expect(NOT_GO, words)
+        finally:
+            process.kill()
+
+
+def test_a_packed_program(tmp_path):
+    """UPX leaves a program that unpacks itself, and its mark."""
+    source = tmp_path / "main.c"
+    source.write_text(
+        '#include <unistd.h>\nconst char mark[] = "UPX!";\n'
+        "int main(void) { return write(-1, mark, 4) < 0 ? pause() : 0; }\n"
+    )
+    subprocess.run(["gcc", "-o", tmp_path / "main", source], check=True)
+    check_refused(tmp_path / "main", "packed by UPX")
+
+
+def test_a_program_of_shared_libraries(tmp_path):
+    """go build -linkshared: the runtime is in libstd.so."""
+    (tmp_path / "std.c").write_text("int std;\n")
+    (tmp_path / "main.c").write_text(
+        "#include <unistd.h>\nextern int std;\nint main(void) { return pause() + std; }\n"
+    )
+    library = tmp_path / "libstd.so"
+    command = ["gcc", "-shared", "-Wl,-soname,libstd.so", "-o", library, tmp_path / "std.c"]
+    subprocess.run(command, check=True)
+    command = ["gcc", "-o", tmp_path / "main", tmp_path / "main.c", library]
+    subprocess.run([*command, f"-Wl,-rpath,{tmp_path}"], check=True)
+    check_refused(tmp_path / "main", "shared library")

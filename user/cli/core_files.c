@@ -38,10 +38,10 @@ static struct grf_error *take_library(const char *core, struct grf_executable **
 		grf_error_free(error);
 		return not_go;
 	}
-	grf_error_free(not_go);
 	if (!error)
 		error = grf_go_library_choose(&libraries, NULL, grf_executable_path(*executable),
 					      &library);
+	error = grf_go_library_error(*executable, not_go, error);
 	if (!error) {
 		grf_executable_destroy(*executable);
 		*executable = library.executable;

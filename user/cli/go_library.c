@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/regular_file.h"
 #include "capture/maps.h"
+#include "model/release_facts.h"
 
 #define MAPS_LIMIT (256u << 20)
 #define MAX_FILES  4096
@@ -199,6 +200,15 @@ static struct grf_error *explain(const struct grf_go_libraries *libraries,
 				"%s has several Go libraries loaded, each with a heap of its own: "
 				"%s; name the one to look at as EXE",
 				program, names);
+}
+
+struct grf_error *grf_go_library_error(struct grf_executable *program, struct grf_error *not_go,
+				       struct grf_error *search)
+{
+	bool known = search && search->code == GRF_ERROR_NOT_GO && grf_other_program(program);
+
+	grf_error_free(known ? search : not_go);
+	return known ? not_go : search;
 }
 
 struct grf_error *grf_go_library_choose(struct grf_go_libraries *libraries,

@@ -32,6 +32,11 @@ struct grf_error *grf_go_libraries_find(const struct grf_mapping *mappings, size
 struct grf_error *grf_go_libraries_of_process(pid_t pid, struct grf_go_libraries *ret);
 void grf_go_libraries_destroy(struct grf_go_libraries *libraries);
 
+/* Which of two errors tells more of a program: that it is none of Go's, which `not_go` says, or
+ * that the search for libraries in it failed. Frees the other; NULL: the search did not fail. */
+struct grf_error *grf_go_library_error(struct grf_executable *program, struct grf_error *not_go,
+				       struct grf_error *search);
+
 /*
  * Takes out the one that is the guest of a C program, which `program` names for messages. `named`,
  * or NULL: a file of the same build as the one that is wanted. Errors: NOT_GO (there is none),

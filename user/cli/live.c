@@ -349,6 +349,15 @@ static struct grf_error *take_library(const struct grf_live_options *options,
 	return NULL;
 }
 
+/* Whether the user named a library in the stead of the program, which has Go in it too. */
+static bool is_other_library(struct grf_executable *running, struct grf_executable *named)
+{
+	bool known;
+
+	return grf_executable_is_library(named) &&
+	       !grf_executable_same_build(running, named, &known);
+}
+
 static struct grf_error *open_executable(const struct grf_live_options *options,
 					 struct runtime_file *ret)
 {
@@ -359,12 +368,13 @@ static struct grf_error *open_executable(const struct grf_live_options *options,
 		error = grf_executable_open(options->executable, &named);
 	if (!error) {
 		error = grf_check_executable(running);
-		if (error && error->code == GRF_ERROR_NOT_GO) {
-			grf_error_free(error);
+		if (error && error->code == GRF_ERROR_NOT_GO)
+			error =
+			    grf_go_library_error(running, error, take_library(options, named, ret));
+		else if (!error && named && is_other_library(running, named))
 			error = take_library(options, named, ret);
-		} else if (!error) {
+		else if (!error)
 			error = take_program(options, running, named, ret);
-		}
 	}
 	if (running && running != ret->executable)
 		grf_executable_destroy(running);

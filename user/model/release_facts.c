@@ -109,25 +109,20 @@ static bool has_bytes(const struct grf_executable *executable, const char *bytes
 
 const char *grf_other_program(struct grf_executable *executable)
 {
-	static const char packer[] = "UPX!", old[] = "\xff Go buildinf:";
-	struct grf_section section;
+	static const char packer[] = "UPX!", shared[] = "libstd.so", gccgo[] = "libgo/runtime",
+			  tinygo[] = "tinygo_";
 	uint64_t address, size;
 
 	if (has_bytes(executable, packer, sizeof(packer) - 1))
-		return "it is packed (UPX); name the program as it was before as EXE";
-	if (grf_executable_section(executable, ".go_export", &section) ||
-	    grf_executable_section(executable, ".note.go.abihash.bytes", &section) ||
-	    grf_executable_section(executable, ".note.go.pkg-list", &section))
-		return "its runtime is in a shared library (-linkshared), which is not supported";
-	if (has_bytes(executable, "libgo.so", 8) ||
-	    grf_executable_symbol(executable, "__go_go", &address, &size) ||
+		return "it is packed by UPX, which hides what it is";
+	if (has_bytes(executable, shared, sizeof(shared)))
+		return "its Go runtime is in a shared library (go build -linkshared), which is not "
+		       "supported";
+	if (has_bytes(executable, gccgo, sizeof(gccgo) - 1) ||
 	    grf_executable_symbol(executable, "runtime_mallocgc", &address, &size))
 		return "it was compiled by gccgo, whose runtime is another";
-	if (grf_executable_symbol(executable, "tinygo_scanCurrentStack", &address, &size) ||
-	    grf_executable_symbol(executable, "tinygo_startTask", &address, &size) ||
-	    has_bytes(executable, "tinygo", 6))
+	if (has_bytes(executable, tinygo, sizeof(tinygo) - 1) ||
+	    grf_executable_symbol(executable, "tinygo_scanCurrentStack", &address, &size))
 		return "it was compiled by TinyGo, whose runtime is another";
-	if (has_bytes(executable, old, sizeof(old) - 1))
-		return "it has Go's build info, but neither version nor runtime";
-	return "it has no Go build info";
+	return NULL;
 }

@@ -18,8 +18,8 @@ struct grf_release_facts {
 
 void grf_release_facts_find(const struct grf_executable *executable, struct grf_release_facts *ret);
 
-/* In a few words, why an executable without Go's build info is none of a Go program, or is not
- * read: packed, by another compiler, linked to a shared runtime. A constant. */
+/* In a few words, what an executable is that has Go in it which is not read: packed, by another
+ * compiler, linked to a shared runtime. A constant; NULL: it is none of these. */
 const char *grf_other_program(struct grf_executable *executable);
 
 #endif

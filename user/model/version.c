@@ -359,16 +359,21 @@ struct grf_error *grf_version_find(struct grf_executable *executable, const stru
 	struct source source = {executable, image};
 	struct grf_version version = {.text = "unknown", .minor = -1};
 	struct grf_release_facts facts;
+	const char *other;
 	char text[MAX_VERSION_TEXT + 1] = "";
 	struct grf_error *error;
 
 	grf_release_facts_find(executable, &facts);
+	other = facts.known ? NULL : grf_other_program(executable);
+	if (other)
+		return grf_error_create(GRF_ERROR_NOT_GO, "%s cannot be looked into: %s",
+					grf_executable_path(executable), other);
 	if (find_text(&source, text))
 		grf_version_parse(text, &version);
 	else if (!facts.known)
-		return grf_error_create(GRF_ERROR_NOT_GO, "%s is not a Go program: %s",
-					grf_executable_path(executable),
-					grf_other_program(executable));
+		return grf_error_create(GRF_ERROR_NOT_GO,
+					"%s is not a Go program: it has no Go build info",
+					grf_executable_path(executable));
 	error = take_facts(&facts, image, &version);
 	if (!error)
 		*ret = version;
