@@ -22,6 +22,7 @@ enum grf_error_code {
 	GRF_ERROR_NO_PROCESS,  /* no such process, a thread's id, a zombie */
 	GRF_ERROR_PERMISSION,  /* the kernel refused; the message names the capability */
 	GRF_ERROR_EXITED,      /* the target went away while it was looked at */
+	GRF_ERROR_REPLACED,    /* the target became another program while it was looked at */
 	GRF_ERROR_NOT_GO,      /* no Go runtime in the executable */
 	GRF_ERROR_UNSUPPORTED, /* Go version, architecture or build not handled */
 	GRF_ERROR_BAD_INPUT,   /* a truncated or contradictory core or executable */

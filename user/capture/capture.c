@@ -570,7 +570,9 @@ struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_option
 	    .pagemap = -1,
 	    .mem = -1,
 	};
-	struct grf_error *error = grf_target_open(pid, &session.target);
+	struct grf_error *error = options->target
+				      ? grf_target_share(options->target, &session.target)
+				      : grf_target_open(pid, &session.target);
 
 	if (error)
 		return error;

@@ -92,6 +92,9 @@ enum grf_copy_way {
 };
 
 struct grf_capture_options {
+	/* The process as it was before anything else here was read of it, so that it is known when
+	 * it runs another program meanwhile; NULL: whatever it runs. Borrowed. */
+	const struct grf_target *target;
 	enum grf_copy_way copy;
 	struct grf_injection_site injection; /* for pre-copy and fork */
 	uint64_t max_pause;          /* for which the target may stand; ns; 0: for any time */
@@ -117,7 +120,7 @@ struct grf_capture_options {
  * Holds `pid`, copies its private writable memory (and what file-backed writable pages hold), lets
  * it go. On every return the target runs on, unless it was stopped before, in which case it stays
  * stopped. Errors: NO_PROCESS (also for a thread's id or a zombie), PERMISSION (names the
- * capability), EXITED, INTERRUPTED.
+ * capability), EXITED, REPLACED (by another program), INTERRUPTED.
  */
 struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_options *options,
 				      struct grf_capture **ret);

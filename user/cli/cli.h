@@ -28,6 +28,7 @@ enum grf_exit {
 	GRF_EXIT_NOT_COMPARED = 12, /* verify: no marks to compare with */
 	GRF_EXIT_NO_ROOM = 13,      /* no memory, or no disk, within its limits */
 	GRF_EXIT_TOO_LONG = 14,     /* the target would have to stand for too long */
+	GRF_EXIT_REPLACED = 15,     /* the target became another program by exec(2) */
 };
 
 /* A subcommand. `run` gets its own arguments, the first one being its name. */

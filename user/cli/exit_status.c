@@ -38,6 +38,8 @@ static int status_of(enum grf_error_code code)
 		return GRF_EXIT_PERMISSION;
 	case GRF_ERROR_EXITED:
 		return GRF_EXIT_EXITED;
+	case GRF_ERROR_REPLACED:
+		return GRF_EXIT_REPLACED;
 	case GRF_ERROR_NOT_GO:
 		return GRF_EXIT_NOT_GO;
 	case GRF_ERROR_UNSUPPORTED:

@@ -283,12 +283,27 @@ struct runtime_file {
 	struct grf_executable *executable;
 	char *opened; /* the path by which it can be opened */
 	char *path;   /* where it stands for the process; may be gone */
+	int fd;       /* of it, once it is held, with a path that stays: the process may become
+		       * another program, to which `opened` leads then */
+	char name[32];
 };
 
 static void release_names(struct runtime_file *file)
 {
 	free(file->opened);
 	free(file->path);
+	if (file->fd >= 0)
+		close(file->fd);
+}
+
+/* So that a probe goes into this file and no other. */
+static struct grf_error *hold_file(struct runtime_file *file)
+{
+	file->fd = open(file->opened, O_PATH | O_CLOEXEC);
+	if (file->fd < 0)
+		return grf_error_errno(GRF_ERROR_OTHER, errno, "open %s", file->opened);
+	snprintf(file->name, sizeof(file->name), "/proc/self/fd/%d", file->fd);
+	return NULL;
 }
 
 /* Gives a Go program the plugins that it has loaded. */
@@ -340,7 +355,7 @@ static struct grf_error *take_library(const struct grf_live_options *options,
 	grf_go_libraries_destroy(&libraries);
 	if (error)
 		return error;
-	*ret = (struct runtime_file){library.executable, library.opened, library.path};
+	*ret = (struct runtime_file){library.executable, library.opened, library.path, .fd = -1};
 	if (!named)
 		return NULL;
 	grf_executable_place_like(named, library.executable);
@@ -399,36 +414,6 @@ static uint64_t load_bias(pid_t pid, const struct grf_executable *executable)
 		if (entries[i].a_type == AT_ENTRY)
 			return entries[i].a_un.a_val - grf_executable_entry(executable);
 	return 0;
-}
-
-/* Looks whether the process can be held, before anything costly is done. */
-static struct grf_error *check_process(pid_t pid)
-{
-	struct grf_target target;
-	struct grf_error *error = grf_target_open(pid, &target);
-
-	if (!error)
-		grf_target_close(&target);
-	return error;
-}
-
-/* What went wrong with a process that was there, unless it did because the process is gone by now:
- * whatever is asked for then is refused for one reason or another. */
-static struct grf_error *or_gone(pid_t pid, struct grf_error *error)
-{
-	struct grf_error *gone;
-
-	if (!error || (error->code != GRF_ERROR_OTHER && error->code != GRF_ERROR_UNSUPPORTED &&
-		       error->code != GRF_ERROR_NO_PROCESS))
-		return error;
-	gone = check_process(pid);
-	if (!gone)
-		return error;
-	grf_error_free(error);
-	if (gone->code != GRF_ERROR_NO_PROCESS)
-		return gone;
-	grf_error_free(gone);
-	return grf_error_create(GRF_ERROR_EXITED, "process %d exited while it was looked at", pid);
 }
 
 /* Where in its file an instruction stands. False: in none of its segments. */
@@ -510,8 +495,13 @@ static void find_injection_site(struct grf_executable *executable, uint64_t allm
 	    .system_call = find_code(executable, system_call, sizeof(system_call)),
 	    .sigreturn = find_code(executable, sigreturn, sizeof(sigreturn)),
 	};
-	if (!ret->sigreturn)
-		ret->sigreturn = find_code(executable, short_sigreturn, sizeof(short_sigreturn));
+	ret->sigreturn_size = sizeof(sigreturn);
+	memcpy(ret->sigreturn_code, sigreturn, sizeof(sigreturn));
+	if (ret->sigreturn)
+		return;
+	ret->sigreturn = find_code(executable, short_sigreturn, sizeof(short_sigreturn));
+	ret->sigreturn_size = sizeof(short_sigreturn);
+	memcpy(ret->sigreturn_code, short_sigreturn, sizeof(short_sigreturn));
 }
 
 /* Tells the capture how to find what it need not copy. */
@@ -552,7 +542,7 @@ static void find_entry_points(const struct runtime_file *file, struct grf_live_o
 	capture->allgs_address = found.allgs;
 	capture->gc_phase_address = found.gc_phase;
 	capture->g_stack_offset = 0;
-	capture->gc_point = (struct grf_gc_point_site){.path = file->opened};
+	capture->gc_point = (struct grf_gc_point_site){.path = file->name};
 	set_gc_point(executable, found.gc_sweep, &capture->gc_point);
 	if (capture->copy != GRF_COPY_STOP)
 		find_injection_site(executable, found.allm, &capture->injection);
@@ -561,12 +551,31 @@ static void find_entry_points(const struct runtime_file *file, struct grf_live_o
 	capture->left_out = &options->left_out;
 }
 
+/* From the process to a copy of its memory. `target` was opened before anything was read of it. */
+static struct grf_error *copy_process(struct grf_live_options *options,
+				      const struct grf_target *target, struct runtime_file *file,
+				      struct grf_capture **ret)
+{
+	struct grf_error *error = open_executable(options, file);
+
+	if (!error)
+		error = grf_debug_file_find(file->executable, file->path, &options->debug);
+	if (!error)
+		error = hold_file(file);
+	if (error)
+		return error;
+	find_entry_points(file, options);
+	options->capture.target = target;
+	return grf_capture_process(options->pid, &options->capture, ret);
+}
+
 struct grf_error *grf_live_image(struct grf_live_options *options,
 				 struct grf_executable **ret_executable, struct grf_image **ret,
 				 struct grf_pause *ret_pause)
 {
-	struct runtime_file file = {0};
+	struct runtime_file file = {.fd = -1};
 	struct grf_capture *capture;
+	struct grf_target target;
 	struct grf_error *error;
 
 	if (!options->wait_given)
@@ -575,20 +584,15 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 	/* Who asks for a long stop shall have it. */
 	if (!options->pause_given)
 		options->capture.max_pause = options->capture.copy == GRF_COPY_STOP ? 0 : MAX_PAUSE;
-	error = check_process(options->pid);
-	if (!error) {
-		grf_priority_begin(options->nice);
-		grf_memory_yield_to(options->pid);
-		error = or_gone(options->pid, open_executable(options, &file));
-	}
-	if (!error)
-		error = grf_debug_file_find(file.executable, file.path, &options->debug);
-	if (!error)
-		find_entry_points(&file, options);
-	if (!error)
-		error = or_gone(options->pid,
-				grf_capture_process(options->pid, &options->capture, &capture));
+	/* Whether it can be held is known before anything costly is done. */
+	error = grf_target_open(options->pid, &target);
+	if (error)
+		return error;
+	grf_priority_begin(options->nice);
+	grf_memory_yield_to(options->pid);
+	error = grf_target_explain(&target, copy_process(options, &target, &file, &capture));
 	grf_priority_for_good();
+	grf_target_close(&target);
 	if (!error) {
 		*ret_pause = capture->pause;
 		error = grf_image_from_capture(capture, file.executable, ret);

@@ -114,7 +114,10 @@ struct grf_error *grf_gc_point_open(const struct grf_target *target,
 		return grf_error_no_memory();
 	probe->link = -1;
 	grf_ebpf_init();
-	error = load(probe, target, site, kernel_tgid);
+	/* The file that the probe goes into was found when it ran this program. */
+	error = grf_target_check(target);
+	if (!error)
+		error = load(probe, target, site, kernel_tgid);
 	if (error) {
 		grf_gc_point_close(probe);
 		return error;
@@ -202,8 +205,8 @@ static struct grf_error *wait_armed(const struct grf_freeze *freeze,
 	while (!is_held(probe) && now < deadline) {
 		if (grf_interrupted())
 			return grf_error_interrupted();
-		if (is_gone(target))
-			return grf_target_exited(target->pid);
+		if (is_gone(target) || !grf_target_has_memory(target))
+			return grf_target_explain(target, grf_target_exited(target->pid));
 		grf_progress("waiting for the process to collect garbage", now - began,
 			     deadline - began);
 		if (poll(&wake, 1, time_to_sleep(now, next, deadline)) > 0 && !is_held(probe))

@@ -59,6 +59,7 @@
 #include "base/priority.h"
 #include "hold/gc_point.h"
 #include "hold/private.h"
+#include "hold/seize.h"
 
 /* How long threads may take to stop before we give up. The others stand meanwhile. */
 #define STOP_LIMIT UINT64_C(1000000000)
@@ -96,7 +97,9 @@ struct hold {
 	pid_t *tids; /* for work(): `tid_capacity` elements */
 	size_t tid_capacity;
 	size_t known;         /* a thread of the list was last found at this index or after */
-	bool died;            /* a thread that we held is gone: the process is being killed */
+	bool died;            /* a thread that we held is gone: the process is being killed, or
+			       * another of its threads is at exec(2) */
+	bool replaced;        /* the memory that was looked at is no more the process's */
 	cpu_set_t usual_cpus; /* of the tracer */
 	struct grf_error *error;
 };
@@ -122,8 +125,16 @@ static struct grf_error *seize_refused(struct hold *hold, pid_t tid, int errnum)
 	char state = grf_target_thread_state(hold->target, tid);
 	pid_t tracer;
 
+	if (errnum == EINTR && grf_interrupted())
+		return grf_error_interrupted();
 	if (errnum == ESRCH || state == '\0' || state == 'Z' || state == 'X')
 		return NULL;
+	if (errnum == EINTR)
+		return grf_error_create(
+		    GRF_ERROR_TOO_LONG,
+		    "process %d is at exec(2) or loses its threads, and cannot be "
+		    "held meanwhile; try again",
+		    hold->target->pid);
 	tracer = grf_target_tracer(hold->target, tid);
 	if (tracer > 0)
 		return grf_target_traced(hold->target->pid, tracer);
@@ -136,11 +147,13 @@ static struct grf_error *seize_refused(struct hold *hold, pid_t tid, int errnum)
 static struct grf_error *seize(struct hold *hold, pid_t tid, bool *ret_new)
 {
 	struct thread *thread = find_thread(hold, tid);
+	int refused;
 
 	if (thread && thread->state != GONE)
 		return NULL;
-	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD))
-		return seize_refused(hold, tid, errno);
+	refused = grf_seize(tid);
+	if (refused)
+		return seize_refused(hold, tid, refused);
 	if (!thread)
 		thread = grf_array_add(&hold->threads);
 	if (!thread)
@@ -340,7 +353,7 @@ static struct grf_error *wait_standing(struct hold *hold)
 
 /* Stops every thread, wherever it is. One that waits at the freeze point is asked to stop like the
  * others, and only then let go from there. */
-static struct grf_error *stop_all(struct hold *hold)
+static struct grf_error *stop_threads(struct hold *hold)
 {
 	struct grf_error *error;
 	bool found;
@@ -373,6 +386,17 @@ static struct grf_error *stop_all(struct hold *hold)
 		return error;
 	hold->report->threads = count_held(hold);
 	return hold->report->threads ? NULL : grf_target_exited(hold->target->pid);
+}
+
+static struct grf_error *stop_all(struct hold *hold)
+{
+	struct grf_seizer seizer;
+	struct grf_error *error;
+
+	grf_seizer_start(&seizer, stop_limit(hold), false);
+	error = stop_threads(hold);
+	grf_seizer_stop(&seizer);
+	return error;
 }
 
 /* The signal that a thread stands before by now, where work() had it run. */
@@ -508,6 +532,28 @@ static void release_all(struct hold *hold)
 	hold->report->released = grf_now();
 }
 
+/*
+ * Where SIGKILL took threads from us, waits until they have ended, and reaps them: what comes next
+ * may take long, and an exec(2) of the target waits until nobody has them any more.
+ */
+static void reap_all(struct hold *hold)
+{
+	const struct timespec moment = {.tv_nsec = 200000};
+	uint64_t began = grf_now();
+	siginfo_t info;
+
+	for (size_t i = 0; i < hold->threads.count; i++) {
+		id_t tid = (id_t)hold->threads.items[i].tid;
+
+		do {
+			info.si_pid = 0;
+			if (waitid(P_PID, tid, &info, WEXITED | WNOHANG | __WALL) || info.si_pid)
+				break;
+			nanosleep(&moment, NULL);
+		} while (grf_now() - began < STOP_LIMIT);
+	}
+}
+
 /* Lets all threads go, and forgets them. */
 static void start_over(struct hold *hold)
 {
@@ -638,12 +684,16 @@ static void *tracer(void *argument)
 	if (!hold->error) {
 		hold->work(hold->context, hold->tids, count);
 		worked = true;
+		hold->replaced = !grf_target_has_memory(hold->target);
 	}
 	release_all(hold);
+	if (hold->died)
+		reap_all(hold);
 	if (worked && hold->freeze->released)
 		hold->freeze->released(hold->freeze->context);
-	if (!hold->error && hold->died)
+	if (!hold->error && (hold->died || hold->replaced))
 		hold->error = grf_target_exited(hold->target->pid);
+	hold->error = grf_target_explain(hold->target, hold->error);
 	return NULL;
 }
 

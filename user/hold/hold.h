@@ -11,15 +11,17 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "hold/incarnation.h"
 
 /*
  * A process that is to be held. Everything about it is read through `directory`, an open
  * descriptor of /proc/PID: when the process is gone reads fail, also where its number is in use
- * again.
+ * again. What is read by the number alone is to be followed by grf_target_check().
  */
 struct grf_target {
 	pid_t pid;
 	int directory;
+	struct grf_incarnation program; /* that it ran at grf_target_open() */
 };
 
 /*
@@ -29,6 +31,26 @@ struct grf_target {
  */
 struct grf_error *grf_target_open(pid_t pid, struct grf_target *ret);
 void grf_target_close(struct grf_target *target);
+
+/* The same process and program once more, to be closed by itself. */
+struct grf_error *grf_target_share(const struct grf_target *target, struct grf_target *ret);
+
+/* Whether the memory of that program is there yet: one system call, and no proof that the process
+ * has not got another one beside it. */
+bool grf_target_has_memory(const struct grf_target *target);
+
+/* Whether it runs the program yet that it ran when it was opened. What was read of it before that
+ * was found is of this program. Errors: EXITED, REPLACED (by exec(2)), PERMISSION (it may not be
+ * seen any more). */
+struct grf_error *grf_target_check(const struct grf_target *target);
+
+/* The same, for one who must not allocate. */
+bool grf_target_is_same(const struct grf_target *target);
+
+/* The error, or the reason for it, where that is that the process is gone or became another
+ * program: whatever is asked for then is refused for one reason or another. Takes `error`; NULL
+ * stays NULL. */
+struct grf_error *grf_target_explain(const struct grf_target *target, struct grf_error *error);
 
 /* A descriptor of the file `name` in /proc/PID, or an error that explains the refusal. */
 struct grf_error *grf_target_open_file(const struct grf_target *target, const char *name, int flags,
@@ -101,8 +123,8 @@ typedef void grf_hold_work(void *context, const pid_t *tids, size_t count);
  *
  * On every return the target runs on, or stands stopped as it did before. Errors, besides those of
  * grf_target_open(): EXITED (the process went away before or during the hold; work() may or may
- * not have run), INTERRUPTED (before work() was called), TOO_LONG (a thread did not stop in time),
- * OTHER (the freeze point was not reached).
+ * not have run), REPLACED (it became another program, the same), INTERRUPTED (before work() was
+ * called), TOO_LONG (a thread did not stop in time), OTHER (the freeze point was not reached).
  */
 struct grf_error *grf_hold(const struct grf_target *target, const struct grf_freeze *freeze,
 			   grf_hold_work *work, void *context, struct grf_hold_report *ret);

@@ -52,6 +52,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "hold/private.h"
+#include "hold/seize.h"
 
 #ifndef PTRACE_O_SUSPEND_SECCOMP
 #define PTRACE_O_SUSPEND_SECCOMP (1 << 21)
@@ -258,6 +259,21 @@ static bool is_in_sequence(const struct grf_injector *injector, pid_t tid)
 	return configuration.address && read_word(injector, configuration.address + RSEQ_SEQUENCE);
 }
 
+/* Whether the instructions that the thread is to be sent to stand there. */
+static bool has_code(const struct grf_injector *injector)
+{
+	static const uint8_t system_call[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
+	const struct grf_injection_site *site = injector->site;
+	uint8_t code[GRF_SIGRETURN_BYTES];
+
+	return pread(injector->memory, code, sizeof(system_call), (off_t)site->system_call) ==
+		   sizeof(system_call) &&
+	       !memcmp(code, system_call, sizeof(system_call)) &&
+	       pread(injector->memory, code, site->sigreturn_size, (off_t)site->sigreturn) ==
+		   (ssize_t)site->sigreturn_size &&
+	       !memcmp(code, site->sigreturn_code, site->sigreturn_size);
+}
+
 bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restart worst)
 {
 	struct user_regs_struct registers;
@@ -271,7 +287,11 @@ bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restar
 	registers = injector->state.registers;
 	if (grf_signal_frame_restart(&registers) > worst)
 		return false;
-	/* Only of those that come into question: all threads may stand meanwhile. */
+	/* Only of those that come into question: all threads may stand meanwhile. The process may
+	 * have become another program since the site was found; as long as this thread stands it
+	 * does not, but by the end of the thread. */
+	if (!grf_target_is_same(injector->target) || !has_code(injector))
+		return false;
 	facts = read_facts(injector, tid);
 	if (!find_stack(injector, facts.own_id) || is_in_sequence(injector, tid))
 		return false;
@@ -402,11 +422,7 @@ bool grf_injector_call_last(const struct grf_injector *injector,
 /* Whether it is ours already, since it did not stop in time before. */
 static bool is_seized(const struct grf_injector *injector, pid_t tid)
 {
-	int refused = errno;
-	bool ours = injector->persistent && grf_target_tracer(injector->target, tid) == getpid();
-
-	errno = refused;
-	return ours;
+	return injector->persistent && grf_target_tracer(injector->target, tid) == getpid();
 }
 
 /* False: the thread is gone, or does not stop. Then it is let go when this process ends, which must
@@ -414,6 +430,7 @@ static bool is_seized(const struct grf_injector *injector, pid_t tid)
 static bool wait_until_stopped(struct grf_injector *injector, pid_t tid, int *ret_status)
 {
 	uint64_t limit = injector->persistent ? CALL_LIMIT : STOP_LIMIT, began = grf_now();
+	siginfo_t info;
 	char state;
 
 	do {
@@ -422,11 +439,36 @@ static bool wait_until_stopped(struct grf_injector *injector, pid_t tid, int *re
 		state = grf_target_thread_state(injector->target, tid);
 	} while ((state == 'R' || state == 't') && !grf_interrupted() &&
 		 grf_now() - began < TIME_LIMIT);
-	if (state == '\0' || state == 'Z' || state == 'X')
+	if (state == '\0' || state == 'Z' || state == 'X') {
+		/* An exec(2) of the target waits for that. */
+		waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
 		return false;
+	}
 	injector->tid = tid;
 	injector->stuck = state;
 	injector->stuck_for = grf_now() - began;
+	return false;
+}
+
+/* False: it cannot be traced, or not in time. */
+static bool seize_thread(struct grf_injector *injector, pid_t tid)
+{
+	struct grf_seizer seizer;
+	uint64_t began = grf_now();
+	int refused;
+
+	grf_seizer_start(&seizer, injector->persistent ? TIME_LIMIT : STOP_LIMIT,
+			 injector->persistent);
+	refused = grf_seize(tid);
+	grf_seizer_stop(&seizer);
+	if (!refused || is_seized(injector, tid))
+		return true;
+	injector->refused = refused;
+	if (refused == EINTR) {
+		injector->tid = tid;
+		injector->stuck = grf_target_thread_state(injector->target, tid);
+		injector->stuck_for = grf_now() - began;
+	}
 	return false;
 }
 
@@ -437,10 +479,8 @@ static bool try_thread(struct grf_injector *injector, pid_t tid, enum grf_restar
 	int status, signal = 0;
 	bool done = false;
 
-	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) && !is_seized(injector, tid)) {
-		injector->refused = errno;
+	if (!seize_thread(injector, tid))
 		return false;
-	}
 	report->began = grf_now();
 	report->tid = tid;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
@@ -551,6 +591,9 @@ struct grf_error *grf_injector_open(struct grf_injector *injector, const struct 
 					"a system call of ours");
 	if (grf_target_read_small(target->directory, "status", status, sizeof(status)) < 0)
 		return grf_target_exited(target->pid);
+	if (!site->sigreturn_size || site->sigreturn_size > sizeof(site->sigreturn_code))
+		return grf_error_create(GRF_ERROR_UNSUPPORTED, "the program's way back from signal "
+							       "handlers is not known");
 	if (has_shadow_stack(status))
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"process %d has shadow stacks, on which no system call of "

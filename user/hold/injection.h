@@ -7,6 +7,8 @@
 
 #include "hold/hold.h"
 
+#define GRF_SIGRETURN_BYTES 16
+
 /*
  * What must be known of the target. Its runtime keeps a record of each of its threads, in a list
  * that begins at *`records`, and in any case where a thread's own storage leads; each has its
@@ -25,6 +27,8 @@ struct grf_injection_site {
 	    stack_bytes; /* what is between them; a stack of another size is not the one meant */
 	uint64_t system_call; /* address of the instructions `syscall; ret` */
 	uint64_t sigreturn;   /* of those that call rt_sigreturn(2) */
+	uint8_t sigreturn_code[GRF_SIGRETURN_BYTES]; /* which are these, */
+	size_t sigreturn_size;                       /* of so many bytes; 0: not known */
 };
 
 /* How long the one thread stood; grf_now(). */

@@ -31,6 +31,7 @@
 #include "base/priority.h"
 #include "hold/injected_call.h"
 #include "hold/private.h"
+#include "hold/seize.h"
 
 #define PATIENCE   60000000000ull /* for the child's end, and a thread that is fit; ns */
 #define FIRST_NAP  1000000u       /* ns */
@@ -65,16 +66,28 @@ static bool has_ended(const struct work *work)
 	       !grf_target_thread_count(work->injector->target);
 }
 
+static int seize_maker(pid_t tid)
+{
+	struct grf_seizer seizer;
+	int refused;
+
+	grf_seizer_start(&seizer, PATIENCE, true);
+	refused = grf_seize(tid);
+	grf_seizer_stop(&seizer);
+	return refused;
+}
+
 /* Whether the thread that made the child has left its frame; 0: the thread is gone, -1: it is not
  * known yet. */
 static int has_returned(const struct work *work)
 {
 	struct user_regs_struct registers;
 	pid_t tid = work->note->tid;
-	int status, signal = 0, result = -1;
+	int status, refused, signal = 0, result = -1;
 
-	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD))
-		return errno == ESRCH ? 0 : -1;
+	refused = seize_maker(tid);
+	if (refused)
+		return refused == ESRCH ? 0 : -1;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
 	if (!grf_injector_wait(work->injector->target, tid, PATIENCE, &status))
 		return 0;

@@ -7,11 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "hold/private.h"
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
+/* How long a process whose threads end is waited for until it shows what for; ns. */
+#define END_LIMIT UINT64_C(1000000000)
 
 ssize_t grf_target_read_small(int directory, const char *name, char *buffer, size_t size)
 {
@@ -203,14 +207,95 @@ struct grf_error *grf_target_open(pid_t pid, struct grf_target *ret)
 	}
 	ret->pid = pid;
 	ret->directory = directory;
+	grf_incarnation_take(directory, pid, &ret->program);
 	return NULL;
 }
 
 void grf_target_close(struct grf_target *target)
 {
+	grf_incarnation_release(&target->program);
 	if (target->directory >= 0)
 		close(target->directory);
 	target->directory = -1;
+}
+
+struct grf_error *grf_target_share(const struct grf_target *target, struct grf_target *ret)
+{
+	*ret = *target;
+	ret->directory = fcntl(target->directory, F_DUPFD_CLOEXEC, 3);
+	if (ret->directory >= 0 && target->program.known)
+		ret->program.pagemap = fcntl(target->program.pagemap, F_DUPFD_CLOEXEC, 3);
+	if (ret->directory >= 0 && (!target->program.known || ret->program.pagemap >= 0))
+		return NULL;
+	if (ret->directory >= 0)
+		close(ret->directory);
+	return grf_error_errno(GRF_ERROR_OTHER, errno, "dup");
+}
+
+bool grf_target_has_memory(const struct grf_target *target)
+{
+	return grf_incarnation_has_memory(&target->program);
+}
+
+bool grf_target_is_same(const struct grf_target *target)
+{
+	return grf_incarnation_look(&target->program, target->directory, target->pid) ==
+	       GRF_INCARNATION_SAME;
+}
+
+struct grf_error *grf_target_check(const struct grf_target *target)
+{
+	switch (grf_incarnation_look(&target->program, target->directory, target->pid)) {
+	case GRF_INCARNATION_SAME:
+		break;
+	case GRF_INCARNATION_ANOTHER:
+		return grf_error_create(GRF_ERROR_REPLACED,
+					"process %d became another program (exec) while it was "
+					"looked at; try again",
+					target->pid);
+	case GRF_INCARNATION_GONE:
+		return grf_target_exited(target->pid);
+	case GRF_INCARNATION_HIDDEN:
+		return grf_target_refused(target->pid);
+	}
+	return NULL;
+}
+
+/* Errors that may have the end of the program as their reason. */
+static bool may_be_of_end(enum grf_error_code code)
+{
+	switch (code) {
+	case GRF_ERROR_USAGE:
+	case GRF_ERROR_NO_MEMORY:
+	case GRF_ERROR_OUTPUT:
+	case GRF_ERROR_INTERRUPTED:
+	case GRF_ERROR_REPLACED:
+		return false;
+	default:
+		return true;
+	}
+}
+
+struct grf_error *grf_target_explain(const struct grf_target *target, struct grf_error *error)
+{
+	const struct timespec moment = {.tv_nsec = 2000000};
+	struct grf_error *reason;
+	uint64_t began = grf_now();
+
+	if (!error || !may_be_of_end(error->code))
+		return error;
+	reason = grf_target_check(target);
+	/* Its threads end, and it itself does, or the last of them is on the way to another
+	 * program. */
+	while (!reason && error->code == GRF_ERROR_EXITED && !grf_interrupted() &&
+	       grf_now() - began < END_LIMIT) {
+		nanosleep(&moment, NULL);
+		reason = grf_target_check(target);
+	}
+	if (!reason)
+		return error;
+	grf_error_free(error);
+	return reason;
 }
 
 struct grf_error *grf_target_open_file(const struct grf_target *target, const char *name, int flags,

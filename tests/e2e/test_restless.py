@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Targets that become another program, end, start children or change their credentials while they are
+looked at. None is harmed, and each attach ends in a result or a documented status.
+
+  GRF_TEST_RESTLESS  how many attaches for each case (3); `make check-hostile` takes 50
+"""
+
+import os
+import pathlib
+import random
+import signal
+import subprocess
+
+import pytest
+from running import EXITED, GRF, NO_PROCESS, OK, PERMISSION, TOO_LONG, UNSUPPORTED, Target, wait_until
+
+ATTACHES = int(os.environ.get("GRF_TEST_RESTLESS", "3"))
+REPLACED = 15
+# A thread that ends, a way to copy that is not there just now, the end of the process, and ours.
+EXPECTED = {
+    OK, NO_PROCESS, PERMISSION, EXITED, UNSUPPORTED, TOO_LONG, REPLACED, 130, -signal.SIGKILL
+}
+# For a hang, not for slowness.
+PATIENCE = 300
+
+
+def generation(target):
+    words = pathlib.Path(f"/proc/{target.pid}/cmdline").read_bytes().split(b"\0")
+    return int(words[2]) if len(words) > 3 else 0
+
+
+def attach(target, folder, chance, *arguments):
+    """One attach, which is ended at some instant where chance wants it so."""
+    with subprocess.Popen(
+        [str(GRF), "attach", str(target.pid), "-o", str(folder / "out"), *arguments],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as tool:
+        if chance.random() < 0.5:
+            try:
+                tool.wait(chance.random() * 0.6)
+            except subprocess.TimeoutExpired:
+                tool.send_signal(chance.choice([signal.SIGKILL, signal.SIGINT]))
+        _, said = tool.communicate(timeout=PATIENCE)
+    assert tool.returncode in EXPECTED, (tool.returncode, said)
+
+
+def check_unharmed(target):
+    """Not stopped, not traced, not ended by a signal; it goes on."""
+    assert target.process.poll() is None, target.process.returncode
+    assert wait_until(lambda: not set(target.states()) & set("tT"), PATIENCE), target.states()
+    assert wait_until(lambda: not target.tracer(), PATIENCE), target.tracer()
+
+
+@pytest.mark.parametrize("freeze", ["now", "gc"])
+@pytest.mark.parametrize("way", ["precopy", "fork", "stop"])
+@pytest.mark.parametrize("kind", ["exe", "pie"])
+def test_exec(kind, way, freeze, start, tmp_path):
+    flags = {"exe": (), "pie": ("-buildmode=pie",)}[kind]
+    target = start("restless", "exec", flags=flags)
+    chance = random.Random(f"{kind} {way} {freeze}")
+    for _ in range(ATTACHES):
+        attach(target, tmp_path, chance, "--copy", way, "--freeze", freeze, "--gc-wait", "1s")
+        check_unharmed(target)
+        before = generation(target)
+        assert wait_until(lambda: generation(target) > before, PATIENCE), target.states()
+    check_unharmed(target)
+
+
+@pytest.mark.parametrize("mode", ["fork", "credentials"])
+def test_children_and_credentials(mode, start, tmp_path):
+    target = start("restless", mode)
+    chance = random.Random(mode)
+    for _ in range(ATTACHES):
+        way = chance.choice(["auto", "precopy", "fork", "stop"])
+        attach(target, tmp_path, chance, "--copy", way)
+        check_unharmed(target)
+
+
+def test_exit(build, tmp_path):
+    executable = build("restless")
+    chance = random.Random(0)
+    for _ in range(ATTACHES):
+        with Target(executable, "exit") as target:
+            way = chance.choice(["auto", "precopy", "fork", "stop"])
+            attach(target, tmp_path, chance, "--copy", way)
+            assert target.process.wait(PATIENCE) == 0

@@ -1,0 +1,86 @@
+// Changes what it is: restless MODE [GENERATION].
+//
+//	exec         becomes itself anew every 150 ms, with one more GENERATION
+//	fork         starts and awaits children, one after the other
+//	exit         ends within half a second
+//	credentials  takes on another user id for a moment, and hides itself from others
+//
+// It collects garbage and keeps some memory meanwhile.
+package main
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+type node struct {
+	next *node
+	data []byte
+}
+
+const prSetDumpable = 4
+
+var keep *node
+
+func collect() {
+	for {
+		runtime.GC()
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func becomeAnew(generation int) {
+	time.Sleep(150 * time.Millisecond)
+	arguments := []string{"restless", "exec", strconv.Itoa(generation + 1)}
+	panic(syscall.Exec("/proc/self/exe", arguments, os.Environ()))
+}
+
+func startChildren() {
+	for {
+		if err := exec.Command("/bin/true").Run(); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// Both are of the thread or of the memory: what is done to threads all at once is left to exec.
+func changeCredentials() {
+	runtime.LockOSThread()
+	for hidden := uintptr(0); ; hidden ^= 1 {
+		syscall.RawSyscall6(syscall.SYS_PRCTL, prSetDumpable, hidden, 0, 0, 0, 0)
+		syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), 65534, 0)
+		time.Sleep(time.Duration(rand.Intn(20)) * time.Millisecond)
+		syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), 0, 0)
+	}
+}
+
+func main() {
+	rand.Seed(time.Now().UnixNano())
+	generation := 0
+	if len(os.Args) > 2 {
+		generation, _ = strconv.Atoi(os.Args[2])
+	}
+	for i := 0; i < 2000; i++ {
+		keep = &node{keep, make([]byte, 64)}
+	}
+	if generation == 0 {
+		fmt.Println("READY")
+	}
+	go collect()
+	switch os.Args[1] {
+	case "exec":
+		becomeAnew(generation)
+	case "fork":
+		startChildren()
+	case "exit":
+		time.Sleep(time.Duration(rand.Intn(500)) * time.Millisecond)
+	case "credentials":
+		changeCredentials()
+	}
+}

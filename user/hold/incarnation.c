@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A process that calls exec(2) keeps its number, its directory in /proc and the time of its start.
+ * What it gets anew is its memory. So a program is known by two things:
+ *
+ * - a descriptor of its memory's page map. It stays with the memory that it was opened for, and
+ *   reads nothing any more when that is gone;
+ * - where the kernel put its code, its stack and its heap. That shows whether the memory is the
+ *   process's own yet, should somebody else (a child of vfork(2)) keep the old one alive.
+ *
+ * The way from one program to another has no way back. Whoever finds the program the same after he
+ * has read something knows that what he read was of this program.
+ */
+#include "hold/incarnation.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hold/private.h"
+
+#define STAT_BYTES 2048
+/* The process may be on the way from one program to another. */
+#define TRIES 8
+
+/* Fields of a stat file (proc(5)): startcode, endcode, startstack, start_brk. */
+static const unsigned int numbers[GRF_INCARNATION_PLACES] = {26, 27, 28, 47};
+/* What the kernel says of the first in place of the truth. */
+#define NO_MEMORY 0
+#define NOT_TOLD  1
+
+/* The thread's own file: that of the process sums up all threads. */
+static bool read_places(int directory, pid_t pid, uint64_t *ret)
+{
+	char name[48], stat[STAT_BYTES];
+	unsigned int number = 2, found = 0;
+	char *next, *word;
+
+	snprintf(name, sizeof(name), "task/%d/stat", pid);
+	if (grf_target_read_small(directory, name, stat, sizeof(stat)) < 0)
+		return false;
+	word = strrchr(stat, ')');
+	for (word = word ? strtok_r(word + 1, " ", &next) : NULL; word;
+	     word = strtok_r(NULL, " ", &next))
+		if (++number == numbers[found]) {
+			ret[found++] = strtoull(word, NULL, 10);
+			if (found == GRF_INCARNATION_PLACES)
+				return true;
+		}
+	return false;
+}
+
+/* Whether anybody has the memory yet. */
+static bool is_alive(int pagemap)
+{
+	uint64_t entry;
+
+	return pread(pagemap, &entry, sizeof(entry), 0) == sizeof(entry);
+}
+
+void grf_incarnation_take(int directory, pid_t pid, struct grf_incarnation *ret)
+{
+	*ret = (struct grf_incarnation){.pagemap = -1};
+	for (unsigned int i = 0; i < TRIES; i++) {
+		ret->pagemap = openat(directory, "pagemap", O_RDONLY | O_CLOEXEC);
+		if (ret->pagemap < 0)
+			return;
+		if (read_places(directory, pid, ret->places) && ret->places[0] != NOT_TOLD &&
+		    ret->places[0] != NO_MEMORY && is_alive(ret->pagemap)) {
+			ret->known = true;
+			return;
+		}
+		close(ret->pagemap);
+		ret->pagemap = -1;
+	}
+}
+
+void grf_incarnation_release(struct grf_incarnation *incarnation)
+{
+	if (incarnation->known)
+		close(incarnation->pagemap);
+	*incarnation = (struct grf_incarnation){.pagemap = -1};
+}
+
+bool grf_incarnation_has_memory(const struct grf_incarnation *incarnation)
+{
+	return !incarnation->known || is_alive(incarnation->pagemap);
+}
+
+enum grf_incarnation_state grf_incarnation_look(const struct grf_incarnation *incarnation,
+						int directory, pid_t pid)
+{
+	uint64_t places[GRF_INCARNATION_PLACES];
+
+	if (!incarnation->known)
+		return GRF_INCARNATION_SAME;
+	if (!read_places(directory, pid, places) || places[0] == NO_MEMORY)
+		return GRF_INCARNATION_GONE;
+	if (places[0] == NOT_TOLD)
+		return is_alive(incarnation->pagemap) ? GRF_INCARNATION_HIDDEN
+						      : GRF_INCARNATION_ANOTHER;
+	if (memcmp(places, incarnation->places, sizeof(places)) != 0 ||
+	    !is_alive(incarnation->pagemap))
+		return GRF_INCARNATION_ANOTHER;
+	return GRF_INCARNATION_SAME;
+}
