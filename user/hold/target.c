@@ -156,6 +156,17 @@ static struct grf_error *check_status(pid_t pid, const char *status)
 	return NULL;
 }
 
+/* Whether its first thread has ended and others have not: exec(2) by one of those takes its place
+ * in a moment, or the process ends. */
+static bool is_between(const char *status, const char *stat)
+{
+	unsigned int flags;
+	char state;
+
+	return parse_stat(stat, &state, &flags) && state == 'Z' &&
+	       status_field(status, "Threads") > 1;
+}
+
 static struct grf_error *check_stat(pid_t pid, const char *stat)
 {
 	unsigned int flags;
@@ -175,15 +186,22 @@ static struct grf_error *check_stat(pid_t pid, const char *stat)
 
 static struct grf_error *check(pid_t pid, int directory)
 {
+	const struct timespec moment = {.tv_nsec = 2000000};
 	char status[4096], stat[1024];
+	uint64_t began = grf_now();
 	struct grf_error *error;
 
-	if (directory < 0 ||
-	    grf_target_read_small(directory, "status", status, sizeof(status)) < 0 ||
-	    grf_target_read_small(directory, "stat", stat, sizeof(stat)) < 0) {
-		if (errno == EACCES || errno == EPERM)
-			return grf_target_refused(pid);
-		return grf_error_create(GRF_ERROR_NO_PROCESS, "no process %d", pid);
+	for (;;) {
+		if (directory < 0 ||
+		    grf_target_read_small(directory, "status", status, sizeof(status)) < 0 ||
+		    grf_target_read_small(directory, "stat", stat, sizeof(stat)) < 0) {
+			if (errno == EACCES || errno == EPERM)
+				return grf_target_refused(pid);
+			return grf_error_create(GRF_ERROR_NO_PROCESS, "no process %d", pid);
+		}
+		if (!is_between(status, stat) || grf_now() - began > END_LIMIT)
+			break;
+		nanosleep(&moment, NULL);
 	}
 	error = check_status(pid, status);
 	return error ? error : check_stat(pid, stat);
@@ -284,13 +302,17 @@ struct grf_error *grf_target_explain(const struct grf_target *target, struct grf
 
 	if (!error || !may_be_of_end(error->code))
 		return error;
-	reason = grf_target_check(target);
-	/* Its threads end, and it itself does, or the last of them is on the way to another
-	 * program. */
-	while (!reason && error->code == GRF_ERROR_EXITED && !grf_interrupted() &&
-	       grf_now() - began < END_LIMIT) {
-		nanosleep(&moment, NULL);
+	for (;;) {
 		reason = grf_target_check(target);
+		/* Its threads end, and it does itself, or the last of them is on the way to another
+		 * program. */
+		if (reason ? reason->code != GRF_ERROR_EXITED || grf_target_thread_count(target) < 2
+			   : error->code != GRF_ERROR_EXITED)
+			break;
+		if (grf_interrupted() || grf_now() - began > END_LIMIT)
+			break;
+		grf_error_free(reason);
+		nanosleep(&moment, NULL);
 	}
 	if (!reason)
 		return error;
