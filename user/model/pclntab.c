@@ -46,6 +46,10 @@ static const struct {
 #define PCDATA_INLINE_INDEX  2
 #define FUNCDATA_INLINE_TREE 3
 #define MAX_FUNCTIONS        (1u << 26)
+/* A stack of many frames, each in a function whose tables are as long as the file allows, would
+ * take the square of both: far above what any program takes. */
+#define STEPS_LEAST    ((uint64_t)1 << 28)
+#define STEPS_PER_BYTE 512u
 /* No name is longer. */
 #define MAX_NAME 65536u
 
@@ -74,6 +78,7 @@ struct grf_pclntab {
 	uint8_t ids[6];
 	struct name_entry *by_name;
 	struct name_entry *entries;
+	uint64_t *steps; /* pairs of pc-value tables that may still be read */
 };
 
 /* The bytes of a slice of the module data, or NULL. */
@@ -134,10 +139,12 @@ struct grf_error *grf_pclntab_create(const struct grf_image *image, const struct
 	table->image = image;
 	table->layout = layout;
 	table->tables = calloc(modules->count, sizeof(*table->tables));
-	if (!table->tables) {
-		free(table);
+	table->steps = malloc(sizeof(*table->steps));
+	if (!table->tables || !table->steps) {
+		grf_pclntab_destroy(table);
 		return grf_error_no_memory();
 	}
+	*table->steps = STEPS_LEAST + grf_image_held(image) * STEPS_PER_BYTE;
 	for (size_t i = 0; i < modules->count; i++) {
 		struct grf_error *error = read_module(table, &modules->items[i], &table->tables[i]);
 
@@ -160,6 +167,7 @@ void grf_pclntab_destroy(struct grf_pclntab *table)
 		return;
 	HASH_CLEAR(hh, table->by_name);
 	free(table->entries);
+	free(table->steps);
 	free(table->tables);
 	free(table);
 }
@@ -364,6 +372,9 @@ bool grf_pclntab_value(const struct grf_pclntab *table, const struct grf_functio
 		uint64_t start = reached;
 		uint32_t change, step;
 
+		if (!*table->steps)
+			return false;
+		--*table->steps;
 		if (!varint(&at, end, &change) || (!change && !first) || !varint(&at, end, &step))
 			return false;
 		first = false;

@@ -23,7 +23,10 @@
 #include "model/heap_private.h"
 #include "model/instructions.h"
 
-#define MAX_LIST       (1u << 20)
+#define MAX_LIST (1u << 20)
+/* Elements of lists that one search looks at. Nearly all words fail at the first: only one of a
+ * damaged image begins another list each. */
+#define MAX_STEPS      ((uint64_t)1 << 26)
 #define MAX_PROCESSORS 65536u
 #define MAX_GOROUTINES ((uint64_t)1 << 24)
 #define MAX_SPANS      ((uint64_t)1 << 31)
@@ -43,6 +46,7 @@ struct search {
 	const struct grf_layout *layout;
 	const struct grf_modules *modules;
 	struct grf_pclntab *table;
+	uint64_t *steps; /* elements of lists that may still be looked at; NULL: of none */
 };
 
 static uint64_t word_at(const struct search *search, uint64_t address)
@@ -50,6 +54,14 @@ static uint64_t word_at(const struct search *search, uint64_t address)
 	uint64_t value;
 
 	return grf_image_u64(search->image, address, &value) ? value : 0;
+}
+
+static bool take_step(const struct search *search)
+{
+	if (!*search->steps)
+		return false;
+	--*search->steps;
+	return true;
 }
 
 static uint64_t field_at(const struct search *search, uint64_t address, int64_t offset)
@@ -106,7 +118,8 @@ static uint64_t looks_like_mheap(const struct search *search, uint64_t address)
 		uint64_t span = word_at(search, spans.data + i * 8);
 		uint8_t state;
 
-		if (!grf_image_u8(search->image,
+		if (!take_step(search) ||
+		    !grf_image_u8(search->image,
 				  span + (uint64_t)grf_offset(search->layout, mspan, state),
 				  &state) ||
 		    (!in_use && i >= SAMPLE))
@@ -160,7 +173,7 @@ static uint64_t looks_like_allgs(const struct search *search, uint64_t address)
 	for (uint64_t i = 0; i < all.length && i < SAMPLE; i++) {
 		uint64_t g = word_at(search, all.data + i * 8);
 
-		if (!is_goroutine(search, g))
+		if (!take_step(search) || !is_goroutine(search, g))
 			return 0;
 		run += has_run(search, g);
 	}
@@ -174,7 +187,7 @@ static uint64_t looks_like_allm(const struct search *search, uint64_t address)
 	for (; m && length < MAX_LIST; length++) {
 		uint64_t g0 = m & 7 ? 0 : FIELD(m, m, g0);
 
-		if (!g0 || g0 & 7 || FIELD(g0, g, m) != m)
+		if (!take_step(search) || !g0 || g0 & 7 || FIELD(g0, g, m) != m)
 			return 0;
 		m = FIELD(m, m, alllink);
 	}
@@ -192,7 +205,8 @@ static uint64_t looks_like_allp(const struct search *search, uint64_t address)
 		uint32_t number, status;
 
 		/* A p begins with its number and its status (runtime/runtime2.go). */
-		if (!p || p & 7 || !grf_image_u32(search->image, p, &number) || number != i ||
+		if (!take_step(search) || !p || p & 7 ||
+		    !grf_image_u32(search->image, p, &number) || number != i ||
 		    !grf_image_u32(search->image, p + 4, &status) || status > 4 ||
 		    (status != 4 && !FIELD(p, p, mcache)))
 			return 0;
@@ -207,12 +221,17 @@ typedef uint64_t looks_like(const struct search *search, uint64_t address);
 static void scan_segment(const struct search *search, uint64_t start, uint64_t end,
 			 looks_like *test, uint64_t *best, uint64_t *ret)
 {
-	for (uint64_t at = (start + 7) & ~UINT64_C(7); at < end && end - at >= 8; at += 8) {
-		uint64_t found = test(search, at);
+	uint64_t until;
 
-		if (found > *best) {
-			*best = found;
-			*ret = at;
+	/* What only claims to be zero is no list. */
+	for (; (until = grf_image_next_held(search->image, &start, end)); start = until) {
+		for (uint64_t at = (start + 7) & ~UINT64_C(7); at + 8 <= until; at += 8) {
+			uint64_t found = test(search, at);
+
+			if (found > *best) {
+				*best = found;
+				*ret = at;
+			}
 		}
 	}
 }
@@ -294,8 +313,8 @@ static bool is_block_list(const struct search *search, uint64_t head, int64_t li
 	for (; head && steps < MAX_LIST; steps++) {
 		uint32_t used;
 
-		if (head & 7 || !grf_image_u32(search->image, head + (uint64_t)count, &used) ||
-		    used > room)
+		if (!take_step(search) || head & 7 ||
+		    !grf_image_u32(search->image, head + (uint64_t)count, &used) || used > room)
 			return false;
 		head = word_at(search, head + (uint64_t)link);
 	}
@@ -353,7 +372,7 @@ static uint64_t find_cleanups(const struct search *search)
 uint64_t grf_runtime_allgs_by_code(const struct grf_image *image, const struct grf_layout *layout,
 				   const struct grf_modules *modules, struct grf_pclntab *table)
 {
-	const struct search search = {image, layout, modules, table};
+	const struct search search = {image, layout, modules, table, NULL};
 	struct references references;
 
 	references_of(&search, "runtime.allgadd", &references);
@@ -371,7 +390,7 @@ uint64_t grf_runtime_allgs_by_code(const struct grf_image *image, const struct g
 uint64_t grf_runtime_mheap_by_code(const struct grf_image *image, const struct grf_layout *layout,
 				   const struct grf_modules *modules, struct grf_pclntab *table)
 {
-	const struct search search = {image, layout, modules, table};
+	const struct search search = {image, layout, modules, table, NULL};
 	uint64_t sweepgen = (uint64_t)grf_offset(layout, mheap, sweepgen);
 	struct references references;
 
@@ -398,8 +417,8 @@ uint64_t grf_runtime_variable(const struct grf_image *image, const struct grf_la
 	    {"runtime.allm", looks_like_allm},
 	    {"runtime.allp", looks_like_allp},
 	};
-	const struct search search = {image, layout, modules, table};
-	uint64_t began = grf_now(), found = 0;
+	uint64_t began = grf_now(), found = 0, steps = MAX_STEPS;
+	const struct search search = {image, layout, modules, table, &steps};
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
 		if (!strcmp(name, shapes[i].name))
