@@ -142,6 +142,29 @@ def test_cut_while_it_is_read(cut, split, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("packing", ("zlib", "zlib-gnu", "zstd"))
+def test_compressed(packing, split, build, tmp_path):
+    """However debug information is compressed, in the executable or in its own file, the result is
+    the same."""
+    stripped, debug, _ = split
+    with Target(build("maps")) as target:
+        core = target.core(tmp_path / "core")
+    grf("core", build("maps"), core, "-o", tmp_path / "expected").expect(OK)
+    for source, packed in ((build("maps"), tmp_path / "packed"), (debug, tmp_path / "packed.debug")):
+        done = subprocess.run(
+            ["objcopy", f"--compress-debug-sections={packing}", source, packed],
+            capture_output=True, check=False,
+        )
+        if done.returncode:
+            pytest.skip("this objcopy does not know " + packing)
+    grf("core", tmp_path / "packed", core, "-o", tmp_path / "out").expect(OK)
+    assert pprof.read(tmp_path / "out").chains == pprof.read(tmp_path / "expected").chains
+    grf(
+        "core", stripped, core, "--debug-file", tmp_path / "packed.debug", "-o", tmp_path / "out"
+    ).expect(OK)
+    assert pprof.read(tmp_path / "out").chains == pprof.read(tmp_path / "expected").chains
+
+
 def test_from_a_server(split, tmp_path):
     stripped, debug, build_id = split
     if not build_id:

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <zlib.h>
+#include <zstd.h>
 #include <cmocka.h>
 
 #include "elf_file.h"
@@ -169,6 +170,52 @@ static void test_compressed_sections(void **state)
 	pack(packed, 12, sizeof(plain));
 	packed[3] = 'b';
 	assert_false(inflates(packed, sizeof(packed), ".zdebug_info"));
+}
+
+/* By zstd, which the libelf of some distributions does not know. */
+static void test_zstd(void **state)
+{
+	const Elf64_Chdr compression = {.ch_type = 2, .ch_size = sizeof(plain)};
+	uint8_t packed[1100];
+	size_t size;
+
+	(void)state;
+	pack(packed, 12, sizeof(plain)); /* fills plain[] */
+	memcpy(packed, &compression, sizeof(compression));
+	size = ZSTD_compress(packed + sizeof(compression), sizeof(packed) - sizeof(compression),
+			     plain, sizeof(plain), 3);
+	assert_false(ZSTD_isError(size));
+	size += sizeof(compression);
+	assert_true(inflates(packed, size, ".debug_info"));
+	assert_false(inflates(packed, size - 1, ".debug_info"));
+	packed[8]++; /* another size */
+	assert_false(inflates(packed, size, ".debug_info"));
+}
+
+/* A small file that says, truly, that it is large: what it says is not unpacked. */
+static void test_bomb(void **state)
+{
+	const uLong size = 64 << 20;
+	const Elf64_Chdr compression = {.ch_type = ELFCOMPRESS_ZLIB, .ch_size = size};
+	uLongf packed_size = compressBound(size);
+	uint8_t *zeros = calloc(1, size), *packed = malloc(sizeof(compression) + packed_size);
+	struct elf_file file = text_only();
+	struct grf_executable *executable;
+	struct grf_section section;
+
+	(void)state;
+	memcpy(packed, &compression, sizeof(compression));
+	assert_int_equal(compress2(packed + sizeof(compression), &packed_size, zeros, size, 1),
+			 Z_OK);
+	elf_file_add(&file, ".debug_info", 0, packed, sizeof(compression) + packed_size);
+	file.sections[1].flags = SHF_COMPRESSED;
+	executable = open_file(&file);
+	assert_true(grf_executable_has_dwarf(executable));
+	assert_false(grf_executable_section(executable, ".debug_info", &section));
+	assert_null(grf_executable_dwarf(executable));
+	grf_executable_destroy(executable);
+	free(packed);
+	free(zeros);
 }
 
 /* --- build ids, symbols ----------------------------------------------------------------------- */
@@ -358,10 +405,16 @@ static void test_broken_section(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_loads_and_sections), cmocka_unit_test(test_compressed_sections),
-	    cmocka_unit_test(test_build_ids),          cmocka_unit_test(test_symbols),
-	    cmocka_unit_test(test_broken_headers),     cmocka_unit_test(test_many_segments),
-	    cmocka_unit_test(test_no_executable),      cmocka_unit_test(test_broken_section),
+	    cmocka_unit_test(test_loads_and_sections),
+	    cmocka_unit_test(test_compressed_sections),
+	    cmocka_unit_test(test_zstd),
+	    cmocka_unit_test(test_bomb),
+	    cmocka_unit_test(test_build_ids),
+	    cmocka_unit_test(test_symbols),
+	    cmocka_unit_test(test_broken_headers),
+	    cmocka_unit_test(test_many_segments),
+	    cmocka_unit_test(test_no_executable),
+	    cmocka_unit_test(test_broken_section),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

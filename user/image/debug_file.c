@@ -24,13 +24,6 @@
 #define SIZE_BASE  ((uint64_t)1 << 30)
 #define SIZE_RATIO 32u
 
-static bool has_dwarf(struct grf_executable *executable)
-{
-	struct grf_section section;
-
-	return grf_executable_section(executable, ".debug_info", &section);
-}
-
 /* Says with -v why a file is passed over. */
 static void pass_over(struct grf_error *error)
 {
@@ -50,8 +43,8 @@ static bool take(struct grf_executable *executable, int fd, const char *path, bo
 		pass_over(error);
 		return false;
 	}
-	if (!has_dwarf(debug) || !grf_executable_same_build(executable, debug, &known) ||
-	    (!known && !checked)) {
+	if (!grf_executable_has_dwarf(debug) ||
+	    !grf_executable_same_build(executable, debug, &known) || (!known && !checked)) {
 		grf_verbose("%s is not the debug information of %s", path,
 			    grf_executable_path(executable));
 		grf_executable_destroy(debug);
@@ -279,7 +272,7 @@ static struct grf_error *take_named(struct grf_executable *executable, const cha
 					 "%s is not the debug information of %s: their build ids "
 					 "differ",
 					 path, grf_executable_path(executable));
-	else if (!has_dwarf(debug))
+	else if (!grf_executable_has_dwarf(debug))
 		error = grf_error_create(GRF_ERROR_BAD_INPUT, "%s has no debug information (DWARF)",
 					 path);
 	if (error) {
@@ -295,7 +288,8 @@ static struct grf_error *take_named(struct grf_executable *executable, const cha
 
 static void look_for(struct grf_executable *executable, const char *path, const char *directory)
 {
-	if (has_dwarf(executable) || (directory && by_build_id(executable, directory)) ||
+	if (grf_executable_has_dwarf(executable) ||
+	    (directory && by_build_id(executable, directory)) ||
 	    by_build_id(executable, DEBUG_ROOT) || by_link(executable, path, directory))
 		return;
 	by_server(executable);

@@ -228,16 +228,15 @@ void grf_executable_destroy(struct grf_executable *executable)
 	for (size_t i = 0; i < executable->libraries.count; i++)
 		grf_executable_destroy(executable->libraries.items[i]);
 	grf_array_free(&executable->libraries);
-	if (executable->dwarf)
-		dwarf_end(executable->dwarf);
+	grf_executable_close_dwarf(executable);
 	if (executable->elf)
 		elf_end(executable->elf);
 	grf_mapped_file_close(executable->file, executable->size);
 	if (executable->fd >= 0)
 		close(executable->fd);
-	for (size_t i = 0; i < executable->inflated.count; i++)
-		free(executable->inflated.items[i].data);
-	grf_array_free(&executable->inflated);
+	for (size_t i = 0; i < executable->kept.count; i++)
+		free(executable->kept.items[i].data);
+	grf_array_free(&executable->kept);
 	grf_array_free(&executable->loads);
 	grf_array_free(&executable->by_name);
 	grf_array_free(&executable->by_address);
@@ -385,15 +384,4 @@ bool grf_executable_same_build(struct grf_executable *a, struct grf_executable *
 	/* Build systems that want the same bytes everywhere give every program one id, or none. */
 	return same_ids(a, b, ret_known) && same_section(a, b, ".text") &&
 	       same_section(a, b, ".gopclntab") && same_section(a, b, ".data.rel.ro.gopclntab");
-}
-
-Dwarf *grf_executable_dwarf(struct grf_executable *executable)
-{
-	if (!executable->dwarf_tried) {
-		executable->dwarf_tried = true;
-		executable->dwarf = executable->debug
-					? dwarf_begin(executable->debug->fd, DWARF_C_READ)
-					: dwarf_begin(executable->fd, DWARF_C_READ);
-	}
-	return executable->dwarf;
 }

@@ -65,8 +65,8 @@ bool grf_executable_add_library(struct grf_executable *executable, struct grf_ex
 struct grf_executable *const *grf_executable_libraries(const struct grf_executable *executable,
 						       size_t *ret_count);
 
-/* The section `name`, decompressed (SHF_COMPRESSED, .zdebug_*: asked for as .debug_*). False when
- * absent or broken. The data lives as long as the executable. */
+/* The section `name`, decompressed (SHF_COMPRESSED by zlib or zstd, .zdebug_*: asked for as
+ * .debug_*). False when absent or broken. The data lives as long as the executable. */
 bool grf_executable_section(struct grf_executable *executable, const char *name,
 			    struct grf_section *ret);
 
@@ -106,7 +106,11 @@ const char *grf_executable_go_build_id(const struct grf_executable *executable);
  * them; *ret_known: both have an id. */
 bool grf_executable_same_build(struct grf_executable *a, struct grf_executable *b, bool *ret_known);
 
-/* The DWARF, opened once; NULL when the file has none. Borrowed. */
+/* Whether the file itself has DWARF, of what worth it may be. */
+bool grf_executable_has_dwarf(const struct grf_executable *executable);
+
+/* The DWARF, opened once; NULL where neither the file nor its debug file has any, or it would be
+ * more than can be when it is decompressed, which is said. Borrowed. */
 Dwarf *grf_executable_dwarf(struct grf_executable *executable);
 
 #endif

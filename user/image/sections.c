@@ -4,152 +4,202 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "image/executable_private.h"
 
-/* A section that claims to be larger when decompressed, or that many times its compressed size
- * (zlib reaches 1032), is not believed. */
-#define MAX_SECTION ((uint64_t)16 << 30)
-#define MAX_RATIO   1100u
+/*
+ * How much all that is decompressed of a file may be: so many bytes, and so many times the file.
+ * DWARF shrinks to a fourth, by zstd to a sixth; a file made for it grows a thousandfold.
+ */
+#define UNPACKED_BASE  ((uint64_t)32 << 20)
+#define UNPACKED_RATIO 16u
 
-static Elf_Scn *find_section(struct grf_executable *executable, const char *name, GElf_Shdr *ret)
+const char *grf_section_name(const struct grf_executable *executable, const GElf_Shdr *header)
+{
+	GElf_Shdr names;
+	Elf_Scn *section;
+	size_t index;
+
+	/* Of a compressed string table libelf would unpack whatever it says. */
+	if (elf_getshdrstrndx(executable->elf, &index) ||
+	    !(section = elf_getscn(executable->elf, index)) || !gelf_getshdr(section, &names) ||
+	    names.sh_flags & SHF_COMPRESSED)
+		return NULL;
+	return elf_strptr(executable->elf, index, header->sh_name);
+}
+
+bool grf_section_find(const struct grf_executable *executable, const char *name, GElf_Shdr *ret)
 {
 	Elf_Scn *section = NULL;
-	size_t names;
 
-	if (elf_getshdrstrndx(executable->elf, &names))
-		return NULL;
 	while ((section = elf_nextscn(executable->elf, section))) {
-		const char *found;
+		const char *found =
+		    gelf_getshdr(section, ret) ? grf_section_name(executable, ret) : NULL;
 
-		if (!gelf_getshdr(section, ret))
-			continue;
-		found = elf_strptr(executable->elf, names, ret->sh_name);
 		if (found && !strcmp(found, name))
-			return section;
-	}
-	return NULL;
-}
-
-/* Inflates `size` bytes of zlib data to just `*ret_size`. NULL: broken or absurd. */
-static uint8_t *inflate_bytes(const uint8_t *data, uint64_t size, uint64_t inflated)
-{
-	z_stream stream = {0};
-	uint8_t *result;
-	int status = Z_OK;
-
-	if (!inflated || inflated > MAX_SECTION || inflated / MAX_RATIO > size ||
-	    inflateInit(&stream) != Z_OK)
-		return NULL;
-	result = malloc(inflated);
-	for (uint64_t in = 0, out = 0; result && status == Z_OK;) {
-		stream.next_in = (Bytef *)data + in;
-		stream.avail_in = size - in > UINT32_MAX ? UINT32_MAX : (uInt)(size - in);
-		stream.next_out = result + out;
-		stream.avail_out =
-		    inflated - out > UINT32_MAX ? UINT32_MAX : (uInt)(inflated - out);
-		status = inflate(&stream, Z_NO_FLUSH);
-		in = (uint64_t)(stream.next_in - data);
-		out = (uint64_t)(stream.next_out - result);
-		if (status == Z_STREAM_END && out != inflated)
-			status = Z_DATA_ERROR;
-	}
-	inflateEnd(&stream);
-	if (result && status != Z_STREAM_END) {
-		free(result);
-		return NULL;
-	}
-	return result;
-}
-
-/* Keeps an inflated section, so that it is inflated once. */
-static bool keep_inflated(struct grf_executable *executable, const char *name, uint8_t *data,
-			  uint64_t size, struct grf_section *ret)
-{
-	struct grf_inflated *kept = data ? grf_array_add(&executable->inflated) : NULL;
-
-	if (!kept) {
-		free(data);
-		return false;
-	}
-	snprintf(kept->name, sizeof(kept->name), "%s", name);
-	kept->data = data;
-	kept->size = size;
-	ret->data = data;
-	ret->size = size;
-	return true;
-}
-
-static bool known_inflated(const struct grf_executable *executable, const char *name,
-			   struct grf_section *ret)
-{
-	for (size_t i = 0; i < executable->inflated.count; i++) {
-		if (strcmp(executable->inflated.items[i].name, name) != 0)
-			continue;
-		ret->data = executable->inflated.items[i].data;
-		ret->size = executable->inflated.items[i].size;
-		return true;
+			return true;
 	}
 	return false;
 }
 
 /* .zdebug_x of Go up to 1.18: "ZLIB", the size as eight big-endian bytes, zlib data. */
-static bool old_compressed(struct grf_executable *executable, const char *name,
-			   struct grf_section *ret)
+static bool old_contents(struct grf_packed_section *section)
 {
-	char old_name[64];
-	const uint8_t *data;
-	uint64_t size = 0;
-	GElf_Shdr header;
+	const uint8_t *data = section->data;
 
-	if (strncmp(name, ".debug_", 7) != 0)
+	if (section->size < 12 || memcmp(data, "ZLIB", 4) != 0)
 		return false;
-	snprintf(old_name, sizeof(old_name), ".z%s", name + 1);
-	if (!find_section(executable, old_name, &header) || header.sh_size < 12 ||
-	    header.sh_offset > executable->size ||
-	    header.sh_size > executable->size - header.sh_offset)
-		return false;
-	data = executable->file + header.sh_offset;
-	if (memcmp(data, "ZLIB", 4) != 0)
-		return false;
+	section->packing = GRF_PACKING_ZLIB;
+	section->unpacked = 0;
 	for (int i = 0; i < 8; i++)
-		size = size << 8 | data[4 + i];
-	return keep_inflated(executable, name, inflate_bytes(data + 12, header.sh_size - 12, size),
-			     size, ret);
+		section->unpacked = section->unpacked << 8 | data[4 + i];
+	section->data += 12;
+	section->size -= 12;
+	return section->unpacked;
+}
+
+static bool compressed_contents(struct grf_packed_section *section)
+{
+	Elf64_Chdr packed;
+
+	if (section->size < sizeof(packed))
+		return false;
+	memcpy(&packed, section->data, sizeof(packed));
+	if (packed.ch_type != ELFCOMPRESS_ZLIB && packed.ch_type != GRF_ELFCOMPRESS_ZSTD)
+		return false;
+	section->packing = packed.ch_type == ELFCOMPRESS_ZLIB ? GRF_PACKING_ZLIB : GRF_PACKING_ZSTD;
+	section->unpacked = packed.ch_size;
+	section->data += sizeof(packed);
+	section->size -= sizeof(packed);
+	return section->unpacked;
+}
+
+bool grf_section_contents(const struct grf_executable *executable, const GElf_Shdr *header,
+			  const char *name, struct grf_packed_section *ret)
+{
+	if (header->sh_type == SHT_NOBITS || header->sh_offset > executable->size ||
+	    header->sh_size > executable->size - header->sh_offset)
+		return false;
+	*ret = (struct grf_packed_section){
+	    .address = header->sh_addr,
+	    .data = executable->file + header->sh_offset,
+	    .size = header->sh_size,
+	    .unpacked = header->sh_size,
+	};
+	if (header->sh_flags & SHF_COMPRESSED)
+		return compressed_contents(ret);
+	return strncmp(name, ".zdebug_", 8) != 0 || old_contents(ret);
+}
+
+bool grf_section_may_unpack(struct grf_executable *executable, uint64_t bytes)
+{
+	uint64_t limit = UNPACKED_BASE + UNPACKED_RATIO * executable->size;
+
+	if (bytes > limit || executable->unpacked > limit - bytes)
+		return false;
+	executable->unpacked += bytes;
+	return true;
+}
+
+static bool inflate_bytes(const struct grf_packed_section *section, uint8_t *to)
+{
+	uint64_t size = section->size, inflated = section->unpacked;
+	z_stream stream = {0};
+	int status = Z_OK;
+
+	if (inflateInit(&stream) != Z_OK)
+		return false;
+	for (uint64_t in = 0, out = 0; status == Z_OK;) {
+		stream.next_in = (Bytef *)section->data + in;
+		stream.avail_in = size - in > UINT32_MAX ? UINT32_MAX : (uInt)(size - in);
+		stream.next_out = to + out;
+		stream.avail_out =
+		    inflated - out > UINT32_MAX ? UINT32_MAX : (uInt)(inflated - out);
+		status = inflate(&stream, Z_NO_FLUSH);
+		in = (uint64_t)(stream.next_in - section->data);
+		out = (uint64_t)(stream.next_out - to);
+		if (status == Z_STREAM_END && out != inflated)
+			status = Z_DATA_ERROR;
+	}
+	inflateEnd(&stream);
+	return status == Z_STREAM_END;
+}
+
+bool grf_section_unpack(const struct grf_packed_section *section, uint8_t *to)
+{
+	switch (section->packing) {
+	case GRF_PACKING_ZLIB:
+		return inflate_bytes(section, to);
+	case GRF_PACKING_ZSTD:
+		return ZSTD_decompress(to, section->unpacked, section->data, section->size) ==
+		       section->unpacked;
+	default:
+		memcpy(to, section->data, section->size);
+		return true;
+	}
+}
+
+/* Unpacks a section, and keeps it, so that it is unpacked once. */
+static bool unpack(struct grf_executable *executable, const struct grf_packed_section *section,
+		   struct grf_section *ret)
+{
+	uint8_t *data = grf_section_may_unpack(executable, section->unpacked)
+			    ? malloc(section->unpacked)
+			    : NULL;
+	struct grf_unpacked *kept = NULL;
+
+	if (data && grf_section_unpack(section, data))
+		kept = grf_array_add(&executable->kept);
+	if (!kept) {
+		free(data);
+		return false;
+	}
+	snprintf(kept->name, sizeof(kept->name), "%s", ret->name);
+	kept->data = data;
+	kept->size = section->unpacked;
+	ret->data = data;
+	ret->size = section->unpacked;
+	return true;
+}
+
+static bool is_kept(const struct grf_executable *executable, const char *name,
+		    struct grf_section *ret)
+{
+	for (size_t i = 0; i < executable->kept.count; i++) {
+		if (strcmp(executable->kept.items[i].name, name) != 0)
+			continue;
+		ret->data = executable->kept.items[i].data;
+		ret->size = executable->kept.items[i].size;
+		return true;
+	}
+	return false;
 }
 
 bool grf_executable_section(struct grf_executable *executable, const char *name,
 			    struct grf_section *ret)
 {
+	char old_name[64] = ".z";
+	const char *found = name;
+	struct grf_packed_section section;
 	GElf_Shdr header;
-	Elf_Scn *section;
-	const uint8_t *data;
 
 	*ret = (struct grf_section){.name = name};
-	if (known_inflated(executable, name, ret))
+	if (is_kept(executable, name, ret))
 		return true;
-	section = find_section(executable, name, &header);
-	if (!section)
-		return old_compressed(executable, name, ret);
-	if (header.sh_type == SHT_NOBITS || header.sh_offset > executable->size ||
-	    header.sh_size > executable->size - header.sh_offset)
-		return false;
-	ret->address = header.sh_addr;
-	data = executable->file + header.sh_offset;
-	if (header.sh_flags & SHF_COMPRESSED) {
-		Elf64_Chdr packed;
-
-		if (header.sh_size < sizeof(packed))
+	if (!grf_section_find(executable, name, &header)) {
+		snprintf(old_name, sizeof(old_name), ".z%s", name + 1);
+		found = old_name;
+		if (strncmp(name, ".debug_", 7) != 0 ||
+		    !grf_section_find(executable, old_name, &header))
 			return false;
-		memcpy(&packed, data, sizeof(packed));
-		if (packed.ch_type != ELFCOMPRESS_ZLIB)
-			return false;
-		return keep_inflated(executable, name,
-				     inflate_bytes(data + sizeof(packed),
-						   header.sh_size - sizeof(packed), packed.ch_size),
-				     packed.ch_size, ret);
 	}
-	ret->data = data;
-	ret->size = header.sh_size;
+	if (!grf_section_contents(executable, &header, found, &section))
+		return false;
+	ret->address = section.address;
+	if (section.packing != GRF_PACKING_NONE)
+		return unpack(executable, &section, ret);
+	ret->data = section.data;
+	ret->size = section.size;
 	return true;
 }

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What libdw gets to see of a file: an ELF file in memory that has the DWARF sections and nothing
+ * else. Its first part is the file, mapped; behind it stand section headers of its own and the
+ * contents of those sections that are compressed. So nothing that is not compressed is copied;
+ * libelf neither has to know how a section is compressed (it may lack zstd) nor decides how much
+ * memory that may take; and libdw opens no further file that .gnu_debugaltlink names.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "base/mapped_file.h"
+#include "image/executable_private.h"
+
+#define PAGE         UINT64_C(4096)
+#define MAX_SECTIONS 64u
+#define MAX_NAME     64u
+
+struct view {
+	struct grf_packed_section sections[MAX_SECTIONS];
+	char names[MAX_SECTIONS][MAX_NAME];
+	unsigned int count;
+	uint64_t unpacked; /* bytes that the compressed ones take */
+};
+
+static uint64_t aligned(uint64_t size)
+{
+	return (size + 15) & ~UINT64_C(15);
+}
+
+static void add_section(struct view *view, const char *name,
+			const struct grf_packed_section *section)
+{
+	size_t length = strlen(name);
+
+	if (view->count == MAX_SECTIONS || length >= MAX_NAME)
+		return;
+	memcpy(view->names[view->count], name, length + 1);
+	view->sections[view->count++] = *section;
+	if (section->packing != GRF_PACKING_NONE)
+		view->unpacked += aligned(section->unpacked);
+}
+
+static void collect(const struct grf_executable *executable, struct view *view)
+{
+	struct grf_packed_section section;
+	Elf_Scn *at = NULL;
+	GElf_Shdr header;
+
+	while ((at = elf_nextscn(executable->elf, at))) {
+		const char *name =
+		    gelf_getshdr(at, &header) ? grf_section_name(executable, &header) : NULL;
+		bool old = name && !strncmp(name, ".zdebug_", 8);
+
+		if (!name || (!old && strncmp(name, ".debug_", 7) != 0) ||
+		    !grf_section_contents(executable, &header, name, &section))
+			continue;
+		/* .zdebug_x is .debug_x when it is unpacked. */
+		if (!old)
+			add_section(view, name, &section);
+		else if (name[8] && strlen(name) < MAX_NAME)
+			add_section(view, name + 1, &section);
+	}
+}
+
+/* Names start with a dot. */
+static void put_name(char *names, uint64_t *at, const char *name)
+{
+	names[(*at)++] = '.';
+	name += *name == '.' || *name == 'z';
+	memcpy(names + *at, name, strlen(name) + 1);
+	*at += strlen(name) + 1;
+}
+
+/* Writes section headers, names and what is unpacked behind the file; `tail` is an offset. */
+static void fill(const struct grf_executable *executable, const struct view *view, uint8_t *memory,
+		 uint64_t tail)
+{
+	Elf64_Shdr *headers = (Elf64_Shdr *)(memory + tail);
+	uint64_t names = tail + (view->count + 2) * sizeof(*headers), name = 1;
+	uint64_t at = aligned(names + view->count * MAX_NAME + 1);
+	const Elf64_Ehdr header = {
+	    .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+	    .e_type = ET_EXEC,
+	    .e_machine = EM_X86_64,
+	    .e_version = EV_CURRENT,
+	    .e_shoff = tail,
+	    .e_ehsize = sizeof(header),
+	    .e_shentsize = sizeof(*headers),
+	    .e_shnum = (Elf64_Half)(view->count + 2),
+	    .e_shstrndx = (Elf64_Half)(view->count + 1),
+	};
+
+	for (unsigned int i = 0; i < view->count; i++) {
+		const struct grf_packed_section *section = &view->sections[i];
+		Elf64_Shdr *to = &headers[i + 1];
+
+		to->sh_name = (Elf64_Word)name;
+		to->sh_type = SHT_PROGBITS;
+		to->sh_addralign = 1;
+		to->sh_size = section->unpacked;
+		put_name((char *)memory + names, &name, view->names[i]);
+		if (section->packing == GRF_PACKING_NONE) {
+			to->sh_offset = (uint64_t)(section->data - executable->file);
+			continue;
+		}
+		to->sh_offset = at;
+		at += aligned(section->unpacked);
+		/* What is broken is not there. */
+		if (!grf_section_unpack(section, memory + to->sh_offset))
+			to->sh_type = SHT_NULL;
+	}
+	headers[view->count + 1] = (Elf64_Shdr){.sh_type = SHT_STRTAB,
+						.sh_offset = names,
+						.sh_size = view->count * MAX_NAME + 1,
+						.sh_addralign = 1};
+	memcpy(memory, &header, sizeof(header));
+}
+
+/* The memory of a view, with the file in it; NULL: there is not so much. */
+static uint8_t *lay_out(const struct grf_executable *executable, uint64_t size)
+{
+	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	/* Of the first page there is a copy, whose header is written to. */
+	if (mmap(memory, executable->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, executable->fd, 0) ==
+		MAP_FAILED ||
+	    mprotect(memory, PAGE, PROT_READ | PROT_WRITE) ||
+	    !grf_mapped_file_watch(memory, executable->size, executable->fd, executable->path)) {
+		munmap(memory, size);
+		return NULL;
+	}
+	return memory;
+}
+
+static Dwarf *open_view(struct grf_executable *executable)
+{
+	uint64_t tail = (executable->size + PAGE - 1) & ~(PAGE - 1);
+	struct view *view = calloc(1, sizeof(*view));
+	Dwarf *dwarf = NULL;
+	uint64_t size;
+
+	if (!view)
+		return NULL;
+	collect(executable, view);
+	size = tail + (view->count + 2) * sizeof(Elf64_Shdr) + (view->count + 1) * MAX_NAME +
+	       view->unpacked + PAGE;
+	if (!view->count) {
+		/* No DWARF. */
+	} else if (!grf_section_may_unpack(executable, view->unpacked)) {
+		grf_warn("%s: its debug information is not used: %llu MiB, packed into %llu MiB, "
+			 "are more than any compiler makes",
+			 executable->path, (unsigned long long)(view->unpacked >> 20),
+			 (unsigned long long)(executable->size >> 20));
+	} else if ((executable->view = lay_out(executable, size))) {
+		executable->view_size = size;
+		fill(executable, view, executable->view, tail);
+		executable->view_elf = elf_memory((char *)executable->view, size);
+		if (executable->view_elf)
+			dwarf = dwarf_begin_elf(executable->view_elf, DWARF_C_READ, NULL);
+	}
+	free(view);
+	return dwarf;
+}
+
+Dwarf *grf_executable_dwarf(struct grf_executable *executable)
+{
+	struct grf_executable *file = executable->debug ? executable->debug : executable;
+
+	if (!file->dwarf_tried) {
+		file->dwarf_tried = true;
+		file->dwarf = open_view(file);
+	}
+	return file->dwarf;
+}
+
+void grf_executable_close_dwarf(struct grf_executable *executable)
+{
+	if (executable->dwarf)
+		dwarf_end(executable->dwarf);
+	if (executable->view_elf)
+		elf_end(executable->view_elf);
+	grf_mapped_file_close(executable->view, executable->view_size);
+}
+
+bool grf_executable_has_dwarf(const struct grf_executable *executable)
+{
+	struct grf_packed_section section;
+	GElf_Shdr header;
+
+	for (int old = 0; old < 2; old++) {
+		const char *name = old ? ".zdebug_info" : ".debug_info";
+
+		if (grf_section_find(executable, name, &header) &&
+		    grf_section_contents(executable, &header, name, &section) && section.unpacked)
+			return true;
+	}
+	return false;
+}
