@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "views/pieces.h"
 
 /* Longer names than this are cut; the longest that Go's own library has are around 300 bytes. */
 #define NAME_BYTES 4096
@@ -275,8 +276,7 @@ static void walk_local(struct stack_walk *stack, const struct grf_local *local)
 	struct grf_area *area = &stack->area;
 	uint64_t offset = local->address - area->start;
 
-	if (!local->type || !local->name || !local->function ||
-	    !is_pending(area, local->address, local->indirect ? 8 : local->size))
+	if (!is_pending(area, local->address, local->indirect ? 8 : local->size))
 		return;
 	grf_type_plan(stack->walk->types, local->type);
 	if (local->indirect) {
@@ -289,23 +289,31 @@ static void walk_local(struct stack_walk *stack, const struct grf_local *local)
 	}
 }
 
-/* A variable in pieces that stand side by side, as an interface in the two words where its argument
- * was spilled, is one: its type word must be seen with its data word. Joins the pieces from *k on,
- * which is left at the last of them. */
-static const struct grf_local *join_pieces(struct grf_local *locals, size_t count, size_t *k)
+/* Follows the local at `locals`, or the variable that it and those behind it are pieces of. An
+ * interface's type word must be seen with its data word. Returns how many that were. */
+static size_t walk_locals(struct stack_walk *stack, const struct grf_local *locals, size_t count)
 {
-	struct grf_local *first = &locals[*k];
+	size_t pieces = grf_pieces_count(locals, count);
+	struct grf_local joined = *locals;
 
-	for (; *k + 1 < count; (*k)++) {
-		const struct grf_local *next = &locals[*k + 1];
-
-		if (next->function != first->function || next->name != first->name ||
-		    next->type != first->type || next->address != first->address + first->size ||
-		    next->piece_offset != first->piece_offset + first->size)
-			break;
-		first->size += next->size;
+	if (!locals->type || !locals->name || !locals->function)
+		return pieces;
+	if (grf_pieces_adjoin(locals, pieces)) {
+		for (size_t i = 1; i < pieces; i++)
+			joined.size += locals[i].size;
+		walk_local(stack, &joined);
+		return pieces;
 	}
-	return first;
+	for (size_t i = 0; i < pieces; i++) {
+		if (!is_pending(&stack->area, locals[i].address, locals[i].size))
+			continue;
+		grf_type_plan(stack->walk->types, locals->type);
+		if (locals->type->pointer_bytes)
+			grf_walk_pieces(stack->walk, &stack->area, locals, pieces,
+					local_spot(stack, locals));
+		break;
+	}
+	return pieces;
 }
 
 /*
@@ -335,8 +343,8 @@ static void walk_frames(struct stack_walk *stack, const struct grf_goroutine *go
 					 stack->locals, FRAME_LOCALS);
 		if (count > FRAME_LOCALS)
 			count = FRAME_LOCALS;
-		for (size_t k = 0; k < count; k++)
-			walk_local(stack, join_pieces(stack->locals, count, &k));
+		for (size_t k = 0; k < count;)
+			k += walk_locals(stack, &stack->locals[k], count - k);
 	}
 }
 
@@ -419,7 +427,8 @@ static void defer_stack_words(struct stack_walk *stack, const struct grf_gorouti
 	}
 }
 
-/* Sets up the area of a goroutine's stack, down to its lowest live word. False: nothing there. */
+/* Sets up the area of a goroutine's stack, down to its lowest frame, or live word: words that are
+ * not live are the type words of interfaces. False: nothing there. */
 static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	uint64_t low, high = goroutine->stack_high & ~(uint64_t)7, words;
@@ -427,6 +436,9 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 	if (!goroutine->word_count)
 		return false;
 	low = goroutine->words[0].address & ~(uint64_t)7;
+	if (goroutine->frame_count && goroutine->frames[0].sp < low &&
+	    goroutine->frames[0].sp >= goroutine->stack_low)
+		low = (goroutine->frames[0].sp + 7) & ~(uint64_t)7;
 	if (low < goroutine->stack_low || low >= high || high - low > MAX_STACK_BYTES)
 		return false;
 	words = grf_bitmap_words((high - low) / 8) + 1;

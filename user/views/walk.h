@@ -77,6 +77,7 @@ struct grf_view {
 	uint64_t *pending;     /* NULL: follow all; else follow, and clear, the set bits */
 	uint64_t first;        /* the bit of the value's first word */
 	uint64_t end;          /* one past the last bit that may be looked at */
+	const uint64_t *known; /* NULL: all words are; else those with a set bit, from `first` on */
 };
 
 struct grf_walk {

@@ -25,6 +25,16 @@ static bool take(const struct grf_view *view, uint64_t offset)
 	return true;
 }
 
+/* The word `offset` bytes into the value, which is beside its pointer; 0 where it is elsewhere, as
+ * in a piece of a variable. */
+static uint64_t beside(const struct grf_view *view, uint64_t offset)
+{
+	if (offset < view->skip || offset + 8 > view->room ||
+	    (view->known && !grf_bit(view->known, view->first + offset / 8)))
+		return 0;
+	return grf_load_u64(view->memory + offset);
+}
+
 static void follow_interface(struct grf_walk *walk, uint32_t base, uint64_t word, bool is_itab,
 			     uint64_t data)
 {
@@ -109,6 +119,7 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 	uint64_t value = grf_load_u64(view->memory + grf_slot_pointer(slot));
 	enum grf_content content = GRF_CONTENT_ONE;
 	struct grf_type *target = NULL;
+	uint64_t capacity;
 	uint32_t child;
 
 	if (!value)
@@ -129,18 +140,15 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 		break;
 	case GRF_SLOT_EFACE:
 	case GRF_SLOT_IFACE:
-		/* In a piece of a variable the type word may be elsewhere. */
-		follow_interface(
-		    walk, child,
-		    slot->offset < view->skip ? 0 : grf_load_u64(view->memory + slot->offset),
-		    slot->kind == GRF_SLOT_IFACE, value);
+		follow_interface(walk, child, beside(view, slot->offset),
+				 slot->kind == GRF_SLOT_IFACE, value);
 		break;
 	default:
-		if (content == GRF_CONTENT_ARRAY && slot->count &&
-		    slot->offset + SLICE_CAPACITY + 8 <= view->room)
-			grf_walk_emit_array(
-			    walk, value, child,
-			    grf_load_u64(view->memory + slot->offset + SLICE_CAPACITY));
+		capacity = content == GRF_CONTENT_ARRAY && slot->count
+			       ? beside(view, slot->offset + SLICE_CAPACITY)
+			       : 0;
+		if (capacity)
+			grf_walk_emit_array(walk, value, child, capacity);
 		else
 			grf_walk_emit(walk, value, child);
 	}
@@ -158,6 +166,7 @@ static struct grf_view part(const struct grf_view *view, uint64_t offset, uint64
 	    .pending = view->pending,
 	    .first = view->first + offset / 8,
 	    .end = view->end,
+	    .known = view->known,
 	};
 }
 

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "views/pieces.h"
+
+/* The compiler takes apart small values only (cmd/compile/internal/ssa, CanSSA). */
+#define PIECES_WORDS 64u
+#define WORD_BYTES   8u
+
+/* A variable put together. */
+struct whole {
+	uint64_t words[PIECES_WORDS];
+	uint64_t address[PIECES_WORDS]; /* of each word in the stack, where it is known */
+	uint64_t known, pending;        /* a bit a word */
+	uint64_t count;                 /* words */
+	bool stale;                     /* some piece is of a stale range */
+};
+
+static bool overlap(const struct grf_local *left, const struct grf_local *right)
+{
+	return left->piece_offset < right->piece_offset + right->size &&
+	       right->piece_offset < left->piece_offset + left->size;
+}
+
+size_t grf_pieces_count(const struct grf_local *locals, size_t count)
+{
+	size_t found = 1;
+
+	if (!locals->type || locals->indirect || locals->size >= locals->type->size)
+		return 1;
+	for (; found < count && found < PIECES_WORDS; found++) {
+		const struct grf_local *next = &locals[found];
+
+		if (next->function != locals->function || next->name != locals->name ||
+		    next->type != locals->type)
+			break;
+		for (size_t i = 0; i < found; i++)
+			if (overlap(&locals[i], next))
+				return found;
+	}
+	return found;
+}
+
+bool grf_pieces_adjoin(const struct grf_local *pieces, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (pieces[i].address != pieces[i - 1].address + pieces[i - 1].size ||
+		    pieces[i].piece_offset != pieces[i - 1].piece_offset + pieces[i - 1].size)
+			return false;
+	return true;
+}
+
+static void add_piece(struct whole *whole, const struct grf_area *area,
+		      const struct grf_local *piece)
+{
+	whole->stale |= piece->stale_range;
+	if ((piece->address | piece->piece_offset) % WORD_BYTES)
+		return;
+	for (uint64_t at = 0; at + WORD_BYTES <= piece->size; at += WORD_BYTES) {
+		uint64_t address = piece->address + at, offset = address - area->start;
+		uint64_t word = (piece->piece_offset + at) / WORD_BYTES;
+
+		if (word >= whole->count || address < area->start ||
+		    area->end - area->start < WORD_BYTES ||
+		    offset > area->end - area->start - WORD_BYTES)
+			return;
+		whole->words[word] = grf_load_u64(area->memory + offset);
+		whole->address[word] = address;
+		whole->known |= UINT64_C(1) << word;
+		if (grf_bit(area->pending, offset / WORD_BYTES))
+			whole->pending |= UINT64_C(1) << word;
+	}
+}
+
+/*
+ * A type word is no pointer to the collector: no stack map says whether its slot still holds it.
+ * One from a range that has ended is believed where what the data word points to has the mask that
+ * the type word says.
+ */
+static bool type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data)
+{
+	const struct grf_interface_type *interface;
+	const struct grf_span *span;
+	uint64_t bits = 0, payload, offset, words;
+	uint32_t slot;
+
+	if (!grf_types_by_interface(walk->types, word, is_itab, &interface) ||
+	    !interface->pointee || interface->is_func ||
+	    !grf_heap_find(walk->heap, data, &span, &slot))
+		return false;
+	grf_type_plan(walk->types, interface->pointee);
+	offset = data - span->base - slot * span->element_size;
+	if (offset || interface->pointee->size > span->element_size)
+		return false;
+	if (grf_span_stored_type(span, slot, &payload))
+		return false;
+	if (!span->pointer_bits)
+		return !interface->pointee->pointer_bytes;
+	words = span->element_size / WORD_BYTES;
+	if (words > 64)
+		return false;
+	grf_plan_mark(walk->types, interface->pointee, &bits, 0, words);
+	for (uint64_t i = 0; i < words; i++) {
+		uint64_t bit = slot * words + i;
+
+		if ((span->pointer_bits[bit >> 3] >> (bit & 7) & 1) != (bits >> i & 1))
+			return false;
+	}
+	return true;
+}
+
+static void check_type_words(struct grf_walk *walk, struct whole *whole,
+			     const struct grf_type *type)
+{
+	for (uint32_t i = 0; i < type->slot_count; i++) {
+		const struct grf_slot *slot = &type->slots[i];
+		uint64_t word = slot->offset / WORD_BYTES;
+
+		if ((slot->kind != GRF_SLOT_EFACE && slot->kind != GRF_SLOT_IFACE) ||
+		    word + 1 >= whole->count)
+			continue;
+		if (!type_word_fits(walk, whole->words[word], slot->kind == GRF_SLOT_IFACE,
+				    whole->words[word + 1]))
+			whole->known &= ~(UINT64_C(1) << word);
+	}
+}
+
+void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct grf_local *pieces,
+		     size_t count, uint32_t spot)
+{
+	struct grf_type *type = pieces->type;
+	struct whole whole = {.count = type->size / WORD_BYTES};
+	struct grf_view view;
+	uint64_t before;
+
+	if (whole.count > PIECES_WORDS)
+		whole.count = PIECES_WORDS;
+	for (size_t i = 0; i < count; i++)
+		add_piece(&whole, area, &pieces[i]);
+	if (!whole.pending || !spot)
+		return;
+	if (whole.stale)
+		check_type_words(walk, &whole, type);
+	before = whole.pending;
+	view = (struct grf_view){
+	    .memory = (const uint8_t *)whole.words,
+	    .room = whole.count * WORD_BYTES,
+	    .pending = &whole.pending,
+	    .known = &whole.known,
+	    .end = whole.count,
+	};
+	grf_walk_value(walk, spot, &view);
+	for (uint64_t taken = before & ~whole.pending; taken; taken &= taken - 1) {
+		uint64_t word = (uint64_t)__builtin_ctzll(taken);
+
+		grf_bit_clear(area->pending, (whole.address[word] - area->start) / WORD_BYTES);
+	}
+}
