@@ -5,6 +5,7 @@ behind, and the target running."""
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -207,9 +208,33 @@ def test_without_dwarf(flags, build, start, folder):
     target.check_runs()
 
 
-@pytest.mark.parametrize("name", ["no/such/folder/out", "."])
-def test_output_cannot_be_made(target, folder, name):
-    grf("attach", target.pid, "-o", folder / name).expect(OUTPUT, str(folder))
+@pytest.mark.parametrize(
+    "name, words", [("no/such/folder/out", "no/such/folder does not exist"), (".", "directory")]
+)
+def test_output_cannot_be_made(target, folder, name, words):
+    grf("attach", target.pid, "-o", folder / name).expect(OUTPUT, str(folder), words)
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "socket", "device"])
+def test_output_that_is_no_file(target, core, folder, tmp_path, kind):
+    """It is said before anything is done, and nobody waits for a reader."""
+    victim = tmp_path / "victim"
+    victim.write_text("secret")
+    victim.chmod(0o600)
+    out = folder / "out"
+    if kind == "link":
+        out.symlink_to(victim)
+    elif kind == "fifo":
+        os.mkfifo(out, 0o666)
+    elif kind == "socket":
+        socket.socket(socket.AF_UNIX).bind(str(out))
+    else:
+        out = "/dev/full"
+    grf("attach", target.pid, "-o", out).expect(OUTPUT, kind)
+    grf("core", *core, "-o", out).expect(OUTPUT, kind)
+    assert victim.read_text() == "secret" and victim.stat().st_mode & 0o777 == 0o600
+    if kind != "device":
+        out.unlink()
 
 
 def test_output_without_a_name(target, core):
@@ -228,7 +253,8 @@ def test_output_that_is_an_input(target, core, folder, tmp_path):
     assert dump.stat().st_size == size
     link = tmp_path / "link"
     link.symlink_to(folder / "nothing")
-    grf("core", executable, dump, "-o", link).expect(OUTPUT, "leads nowhere")
+    grf("core", executable, dump, "-o", link).expect(OUTPUT, "symbolic link")
+    assert os.listdir(folder) == [] and link.is_symlink()
 
 
 def test_too_few_descriptors(target, folder):
@@ -253,7 +279,10 @@ def test_output_not_writable(target, core, tmp_path):
 
 
 def test_disk_full(target, core, tmp_path):
-    grf("attach", target.pid, "-o", "/dev/full").expect(OUTPUT, "No space left")
+    with open("/dev/full", "wb") as full:
+        command = [GRF, "attach", str(target.pid), "-o", f"/dev/fd/{full.fileno()}"]
+        done = subprocess.run(command, pass_fds=[full.fileno()], capture_output=True, check=False)
+    assert done.returncode == OUTPUT and b"No space left" in done.stderr
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", disk], check=True)

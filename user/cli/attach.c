@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "cli/live.h"
-#include "outputs/file.h"
 
 struct attach_options {
 	struct grf_profile_options profile;
@@ -51,9 +50,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 }
 
 /* That the output is none of the files that are read. */
-static struct grf_error *check_apart(const struct attach_options *options)
+static struct grf_error *check_apart(const struct attach_options *options,
+				     const struct grf_output *output)
 {
-	const char *output = options->profile.output;
 	struct grf_error *error;
 	char running[32];
 
@@ -68,19 +67,20 @@ static struct grf_error *check_apart(const struct attach_options *options)
 
 static struct grf_error *run(struct attach_options *options)
 {
+	_cleanup_output_ struct grf_output *output = NULL;
 	struct grf_executable *executable;
 	struct grf_image *image;
 	struct grf_pause pause;
 	struct grf_error *error;
 
-	error = grf_output_check(options->profile.output);
+	error = grf_output_create(options->profile.output, &output);
 	if (!error)
-		error = check_apart(options);
+		error = check_apart(options, output);
 	if (!error)
 		error = grf_live_image(&options->live, &executable, &image, &pause);
 	if (error)
 		return error;
-	error = grf_make_profile(image, executable, &options->profile, &pause);
+	error = grf_make_profile(image, executable, &options->profile, output, &pause);
 	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;

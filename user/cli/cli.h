@@ -10,6 +10,7 @@
 #include "capture/capture.h"
 #include "image/debug_file.h"
 #include "image/image.h"
+#include "outputs/file.h"
 
 /* Exit statuses; docs/grf-bpf.1 lists them. 128 + signal when interrupted. */
 enum grf_exit {
@@ -68,10 +69,11 @@ unsigned long grf_parse_number(const struct argp_state *state, const char *what,
 bool grf_parse_arguments(const struct argp *argp, const char *name, int argc, char **argv,
 			 void *options);
 
-/* From image to output: model, tree, profile, summary. `pause` is NULL for a core. */
+/* From image to output, which it commits: model, tree, profile, summary. `pause` is NULL for a
+ * core. */
 struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_profile_options *options,
-				   const struct grf_pause *pause);
+				   struct grf_output *output, const struct grf_pause *pause);
 
 /* Checks what can be checked of an executable before anything else is done: that it is a Go
  * program, of a supported version, with DWARF. */

@@ -5,7 +5,6 @@
 #include "cli/cli.h"
 #include "cli/core_files.h"
 #include "image/executable.h"
-#include "outputs/file.h"
 
 struct core_options {
 	struct grf_profile_options profile;
@@ -49,24 +48,25 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 static struct grf_error *run(const struct core_options *options)
 {
+	_cleanup_output_ struct grf_output *output = NULL;
 	struct grf_executable *executable;
 	struct grf_image *image;
 	struct grf_error *error;
 
-	error = grf_output_check(options->profile.output);
+	error = grf_output_create(options->profile.output, &output);
 	if (!error)
-		error = grf_output_check_apart(options->profile.output, options->executable);
+		error = grf_output_check_apart(output, options->executable);
 	if (!error)
-		error = grf_output_check_apart(options->profile.output, options->core);
+		error = grf_output_check_apart(output, options->core);
 	if (!error)
-		error = grf_output_check_apart(options->profile.output, options->debug.file);
+		error = grf_output_check_apart(output, options->debug.file);
 	if (error)
 		return error;
 	error = grf_core_image(options->executable, options->core, &options->debug, &executable,
 			       &image);
 	if (error)
 		return error;
-	error = grf_make_profile(image, executable, &options->profile, NULL);
+	error = grf_make_profile(image, executable, &options->profile, output, NULL);
 	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;

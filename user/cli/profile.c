@@ -152,8 +152,7 @@ static size_t make_comments(const struct grf_model *model, const struct grf_paus
 }
 
 static struct grf_error *write_profile(const struct grf_tree *tree, const struct grf_model *model,
-				       const struct grf_profile_options *options,
-				       const struct grf_pause *pause)
+				       struct grf_output *output, const struct grf_pause *pause)
 {
 	struct comments comments;
 	struct grf_pprof_options pprof = {
@@ -161,15 +160,17 @@ static struct grf_error *write_profile(const struct grf_tree *tree, const struct
 	    .comment_count = make_comments(model, pause, &comments),
 	};
 	struct grf_error *error;
-	bool standard = grf_output_is_standard(options->output);
+	bool standard = grf_output_is_standard(output);
 	FILE *stream = standard ? stderr : stdout; /* the profile goes where the summary would */
 
-	error = grf_pprof_write(tree, &pprof, options->output);
+	error = grf_pprof_write(tree, &pprof, output);
+	if (!error)
+		error = grf_output_commit(output);
 	if (error)
 		return error;
 	grf_summary_print(stream, tree, model, pause);
 	fputs("successfully output to `", stream);
-	grf_text_print(stream, standard ? "/dev/stdout" : options->output);
+	grf_text_print(stream, standard ? "/dev/stdout" : grf_output_path(output));
 	fputs("`\n", stream);
 	if (fflush(stream))
 		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot write the summary");
@@ -178,7 +179,7 @@ static struct grf_error *write_profile(const struct grf_tree *tree, const struct
 
 struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_profile_options *options,
-				   const struct grf_pause *pause)
+				   struct grf_output *output, const struct grf_pause *pause)
 {
 	struct grf_tree_options tree_options = {
 	    .max_depth = options->max_depth,
@@ -197,7 +198,7 @@ struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_exe
 	if (!error) {
 		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 		grf_memory_report();
-		error = write_profile(tree, model, options, pause);
+		error = write_profile(tree, model, output, pause);
 		grf_tree_destroy(tree);
 	}
 	grf_model_destroy(model);

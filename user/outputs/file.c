@@ -3,82 +3,48 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
-static struct grf_error *failed(const char *operation, const char *path)
+#define NAME_BYTES  32 /* ".grf-bpf-" and 16 digits */
+#define NAME_TRIES  100
+#define COPY_BYTES  65536
+#define RESULT_MODE 0600
+
+enum output_kind {
+	OUTPUT_FILE,   /* `name` in the folder */
+	OUTPUT_STREAM, /* an open descriptor of somebody else's */
+	OUTPUT_NULL,   /* nobody reads it */
+};
+
+struct grf_output {
+	enum output_kind kind;
+	char *path;        /* as it was given */
+	char *folder_path; /* of a file: the folder's part of it */
+	const char *name;  /* of a file: the rest, in `path` */
+	int folder;        /* O_PATH; -1 */
+	int fd;            /* what is written to; a stream's is not closed */
+	bool nameless;     /* `fd` is a nameless file in the folder; false: in memory */
+};
+
+static struct grf_error *output_failed(const struct grf_output *output, const char *operation)
 {
-	return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot %s %s", operation, path);
+	return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot %s %s", operation, output->path);
 }
 
-/* A name for the file beside `path`, and the file, created. */
-static struct grf_error *open_beside(const char *path, char **ret_name, int *ret_fd)
+static struct grf_error *output_refused(const struct grf_output *output, const char *why)
 {
-	char *name;
-	mode_t mask;
-	int fd;
-
-	if (asprintf(&name, "%s.XXXXXX", path) < 0)
-		return grf_error_no_memory();
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0) {
-		struct grf_error *error = failed("create a file beside", path);
-
-		free(name);
-		return error;
-	}
-	/* mkostemp() makes it private; a result has the mode that any new file would have. */
-	mask = umask(0);
-	umask(mask);
-	if (fchmod(fd, 0666 & ~mask)) {
-		/* Some file systems have no modes. */
-	}
-	*ret_name = name;
-	*ret_fd = fd;
-	return NULL;
-}
-
-/* A file in the folder of `path` that has no name, so that nothing of it is left if we are killed.
- * -1: the file system has none. */
-static int open_nameless(const char *path)
-{
-	_cleanup_free_ char *folder = strdup(path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-
-	if (!folder)
-		return -1;
-	if (slash)
-		slash[slash == folder] = '\0';
-	return open(slash ? folder : ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-}
-
-/* Gives a nameless file a name beside `path`: it cannot take that of a file that is there. */
-static struct grf_error *name_beside(int fd, const char *path, char **ret_name)
-{
-	_cleanup_free_ char *name = NULL;
-	char source[64];
-
-	snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
-	for (unsigned int i = 0; i < 1000; i++) {
-		free(name);
-		if (asprintf(&name, "%s.%d.%u", path, (int)getpid(), i) < 0) {
-			name = NULL;
-			return grf_error_no_memory();
-		}
-		if (!linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW)) {
-			*ret_name = name;
-			name = NULL;
-			return NULL;
-		}
-		if (errno != EEXIST)
-			break;
-	}
-	return failed("create a file beside", path);
+	return grf_error_create(GRF_ERROR_OUTPUT, "cannot write %s: %s", output->path, why);
 }
 
 static bool write_all(int fd, const void *data, size_t size)
@@ -98,140 +64,380 @@ static bool write_all(int fd, const void *data, size_t size)
 	return true;
 }
 
+/* --- descriptors that are open ---------------------------------------------------------------- */
+
 /* The descriptor that a name stands for, which is written to as it is: a file behind it may have no
  * name any more, and others may have written to it before. -1: it is the name of a file. */
-static int standard_stream(const char *path)
+static int output_stream(const char *path)
 {
-	static const struct {
-		const char *name;
-		int fd;
-	} names[] = {
-	    {"-", STDOUT_FILENO},
-	    {"/dev/stdout", STDOUT_FILENO},
-	    {"/dev/fd/1", STDOUT_FILENO},
-	    {"/proc/self/fd/1", STDOUT_FILENO},
-	    {"/dev/stderr", STDERR_FILENO},
-	    {"/dev/fd/2", STDERR_FILENO},
-	    {"/proc/self/fd/2", STDERR_FILENO},
-	};
+	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(path, names[i].name))
-			return names[i].fd;
+	if (!strcmp(path, "-") || !strcmp(path, "/dev/stdout"))
+		return STDOUT_FILENO;
+	if (!strcmp(path, "/dev/stderr"))
+		return STDERR_FILENO;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		const char *digits = path + strlen(folders[i]);
+
+		if (!strncmp(path, folders[i], strlen(folders[i])) && *digits &&
+		    strlen(digits) < 7 && strspn(digits, "0123456789") == strlen(digits))
+			return (int)strtol(digits, NULL, 10);
+	}
 	return -1;
 }
 
-bool grf_output_is_standard(const char *path)
+static struct grf_error *check_stream(const struct grf_output *output)
 {
-	return standard_stream(path) == STDOUT_FILENO;
-}
+	int flags = fcntl(output->fd, F_GETFL);
 
-static struct grf_error *check_stream(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
+	if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH))
 		return NULL;
-	return grf_error_create(GRF_ERROR_OUTPUT, "cannot write to standard %s: it is closed",
-				fd == STDOUT_FILENO ? "output" : "error");
+	if (output->fd == STDOUT_FILENO || output->fd == STDERR_FILENO)
+		return grf_error_create(GRF_ERROR_OUTPUT,
+					"cannot write to standard %s: it is closed",
+					output->fd == STDOUT_FILENO ? "output" : "error");
+	return output_refused(output, "that descriptor is not open for writing");
 }
 
-struct grf_error *grf_output_check_apart(const char *path, const char *input)
+static struct grf_error *write_stream(const struct grf_output *output, const void *data,
+				      size_t size)
 {
-	struct stat output_status, input_status;
+	struct grf_error *error = check_stream(output);
 
-	if (standard_stream(path) >= 0 || !input || stat(path, &output_status) ||
-	    stat(input, &input_status) || output_status.st_dev != input_status.st_dev ||
-	    output_status.st_ino != input_status.st_ino)
-		return NULL;
-	return grf_error_create(GRF_ERROR_OUTPUT,
-				"cannot write %s: that is a file to be read; name another one with "
-				"-o",
-				path);
-}
-
-static bool is_special(const char *path)
-{
-	struct stat status;
-
-	return !stat(path, &status) && !S_ISREG(status.st_mode);
-}
-
-struct grf_error *grf_output_check(const char *path)
-{
-	_cleanup_free_ char *name = NULL;
-	_cleanup_close_ int fd = -1;
-	struct grf_error *error;
-	struct stat status;
-
-	if (standard_stream(path) >= 0)
-		return check_stream(standard_stream(path));
-	if (!*path)
-		return grf_error_create(GRF_ERROR_OUTPUT,
-					"the name of the file to write is empty; name one with -o");
-	if (!stat(path, &status) && S_ISDIR(status.st_mode))
-		return grf_error_create(GRF_ERROR_OUTPUT,
-					"cannot write %s: it is a directory; name a file with -o",
-					path);
-	if (is_special(path)) {
-		if (access(path, W_OK))
-			return failed("write", path);
-		return NULL;
-	}
-	if (stat(path, &status) && !lstat(path, &status))
-		return grf_error_create(GRF_ERROR_OUTPUT,
-					"cannot write %s: it is a symbolic link that leads nowhere",
-					path);
-	error = open_beside(path, &name, &fd);
-	if (error || !name)
+	if (error || write_all(output->fd, data, size))
 		return error;
-	unlink(name);
+	if (output->fd == STDOUT_FILENO || output->fd == STDERR_FILENO)
+		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot write to standard %s",
+				       output->fd == STDOUT_FILENO ? "output" : "error");
+	return output_failed(output, "write to");
+}
+
+/* --- what stands at the name ------------------------------------------------------------------ */
+
+static struct grf_error *check_found(struct grf_output *output, const struct stat *status)
+{
+	switch (status->st_mode & S_IFMT) {
+	case S_IFREG:
+		return NULL;
+	case S_IFDIR:
+		return output_refused(output, "it is a directory; name a file with -o");
+	case S_IFLNK:
+		return output_refused(output, "it is a symbolic link, which is not followed; name "
+					      "the file itself with -o");
+	case S_IFIFO:
+		return output_refused(output, "it is a FIFO, which may wait for ever; write to "
+					      "standard output (-o -) and redirect that");
+	case S_IFCHR:
+		if (status->st_rdev == makedev(1, 3)) {
+			output->kind = OUTPUT_NULL;
+			return NULL;
+		}
+		__attribute__((fallthrough));
+	case S_IFBLK:
+		return output_refused(output, "it is a device; name a file with -o");
+	default:
+		return output_refused(output, "it is a socket; name a file with -o");
+	}
+}
+
+/* That what stands at the name may be replaced, or is nothing. */
+static struct grf_error *look_at_name(struct grf_output *output)
+{
+	struct stat status, folder;
+	struct grf_error *error;
+
+	if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? NULL : output_failed(output, "write");
+	error = check_found(output, &status);
+	if (error || output->kind != OUTPUT_FILE || fstat(output->folder, &folder))
+		return error;
+	/* The kernel would refuse the rename, in the end. */
+	if ((folder.st_mode & S_ISVTX) && geteuid() && status.st_uid != geteuid() &&
+	    folder.st_uid != geteuid())
+		return output_refused(output, "the file there is another user's");
 	return NULL;
 }
 
-static struct grf_error *write_stream(int fd, const void *data, size_t size)
+/* That the folder still stands where it stood: a result that its path does not lead to would be
+ * said to be where it is not. */
+static struct grf_error *look_at_folder(const struct grf_output *output)
 {
-	struct grf_error *error = check_stream(fd);
+	struct stat held, found;
 
-	if (error || write_all(fd, data, size))
+	if (fstat(output->folder, &held))
+		return output_failed(output, "write");
+	if (stat(output->folder_path, &found)) {
+		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+			return NULL; /* whoever works confined may not look */
+	} else if (found.st_dev == held.st_dev && found.st_ino == held.st_ino) {
+		return NULL;
+	}
+	return output_refused(output, "its folder was removed or replaced meanwhile");
+}
+
+/* --- the file, before it has its name --------------------------------------------------------- */
+
+static struct grf_error *make_name(const struct grf_output *output, char name[NAME_BYTES])
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return output_failed(output, "choose a name beside");
+	snprintf(name, NAME_BYTES, ".grf-bpf-%016" PRIx64, random);
+	return NULL;
+}
+
+/* A file of a name beside. */
+static struct grf_error *open_beside(const struct grf_output *output, char name[NAME_BYTES],
+				     int *ret_fd)
+{
+	struct grf_error *error = NULL;
+
+	for (unsigned int i = 0; !error && i < NAME_TRIES; i++) {
+		error = make_name(output, name);
+		if (error)
+			return error;
+		*ret_fd = openat(output->folder, name,
+				 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, RESULT_MODE);
+		if (*ret_fd >= 0)
+			return NULL;
+		if (errno != EEXIST)
+			break;
+	}
+	return output_failed(output, "create a file beside");
+}
+
+/* Opens what is written to: a file in the folder that has no name, so that nothing is left of it if
+ * we are killed, or one in memory where the file system has no such files. */
+static struct grf_error *open_unnamed(struct grf_output *output)
+{
+	char name[NAME_BYTES];
+	struct grf_error *error;
+	int fd;
+
+	output->fd = openat(output->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, RESULT_MODE);
+	output->nameless = output->fd >= 0;
+	if (output->nameless)
+		return NULL;
+	/* Where it has them, this says why not. */
+	error = open_beside(output, name, &fd);
+	if (error)
 		return error;
-	return failed("write to", fd == STDOUT_FILENO ? "standard output" : "standard error");
+	close(fd);
+	unlinkat(output->folder, name, 0);
+	output->fd = memfd_create("grf-bpf result", MFD_CLOEXEC);
+	return output->fd < 0 ? output_failed(output, "hold a result for") : NULL;
 }
 
-static struct grf_error *write_special(const char *path, const void *data, size_t size)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+/* --- from one end to the other ---------------------------------------------------------------- */
 
-	if (fd < 0)
-		return failed("open", path);
-	return write_all(fd, data, size) ? NULL : failed("write", path);
+/* Parts the path. */
+static struct grf_error *split_path(struct grf_output *output)
+{
+	const char *slash = strrchr(output->path, '/');
+	size_t length = slash ? (size_t)(slash - output->path) : 0;
+
+	output->name = slash ? slash + 1 : output->path;
+	output->folder_path = !slash    ? strdup(".")
+			      : !length ? strdup("/")
+					: strndup(output->path, length);
+	if (!output->folder_path)
+		return grf_error_no_memory();
+	if (!*output->path)
+		return output_refused(output, "the name is empty; name a file with -o");
+	if (!*output->name || !strcmp(output->name, ".") || !strcmp(output->name, ".."))
+		return output_refused(output, "it is a directory; name a file with -o");
+	return NULL;
 }
 
-struct grf_error *grf_output_write(const char *path, const void *data, size_t size)
+static struct grf_error *open_folder(struct grf_output *output)
 {
-	_cleanup_free_ char *name = NULL, *real = NULL;
+	output->folder = open(output->folder_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (output->folder >= 0)
+		return NULL;
+	if (errno == ENOENT)
+		return grf_error_create(GRF_ERROR_OUTPUT,
+					"cannot write %s: the folder %s does not exist",
+					output->path, output->folder_path);
+	if (errno == ENOTDIR)
+		return grf_error_create(GRF_ERROR_OUTPUT, "cannot write %s: %s is no folder",
+					output->path, output->folder_path);
+	return grf_error_errno(GRF_ERROR_OUTPUT, errno,
+			       "cannot write %s: cannot open the folder %s", output->path,
+			       output->folder_path);
+}
+
+static struct grf_error *output_open(struct grf_output *output)
+{
+	struct grf_error *error;
+
+	output->fd = output_stream(output->path);
+	if (output->fd >= 0) {
+		output->kind = OUTPUT_STREAM;
+		return check_stream(output);
+	}
+	error = split_path(output);
+	if (!error)
+		error = open_folder(output);
+	if (!error)
+		error = look_at_name(output);
+	if (!error && output->kind == OUTPUT_FILE)
+		error = open_unnamed(output);
+	return error;
+}
+
+struct grf_error *grf_output_create(const char *path, struct grf_output **ret)
+{
+	struct grf_output *output = malloc(sizeof(*output));
+	struct grf_error *error;
+
+	if (!output)
+		return grf_error_no_memory();
+	*output = (struct grf_output){.path = strdup(path), .folder = -1, .fd = -1};
+	error = output->path ? output_open(output) : grf_error_no_memory();
+	if (error)
+		grf_output_destroy(output);
+	else
+		*ret = output;
+	return error;
+}
+
+void grf_output_destroy(struct grf_output *output)
+{
+	if (!output)
+		return;
+	if (output->kind != OUTPUT_STREAM && output->fd >= 0)
+		close(output->fd);
+	if (output->folder >= 0)
+		close(output->folder);
+	free(output->folder_path);
+	free(output->path);
+	free(output);
+}
+
+const char *grf_output_path(const struct grf_output *output)
+{
+	return output->path;
+}
+
+bool grf_output_is_standard(const struct grf_output *output)
+{
+	return output->kind == OUTPUT_STREAM && output->fd == STDOUT_FILENO;
+}
+
+struct grf_error *grf_output_check_apart(const struct grf_output *output, const char *input)
+{
+	struct stat output_status, input_status;
+
+	if (output->kind != OUTPUT_FILE || !input ||
+	    fstatat(output->folder, output->name, &output_status, AT_SYMLINK_NOFOLLOW) ||
+	    stat(input, &input_status) || output_status.st_dev != input_status.st_dev ||
+	    output_status.st_ino != input_status.st_ino)
+		return NULL;
+	return output_refused(output, "that is a file to be read; name another one with -o");
+}
+
+struct grf_error *grf_output_write(struct grf_output *output, const void *data, size_t size)
+{
+	if (output->kind == OUTPUT_NULL)
+		return NULL;
+	if (output->kind == OUTPUT_STREAM)
+		return write_stream(output, data, size);
+	return write_all(output->fd, data, size) ? NULL : output_failed(output, "write");
+}
+
+/* Gives a nameless file a name: never one that is there, whatever that is. */
+static bool link_nameless(const struct grf_output *output, const char *name)
+{
+	char source[64];
+
+	/* The second way needs no capability, but /proc. */
+	if (!linkat(output->fd, "", output->folder, name, AT_EMPTY_PATH))
+		return true;
+	if (errno == EEXIST)
+		return false;
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", output->fd);
+	return !linkat(AT_FDCWD, source, output->folder, name, AT_SYMLINK_FOLLOW);
+}
+
+/* Copies a result that is in memory to the file `fd`. */
+static bool copy_to(const struct grf_output *output, int fd)
+{
+	_cleanup_free_ char *buffer = malloc(COPY_BYTES);
+	off_t offset = 0;
+	ssize_t size;
+
+	if (!buffer)
+		return false;
+	while ((size = pread(output->fd, buffer, COPY_BYTES, offset)) > 0) {
+		if (!write_all(fd, buffer, (size_t)size))
+			return false;
+		offset += size;
+	}
+	return !size && !fsync(fd);
+}
+
+/* Makes the whole result a file of a name beside; `ret_status` tells which. */
+static struct grf_error *name_beside(struct grf_output *output, char name[NAME_BYTES],
+				     struct stat *ret_status)
+{
 	_cleanup_close_ int fd = -1;
 	struct grf_error *error;
 
-	if (standard_stream(path) >= 0)
-		return write_stream(standard_stream(path), data, size);
-	if (is_special(path))
-		return write_special(path, data, size);
-	/* Through a symbolic link, the file that it names is replaced, not the link. */
-	real = realpath(path, NULL);
-	if (real)
-		path = real;
-	fd = open_nameless(path);
-	error = fd < 0 ? open_beside(path, &name, &fd) : NULL;
+	if (!output->nameless) {
+		error = open_beside(output, name, &fd);
+		if (error || (copy_to(output, fd) && !fstat(fd, ret_status)))
+			return error;
+		error = output_failed(output, "write");
+		unlinkat(output->folder, name, 0);
+		return error;
+	}
+	if (fsync(output->fd) || fstat(output->fd, ret_status))
+		return output_failed(output, "write");
+	for (unsigned int i = 0; i < NAME_TRIES; i++) {
+		error = make_name(output, name);
+		if (error || link_nameless(output, name))
+			return error;
+		if (errno != EEXIST)
+			break;
+	}
+	return output_failed(output, "create a file beside");
+}
+
+/* Moves the file `name` to where the result belongs. */
+static struct grf_error *move_to_place(struct grf_output *output, const char *name,
+				       const struct stat *result)
+{
+	struct grf_error *error;
+	struct stat named;
+
+	if (fstatat(output->folder, name, &named, AT_SYMLINK_NOFOLLOW) ||
+	    named.st_dev != result->st_dev || named.st_ino != result->st_ino)
+		return output_refused(output, "somebody moves files in its folder");
+	/* What comes to stand there after this look is replaced, not followed. */
+	error = look_at_name(output);
+	if (!error && output->kind != OUTPUT_FILE)
+		error = output_refused(output, "it is a device; name a file with -o");
+	if (!error && renameat(output->folder, name, output->folder, output->name))
+		error = output_failed(output, "rename the result to");
+	return error;
+}
+
+struct grf_error *grf_output_commit(struct grf_output *output)
+{
+	struct grf_error *error;
+	char name[NAME_BYTES];
+	struct stat result = {0};
+
+	if (output->kind != OUTPUT_FILE)
+		return NULL;
+	error = look_at_folder(output);
+	if (!error)
+		error = name_beside(output, name, &result);
 	if (error)
 		return error;
-	if (!write_all(fd, data, size) || fsync(fd))
-		error = failed("write", path);
-	else if (!name)
-		error = name_beside(fd, path, &name);
-	if (!error && name && rename(name, path))
-		error = failed("rename the result to", path);
-	if (error && name)
-		unlink(name);
+	error = move_to_place(output, name, &result);
+	if (error)
+		unlinkat(output->folder, name, 0);
 	return error;
 }

@@ -1,5 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writing a result file: whole or not at all. */
+/*
+ * A result file: whole or not at all, for its owner alone (0600), and at no other place than the
+ * one that was meant when it was created.
+ *
+ * The folder is resolved once, by grf_output_create(), and held by a descriptor. What others do in
+ * it, or to the names that led to it, cannot lead the result elsewhere: the last component of a
+ * path is never followed, and no file that is there is written to or has its mode changed. At both
+ * ends of the work, what stands at the name must be a regular file, which is replaced by name, or
+ * nothing; a symbolic link, a FIFO, a socket, a device or a folder is refused. Standard output and
+ * error, the other open descriptors (/dev/fd/N) and /dev/null are no files: see
+ * grf_output_create().
+ *
+ * grf_output_write() needs the descriptors that are open, and no rights but those: write(2).
+ * grf_output_commit() makes these calls: fsync, fstat, newfstatat, getrandom, linkat, renameat,
+ * unlinkat; where the file system has no nameless files (O_TMPFILE) also openat, pread and write.
+ * It needs what anyone needs who makes a file in the folder: write permission there, for root in
+ * the folder of another user CAP_DAC_OVERRIDE, and Landlock's MAKE_REG and REMOVE_FILE (WRITE_FILE
+ * with openat).
+ */
 #ifndef GRF_OUTPUTS_FILE_H
 #define GRF_OUTPUTS_FILE_H
 
@@ -8,17 +26,38 @@
 
 #include "base/error.h"
 
-/* Whether `path` stands for standard output: "-", or a name such as /dev/stdout. */
-bool grf_output_is_standard(const char *path);
+struct grf_output;
 
-/* Checks that `path` can be written, without leaving anything there. */
-struct grf_error *grf_output_check(const char *path);
+/*
+ * Takes `path` for a result, and finds out that it can be written; leaves nothing there. "-" and
+ * names such as /dev/stdout and /dev/fd/3 stand for an open descriptor, which is written to as it
+ * is; what is written to the null device is forgotten. GRF_ERROR_OUTPUT. Gives the output to the
+ * caller.
+ */
+struct grf_error *grf_output_create(const char *path, struct grf_output **ret);
 
-/* Refuses a `path` that is the file `input` (NULL: none), under whatever names. */
-struct grf_error *grf_output_check_apart(const char *path, const char *input);
+/* Frees an output, and what was written to it and not committed; NULL is allowed. */
+void grf_output_destroy(struct grf_output *output);
 
-/* Writes `size` bytes: beside `path`, then renamed over it; standard output, and what exists and is
- * no regular file (a pipe), are written to directly. GRF_ERROR_OUTPUT; nothing is left behind. */
-struct grf_error *grf_output_write(const char *path, const void *data, size_t size);
+static inline void grf_output_cleanup_fn(struct grf_output **output)
+{
+	grf_output_destroy(*output);
+}
+#define _cleanup_output_ __attribute__((cleanup(grf_output_cleanup_fn)))
+
+/* The path as it was given; borrowed. */
+const char *grf_output_path(const struct grf_output *output);
+
+/* Whether it is standard output. */
+bool grf_output_is_standard(const struct grf_output *output);
+
+/* Refuses an output that is the file `input` (NULL: none), under whatever names. */
+struct grf_error *grf_output_check_apart(const struct grf_output *output, const char *input);
+
+/* Adds `size` bytes. GRF_ERROR_OUTPUT. */
+struct grf_error *grf_output_write(struct grf_output *output, const void *data, size_t size);
+
+/* Puts what was written at the path, once. GRF_ERROR_OUTPUT: what was there is there still. */
+struct grf_error *grf_output_commit(struct grf_output *output);
 
 #endif

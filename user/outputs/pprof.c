@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "base/mapped_file.h"
 #include "base/text.h"
-#include "outputs/file.h"
 #include "profile.pb-c.h"
 
 typedef Grf__Pprof__Profile Profile;
@@ -179,7 +178,8 @@ static void release(struct writer *writer)
 	free(writer->chains);
 }
 
-static struct grf_error *compress_and_write(const void *data, size_t size, const char *path)
+static struct grf_error *compress_and_write(const void *data, size_t size,
+					    struct grf_output *output)
 {
 	z_stream stream = {0};
 	_cleanup_free_ void *packed = NULL;
@@ -208,10 +208,10 @@ static struct grf_error *compress_and_write(const void *data, size_t size, const
 	deflateEnd(&stream);
 	if (result != Z_STREAM_END)
 		return grf_error_create(GRF_ERROR_OUTPUT, "cannot compress the profile");
-	return grf_output_write(path, packed, stream.total_out);
+	return grf_output_write(output, packed, stream.total_out);
 }
 
-static struct grf_error *serialise(const Profile *profile, const char *path)
+static struct grf_error *serialise(const Profile *profile, struct grf_output *output)
 {
 	size_t size = grf__pprof__profile__get_packed_size(profile);
 	_cleanup_free_ uint8_t *data = malloc(size ? size : 1);
@@ -224,11 +224,12 @@ static struct grf_error *serialise(const Profile *profile, const char *path)
 	error = grf_mapped_files_check();
 	if (error)
 		return error;
-	return compress_and_write(data, size, path);
+	return compress_and_write(data, size, output);
 }
 
 struct grf_error *grf_pprof_write(const struct grf_tree *tree,
-				  const struct grf_pprof_options *options, const char *path)
+				  const struct grf_pprof_options *options,
+				  struct grf_output *output)
 {
 	struct writer writer = {.tree = tree};
 	_cleanup_free_ int64_t *comments = calloc(options->comment_count + 1, sizeof(*comments));
@@ -268,7 +269,7 @@ struct grf_error *grf_pprof_write(const struct grf_tree *tree,
 	profile.comment = comments;
 	profile.n_comment = options->comment_count;
 	profile.default_sample_type = space.type;
-	error = writer.no_memory ? grf_error_no_memory() : serialise(&profile, path);
+	error = writer.no_memory ? grf_error_no_memory() : serialise(&profile, output);
 	release(&writer);
 	return error;
 }

@@ -7,6 +7,7 @@
 #define GRF_OUTPUTS_PPROF_H
 
 #include "base/error.h"
+#include "outputs/file.h"
 #include "views/tree.h"
 
 struct grf_pprof_options {
@@ -16,9 +17,9 @@ struct grf_pprof_options {
 			     * bytes each time */
 };
 
-/* Writes `path` beside itself and renames, so that it is whole or not there; an existing special
- * file (/dev/stdout, a pipe) is written to directly. GRF_ERROR_OUTPUT with the path on failure. */
+/* Writes a profile to `output`, which the caller commits. GRF_ERROR_OUTPUT. */
 struct grf_error *grf_pprof_write(const struct grf_tree *tree,
-				  const struct grf_pprof_options *options, const char *path);
+				  const struct grf_pprof_options *options,
+				  struct grf_output *output);
 
 #endif

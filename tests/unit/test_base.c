@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Errors say what they are of; arrays grow; work apart comes to its end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "hold/apart.h"
+
+static void test_errors(void **state)
+{
+	struct grf_error *error = grf_error_create(GRF_ERROR_NOT_GO, "%s is %d", "x", 1);
+
+	(void)state;
+	error = grf_error_prefix(error, "process %d", 7);
+	assert_string_equal(error->message, "process 7: x is 1");
+	assert_int_equal(error->code, GRF_ERROR_NOT_GO);
+	grf_error_free(error);
+	error = grf_error_errno(GRF_ERROR_OTHER, EPERM, "open");
+	assert_int_equal(error->code, GRF_ERROR_PERMISSION);
+	assert_non_null(strstr(error->message, "open: "));
+	grf_error_free(error);
+	error = grf_error_errno(GRF_ERROR_OTHER, ESRCH, "open");
+	assert_int_equal(error->code, GRF_ERROR_NO_PROCESS);
+	grf_error_free(error);
+	error = grf_error_errno(GRF_ERROR_OUTPUT, ENOMEM, "open");
+	assert_int_equal(error->code, GRF_ERROR_OUTPUT);
+	grf_error_free(error);
+	grf_error_free(NULL);
+	grf_error_free(grf_error_no_memory());
+	assert_int_equal(grf_error_no_memory()->code, GRF_ERROR_NO_MEMORY);
+}
+
+static void test_arrays_grow(void **state)
+{
+	GRF_ARRAY(uint32_t) array = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < 10000; i++) {
+		uint32_t *item = grf_array_add(&array);
+
+		assert_non_null(item);
+		*item = i;
+	}
+	for (uint32_t i = 0; i < 10000; i++)
+		assert_int_equal(array.items[i], i);
+	grf_array_free(&array);
+	assert_int_equal(array.count, 0);
+}
+
+struct work {
+	int seen;
+	bool fail, end;
+};
+
+static struct grf_error *work_apart(void *context, int *ret)
+{
+	struct work *work = context;
+
+	if (work->end)
+		_exit(3);
+	work->seen = (int)getpid();
+	if (work->fail)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED, "not today");
+	*ret = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	return NULL;
+}
+
+static void test_work_apart(void **state)
+{
+	struct work work = {0};
+	struct grf_error *error;
+	char byte = 1;
+	int fd = -1;
+
+	(void)state;
+	assert_null(grf_apart_run(work_apart, &work, &work, sizeof(work), &fd));
+	assert_true(work.seen != 0 && work.seen != (int)getpid());
+	assert_int_equal(read(fd, &byte, 1), 1);
+	assert_int_equal(byte, 0);
+	close(fd);
+	work.fail = true;
+	error = grf_apart_run(work_apart, &work, &work, sizeof(work), &fd);
+	assert_non_null(error);
+	assert_int_equal(error->code, GRF_ERROR_UNSUPPORTED);
+	assert_string_equal(error->message, "not today");
+	grf_error_free(error);
+	work.end = true;
+	error = grf_apart_run(work_apart, &work, &work, sizeof(work), &fd);
+	assert_non_null(error);
+	assert_int_equal(error->code, GRF_ERROR_OTHER);
+	grf_error_free(error);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_arrays_grow),
+	    cmocka_unit_test(test_work_apart),
+	};
+
+	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
