@@ -218,6 +218,58 @@ static void test_bomb(void **state)
 	free(zeros);
 }
 
+/* Segments are found wherever their headers stand. */
+static void test_order_of_loads(void **state)
+{
+	struct elf_file file = {0};
+	struct grf_executable *executable;
+	const struct grf_load *loads;
+	size_t count;
+
+	(void)state;
+	elf_file_add(&file, ".text", TEXT + 0x1000, text, sizeof(text));
+	elf_file_add(&file, ".data", TEXT, "data", 4);
+	executable = open_file(&file);
+	loads = grf_executable_loads(executable, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(loads[0].address, TEXT);
+	assert_memory_equal(grf_executable_at(executable, TEXT + 1, 3), "ata", 3);
+	assert_memory_equal(grf_executable_at(executable, TEXT + 0x1000, 8), text, 8);
+	assert_null(grf_executable_at(executable, TEXT + 4, 1));
+	assert_null(grf_executable_at(executable, TEXT + 3, 2));
+	grf_executable_destroy(executable);
+}
+
+/* The same bytes at many addresses: refused before anything is made of them. */
+static void test_overlapping_loads(void **state)
+{
+	struct elf_file file = {0};
+	struct grf_executable *executable = NULL;
+	struct grf_error *error;
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		elf_file_add(&file, ".text", TEXT + (uint64_t)i * 0x1000, text, sizeof(text));
+	elf_file_write(&file);
+	for (int i = 0; i < 6; i++) {
+		const uint64_t sizes[] = {2000, 2000}, offset = 0;
+		uint64_t at = sizeof(Elf64_Ehdr) + (uint64_t)i * sizeof(Elf64_Phdr);
+		FILE *stream = fopen(file.path, "r+");
+
+		assert_non_null(stream);
+		elf_file_put(stream, at + offsetof(Elf64_Phdr, p_offset), &offset, 8);
+		elf_file_put(stream, at + offsetof(Elf64_Phdr, p_filesz), sizes, 16);
+		assert_int_equal(fclose(stream), 0);
+	}
+	assert_int_equal(truncate(file.path, 2048), 0);
+	error = grf_executable_open(file.path, &executable);
+	elf_file_remove(&file);
+	assert_non_null(error);
+	assert_int_equal(error->code, GRF_ERROR_BAD_INPUT);
+	assert_non_null(strstr(error->message, "overlap"));
+	grf_error_free(error);
+}
+
 /* --- build ids, symbols ----------------------------------------------------------------------- */
 
 static void test_build_ids(void **state)
@@ -409,6 +461,8 @@ int main(void)
 	    cmocka_unit_test(test_compressed_sections),
 	    cmocka_unit_test(test_zstd),
 	    cmocka_unit_test(test_bomb),
+	    cmocka_unit_test(test_order_of_loads),
+	    cmocka_unit_test(test_overlapping_loads),
 	    cmocka_unit_test(test_build_ids),
 	    cmocka_unit_test(test_symbols),
 	    cmocka_unit_test(test_broken_headers),

@@ -80,7 +80,7 @@ static void fill(const struct grf_executable *executable, const struct view *vie
 {
 	Elf64_Shdr *headers = (Elf64_Shdr *)(memory + tail);
 	uint64_t names = tail + (view->count + 2) * sizeof(*headers), name = 1;
-	uint64_t at = aligned(names + view->count * MAX_NAME + 1);
+	uint64_t at = aligned(names + (uint64_t)view->count * MAX_NAME + 1);
 	const Elf64_Ehdr header = {
 	    .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
 	    .e_type = ET_EXEC,
@@ -114,7 +114,7 @@ static void fill(const struct grf_executable *executable, const struct view *vie
 	}
 	headers[view->count + 1] = (Elf64_Shdr){.sh_type = SHT_STRTAB,
 						.sh_offset = names,
-						.sh_size = view->count * MAX_NAME + 1,
+						.sh_size = (uint64_t)view->count * MAX_NAME + 1,
 						.sh_addralign = 1};
 	memcpy(memory, &header, sizeof(header));
 }
@@ -148,8 +148,8 @@ static Dwarf *open_view(struct grf_executable *executable)
 	if (!view)
 		return NULL;
 	collect(executable, view);
-	size = tail + (view->count + 2) * sizeof(Elf64_Shdr) + (view->count + 1) * MAX_NAME +
-	       view->unpacked + PAGE;
+	size = tail + (view->count + 2) * sizeof(Elf64_Shdr) +
+	       ((uint64_t)view->count + 1) * MAX_NAME + view->unpacked + PAGE;
 	if (!view->count) {
 		/* No DWARF. */
 	} else if (!grf_section_may_unpack(executable, view->unpacked)) {

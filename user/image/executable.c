@@ -19,6 +19,7 @@
 
 #define PAGE_MASK UINT64_C(4095)
 #define MAX_LOADS 65536u
+#define MAX_NOTES ((uint64_t)4 << 20) /* bytes */
 /* Bytes; no executable and no debug information of one is as large. */
 #define MAX_FILE ((uint64_t)8 << 30)
 
@@ -96,8 +97,45 @@ static bool says_pie(const struct grf_executable *executable, const GElf_Phdr *h
 	return false;
 }
 
+/* In the order of their addresses, as the ELF standard wants them; they are searched. */
+static int by_place(const void *left, const void *right)
+{
+	const struct grf_load *a = left, *b = right;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	return a->file_offset < b->file_offset ? -1 : a->file_offset > b->file_offset;
+}
+
+/* Few bytes that are said to be loaded at many addresses would make any amount of memory. */
+static struct grf_error *check_loads(struct grf_executable *executable)
+{
+	uint64_t bytes = 0;
+
+	if (!executable->loads.count)
+		return bad(executable->path, "it has nothing to load");
+	for (size_t i = 0; i < executable->loads.count; i++) {
+		bytes += executable->loads.items[i].file_size;
+		if (bytes / 2 > executable->size)
+			return bad(executable->path, "its segments overlap in the file");
+	}
+	qsort(executable->loads.items, executable->loads.count, sizeof(struct grf_load), by_place);
+	return NULL;
+}
+
+/* Notes of one file are few; a file may say of the same bytes many times that they are notes. */
+static void read_notes(struct grf_executable *executable, uint64_t offset, uint64_t size,
+		       uint64_t alignment)
+{
+	if (size > MAX_NOTES - executable->note_bytes)
+		return;
+	executable->note_bytes += size;
+	grf_notes_read(executable->file + offset, size, alignment, take_build_id, executable);
+}
+
 static struct grf_error *read_segments(struct grf_executable *executable)
 {
+	bool dynamic = false;
 	size_t count;
 
 	if (elf_getphdrnum(executable->elf, &count) || count > MAX_LOADS)
@@ -119,12 +157,13 @@ static struct grf_error *read_segments(struct grf_executable *executable)
 		    header.p_vaddr + header.p_memsz < header.p_vaddr)
 			return bad(executable->path, "truncated: a segment reaches beyond its end");
 		if (header.p_type == PT_NOTE) {
-			grf_notes_read(executable->file + header.p_offset, header.p_filesz,
-				       header.p_align, take_build_id, executable);
+			read_notes(executable, header.p_offset, header.p_filesz, header.p_align);
 			continue;
 		}
 		if (header.p_type == PT_DYNAMIC) {
-			executable->pie = says_pie(executable, &header);
+			executable->pie =
+			    !dynamic ? says_pie(executable, &header) : executable->pie;
+			dynamic = true;
 			continue;
 		}
 		load = grf_array_add(&executable->loads);
@@ -139,7 +178,7 @@ static struct grf_error *read_segments(struct grf_executable *executable)
 		    .data = executable->file + header.p_offset,
 		};
 	}
-	return executable->loads.count ? NULL : bad(executable->path, "it has nothing to load");
+	return check_loads(executable);
 }
 
 /* The build ids, from the sections of notes: in a debug file the segments have no bytes, and what
@@ -153,8 +192,8 @@ static void read_note_sections(struct grf_executable *executable)
 		if (gelf_getshdr(section, &header) && header.sh_type == SHT_NOTE &&
 		    header.sh_offset <= executable->size &&
 		    header.sh_size <= executable->size - header.sh_offset)
-			grf_notes_read(executable->file + header.sh_offset, header.sh_size,
-				       header.sh_addralign, take_build_id, executable);
+			read_notes(executable, header.sh_offset, header.sh_size,
+				   header.sh_addralign);
 }
 
 /* Reads the file of a descriptor, which it takes over. */
@@ -320,15 +359,24 @@ uint64_t grf_executable_entry(const struct grf_executable *executable)
 const uint8_t *grf_executable_at(const struct grf_executable *executable, uint64_t address,
 				 uint64_t length)
 {
-	for (size_t i = 0; i < executable->loads.count; i++) {
-		const struct grf_load *load = &executable->loads.items[i];
-		uint64_t offset = address - load->address;
+	size_t low = 0, high = executable->loads.count;
+	const struct grf_load *load;
 
-		if (address >= load->address && offset < load->file_size &&
-		    length <= load->file_size - offset)
-			return load->data + offset;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (executable->loads.items[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	if (!low)
+		return NULL;
+	load = &executable->loads.items[low - 1];
+	return address - load->address < load->file_size &&
+		       length <= load->file_size - (address - load->address)
+		   ? load->data + (address - load->address)
+		   : NULL;
 }
 
 const struct grf_load *grf_executable_loads(const struct grf_executable *executable,

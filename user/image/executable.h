@@ -78,7 +78,7 @@ const uint8_t *grf_executable_at(const struct grf_executable *executable, uint64
  * gives it (.rela.dyn), the word in the file may be zero. False: it is not in the file. */
 bool grf_executable_pointer(struct grf_executable *executable, uint64_t address, uint64_t *ret);
 
-/* The PT_LOADs, for overlaying file-backed pages. */
+/* The PT_LOADs by ascending address, for overlaying file-backed pages. */
 struct grf_load {
 	uint64_t address; /* link-time */
 	uint64_t file_size;

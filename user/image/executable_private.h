@@ -47,6 +47,7 @@ struct grf_executable {
 	const uint8_t *gnu_build_id;
 	size_t gnu_build_id_size;
 	char *go_build_id;
+	uint64_t note_bytes;          /* that were read */
 	struct grf_executable *debug; /* a file with its debug information, or NULL */
 	GRF_ARRAY(struct grf_executable *) libraries;
 };

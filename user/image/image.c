@@ -15,6 +15,10 @@
 
 #define PAGE_BYTES 4096u
 
+/* Of executables with more segments none is joined: each costs a look at all of the image. Linkers
+ * make about ten. */
+#define MAX_JOINED 64u
+
 struct grf_image *grf_image_new(void)
 {
 	return calloc(1, sizeof(struct grf_image));
@@ -162,13 +166,29 @@ static bool sort_segments(struct grf_image *image)
 	return count_held(image);
 }
 
+/* The first of `count` sorted segments that ends behind an address. */
+static size_t first_behind(const struct grf_image *image, size_t count, uint64_t address)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->segments.items[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Adds the parts of [start, end) that the first `count` segments (sorted) leave free. */
 static bool fill_gaps(struct grf_image *image, size_t count, uint64_t start, uint64_t end,
 		      uint32_t flags, const uint8_t *data)
 {
 	uint64_t at = start;
 
-	for (size_t i = 0; i < count && at < end; i++) {
+	for (size_t i = first_behind(image, count, start); i < count && at < end; i++) {
 		struct grf_segment segment = image->segments.items[i];
 		uint64_t gap_end = segment.start < end ? segment.start : end;
 
@@ -250,18 +270,23 @@ static bool join(struct grf_image *image, uint64_t start, uint64_t end, uint32_t
 static struct grf_error *add_file(struct grf_image *image, const struct grf_executable *executable)
 {
 	const struct grf_load *loads;
-	size_t count, sorted;
+	size_t count, sorted = image->segments.count;
 
 	loads = grf_executable_loads(executable, &count);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t start = loads[i].address + grf_executable_bias(executable);
 
-		sorted = image->segments.count;
-		if (start + loads[i].file_size < start)
-			continue;
-		if (!fill_gaps(image, sorted, start, start + loads[i].file_size, loads[i].flags,
-			       loads[i].data) ||
-		    !sort_segments(image) ||
+		if (start + loads[i].file_size >= start &&
+		    !fill_gaps(image, sorted, start, start + loads[i].file_size, loads[i].flags,
+			       loads[i].data))
+			return grf_error_no_memory();
+	}
+	if (!sort_segments(image))
+		return grf_error_no_memory();
+	for (size_t i = 0; i < count && count <= MAX_JOINED; i++) {
+		uint64_t start = loads[i].address + grf_executable_bias(executable);
+
+		if (start + loads[i].file_size >= start &&
 		    !join(image, start, start + loads[i].file_size, loads[i].flags))
 			return grf_error_no_memory();
 	}

@@ -46,14 +46,27 @@ static void take_symbols(struct grf_executable *executable, Elf *elf, Elf_Scn *s
 	}
 }
 
+/* Whether the names of a symbol table are compressed: libelf would unpack whatever they say. */
+static bool has_packed_names(Elf *elf, const GElf_Shdr *table)
+{
+	Elf_Scn *section = elf_getscn(elf, table->sh_link);
+	GElf_Shdr header;
+
+	return !section || !gelf_getshdr(section, &header) || header.sh_flags & SHF_COMPRESSED;
+}
+
 static void read_symbols_of(struct grf_executable *executable, Elf *elf)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 
 	while ((section = elf_nextscn(elf, section)))
-		if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB)
-			take_symbols(executable, elf, section, &header);
+		/* There is one. Others could be of the same bytes again. */
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB) {
+			if (!(header.sh_flags & SHF_COMPRESSED) && !has_packed_names(elf, &header))
+				take_symbols(executable, elf, section, &header);
+			return;
+		}
 }
 
 static void read_symbols(struct grf_executable *executable)
