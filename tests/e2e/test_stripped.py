@@ -206,3 +206,15 @@ def test_linked_by_others(version, linker, mode, toolchain, tmp_path):
             assert summary(done)[0] > 500 and summary(done)[1] >= 99, done.stdout
             grf("verify", target.pid).expect(OK)
             target.check_runs()
+
+
+@pytest.mark.parametrize("version", versions())
+def test_types_with_one_mask(version, build, tmp_path):
+    """context.valueCtx and an entry of sync.Map have one size and one pointer mask from Go 1.24
+    on: where one has an itab, the other has a flag."""
+    with Target(build("pieces", version=version, flags=(STRIPPED,))) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    chains = pprof.read(tmp_path / "out").chains
+    below = [chain for chain in chains if chain[0] == "main.growContext"]
+    assert below
+    assert not any("internal/sync" in element for chain in below for element in chain), below

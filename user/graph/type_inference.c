@@ -417,6 +417,48 @@ static int score_slot(struct grf_type_inference *inference, const struct grf_slo
 	}
 }
 
+/* The words of a value that may hold the type of the word behind them: those of its interfaces, and
+ * of its inline arrays, whose elements are looked at by themselves. */
+static uint64_t type_words(const struct grf_type *type)
+{
+	uint64_t words = 0;
+
+	for (uint32_t i = 0; i < type->slot_count; i++) {
+		const struct grf_slot *slot = &type->slots[i];
+		uint64_t first = slot->offset / WORD_BYTES, bytes;
+
+		if (first >= MAX_WORDS)
+			continue;
+		if (slot->kind == GRF_SLOT_EFACE || slot->kind == GRF_SLOT_IFACE)
+			words |= (uint64_t)1 << first;
+		else if (slot->kind == GRF_SLOT_INLINE_ARRAY &&
+			 !__builtin_mul_overflow(slot->count, slot->stride, &bytes))
+			words |= low_bits(bytes / WORD_BYTES) << first;
+	}
+	return words;
+}
+
+/* Whether a word that is no pointer in `type`, before one that is, holds an itab or the address of
+ * a type: the object has an interface there, and `type` has none. */
+static bool has_other_interface(struct grf_type_inference *inference, const struct grf_type *type,
+				const uint8_t *memory, uint64_t room)
+{
+	uint64_t places = ~type->pointer_mask & type->pointer_mask >> 1 & ~type_words(type);
+	const struct grf_interface_type *found;
+
+	for (; places; places &= places - 1) {
+		uint64_t at = (uint64_t)__builtin_ctzll(places) * WORD_BYTES, word;
+
+		if (at + WORD_BYTES > room)
+			break;
+		word = grf_load_u64(memory + at);
+		if (word && (grf_types_by_interface(inference->model->types, word, true, &found) ||
+			     grf_types_by_interface(inference->model->types, word, false, &found)))
+			return true;
+	}
+	return false;
+}
+
 /* What speaks for the bytes at `memory` being a `type`. */
 static int score_value(struct grf_type_inference *inference, struct grf_type *type,
 		       const uint8_t *memory, uint64_t room, unsigned int depth)
@@ -424,6 +466,8 @@ static int score_value(struct grf_type_inference *inference, struct grf_type *ty
 	int score = 0;
 
 	grf_type_plan(inference->model->types, type);
+	if (has_other_interface(inference, type, memory, room))
+		return NO_FIT;
 	for (uint32_t i = 0; i < type->slot_count && score >= 0; i++) {
 		const struct grf_slot *slot = &type->slots[i];
 
