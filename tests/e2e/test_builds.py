@@ -7,9 +7,9 @@ import subprocess
 
 import pprof
 import pytest
-from running import FAILURE, MISMATCH, NOT_GO, OK, Target, grf
+from running import FAILURE, MISMATCH, NOT_GO, OK, UNSUPPORTED, Target, grf
 from test_verify import collecting, counts
-from toolchains import PROGRAMS, go_build, versions
+from toolchains import PROGRAMS, BuildFailed, go_build, versions
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
 
@@ -256,3 +256,21 @@ def test_a_program_of_shared_libraries(tmp_path):
     command = ["gcc", "-o", tmp_path / "main", tmp_path / "main.c", library]
     subprocess.run([*command, f"-Wl,-rpath,{tmp_path}"], check=True)
     check_refused(tmp_path / "main", "shared library")
+
+
+def test_a_sanitizers_shadow(toolchain, tmp_path):
+    """-asan reserves terabytes for its shadow, writable: they are not gone through page by page."""
+    try:
+        program = go_build(toolchain(), "library", tmp_path / "program", "-asan")
+    except BuildFailed as error:
+        pytest.skip(f"no -asan here: {error}")
+    with Target(program) as target:
+        done = grf("attach", target.pid, "-v", "-o", tmp_path / "out").expect(OK)
+        assert "too much to watch" in done.stderr, str(done)
+        # Each object has a red zone behind it, which may take it to another size class.
+        chains = pprof.read(tmp_path / "out").chains
+        for chain, expected in HELD.items():
+            found = chains.get(tuple(chain.split(" > ")), (0, 0))
+            assert found[0] == expected[0][0] and found[1] >= expected[0][1], (chain, found)
+        grf("attach", target.pid, "--copy", "precopy").expect(UNSUPPORTED, "too much to watch")
+        target.check_runs()

@@ -51,6 +51,9 @@
 #define LAST_ROUND_TIME 3000000u
 /* From so many small runs in a part of a unit on, they are protected together. */
 #define MANY_RUNS 24u
+/* More address space than this is not watched: a sanitizer's shadow, of which next to nothing
+ * exists, and which takes minutes to go through. */
+#define WATCHED_MAX (1ull << 40)
 /* Runs of less than this are copied many in a call. */
 #define LONG_RUN (32u << 10)
 /* What a round leaves that copied less than this is left for the stop. */
@@ -413,12 +416,31 @@ static bool watch(struct grf_precopy *precopy, uint64_t start, uint64_t end)
 	return precopy->tracker->kind->watch(precopy->tracker, start, end);
 }
 
+static struct grf_error *check_length(const struct grf_precopy *precopy,
+				      const struct grf_plan *plan)
+{
+	uint64_t length = 0;
+
+	for (size_t i = 0; i < plan->piece_count; i++)
+		if (grf_unit_is_watched(precopy, plan->pieces[i].part))
+			length += plan->pieces[i].end - plan->pieces[i].start;
+	if (length <= WATCHED_MAX)
+		return NULL;
+	return grf_error_create(GRF_ERROR_UNSUPPORTED,
+				"process %d has %llu TiB of writable address space, as with a "
+				"sanitizer: too much to watch",
+				precopy->copy->pid, (unsigned long long)(length >> 40));
+}
+
 /* What cannot be watched is copied at the stop, which must not be most of it. */
 static struct grf_error *watch_pieces(struct grf_precopy *precopy, const struct grf_plan *plan)
 {
+	struct grf_error *error = check_length(precopy, plan);
 	uint64_t watched = 0, unwatched = 0;
 	int errnum = 0;
 
+	if (error)
+		return error;
 	for (size_t i = 0; i < plan->piece_count; i++) {
 		const struct grf_piece *piece = &plan->pieces[i];
 		uint64_t length = piece->end - piece->start;
