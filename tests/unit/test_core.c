@@ -578,16 +578,38 @@ static void test_reader(void **state)
 	grf_image_destroy(image);
 }
 
+/* The same notes many times over: as many threads would be made of them. */
+static void test_notes_that_overlap(void **state)
+{
+	const struct elf_prstatus status = {0};
+
+	(void)state;
+	begin();
+	add_note("CORE", NT_PRSTATUS, &status, sizeof(status));
+	core.headers[0].p_filesz = core.size - NOTES;
+	while (core.count < 8)
+		core.headers[core.count++] = core.headers[0];
+	expect_error(GRF_ERROR_BAD_INPUT, "overlap in the file");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_memory),        cmocka_unit_test(test_executable_behind_the_core),
-	    cmocka_unit_test(test_threads),       cmocka_unit_test(test_mappings),
-	    cmocka_unit_test(test_truncated),     cmocka_unit_test(test_another_file),
-	    cmocka_unit_test(test_many_segments), cmocka_unit_test(test_hostile_segments),
-	    cmocka_unit_test(test_overlaps),      cmocka_unit_test(test_build_ids),
-	    cmocka_unit_test(test_bias),          cmocka_unit_test(test_notes),
-	    cmocka_unit_test(test_reader),        cmocka_unit_test(test_split_mapping),
+	    cmocka_unit_test(test_notes_that_overlap),
+	    cmocka_unit_test(test_memory),
+	    cmocka_unit_test(test_executable_behind_the_core),
+	    cmocka_unit_test(test_threads),
+	    cmocka_unit_test(test_mappings),
+	    cmocka_unit_test(test_truncated),
+	    cmocka_unit_test(test_another_file),
+	    cmocka_unit_test(test_many_segments),
+	    cmocka_unit_test(test_hostile_segments),
+	    cmocka_unit_test(test_overlaps),
+	    cmocka_unit_test(test_build_ids),
+	    cmocka_unit_test(test_bias),
+	    cmocka_unit_test(test_notes),
+	    cmocka_unit_test(test_reader),
+	    cmocka_unit_test(test_split_mapping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

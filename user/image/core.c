@@ -117,7 +117,7 @@ static struct grf_error *check_lengths(const struct core_reader *reader)
 						reader->path, (unsigned long long)i);
 		if (header.p_offset + header.p_filesz > end)
 			end = header.p_offset + header.p_filesz;
-		if (header.p_type == PT_LOAD && header.p_filesz <= reader->size)
+		if (header.p_filesz <= reader->size)
 			loaded += header.p_filesz;
 		/* A byte of the file is at one address; else few of them would make any amount of
 		 * memory. */
