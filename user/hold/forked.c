@@ -33,11 +33,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "hold/direct_io.h"
 #include "hold/injected_call.h"
 #include "hold/private.h"
@@ -47,7 +50,9 @@
 /* A fork takes some 20 ms for each GB in use. It cannot be given up. */
 #define CLONE_LIMIT 60000000000ull /* ns */
 /* From the lower end of a signal stack: where the kernel writes the id of the child. */
-#define CHILD_ID   64
+#define CHILD_ID 64
+/* For a child that was killed to end, which takes as long as to free its memory; ns. */
+#define END_LIMIT  60000000000ull
 #define FIRST_STEP 10 /* of those for tests */
 
 enum failure {
@@ -66,6 +71,20 @@ struct grf_forked {
 	enum failure failure;
 	int errnum;
 };
+
+/* The child has the rights of the target, and is ended by a signal: whoever may not send the target
+ * one could not end the child. */
+static struct grf_error *check_signals(const struct grf_target *target)
+{
+	if (!kill(target->pid, 0) || errno != EPERM)
+		return NULL;
+	return grf_error_create(
+	    GRF_ERROR_PERMISSION,
+	    "a child of process %d could not be ended: not permitted to send it "
+	    "signals; run as its user, as root or with CAP_KILL, or copy in "
+	    "another way (--copy auto)",
+	    target->pid);
+}
 
 struct grf_error *grf_forked_open(const struct grf_target *target,
 				  const struct grf_injection_site *site, struct grf_forked **ret)
@@ -90,6 +109,8 @@ struct grf_error *grf_forked_open(const struct grf_target *target,
 					 "no thread of process %d has room for a system call of "
 					 "ours",
 					 target->pid);
+	if (!error)
+		error = check_signals(target);
 	if (!error)
 		error = grf_check_direct_io(target);
 	if (!error)
@@ -212,19 +233,31 @@ const struct grf_target *grf_forked_image(const struct grf_forked *forked)
 	return &forked->image;
 }
 
-void grf_forked_kill(struct grf_forked *forked)
+/* Reaps the child if it has ended. */
+static bool has_ended(struct grf_forked *forked)
 {
 	int status;
 	pid_t done;
 
+	do
+		done = waitpid(forked->child, &status, __WALL | WNOHANG);
+	while ((done < 0 && errno == EINTR) || (done == forked->child && WIFSTOPPED(status)));
+	return done;
+}
+
+void grf_forked_kill(struct grf_forked *forked)
+{
+	const struct timespec moment = {.tv_nsec = 200000};
+	uint64_t began = grf_now();
+
 	grf_injector_step(&forked->injector, 8);
-	if (forked->child > 0) {
-		kill(forked->child, SIGKILL);
-		do
-			done = waitpid(forked->child, &status, __WALL);
-		while ((done < 0 && errno == EINTR) ||
-		       (done == forked->child && WIFSTOPPED(status)));
-	}
+	/* The target may have changed its rights since they were looked at; its tracer, which we
+	 * are, may end it all the same. */
+	if (forked->child > 0 && kill(forked->child, SIGKILL) && errno == EPERM)
+		ptrace(PTRACE_KILL, forked->child, 0, 0);
+	/* What does not end now ends by itself with the tracer, see the top of the file. */
+	while (forked->child > 0 && !has_ended(forked) && grf_now() - began < END_LIMIT)
+		nanosleep(&moment, NULL);
 	forked->child = 0;
 	grf_injector_step(&forked->injector, 9);
 }

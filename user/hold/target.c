@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -108,10 +110,29 @@ static int ptrace_scope(void)
 	return atoi(text);
 }
 
+/* Whether we have a capability; linux/capability.h has their numbers. */
+static bool has_capability(unsigned int number)
+{
+	char status[4096];
+	const char *line;
+
+	if (grf_target_read_small(AT_FDCWD, "/proc/self/status", status, sizeof(status)) < 0)
+		return false;
+	line = strstr(status, "\nCapEff:");
+	return line && strtoull(line + 8, NULL, 16) >> number & 1;
+}
+
 struct grf_error *grf_target_refused(pid_t pid)
 {
 	int scope = ptrace_scope();
 
+	if (has_capability(CAP_SYS_PTRACE) && !has_capability(CAP_DAC_OVERRIDE))
+		return grf_error_create(
+		    GRF_ERROR_PERMISSION,
+		    "process %d: not permitted to open its files in /proc, which "
+		    "are another user's: run as its user or as root, or with "
+		    "CAP_DAC_OVERRIDE too",
+		    pid);
 	if (scope >= 3)
 		return grf_error_create(
 		    GRF_ERROR_PERMISSION,
