@@ -45,12 +45,12 @@ func wait(n int) int {
 	return n + <-release
 }
 
-// Keys of less than 256 are not allocated.
+// Keys and values of less than 256 are not allocated.
 //
 //go:noinline
 func growContext(ctx context.Context, n int) error {
 	for i := 0; i < n; i++ {
-		ctx = context.WithValue(ctx, key(i), nil)
+		ctx = context.WithValue(ctx, key(i), i+100)
 	}
 	wait(n)
 	return ctx.Err()
