@@ -218,3 +218,15 @@ def test_types_with_one_mask(version, build, tmp_path):
     below = [chain for chain in chains if chain[0] == "main.growContext"]
     assert below
     assert not any("internal/sync" in element for chain in below for element in chain), below
+
+
+@pytest.mark.parametrize("program", ["locals", "concurrent", "structs", "pieces"])
+def test_dwarf_of_a_part(program, build, tmp_path):
+    """Compiled without DWARF, the program has that of assembly code alone: no worse than none."""
+    executable = build(program, flags=("-gcflags=all=-dwarf=false",))
+    with Target(executable) as target:
+        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        _, typed = summary(done)
+        assert typed >= 95, done.stdout
+        assert any("main." in element for chain in pprof.read(tmp_path / "out").chains
+                   for element in chain)

@@ -256,6 +256,12 @@ bool grf_types_have_dwarf(const struct grf_types *types)
 	return true;
 }
 
+bool grf_types_lack_dwarf_of_some(const struct grf_types *types)
+{
+	(void)types;
+	return false;
+}
+
 bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret)
 {
 	(void)types;

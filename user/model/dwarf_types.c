@@ -196,6 +196,16 @@ static bool link_index(struct grf_die_index *index)
 	return true;
 }
 
+/* Whether a package was compiled with -gcflags=-dwarf=false: the linker lists its functions all the
+ * same, and the compiler says so in the producer (cmd/internal/objabi, Go 1.17 to 1.27). */
+static bool lacks_dwarf(Dwarf_Die *unit)
+{
+	Dwarf_Attribute attribute;
+	const char *producer = dwarf_formstring(dwarf_attr(unit, DW_AT_producer, &attribute));
+
+	return producer && strstr(producer, "-dwarf=false");
+}
+
 struct grf_error *grf_dwarf_types_open(struct grf_dwarf_file *file)
 {
 	Dwarf_CU *unit = NULL;
@@ -209,8 +219,11 @@ struct grf_error *grf_dwarf_types_open(struct grf_dwarf_file *file)
 	if (!file->index)
 		return grf_error_no_memory();
 	while (dwarf_get_units(file->dwarf, unit, &unit, &version, &unit_type, &die, NULL) == 0) {
-		if (unit_type == DW_UT_compile && !index_unit(file, &die))
+		if (unit_type != DW_UT_compile)
+			continue;
+		if (!index_unit(file, &die))
 			return grf_error_no_memory();
+		file->is_partial = file->is_partial || lacks_dwarf(&die);
 	}
 	if (!file->index->dies.count)
 		file->dwarf = NULL;

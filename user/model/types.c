@@ -446,6 +446,11 @@ bool grf_types_have_dwarf(const struct grf_types *types)
 	return types->file_count && types->files->dwarf;
 }
 
+bool grf_types_lack_dwarf_of_some(const struct grf_types *types)
+{
+	return grf_types_have_dwarf(types) && types->files->is_partial;
+}
+
 /* The module that the linker laid out with an executable or plugin; `first`: it is the executable,
  * whose module comes first. NULL: there is none. */
 static const struct grf_module *module_of(const struct grf_types *types,

@@ -118,6 +118,8 @@ void grf_types_destroy(struct grf_types *types);
 
 /* True when the executable has usable DWARF. */
 bool grf_types_have_dwarf(const struct grf_types *types);
+/* True when it has, and some of its packages were compiled without. */
+bool grf_types_lack_dwarf_of_some(const struct grf_types *types);
 
 /* Fills in the plan of `type` if that is not done yet. Never fails: what cannot be understood gets
  * no slots, and its pointers are found by the collector's mask and shown untyped. Bounded in depth

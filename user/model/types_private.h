@@ -99,6 +99,7 @@ struct grf_die_index;
 struct grf_dwarf_file {
 	struct grf_executable *executable; /* borrowed; NULL: there is none */
 	Dwarf *dwarf;                      /* NULL: none, or none with Go types */
+	bool is_partial;                   /* some packages were compiled without */
 	const struct grf_module *module;   /* the one that it describes, or NULL */
 	struct grf_die_index *index;       /* dwarf_types.c */
 	struct grf_variables *variables;   /* variables.c */
