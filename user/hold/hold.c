@@ -58,53 +58,15 @@
 #include "base/log.h"
 #include "base/priority.h"
 #include "hold/gc_point.h"
+#include "hold/held.h"
 #include "hold/private.h"
 #include "hold/seize.h"
 
-/* How long threads may take to stop before we give up. The others stand meanwhile. */
-#define STOP_LIMIT UINT64_C(1000000000)
 /* Rounds of asking that only yield the CPU, before asking sleeps in between. */
 #define EAGER_ROUNDS 50
-/* How long the others stand yet after the threads in system calls were let go, and how long those
- * go one after the other, at most; ns. */
-#define IDLE_TIME 100000u
-#define BUSY_TIME 200000u
-/* How long a thread that was let go is looked at before we leave it our CPU; ns. */
-#define EAGER_TIME   20000u
 #define MORE_THREADS 1024
 
-enum thread_state {
-	SEIZED,
-	INTERRUPTED,
-	STOPPED,
-	RELEASED,
-	GONE,
-};
-
-struct thread {
-	pid_t tid;
-	enum thread_state state;
-	int signal; /* the stop came before this signal, which the detach delivers */
-};
-
-struct hold {
-	const struct grf_target *target;
-	const struct grf_freeze *freeze;
-	grf_hold_work *work;
-	void *context;
-	struct grf_hold_report *report;
-	GRF_ARRAY(struct thread) threads;
-	pid_t *tids; /* for work(): `tid_capacity` elements */
-	size_t tid_capacity;
-	size_t known;         /* a thread of the list was last found at this index or after */
-	bool died;            /* a thread that we held is gone: the process is being killed, or
-			       * another of its threads is at exec(2) */
-	bool replaced;        /* the memory that was looked at is no more the process's */
-	cpu_set_t usual_cpus; /* of the tracer */
-	struct grf_error *error;
-};
-
-static struct thread *find_thread(struct hold *hold, pid_t tid)
+static struct grf_held_thread *find_thread(struct grf_held *hold, pid_t tid)
 {
 	size_t i, index;
 
@@ -120,7 +82,7 @@ static struct thread *find_thread(struct hold *hold, pid_t tid)
 }
 
 /* Why PTRACE_SEIZE was refused. NULL: the thread is about to exit, which is no error. */
-static struct grf_error *seize_refused(struct hold *hold, pid_t tid, int errnum)
+static struct grf_error *seize_refused(struct grf_held *hold, pid_t tid, int errnum)
 {
 	char state = grf_target_thread_state(hold->target, tid);
 	pid_t tracer;
@@ -144,9 +106,9 @@ static struct grf_error *seize_refused(struct hold *hold, pid_t tid, int errnum)
 			       hold->target->pid);
 }
 
-static struct grf_error *seize(struct hold *hold, pid_t tid, bool *ret_new)
+static struct grf_error *seize(struct grf_held *hold, pid_t tid, bool *ret_new)
 {
-	struct thread *thread = find_thread(hold, tid);
+	struct grf_held_thread *thread = find_thread(hold, tid);
 	int refused;
 
 	if (thread && thread->state != GONE)
@@ -158,13 +120,13 @@ static struct grf_error *seize(struct hold *hold, pid_t tid, bool *ret_new)
 		thread = grf_array_add(&hold->threads);
 	if (!thread)
 		return grf_error_no_memory();
-	*thread = (struct thread){.tid = tid, .state = SEIZED};
+	*thread = (struct grf_held_thread){.tid = tid, .state = SEIZED};
 	*ret_new = true;
 	return NULL;
 }
 
 /* Seizes every thread in the list that is not ours yet. */
-static struct grf_error *seize_all(struct hold *hold, bool *ret_new)
+static struct grf_error *seize_all(struct grf_held *hold, bool *ret_new)
 {
 	int fd = openat(hold->target->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct grf_error *error = NULL;
@@ -186,12 +148,12 @@ static struct grf_error *seize_all(struct hold *hold, bool *ret_new)
 	return error;
 }
 
-static void interrupt_all(struct hold *hold)
+static void interrupt_all(struct grf_held *hold)
 {
 	size_t i;
 
 	for (i = 0; i < hold->threads.count; i++) {
-		struct thread *thread = &hold->threads.items[i];
+		struct grf_held_thread *thread = &hold->threads.items[i];
 
 		if (thread->state != SEIZED)
 			continue;
@@ -201,7 +163,7 @@ static void interrupt_all(struct hold *hold)
 	}
 }
 
-static void reap(struct thread *thread)
+void grf_held_reap(struct grf_held_thread *thread)
 {
 	siginfo_t info;
 
@@ -209,8 +171,7 @@ static void reap(struct thread *thread)
 	waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | __WALL);
 }
 
-/* Looks whether the thread stands by now, without consuming its stop. */
-static void look(struct hold *hold, struct thread *thread)
+void grf_held_look(struct grf_held *hold, struct grf_held_thread *thread)
 {
 	unsigned long message;
 	siginfo_t info = {0};
@@ -225,7 +186,7 @@ static void look(struct hold *hold, struct thread *thread)
 	if (!info.si_pid)
 		return;
 	if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
-		reap(thread);
+		grf_held_reap(thread);
 		return;
 	}
 	event = info.si_status >> 8;
@@ -239,16 +200,16 @@ static void look(struct hold *hold, struct thread *thread)
 }
 
 /* One look at every thread that was interrupted. True when none is left to look at. */
-static bool look_at_all(struct hold *hold, struct thread **ret_running)
+static bool look_at_all(struct grf_held *hold, struct grf_held_thread **ret_running)
 {
 	size_t i;
 
 	*ret_running = NULL;
 	for (i = 0; i < hold->threads.count; i++) {
-		struct thread *thread = &hold->threads.items[i];
+		struct grf_held_thread *thread = &hold->threads.items[i];
 
 		if (thread->state == INTERRUPTED)
-			look(hold, thread);
+			grf_held_look(hold, thread);
 		if (thread->state == INTERRUPTED)
 			*ret_running = thread;
 	}
@@ -259,7 +220,7 @@ static bool look_at_all(struct hold *hold, struct thread **ret_running)
  * A process that is killed now: its first thread is a zombie, of which wait tells nothing as long
  * as other threads that we hold are not reaped. True when the thread is that far.
  */
-static bool given_up(struct hold *hold, struct thread *thread)
+static bool given_up(struct grf_held *hold, struct grf_held_thread *thread)
 {
 	char state = grf_target_thread_state(hold->target, thread->tid);
 
@@ -269,18 +230,18 @@ static bool given_up(struct hold *hold, struct thread *thread)
 	return true;
 }
 
-static uint64_t stop_limit(const struct hold *hold)
+static uint64_t stop_limit(const struct grf_held *hold)
 {
-	return hold->freeze->limit ? hold->freeze->limit : STOP_LIMIT;
+	return hold->freeze->limit ? hold->freeze->limit : GRF_STOP_LIMIT;
 }
 
 /* Whether threads have taken too long to stop. */
-static bool is_late(const struct hold *hold)
+static bool is_late(const struct grf_held *hold)
 {
 	return grf_now() - hold->report->interrupting > stop_limit(hold);
 }
 
-static struct grf_error *does_not_stop(const struct hold *hold, pid_t tid)
+static struct grf_error *does_not_stop(const struct grf_held *hold, pid_t tid)
 {
 	char state = grf_target_thread_state(hold->target, tid);
 
@@ -294,10 +255,10 @@ static struct grf_error *does_not_stop(const struct hold *hold, pid_t tid)
 	    state, hold->freeze->limit ? ", or give it more time (--max-pause)" : "");
 }
 
-static struct grf_error *wait_all(struct hold *hold)
+static struct grf_error *wait_all(struct grf_held *hold)
 {
 	const struct timespec moment = {.tv_nsec = 20000};
-	struct thread *running;
+	struct grf_held_thread *running;
 	unsigned int round;
 
 	for (round = 0; !look_at_all(hold, &running); round++) {
@@ -315,12 +276,12 @@ static struct grf_error *wait_all(struct hold *hold)
 	return NULL;
 }
 
-static bool is_held(const struct thread *thread)
+static bool is_held(const struct grf_held_thread *thread)
 {
 	return thread->state == STOPPED || thread->state == INTERRUPTED;
 }
 
-static size_t count_held(struct hold *hold)
+static size_t count_held(struct grf_held *hold)
 {
 	size_t i, count = 0;
 
@@ -334,7 +295,7 @@ static size_t count_held(struct hold *hold)
  * its own code: it stops on the way. It stands from then on, also if it sleeps, or waits for a CPU,
  * and will take note of the interrupt only later; on a busy machine much later.
  */
-static struct grf_error *wait_standing(struct hold *hold)
+static struct grf_error *wait_standing(struct grf_held *hold)
 {
 	const struct grf_freeze *freeze = hold->freeze;
 
@@ -353,7 +314,7 @@ static struct grf_error *wait_standing(struct hold *hold)
 
 /* Stops every thread, wherever it is. One that waits at the freeze point is asked to stop like the
  * others, and only then let go from there. */
-static struct grf_error *stop_threads(struct hold *hold)
+static struct grf_error *stop_threads(struct grf_held *hold)
 {
 	struct grf_error *error;
 	bool found;
@@ -388,7 +349,7 @@ static struct grf_error *stop_threads(struct hold *hold)
 	return hold->report->threads ? NULL : grf_target_exited(hold->target->pid);
 }
 
-static struct grf_error *stop_all(struct hold *hold)
+static struct grf_error *stop_all(struct grf_held *hold)
 {
 	struct grf_seizer seizer;
 	struct grf_error *error;
@@ -399,176 +360,8 @@ static struct grf_error *stop_all(struct hold *hold)
 	return error;
 }
 
-/* The signal that a thread stands before by now, where work() had it run. */
-static int pending_signal(const struct thread *thread)
-{
-	siginfo_t info = {0};
-
-	if (waitid(P_PID, (id_t)thread->tid, &info, WSTOPPED | WNOHANG | WNOWAIT | __WALL) ||
-	    !info.si_pid)
-		return thread->signal;
-	return info.si_status >> 7 ? 0 : info.si_status; /* an event, or the end of a call */
-}
-
-static void release(struct hold *hold, struct thread *thread)
-{
-	thread->state = RELEASED;
-	if (hold->freeze->makes_calls)
-		thread->signal = pending_signal(thread);
-	if (ptrace(PTRACE_DETACH, thread->tid, 0, (long)thread->signal) && errno == ESRCH) {
-		/* Only SIGKILL moves a thread that we hold. */
-		hold->died = true;
-		reap(thread);
-	}
-}
-
-/* Lets the threads go that have stopped. Returns how many are yet to. */
-static size_t release_stopped(struct hold *hold)
-{
-	size_t i, left = 0;
-
-	for (i = 0; i < hold->threads.count; i++) {
-		struct thread *thread = &hold->threads.items[i];
-
-		if (thread->state == INTERRUPTED)
-			look(hold, thread);
-		left += thread->state == INTERRUPTED;
-		if (thread->state == STOPPED)
-			release(hold, thread);
-	}
-	return left;
-}
-
-/*
- * Letting go. A thread that is woken goes to a CPU that has nothing to do, if there is one, and
- * waits for its turn behind others if there is none. Where it waits it stays for some milliseconds,
- * much longer than the stop took, also if another CPU falls idle meanwhile. So a CPU shall be free
- * for each thread that can have one.
- *
- * Threads that were in a system call go first: most need a CPU for a moment only, to sleep on. The
- * others go one after the other, each when the one before has a CPU, as the kernel may not see yet
- * that a CPU is taken by a thread that it woke just before. And we sit on a CPU ourselves. Before
- * the next is woken we move to one where a thread of the target is, so that ours is free; that
- * thread waits for the few microseconds that we have yet to do.
- *
- * All that is bounded: when the time is over, the rest go at once.
- */
-static void make_way(const struct grf_freeze *freeze)
-{
-	uint64_t taken = freeze->on_cpus ? freeze->on_cpus(freeze->context) : 0;
-	cpu_set_t set;
-
-	if (!taken)
-		return;
-	CPU_ZERO(&set);
-	CPU_SET(__builtin_ctzll(taken), &set);
-	/* Where we may not run there, or do not get on, we stay. */
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-/* Until so many threads that were let go have had a CPU, or it is too late. After a moment we leave
- * them ours. */
-static void let_run(const struct grf_freeze *freeze, size_t released, uint64_t deadline)
-{
-	const struct timespec moment = {.tv_nsec = 10000};
-	uint64_t eager = grf_now() + EAGER_TIME;
-
-	while (freeze->count_running(freeze->context) < released && grf_now() < deadline)
-		if (grf_now() > eager)
-			nanosleep(&moment, NULL);
-}
-
-/* Lets those go that are in a system call. Returns how many. */
-static size_t release_idle(struct hold *hold)
-{
-	const struct grf_freeze *freeze = hold->freeze;
-	size_t released = 0;
-
-	for (size_t i = 0; i < hold->threads.count; i++) {
-		struct thread *thread = &hold->threads.items[i];
-
-		if (thread->state == INTERRUPTED)
-			look(hold, thread);
-		if (thread->state != STOPPED || !freeze->is_idle(freeze->context, thread->tid))
-			continue;
-		release(hold, thread);
-		released++;
-	}
-	let_run(freeze, released, grf_now() + IDLE_TIME);
-	return released;
-}
-
-/* Lets the others go, as long as there is time. `released`: how many went before. */
-static void release_in_turn(struct hold *hold, size_t released)
-{
-	const struct grf_freeze *freeze = hold->freeze;
-	uint64_t deadline = grf_now() + BUSY_TIME;
-
-	for (size_t i = 0; i < hold->threads.count && grf_now() < deadline; i++) {
-		struct thread *thread = &hold->threads.items[i];
-
-		if (thread->state == INTERRUPTED)
-			look(hold, thread);
-		if (thread->state != STOPPED)
-			continue;
-		make_way(freeze);
-		release(hold, thread);
-		let_run(freeze, ++released, deadline);
-	}
-}
-
-/* Those that have not stopped yet never will: the end of the tracer takes the interrupt back. */
-static void release_all(struct hold *hold)
-{
-	const struct grf_freeze *freeze = hold->freeze;
-	size_t released = 0;
-
-	hold->report->releasing = grf_now();
-	if (freeze->count_running && freeze->is_idle)
-		released = release_idle(hold);
-	if (freeze->count_running)
-		release_in_turn(hold, released);
-	hold->report->waiting = release_stopped(hold);
-	hold->report->released = grf_now();
-}
-
-/*
- * Where SIGKILL took threads from us, waits until they have ended, and reaps them: what comes next
- * may take long, and an exec(2) of the target waits until nobody has them any more.
- */
-static void reap_all(struct hold *hold)
-{
-	const struct timespec moment = {.tv_nsec = 200000};
-	uint64_t began = grf_now();
-	siginfo_t info;
-
-	for (size_t i = 0; i < hold->threads.count; i++) {
-		id_t tid = (id_t)hold->threads.items[i].tid;
-
-		do {
-			info.si_pid = 0;
-			if (waitid(P_PID, tid, &info, WEXITED | WNOHANG | __WALL) || info.si_pid)
-				break;
-			nanosleep(&moment, NULL);
-		} while (grf_now() - began < STOP_LIMIT);
-	}
-}
-
-/* Lets all threads go, and forgets them. */
-static void start_over(struct hold *hold)
-{
-	const struct timespec moment = {.tv_nsec = 20000};
-
-	release_all(hold);
-	while (release_stopped(hold) && grf_now() - hold->report->released < STOP_LIMIT)
-		nanosleep(&moment, NULL);
-	hold->threads.count = hold->known = 0;
-	memset(hold->report, 0, sizeof(*hold->report));
-	sched_setaffinity(0, sizeof(hold->usual_cpus), &hold->usual_cpus);
-}
-
 /* After what is to be done just before, which is not urgent. */
-static struct grf_error *stop_anywhere(struct hold *hold)
+static struct grf_error *stop_anywhere(struct grf_held *hold)
 {
 	const struct grf_freeze *freeze = hold->freeze;
 
@@ -583,7 +376,7 @@ static struct grf_error *stop_anywhere(struct hold *hold)
 }
 
 /* Why the target was not held at the end of a collection, for which it was waited long enough. */
-static struct grf_error *point_not_reached(const struct hold *hold)
+static struct grf_error *point_not_reached(const struct grf_held *hold)
 {
 	const struct grf_freeze *freeze = hold->freeze;
 	double seconds = (double)freeze->wait / 1e9;
@@ -605,7 +398,7 @@ static struct grf_error *point_not_reached(const struct hold *hold)
 }
 
 /* Brings the target to a standstill where it is wanted. */
-static struct grf_error *reach_freeze_point(struct hold *hold)
+static struct grf_error *reach_freeze_point(struct grf_held *hold)
 {
 	const struct grf_freeze *freeze = hold->freeze;
 	uint64_t deadline = grf_now() + freeze->wait;
@@ -632,12 +425,12 @@ static struct grf_error *reach_freeze_point(struct hold *hold)
 			grf_gc_point_release(freeze->gc_point);
 		if (error || hold->report->gc_point || !freeze->only_gc_point)
 			return error;
-		start_over(hold);
+		grf_held_start_over(hold);
 	}
 }
 
 /* Fills hold->tids, which was made before the stop; grown here only if many threads came. */
-static bool list_tids(struct hold *hold, size_t *ret_count)
+static bool list_tids(struct grf_held *hold, size_t *ret_count)
 {
 	size_t i, count = 0;
 
@@ -668,7 +461,7 @@ void grf_hold_leisurely(void)
 
 static void *tracer(void *argument)
 {
-	struct hold *hold = argument;
+	struct grf_held *hold = argument;
 	bool worked = false;
 	size_t count = 0;
 
@@ -686,9 +479,9 @@ static void *tracer(void *argument)
 		worked = true;
 		hold->replaced = !grf_target_has_memory(hold->target);
 	}
-	release_all(hold);
+	grf_held_release_all(hold);
 	if (hold->died)
-		reap_all(hold);
+		grf_held_reap_all(hold);
 	if (worked && hold->freeze->released)
 		hold->freeze->released(hold->freeze->context);
 	if (!hold->error && (hold->died || hold->replaced))
@@ -698,7 +491,7 @@ static void *tracer(void *argument)
 }
 
 /* Room for the threads that there are and many more, so that nothing is allocated at the stop. */
-static struct grf_error *make_room(struct hold *hold)
+static struct grf_error *make_room(struct grf_held *hold)
 {
 	size_t count = 2 * grf_target_thread_count(hold->target) + MORE_THREADS;
 
@@ -713,7 +506,7 @@ static struct grf_error *make_room(struct hold *hold)
 struct grf_error *grf_hold(const struct grf_target *target, const struct grf_freeze *freeze,
 			   grf_hold_work *work, void *context, struct grf_hold_report *ret)
 {
-	struct hold hold = {
+	struct grf_held hold = {
 	    .target = target,
 	    .freeze = freeze,
 	    .work = work,
