@@ -25,11 +25,11 @@ def fixture_places(tmp_path):
     assert not os.listdir(elsewhere)
 
 
-def holds_a_file_in(process, folder):
-    """It has looked at the path, and opened what it will write to."""
+def holds(process, folder):
+    """It has looked at the path, and holds the folder."""
     for descriptor in pathlib.Path(f"/proc/{process.pid}/fd").iterdir():
         try:
-            if os.readlink(descriptor).startswith(f"{folder}/"):
+            if os.readlink(descriptor) == str(folder):
                 return True
         except FileNotFoundError:
             pass
@@ -41,7 +41,7 @@ def attach_and(swap, build, folder):
     with Target(build("asked")) as target:
         tool = start_grf("attach", target.pid, "-o", folder / "out", *WAITS)
         try:
-            assert wait_until(lambda: holds_a_file_in(tool, folder), 60)
+            assert wait_until(lambda: holds(tool, folder), 60)
             swap()
 
             def ask():
