@@ -15,8 +15,10 @@ REPEATS = int(os.environ.get("GRF_TEST_REPEATS", "10"))
 KINDS = sorted(path.name for path in PROGRAMS.iterdir() if (path / "main.go").exists())
 # demo, scale and web say nothing more about exactness, and take long; rewriter's loops are write
 # barriers and little else, where a goroutine cannot be preempted, so that a collection hardly ever
-# begins, and in uninterruptible none ends; load and sandboxed need to be told what to do.
-LEFT_OUT = ("demo", "load", "rewriter", "sandboxed", "scale", "uninterruptible", "web")
+# begins, and in uninterruptible none ends; load, restless and sandboxed need to be told what to do.
+LEFT_OUT = (
+    "demo", "load", "restless", "rewriter", "sandboxed", "scale", "uninterruptible", "web"
+)
 KINDS = [kind for kind in KINDS if kind not in LEFT_OUT]
 
 
