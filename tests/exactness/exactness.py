@@ -35,7 +35,10 @@ KEPT = ROOT / "build" / "exactness.json"
 REPEATS = int(os.environ.get("GRF_TEST_REPEATS", "50"))
 HOST = PROGRAMS / "host" / "host.c"
 # busy and scale have a part of the page for themselves; the others say nothing more.
-APART = ("buffers", "busy", "checked", "demo", "load", "recycle", "rewriter", "sandboxed", "scale", "web")
+APART = (
+    "buffers", "busy", "checked", "demo", "load", "recycle", "restless", "rewriter", "sandboxed",
+    "scale", "web",
+)
 ALL = sorted(path.parent.name for path in PROGRAMS.glob("*/main.go"))
 ALL = [kind for kind in ALL if kind not in APART]
 SOME = ["closures", "concurrent", "goroutines", "hardroots", "locals", "maps", "slices"]
