@@ -282,10 +282,21 @@ bool grf_target_is_same(const struct grf_target *target)
 	       GRF_INCARNATION_SAME;
 }
 
+static bool has_ended(const struct grf_target *target)
+{
+	char state = grf_target_thread_state(target, target->pid);
+
+	return state == 'Z' || state == 'X' || state == '\0';
+}
+
 struct grf_error *grf_target_check(const struct grf_target *target)
 {
 	switch (grf_incarnation_look(&target->program, target->directory, target->pid)) {
 	case GRF_INCARNATION_SAME:
+		/* Where its memory was not seen, because it was about to end or is not for us to
+		 * see, its state tells. */
+		if (!target->program.known && has_ended(target))
+			return grf_target_exited(target->pid);
 		break;
 	case GRF_INCARNATION_ANOTHER:
 		return grf_error_create(GRF_ERROR_REPLACED,
