@@ -508,22 +508,6 @@ const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uin
 	return segment->data + (address - segment->start);
 }
 
-/* Index of the first segment that ends after `address`. */
-static size_t first_ending_after(const struct grf_image *image, uint64_t address)
-{
-	size_t low = 0, high = image->segments.count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (image->segments.items[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 uint64_t grf_image_held(const struct grf_image *image)
 {
 	return image->held.count ? image->held.items[image->held.count - 1] : 0;
@@ -532,7 +516,7 @@ uint64_t grf_image_held(const struct grf_image *image)
 /* The bytes held below `address`. */
 static uint64_t held_below(const struct grf_image *image, uint64_t address)
 {
-	size_t i = first_ending_after(image, address);
+	size_t i = first_behind(image, image->segments.count, address);
 	const struct grf_segment *segment;
 	uint64_t held;
 
@@ -554,7 +538,7 @@ uint64_t grf_image_held_in(const struct grf_image *image, uint64_t start, uint64
 uint64_t grf_image_next_held(const struct grf_image *image, uint64_t *at, uint64_t end)
 {
 	const struct grf_segment *segments = image->segments.items;
-	size_t i = first_ending_after(image, *at);
+	size_t i = first_behind(image, image->segments.count, *at);
 
 	while (i < image->segments.count && is_claimed(&segments[i]))
 		i++;
