@@ -165,10 +165,8 @@ static bool is_held(struct grf_gc_point_probe *probe)
 /* Whether the target has exited; it may be a zombie then for as long as its parent likes. */
 static bool is_gone(const struct grf_target *target)
 {
-	char state = grf_target_thread_state(target, target->pid);
-
 	return grf_target_thread_count(target) < 2 &&
-	       (state == 'Z' || state == 'X' || state == '\0');
+	       grf_target_thread_has_ended(target, target->pid);
 }
 
 /* Does what there is to be done while it is waited, which is not urgent. Returns when it is to be

@@ -49,7 +49,7 @@ struct grf_held {
 /* Looks whether the thread stands by now, without consuming its stop. */
 void grf_held_look(struct grf_held *hold, struct grf_held_thread *thread);
 
-/* Waits for the end of a thread that is known to have ended or to be ending. */
+/* Forgets a thread that has ended or is about to, and reaps it if it has. Does not wait. */
 void grf_held_reap(struct grf_held_thread *thread);
 
 /* Lets the threads go that have stopped. Returns how many are yet to. */

@@ -84,12 +84,12 @@ static struct grf_held_thread *find_thread(struct grf_held *hold, pid_t tid)
 /* Why PTRACE_SEIZE was refused. NULL: the thread is about to exit, which is no error. */
 static struct grf_error *seize_refused(struct grf_held *hold, pid_t tid, int errnum)
 {
-	char state = grf_target_thread_state(hold->target, tid);
+	bool ended = grf_target_thread_has_ended(hold->target, tid);
 	pid_t tracer;
 
 	if (errnum == EINTR && grf_interrupted())
 		return grf_error_interrupted();
-	if (errnum == ESRCH || state == '\0' || state == 'Z' || state == 'X')
+	if (errnum == ESRCH || ended)
 		return NULL;
 	if (errnum == EINTR)
 		return grf_error_create(
@@ -222,9 +222,7 @@ static bool look_at_all(struct grf_held *hold, struct grf_held_thread **ret_runn
  */
 static bool given_up(struct grf_held *hold, struct grf_held_thread *thread)
 {
-	char state = grf_target_thread_state(hold->target, thread->tid);
-
-	if (state != 'Z' && state != 'X' && state != '\0')
+	if (!grf_target_thread_has_ended(hold->target, thread->tid))
 		return false;
 	thread->state = GONE;
 	return true;

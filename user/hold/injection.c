@@ -66,9 +66,7 @@ static void take_descriptor(struct injection *injection)
 
 static struct grf_error *explain_loss(const struct grf_injector *injector)
 {
-	char state = grf_target_thread_state(injector->target, injector->tid);
-
-	if (state == '\0' || state == 'Z' || state == 'X')
+	if (grf_target_thread_has_ended(injector->target, injector->tid))
 		return grf_target_exited(injector->target->pid);
 	return grf_error_create(GRF_ERROR_UNSUPPORTED,
 				"thread %d of process %d did not make a system call for us in time",

@@ -16,6 +16,7 @@
 #define BUSY_TIME 200000u
 /* How long a thread that was let go is looked at before we leave it our CPU; ns. */
 #define EAGER_TIME 20000u
+
 /* The signal that a thread stands before by now, where work() had it run. */
 static int pending_signal(const struct grf_held_thread *thread)
 {

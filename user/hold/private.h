@@ -13,6 +13,9 @@ ssize_t grf_target_read_small(int directory, const char *name, char *buffer, siz
 /* The state letter of a thread (proc(5)), '\0' when it is gone. */
 char grf_target_thread_state(const struct grf_target *target, pid_t tid);
 
+/* Whether the thread has ended: it is gone, or only waits to be reaped. */
+bool grf_target_thread_has_ended(const struct grf_target *target, pid_t tid);
+
 /* Who traces the thread, 0: nobody or unknown. */
 pid_t grf_target_tracer(const struct grf_target *target, pid_t tid);
 

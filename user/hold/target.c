@@ -69,6 +69,13 @@ char grf_target_thread_state(const struct grf_target *target, pid_t tid)
 	return state;
 }
 
+bool grf_target_thread_has_ended(const struct grf_target *target, pid_t tid)
+{
+	char state = grf_target_thread_state(target, tid);
+
+	return state == 'Z' || state == 'X' || state == '\0';
+}
+
 pid_t grf_target_tracer(const struct grf_target *target, pid_t tid)
 {
 	char name[48], status[4096];
@@ -282,20 +289,13 @@ bool grf_target_is_same(const struct grf_target *target)
 	       GRF_INCARNATION_SAME;
 }
 
-static bool has_ended(const struct grf_target *target)
-{
-	char state = grf_target_thread_state(target, target->pid);
-
-	return state == 'Z' || state == 'X' || state == '\0';
-}
-
 struct grf_error *grf_target_check(const struct grf_target *target)
 {
 	switch (grf_incarnation_look(&target->program, target->directory, target->pid)) {
 	case GRF_INCARNATION_SAME:
 		/* Where its memory was not seen, because it was about to end or is not for us to
 		 * see, its state tells. */
-		if (!target->program.known && has_ended(target))
+		if (!target->program.known && grf_target_thread_has_ended(target, target->pid))
 			return grf_target_exited(target->pid);
 		break;
 	case GRF_INCARNATION_ANOTHER:
