@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "go_heap.h"
+#include "model/marks.h"
 
 /* Bytes of an object and pages of a span, for each size class (runtime/sizeclasses.go). */
 static const struct {
@@ -165,6 +166,43 @@ static void test_slot_being_allocated(void **state)
 		span = &go_heap_read(&go_heap)->spans[0];
 		assert_int_equal(span->allocated[0], cases[i].allocated);
 		assert_int_equal(span->unfinished, cases[i].unfinished);
+		go_heap_end(&go_heap);
+	}
+}
+
+/* What was allocated while the collector marked, which a conservative scan passes over. */
+static void test_allocated_while_marking(void **state)
+{
+	static const uint8_t kept[] = {0x08};
+	static const struct {
+		const char *version;
+		uint64_t unscanned;
+		unsigned int passed_over;
+	} cases[] = {
+	    {"go1.27.0", 4, 0x34}, {"go1.25.5", 0, 0}, {"go1.25.5", 6, 0x37}, {"go1.24.9", 4, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct grf_model model = {0};
+		unsigned int found = 0;
+
+		go_heap_begin(&go_heap, cases[i].version);
+		go_heap_add(&go_heap, &(struct go_span){.page = 8,
+							.pages = 1,
+							.size_class = 27,
+							.element_size = 704,
+							.slots = 11,
+							.free_index = 6,
+							.unscanned = cases[i].unscanned,
+							.alloc_bits = kept});
+		go_heap_read(&go_heap);
+		model.heap = go_heap.heap;
+		model.image = go_heap.image;
+		model.layout = go_heap.layout;
+		for (uint32_t slot = 0; slot < 11; slot++)
+			if (grf_marks_pass_over(&model, &model.heap->spans[0], slot))
+				found |= 1u << slot;
+		assert_int_equal(found, cases[i].passed_over);
 		go_heap_end(&go_heap);
 	}
 }
@@ -541,6 +579,7 @@ int main(void)
 	    cmocka_unit_test(test_every_size_class),
 	    cmocka_unit_test(test_allocated_slots),
 	    cmocka_unit_test(test_slot_being_allocated),
+	    cmocka_unit_test(test_allocated_while_marking),
 	    cmocka_unit_test(test_pointer_bits),
 	    cmocka_unit_test(test_stored_types),
 	    cmocka_unit_test(test_overlapping_spans),

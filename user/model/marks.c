@@ -148,6 +148,25 @@ struct grf_error *grf_marks_read(const struct grf_model *model, struct grf_marks
 	return NULL;
 }
 
+bool grf_marks_pass_over(const struct grf_model *model, const struct grf_span *span, uint32_t slot)
+{
+	const struct grf_layout *layout = &model->layout;
+	struct grf_raw_span raw;
+	const uint8_t *memory;
+	uint8_t bits;
+
+	if (!layout->version.exact_checkmarks || !grf_has(layout, mspan, free_index_for_scan))
+		return false;
+	memory =
+	    grf_image_at(model->image, span->address, (uint64_t)grf_offset(layout, mspan, _size));
+	if (!memory)
+		return false;
+	grf_raw_span_read(layout, memory, &raw);
+	return slot >= raw.scan_index && slot < raw.free_index &&
+	       grf_image_u8(model->image, raw.alloc_bits + slot / 8, &bits) &&
+	       !(bits >> (slot % 8) & 1);
+}
+
 void grf_marks_free(struct grf_marks *marks)
 {
 	free(marks->bits);

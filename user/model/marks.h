@@ -27,6 +27,13 @@ struct grf_marks {
 struct grf_error *grf_marks_read(const struct grf_model *model, struct grf_marks *ret);
 void grf_marks_free(struct grf_marks *marks);
 
+/*
+ * Whether a conservative word makes no exact mark for an object: it was allocated while the
+ * collector marked, black, so that who scans a frame conservatively passes it over
+ * (isFreeOrNewlyAllocated in runtime/mbitmap.go, Go 1.25 on).
+ */
+bool grf_marks_pass_over(const struct grf_model *model, const struct grf_span *span, uint32_t slot);
+
 static inline bool grf_marked(const struct grf_marks *marks, uint64_t id)
 {
 	return marks->bits[id >> 3] >> (id & 7) & 1;

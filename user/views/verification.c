@@ -241,11 +241,24 @@ static void spread_object_word(void *context, uint64_t address, uint64_t value)
 	spread_to(context, value);
 }
 
+/* Whether the collector may rightly have made no mark for what a root word leads to. */
+static bool may_be_stale(const struct comparison *comparison, const struct grf_root_word *word)
+{
+	const struct grf_span *span;
+	uint32_t slot;
+
+	if (!word->conservative || !comparison->verification->marks.exact)
+		return word->conservative;
+	span = find_slot(comparison, word->value, &slot);
+	return span && grf_marks_pass_over(comparison->model, span, slot);
+}
+
 static void spread_root_word(void *context, const struct grf_root_word *word)
 {
 	struct comparison *comparison = context;
 
-	if (word->conservative == (comparison->spreading == GRF_STALE))
+	if (comparison->spreading == GRF_STALE ? may_be_stale(comparison, word)
+					       : !word->conservative)
 		spread_to(comparison, word->value);
 }
 
@@ -285,8 +298,8 @@ static void spread(struct comparison *comparison, enum grf_difference_kind kind)
 	}
 }
 
-/* Of what was reached and is not marked: what nothing but conservative words leads to, and what
- * anything else does, which takes precedence. */
+/* Of what was reached and is not marked: what nothing but conservative words that may be stale
+ * leads to, and what anything else does, which takes precedence. */
 static struct grf_error *find_stale(struct comparison *comparison)
 {
 	const struct grf_verification *verification = comparison->verification;
@@ -294,7 +307,7 @@ static struct grf_error *find_stale(struct comparison *comparison)
 
 	for (size_t i = 0; i < verification->details.count && !any; i++)
 		any = verification->details.items[i].kind == GRF_EXTRA;
-	if (any && !verification->marks.exact) {
+	if (any) {
 		spread(comparison, GRF_STALE);
 		spread(comparison, GRF_EXTRA);
 	}

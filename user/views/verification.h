@@ -13,7 +13,8 @@
  * A goroutine that was interrupted between safe points is read conservatively, and what its
  * registers hold may be dead. The collector read its stack earlier, when it stood elsewhere; so
  * what only such a frame leads to now may be unmarked without anybody being wrong. Exact marks are
- * made at the very stop at which the image is taken, and excuse nothing.
+ * made at the very stop at which the image is taken. They excuse one thing: what was allocated
+ * while the collector marked is passed over in such a frame (grf_marks_pass_over()).
  */
 #ifndef GRF_VIEWS_VERIFICATION_H
 #define GRF_VIEWS_VERIFICATION_H
