@@ -244,6 +244,53 @@ def test_a_packed_program(tmp_path):
     check_refused(tmp_path / "main", "packed by UPX")
 
 
+def unpacker(payload, mark="UPX!"):
+    """A program that runs `payload` as one does that UPX made of it."""
+    program = payload.with_name(f"{payload.name}-packed")
+    defines = [f'-DMARK="{mark}"', f'-DPAYLOAD="{payload}"']
+    source = PROGRAMS / "unpacker" / "unpacker.c"
+    subprocess.run(["gcc", "-O1", *defines, "-o", program, source], check=True)
+    return program
+
+
+@pytest.mark.parametrize("kind", ["exe", "pie", "external-pie", "without-a-mark"])
+def test_an_unpacked_program(kind, toolchain, tmp_path):
+    """By the file that was packed, wherever its code was unpacked to: what the kernel knows of the
+    process is of the packer."""
+    flags = {
+        "exe": ["-ldflags=-linkmode=internal"],
+        "pie": ["-ldflags=-linkmode=internal", "-buildmode=pie"],
+        "external-pie": ["-ldflags=-linkmode=external", "-buildmode=pie"],
+        "without-a-mark": [],
+    }[kind]
+    program = go_build(toolchain(), "library", tmp_path / "program", *flags)
+    # Its code is the same, not its id.
+    other = tmp_path / "other"
+    changed = " ".join([*flags[:1], "-buildid=other"]) if flags else "-ldflags=-buildid=other"
+    go_build(toolchain(), "library", other, *flags[1:], changed)
+    packed = unpacker(program, "" if kind == "without-a-mark" else "UPX!")
+    with Target(packed) as target:
+        for copy in ("auto", "fork"):
+            done = grf(
+                "attach", target.pid, program, "-o", tmp_path / "out", "--copy", copy, "-v"
+            ).expect(OK)
+            assert "no probe can wait" in done.stderr, str(done)
+            check_held(tmp_path / "out")
+        grf("verify", target.pid, program).expect(UNSUPPORTED, "no probe can wait")
+        grf("attach", target.pid, program, "--freeze", "gc").expect(UNSUPPORTED, "no probe can")
+        words = "no Go library" if kind == "without-a-mark" else "name the file that was packed"
+        grf("attach", target.pid).expect(NOT_GO, words)
+        refused = grf("attach", target.pid, other)
+        assert refused.status in (MISMATCH, NOT_GO), str(refused)
+        core = target.core(tmp_path / "core")
+        target.check_runs()
+    grf("core", program, core, "-o", tmp_path / "out").expect(OK)
+    check_held(tmp_path / "out")
+    grf("core", other, core).expect(MISMATCH)
+    grf("core", packed, core).expect(NOT_GO)
+    core.unlink()
+
+
 def test_a_program_of_shared_libraries(tmp_path):
     """go build -linkshared: the runtime is in libstd.so."""
     (tmp_path / "std.c").write_text("int std;\n")

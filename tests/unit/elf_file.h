@@ -4,6 +4,7 @@
 #define GRF_TESTS_ELF_FILE_H
 
 #include <elf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ struct elf_file {
 	char path[64];
 	struct elf_file_section sections[ELF_FILE_SECTIONS];
 	unsigned int count;
+	uint64_t entry;
+	bool pie; /* may be loaded anywhere */
 };
 
 /* A section that is loaded at `address` (0: not loaded). Returns its index. */
@@ -49,7 +52,7 @@ static inline uint64_t elf_file_put_sections(const struct elf_file *file, FILE *
 					     Elf64_Shdr *headers, Elf64_Phdr *loads,
 					     unsigned int *ret_loads)
 {
-	uint64_t at = sizeof(Elf64_Ehdr) + ELF_FILE_SECTIONS * sizeof(Elf64_Phdr), name = 1;
+	uint64_t at = sizeof(Elf64_Ehdr) + (ELF_FILE_SECTIONS + 1) * sizeof(Elf64_Phdr), name = 1;
 
 	for (unsigned int i = 0; i < file->count; i++) {
 		const struct elf_file_section *section = &file->sections[i];
@@ -68,7 +71,8 @@ static inline uint64_t elf_file_put_sections(const struct elf_file *file, FILE *
 		if (section->address || section->type == SHT_NOTE)
 			loads[(*ret_loads)++] = (Elf64_Phdr){
 			    .p_type = section->type == SHT_NOTE ? PT_NOTE : PT_LOAD,
-			    .p_flags = PF_R | (section->flags & SHF_WRITE ? PF_W : 0),
+			    .p_flags = PF_R | (section->flags & SHF_WRITE ? PF_W : 0) |
+				       (section->flags & SHF_EXECINSTR ? PF_X : 0),
 			    .p_offset = at,
 			    .p_vaddr = section->address,
 			    .p_filesz = section->size,
@@ -85,15 +89,16 @@ static inline uint64_t elf_file_put_sections(const struct elf_file *file, FILE *
 static inline void elf_file_write(struct elf_file *file)
 {
 	Elf64_Shdr headers[ELF_FILE_SECTIONS + 2] = {0};
-	Elf64_Phdr loads[ELF_FILE_SECTIONS] = {0};
+	Elf64_Phdr loads[ELF_FILE_SECTIONS + 1] = {0};
 	unsigned int load_count = 0, names = file->count + 1;
 	uint64_t at, end;
 	FILE *stream;
 	Elf64_Ehdr header = {
 	    .e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-	    .e_type = ET_EXEC,
+	    .e_type = file->pie ? ET_DYN : ET_EXEC,
 	    .e_machine = EM_X86_64,
 	    .e_version = EV_CURRENT,
+	    .e_entry = file->entry,
 	    .e_phoff = sizeof(header),
 	    .e_ehsize = sizeof(header),
 	    .e_phentsize = sizeof(*loads),
@@ -106,6 +111,8 @@ static inline void elf_file_write(struct elf_file *file)
 	stream = fdopen(mkstemp(file->path), "w");
 	assert_non_null(stream);
 	at = elf_file_put_sections(file, stream, headers, loads, &load_count);
+	if (file->pie)
+		loads[load_count++].p_type = PT_INTERP;
 	headers[names] = (Elf64_Shdr){.sh_type = SHT_STRTAB, .sh_offset = at, .sh_addralign = 1};
 	end = at + 1;
 	for (unsigned int i = 0; i < file->count; i++) {

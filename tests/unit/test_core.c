@@ -465,6 +465,7 @@ static void test_bias(void **state)
 
 	(void)state;
 	begin();
+	core.file.pie = true;
 	add_note("CORE", NT_AUXV, auxv, sizeof(auxv));
 	open_core();
 	assert_int_equal(grf_executable_bias(core.executable), 0x7000);
@@ -477,7 +478,57 @@ static void test_bias(void **state)
 	begin();
 	auxv[0] = AT_ENTRY;
 	auxv[1] = 0x7010;
+	core.file.pie = true;
 	add_note("CORE", NT_AUXV, auxv, sizeof(auxv));
+	expect_error(GRF_ERROR_MISMATCH, "entry point");
+
+	/* What stands at fixed addresses was not moved. */
+	begin();
+	auxv[1] = 0x7000;
+	add_note("CORE", NT_AUXV, auxv, sizeof(auxv));
+	expect_error(GRF_ERROR_MISMATCH, "entry point");
+}
+
+/* A core of a packed program: what the kernel says is of the packer, and the code, which is the
+ * content of the core, is at `at`. */
+static void begin_packed(bool pie, uint64_t at)
+{
+	static const uint64_t auxv[] = {AT_ENTRY, 0x123450, 0, 0};
+
+	begin();
+	core.file.pie = pie;
+	core.file.entry = TEXT + 0x1020;
+	core.file.sections[0].data = core.bytes + CONTENT;
+	core.file.sections[0].flags = SHF_EXECINSTR;
+	add_note("CORE", NT_AUXV, auxv, sizeof(auxv));
+	add_load(at, 0x2000, 0x2000)->p_flags = PF_R | PF_X;
+}
+
+static void test_packed(void **state)
+{
+	(void)state;
+	begin_packed(true, TEXT + 0x7000);
+	open_core();
+	assert_true(grf_executable_is_placed(core.executable));
+	assert_int_equal(grf_executable_bias(core.executable), 0x7000);
+	end();
+
+	begin_packed(false, TEXT);
+	open_core();
+	assert_int_equal(grf_executable_bias(core.executable), 0);
+	assert_true(grf_executable_is_placed(core.executable));
+	end();
+
+	/* It stands where it cannot, or is another in its last byte, or cannot be executed. */
+	begin_packed(false, TEXT + 0x7000);
+	expect_error(GRF_ERROR_MISMATCH, "entry point");
+	begin_packed(true, TEXT + 0x7010);
+	expect_error(GRF_ERROR_MISMATCH, "entry point");
+	begin_packed(true, TEXT);
+	core.headers[1].p_flags = PF_R;
+	expect_error(GRF_ERROR_MISMATCH, "entry point");
+	begin_packed(true, TEXT);
+	core.headers[1].p_filesz--;
 	expect_error(GRF_ERROR_MISMATCH, "entry point");
 }
 
@@ -607,6 +658,7 @@ int main(void)
 	    cmocka_unit_test(test_overlaps),
 	    cmocka_unit_test(test_build_ids),
 	    cmocka_unit_test(test_bias),
+	    cmocka_unit_test(test_packed),
 	    cmocka_unit_test(test_notes),
 	    cmocka_unit_test(test_reader),
 	    cmocka_unit_test(test_split_mapping),

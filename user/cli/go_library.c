@@ -13,11 +13,11 @@
 #include "base/log.h"
 #include "base/regular_file.h"
 #include "capture/maps.h"
+#include "cli/process_maps.h"
 #include "model/release_facts.h"
 
-#define MAPS_LIMIT (256u << 20)
-#define MAX_FILES  4096
-#define MAX_NAMES  512 /* bytes, of the libraries that a message lists */
+#define MAX_FILES 4096
+#define MAX_NAMES 512 /* bytes, of the libraries that a message lists */
 
 typedef GRF_ARRAY(struct grf_mapping) mapping_array;
 typedef GRF_ARRAY(struct grf_go_library) library_array;
@@ -235,36 +235,6 @@ struct grf_error *grf_go_libraries_add(struct grf_go_libraries *libraries,
 	return NULL;
 }
 
-/* The text of /proc/PID/maps; the caller's. */
-static struct grf_error *read_maps(pid_t pid, char **ret, size_t *ret_length)
-{
-	_cleanup_close_ int fd = -1;
-	size_t room = 0, length = 0;
-	char *text = NULL, name[64];
-	ssize_t part = 1;
-
-	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot open %s", name);
-	while (part > 0 && length < MAPS_LIMIT) {
-		if (length == room) {
-			char *grown = realloc(text, room += room + 65536);
-
-			if (!grown) {
-				free(text);
-				return grf_error_no_memory();
-			}
-			text = grown;
-		}
-		part = read(fd, text + length, room - length);
-		length += part > 0 ? (size_t)part : 0;
-	}
-	*ret = text;
-	*ret_length = length;
-	return NULL;
-}
-
 /* The file mappings of the text. False: out of memory. */
 static bool parse_maps(const char *text, size_t length, mapping_array *mappings)
 {
@@ -299,7 +269,7 @@ struct grf_error *grf_go_libraries_of_process(pid_t pid, struct grf_go_libraries
 	size_t length = 0;
 
 	*ret = (struct grf_go_libraries){0};
-	error = read_maps(pid, &text, &length);
+	error = grf_process_maps_read(pid, &text, &length);
 	if (error)
 		return error;
 	error = parse_maps(text, length, &mappings) ? find(mappings.items, mappings.count, pid, ret)

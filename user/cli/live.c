@@ -17,10 +17,12 @@
 #include "base/memory.h"
 #include "base/priority.h"
 #include "cli/go_library.h"
+#include "cli/unpacked.h"
 #include "hold/hold.h"
 #include "hold/probe_site.h"
 #include "model/entry_points.h"
 #include "model/model.h"
+#include "model/release_facts.h"
 
 #define SHORT_WAIT 500000000ull /* for a collection that would be nice to have; ns */
 /* For one that must be: Go makes one after 2 minutes without, and looks whether it is time once a
@@ -286,6 +288,7 @@ struct runtime_file {
 	int fd;       /* of it, once it is held, with a path that stays: the process may become
 		       * another program, to which `opened` leads then */
 	char name[32];
+	const char *without_probe; /* why there can be none in its code, or NULL */
 };
 
 static void release_names(struct runtime_file *file)
@@ -323,7 +326,8 @@ static struct grf_error *take_program(const struct grf_live_options *options,
 				      struct grf_executable *running, struct grf_executable *named,
 				      struct runtime_file *ret)
 {
-	struct grf_error *error = named ? check_same_build(running, named) : NULL;
+	struct grf_error *error =
+	    named && !ret->without_probe ? check_same_build(running, named) : NULL;
 	char link[64], path[4096];
 	ssize_t length;
 
@@ -364,6 +368,30 @@ static struct grf_error *take_library(const struct grf_live_options *options,
 	return NULL;
 }
 
+/*
+ * What has Go in it where the file that the process runs has not, which `not_go` says and which is
+ * taken over: the program that it unpacked, or a library.
+ */
+static struct grf_error *take_guest(const struct grf_live_options *options,
+				    struct grf_executable *running, struct grf_executable *named,
+				    struct grf_error *not_go, struct runtime_file *ret)
+{
+	if (named && grf_unpacked_place(options->pid, named)) {
+		grf_error_free(not_go);
+		ret->without_probe = "a packer or a loader put the program into memory, not the "
+				     "kernel: no probe can wait in its code for the end of a "
+				     "garbage collection";
+		return take_program(options, running, named, ret);
+	}
+	if (named && grf_is_packed(running)) {
+		grf_error_free(not_go);
+		return grf_error_create(GRF_ERROR_MISMATCH,
+					"%s is not what process %d unpacked: its code is not there",
+					grf_executable_path(named), options->pid);
+	}
+	return grf_go_library_error(running, not_go, take_library(options, named, ret));
+}
+
 /* Whether the user named a library in the stead of the program, which has Go in it too. */
 static bool is_other_library(struct grf_executable *running, struct grf_executable *named)
 {
@@ -384,8 +412,7 @@ static struct grf_error *open_executable(const struct grf_live_options *options,
 	if (!error) {
 		error = grf_check_executable(running);
 		if (error && error->code == GRF_ERROR_NOT_GO)
-			error =
-			    grf_go_library_error(running, error, take_library(options, named, ret));
+			error = take_guest(options, running, named, error, ret);
 		else if (!error && named && is_other_library(running, named))
 			error = take_library(options, named, ret);
 		else if (!error)
@@ -542,7 +569,8 @@ static void find_entry_points(const struct runtime_file *file, struct grf_live_o
 	capture->allgs_address = found.allgs;
 	capture->gc_phase_address = found.gc_phase;
 	capture->g_stack_offset = 0;
-	capture->gc_point = (struct grf_gc_point_site){.path = file->name};
+	capture->gc_point =
+	    (struct grf_gc_point_site){.path = file->name, .without = file->without_probe};
 	set_gc_point(executable, found.gc_sweep, &capture->gc_point);
 	if (capture->copy != GRF_COPY_STOP)
 		find_injection_site(executable, found.allm, &capture->injection);

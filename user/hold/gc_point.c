@@ -99,6 +99,8 @@ struct grf_error *grf_gc_point_open(const struct grf_target *target,
 	struct grf_gc_point_probe *probe;
 	struct grf_error *error;
 
+	if (site->without)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED, "%s", site->without);
 	if (!site->offset)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"the function at the end of a garbage collection "

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/regular_file.h"
+#include "image/code_place.h"
 #include "image/image_private.h"
 #include "image/notes.h"
 
@@ -303,7 +304,7 @@ static void find_ids(const struct core_reader *reader, struct found_id *ret)
 	uint64_t headers, size = sizeof(Elf64_Phdr);
 
 	*ret = (struct found_id){0};
-	if (grf_executable_is_library(reader->executable))
+	if (grf_executable_is_placed(reader->executable))
 		headers = base + grf_executable_headers(reader->executable, &count);
 	else if (!grf_image_auxv(reader->image, AT_PHDR, &headers) ||
 		 !grf_image_auxv(reader->image, AT_PHNUM, &count) ||
@@ -397,8 +398,10 @@ static struct grf_error *read_core(struct core_reader *reader)
 	/* Sorted without the executable first: its build id is looked for in the core itself. */
 	if (!error)
 		error = grf_image_finish(reader->image, NULL);
-	if (!error)
+	if (!error) {
+		grf_code_place_in_image(reader->image, reader->executable);
 		error = grf_image_set_bias(reader->image, reader->executable);
+	}
 	if (!error)
 		error = compare_ids(reader);
 	if (!error)

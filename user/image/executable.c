@@ -320,6 +320,11 @@ bool grf_executable_is_library(const struct grf_executable *executable)
 	return executable->shared && !executable->interpreted && !executable->pie;
 }
 
+bool grf_executable_is_fixed(const struct grf_executable *executable)
+{
+	return !executable->shared;
+}
+
 bool grf_executable_place(struct grf_executable *executable, const struct grf_mapping *mapping)
 {
 	const struct grf_load *first = &executable->loads.items[0];
@@ -336,6 +341,12 @@ void grf_executable_place_like(struct grf_executable *executable,
 {
 	executable->bias = placed->bias;
 	executable->placed = placed->placed;
+}
+
+void grf_executable_place_at(struct grf_executable *executable, uint64_t bias)
+{
+	executable->bias = bias;
+	executable->placed = true;
 }
 
 bool grf_executable_is_placed(const struct grf_executable *executable)

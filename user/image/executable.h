@@ -49,12 +49,17 @@ uint64_t grf_executable_entry(const struct grf_executable *executable);
  */
 struct grf_mapping;
 bool grf_executable_is_library(const struct grf_executable *executable);
+/* Whether it is linked for fixed addresses, and stands nowhere else. */
+bool grf_executable_is_fixed(const struct grf_executable *executable);
 /* Sets the bias from a mapping of the file. False: it is not of the file's first segment. */
 bool grf_executable_place(struct grf_executable *executable, const struct grf_mapping *mapping);
 /* The same, as another file of the same build was placed. */
 void grf_executable_place_like(struct grf_executable *executable,
 			       const struct grf_executable *placed);
-/* Whether that was done. */
+/* The same for an executable that the kernel did not load, image/code_place.h: by how many bytes it
+ * was moved. */
+void grf_executable_place_at(struct grf_executable *executable, uint64_t bias);
+/* Whether one of these was done. */
 bool grf_executable_is_placed(const struct grf_executable *executable);
 /* Where its program headers are, link-time, and how many. */
 uint64_t grf_executable_headers(const struct grf_executable *executable, size_t *ret_count);

@@ -362,7 +362,8 @@ struct grf_error *grf_image_set_bias(const struct grf_image *image,
 		grf_verbose("no auxiliary vector: taking the executable to be where it was linked");
 		return NULL;
 	}
-	if ((entry - link_entry) % PAGE_BYTES)
+	if (grf_executable_is_fixed(executable) ? entry != link_entry
+						: (entry - link_entry) % PAGE_BYTES != 0)
 		return grf_error_create(
 		    GRF_ERROR_MISMATCH,
 		    "%s is not what the process runs: its entry point is %#llx, "

@@ -107,14 +107,21 @@ static bool has_bytes(const struct grf_executable *executable, const char *bytes
 	return false;
 }
 
+bool grf_is_packed(const struct grf_executable *executable)
+{
+	static const char packer[] = "UPX!";
+
+	return has_bytes(executable, packer, sizeof(packer) - 1);
+}
+
 const char *grf_other_program(struct grf_executable *executable)
 {
-	static const char packer[] = "UPX!", shared[] = "libstd.so", gccgo[] = "libgo/runtime",
-			  tinygo[] = "tinygo_";
+	static const char shared[] = "libstd.so", gccgo[] = "libgo/runtime", tinygo[] = "tinygo_";
 	uint64_t address, size;
 
-	if (has_bytes(executable, packer, sizeof(packer) - 1))
-		return "it is packed by UPX, which hides what it is";
+	if (grf_is_packed(executable))
+		return "it is packed by UPX, which hides what it is; name the file that was packed "
+		       "as EXE";
 	if (has_bytes(executable, shared, sizeof(shared)))
 		return "its Go runtime is in a shared library (go build -linkshared), which is not "
 		       "supported";

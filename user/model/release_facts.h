@@ -18,6 +18,9 @@ struct grf_release_facts {
 
 void grf_release_facts_find(const struct grf_executable *executable, struct grf_release_facts *ret);
 
+/* Whether a packer made the executable: what runs is not what its file has. */
+bool grf_is_packed(const struct grf_executable *executable);
+
 /* In a few words, what an executable is that has Go in it which is not read: packed, by another
  * compiler, linked to a shared runtime. A constant; NULL: it is none of these. */
 const char *grf_other_program(struct grf_executable *executable);

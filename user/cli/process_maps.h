@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The mappings of a running process as the kernel lists them. */
+#ifndef GRF_CLI_PROCESS_MAPS_H
+#define GRF_CLI_PROCESS_MAPS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/**
+ * Reads /proc/PID/maps, for grf_map_parse().
+ *
+ * @param[out] ret its text, not terminated; the caller's, also on failure
+ */
+struct grf_error *grf_process_maps_read(pid_t pid, char **ret, size_t *ret_length);
+
+#endif
