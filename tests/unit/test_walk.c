@@ -29,8 +29,8 @@ static const char *const path_a[] = {"a. (*Leaf)"};
 static const char *const path_b[] = {"b. (*Leaf)"};
 static const char *const path_any[] = {"any. (unsafe.Pointer)"};
 static const char *const pair_elements[] = {
-    "[0]. (Pair)", "[1]. (Pair)", "[2]. (Pair)", "[3]. (Pair)", "[4]. (Pair)",  "[5]. (Pair)",
-    "[6]. (Pair)", "[7]. (Pair)", "[8]. (Pair)", "[9]. (Pair)", "[10+]. (Pair)"};
+    "[0]. (Pair)", "[1]. (Pair)", "[2]. (Pair)", "[3]. (Pair)", "[4]. (Pair)",   "[5]. (Pair)",
+    "[6]. (Pair)", "[7]. (Pair)", "[8]. (Pair)", "[9]. (Pair)", "[10+]. (Pair)", "[<0]. (Pair)"};
 
 static struct grf_type byte_type = {.name = "byte", .size = 1, .planned = true};
 static struct grf_type leaf = {.name = "Leaf", .size = 16, .planned = true};

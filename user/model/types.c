@@ -25,7 +25,6 @@
 /* What types, names and plans take in all, far above what real programs need. */
 #define ARENA_LEAST    (UINT64_C(192) << 20)
 #define ARENA_PER_BYTE 32
-#define ELEMENT_NAMES  11
 
 struct grf_arena_chunk {
 	struct grf_arena_chunk *next;
@@ -224,16 +223,17 @@ const char *const *grf_type_element_names(struct grf_types *types, struct grf_ty
 
 	if (type->element_names)
 		return type->element_names;
-	names = grf_types_allocate(types, ELEMENT_NAMES * sizeof(*names));
+	names = grf_types_allocate(types, GRF_ELEMENT_NAMES * sizeof(*names));
 	if (!names)
 		return NULL;
-	for (int i = 0; i < ELEMENT_NAMES; i++) {
-		const char *plus = i == ELEMENT_NAMES - 1 ? "+" : "";
-
-		names[i] = grf_types_intern_format(types, "[%d%s]. (%s)", i, plus, type->name);
+	for (int i = 0; i < GRF_ELEMENT_LATER; i++)
+		names[i] = grf_types_intern_format(types, "[%d]. (%s)", i, type->name);
+	names[GRF_ELEMENT_LATER] =
+	    grf_types_intern_format(types, "[%d+]. (%s)", GRF_ELEMENT_LATER, type->name);
+	names[GRF_ELEMENT_BEFORE] = grf_types_intern_format(types, "[<0]. (%s)", type->name);
+	for (int i = 0; i < GRF_ELEMENT_NAMES; i++)
 		if (!names[i])
 			return NULL;
-	}
 	type->element_names = names;
 	return names;
 }

@@ -98,7 +98,8 @@ struct grf_type {
 	uint32_t child_count; /* children over all slots: 1 a pointer slot, 11 a named inline array,
 			       * 1 an unnamed one, 2 a MAP_DIRECTORY */
 	/* How arrays of this type name their elements: interned "[0]. (T)" ... "[9]. (T)",
-	 * "[10+]. (T)"; NULL until grf_type_element_names(). */
+	 * "[10+]. (T)", and "[<0]. (T)" for those before where a slice begins; NULL until
+	 * grf_type_element_names(). */
 	const char *const *element_names;
 	bool array_unnamed; /* elements of an array of these add nothing to the path (map groups) */
 	uint8_t variant;    /* enum grf_type_variant */
@@ -126,7 +127,10 @@ bool grf_types_lack_dwarf_of_some(const struct grf_types *types);
  * and size against hostile input. */
 void grf_type_plan(struct grf_types *types, struct grf_type *type);
 
-/* The eleven element names of an array of `type`. */
+/* The GRF_ELEMENT_NAMES element names of an array of `type`. NULL: out of memory. */
+#define GRF_ELEMENT_NAMES  12
+#define GRF_ELEMENT_LATER  10 /* "[10+]" */
+#define GRF_ELEMENT_BEFORE 11 /* "[<0]" */
 const char *const *grf_type_element_names(struct grf_types *types, struct grf_type *type);
 
 /* The type of the runtime._type at `address`; NULL when that is no plausible descriptor. Cached. */

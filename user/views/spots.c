@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Named elements of an array: [0] to [9], [10+]. */
-#define ELEMENTS 11
-
 void grf_spots_init(struct grf_spots *spots, struct grf_types *types,
 		    struct grf_tree_builder *builder)
 {
@@ -87,7 +84,7 @@ static uint32_t children_of(struct grf_spots *spots, const struct grf_spot *spot
 	case GRF_CONTENT_ARRAY:
 		if (!spot->type->array_unnamed)
 			grf_type_element_names(spots->types, spot->type);
-		return spot->type->array_unnamed ? 1 : ELEMENTS;
+		return spot->type->array_unnamed ? 1 : GRF_ELEMENT_NAMES;
 	case GRF_CONTENT_POINTERS:
 		return 1;
 	default:
@@ -139,7 +136,7 @@ uint32_t grf_spot_make_child(struct grf_spots *spots, uint32_t id, uint32_t chil
 	return made;
 }
 
-uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, uint64_t index)
+uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index)
 {
 	const struct grf_spot *spot = grf_spot_at(spots, id);
 	const char *const *names;
@@ -148,7 +145,10 @@ uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, uint64_t index)
 	if (spot->type->array_unnamed)
 		return grf_spot_child(spots, id, 0, NULL, 0, spot->type, GRF_CONTENT_ONE);
 	names = spot->type->element_names;
-	child = index < ELEMENTS - 1 ? (uint32_t)index : ELEMENTS - 1;
+	if (index < 0)
+		child = GRF_ELEMENT_BEFORE;
+	else
+		child = index < GRF_ELEMENT_LATER ? (uint32_t)index : GRF_ELEMENT_LATER;
 	return grf_spot_child(spots, id, child, names ? &names[child] : NULL, names ? 1 : 0,
 			      spot->type, GRF_CONTENT_ONE);
 }

@@ -87,8 +87,8 @@ static inline uint32_t grf_spot_child(struct grf_spots *spots, uint32_t id, uint
 	return grf_spot_make_child(spots, id, child, path, path_length, type, content);
 }
 
-/* The spot for element `index` of an array spot. */
-uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, uint64_t index);
+/* The spot for element `index` of an array spot; below 0: before where the slice begins. */
+uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index);
 
 /* The spot of `id`'s node with another type. `key` tells the types apart that a place leads to. */
 uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,

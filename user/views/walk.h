@@ -73,10 +73,11 @@ struct grf_area {
 struct grf_view {
 	const uint8_t *memory; /* where the value begins */
 	uint64_t room;         /* bytes there */
-	uint64_t skip;         /* of which this many at the start are not the value's (a piece) */
-	uint64_t *pending;     /* NULL: follow all; else follow, and clear, the set bits */
-	uint64_t first;        /* the bit of the value's first word */
-	uint64_t end;          /* one past the last bit that may be looked at */
+	uint64_t before;   /* of an array: bytes of it that stand before the slice's beginning */
+	uint64_t skip;     /* of which this many at the start are not the value's (a piece) */
+	uint64_t *pending; /* NULL: follow all; else follow, and clear, the set bits */
+	uint64_t first;    /* the bit of the value's first word */
+	uint64_t end;      /* one past the last bit that may be looked at */
 	const uint64_t *known; /* NULL: all words are; else those with a set bit, from `first` on */
 };
 

@@ -176,6 +176,8 @@ static void walk_elements(struct grf_walk *walk, uint32_t id, bool unnamed,
 			  const struct grf_view *view, uint64_t stride, uint64_t count,
 			  unsigned int nesting)
 {
+	uint64_t before = stride ? view->before / stride : 0;
+
 	if (stride < 8 || stride & 7 || !grf_spot_at(&walk->spots, id)->type->pointer_bytes)
 		return;
 	if (!grf_spot_prepare(&walk->spots, id)) {
@@ -184,7 +186,8 @@ static void walk_elements(struct grf_walk *walk, uint32_t id, bool unnamed,
 	}
 	for (uint64_t k = 0; k < count && stride <= view->room - k * stride; k++) {
 		struct grf_view element = part(view, k * stride, stride);
-		uint32_t spot = unnamed ? id : grf_spot_element(&walk->spots, id, k);
+		uint32_t spot =
+		    unnamed ? id : grf_spot_element(&walk->spots, id, (int64_t)k - (int64_t)before);
 
 		if (!spot) {
 			grf_walk_fail(walk);

@@ -127,7 +127,7 @@ static uint32_t resolve_variant(struct grf_walk *walk, uint32_t id, const struct
 static bool view_of(const struct grf_spot *spot, const struct object *object, uint64_t payload,
 		    uint64_t *pending, struct grf_view *ret)
 {
-	uint64_t offset = object->value - object->address;
+	uint64_t offset = object->value - object->address, begin = offset;
 
 	if (!spot->type || !spot->type->pointer_bytes || offset < payload)
 		return false;
@@ -141,6 +141,7 @@ static bool view_of(const struct grf_spot *spot, const struct object *object, ui
 	*ret = (struct grf_view){
 	    .memory = object->memory + offset,
 	    .room = object->size - offset,
+	    .before = spot->content == GRF_CONTENT_ARRAY ? begin - offset : 0,
 	    .pending = pending,
 	    .first = offset / 8,
 	    .end = object->size / 8,
@@ -341,6 +342,19 @@ static bool expand_mask(struct grf_walk *walk, const struct object *object,
 	return true;
 }
 
+/* How many bytes of an array of the stored type stand before where a slice of it begins. */
+static uint64_t before_slice(const struct object *object, const struct grf_spot *spot,
+			     const struct grf_stored_type *stored, uint64_t payload)
+{
+	uint64_t offset = object->value - object->address;
+
+	if (spot->content != GRF_CONTENT_ARRAY || !spot->type || !stored->size ||
+	    spot->type->size != stored->size || offset < payload ||
+	    (offset - payload) % stored->size)
+		return 0;
+	return offset - payload;
+}
+
 /* Follows an object by the plan of its stored type, under the node of `id`. */
 static void follow_stored(struct grf_walk *walk, const struct object *object, uint32_t id,
 			  const struct grf_stored_type *stored, uint64_t payload)
@@ -351,6 +365,7 @@ static void follow_stored(struct grf_walk *walk, const struct object *object, ui
 	struct grf_view view = {
 	    .memory = object->memory + payload,
 	    .room = object->size - payload,
+	    .before = before_slice(object, spot, stored, payload),
 	    .first = payload / 8,
 	    .end = object->size / 8,
 	};

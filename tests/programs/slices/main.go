@@ -37,6 +37,8 @@ var (
 	arrays    [][3]*Leaf
 	empty     []*Leaf
 	fromArray []*Leaf
+	fromLarge []*Leaf
+	fromRows  []Row
 )
 
 //go:noinline
@@ -85,6 +87,12 @@ func setUp(few, many int) {
 	}
 	arrays = [][3]*Leaf{{leaf(), leaf(), nil}, {nil, nil, leaf()}}
 	empty = make([]*Leaf, 0, 4)
+	fromLarge = leaves(many)[5:]
+	fromRows = make([]Row, 30)
+	for i := range fromRows {
+		fromRows[i] = row()
+	}
+	fromRows = fromRows[20:]
 	fromArray = (&[5]*Leaf{leaf(), nil, nil, nil, leaf()})[1:3]
 }
 
