@@ -230,3 +230,38 @@ def test_dwarf_of_a_part(program, build, tmp_path):
         assert typed >= 95, done.stdout
         assert any("main." in element for chain in pprof.read(tmp_path / "out").chains
                    for element in chain)
+
+
+@pytest.mark.parametrize("version", versions())
+def test_channels_say_of_what_they_are(version, build, tmp_path):
+    """The runtime notes the type of its elements in each channel."""
+    with Target(build("channels", version=version, flags=(STRIPPED,))) as target:
+        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    assert summary(done)[1] >= 99.9, done.stdout
+    chains = pprof.read(tmp_path / "out").chains
+    for tail in (
+        ("?. (chan *main.Message)", "[1]. (*main.Message)", "Text. (string)"),
+        ("?. (chan main.Request)", "[0]. (main.Request)", "Reply. (chan *main.Leaf)"),
+        ("?. (chan chan *main.Leaf)", "[0]. (chan *main.Leaf)", "[0]. (*main.Leaf)"),
+        ("?. (chan string)", "[0]. (string)"),
+    ):
+        assert any(chain[1:] == tail for chain in chains), (tail, list(chains))
+    assert not any("hchan" in element or "bmap" in element for chain in chains
+                   for element in chain), list(chains)
+
+
+@pytest.mark.parametrize("version", versions())
+def test_what_a_sync_map_holds(version, build, tmp_path):
+    """The library's unsafe.Pointers, and nodes that are more than their type says, are known by the
+    names of types without DWARF too: 1,000 values, each below one object found by its contents."""
+    with Target(build("concurrent", version=version, flags=(STRIPPED,))) as target:
+        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    assert summary(done)[1] >= 99.9, done.stdout
+    chains = pprof.read(tmp_path / "out").chains
+    values = {
+        chain: count
+        for chain, (count, size) in chains.items()
+        if chain[-1] == "Name. (string)" and size == 96 * count
+    }
+    assert sum(values.values()) == 1000
+    assert all(sum(element.startswith("?. (") for element in chain) == 1 for chain in values), values

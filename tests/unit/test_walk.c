@@ -282,6 +282,15 @@ uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type
 	return 0;
 }
 
+struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type,
+				  const uint8_t *memory, uint64_t room)
+{
+	(void)types;
+	(void)memory;
+	(void)room;
+	return type->variant_type;
+}
+
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type)
 {
 	(void)types;

@@ -452,6 +452,26 @@ struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type
 	return made;
 }
 
+struct grf_type *grf_container_channel(struct grf_types *types, struct grf_type *element)
+{
+	struct grf_type_source *source = element->source;
+	const char *name = source ? grf_types_intern_format(types, "chan %s", element->name) : NULL;
+	struct grf_type *container;
+
+	if (!name)
+		return NULL;
+	if (!source->channel) {
+		container = grf_types_make(types, GRF_KIND_CHAN, name, WORD_BYTES, 0);
+		if (!container)
+			return NULL;
+		grf_type_source(container)->shape.element = element;
+		source->channel = grf_container_contents(types, container);
+	}
+	if (source->channel)
+		grf_type_plan(types, source->channel);
+	return source->channel;
+}
+
 void grf_container_shape(struct grf_types *types, struct grf_type *contents, struct grf_shape *ret)
 {
 	struct grf_type *container = grf_type_source(contents)->container;

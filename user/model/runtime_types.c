@@ -469,6 +469,43 @@ void grf_descriptor_fields(struct grf_types *types, uint64_t address, struct grf
 		read_fields(types, &descriptor, ret);
 }
 
+static void field_parts(struct grf_types *types, const struct grf_descriptor *type,
+			void (*take)(void *context, uint64_t address), void *context)
+{
+	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
+	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + WORD_BYTES);
+	const uint8_t *memory;
+
+	if (!count || count > FIELDS_MAX)
+		return;
+	memory = grf_image_at(types->image, fields, count * STRUCT_FIELD_SIZE);
+	for (uint64_t i = 0; memory && i < count; i++)
+		take(context, grf_load_u64(memory + i * STRUCT_FIELD_SIZE + WORD_BYTES));
+}
+
+void grf_descriptor_parts(struct grf_types *types, const struct grf_descriptor *descriptor,
+			  void (*take)(void *context, uint64_t address), void *context)
+{
+	switch (descriptor->kind) {
+	case GRF_KIND_ARRAY:
+	case GRF_KIND_CHAN:
+	case GRF_KIND_POINTER:
+	case GRF_KIND_SLICE:
+		take(context, word_at(types, descriptor->tail));
+		break;
+	case GRF_KIND_MAP:
+		take(context, word_at(types, descriptor->tail + MAP_KEY));
+		take(context, word_at(types, descriptor->tail + MAP_ELEMENT));
+		take(context, word_at(types, descriptor->tail + MAP_GROUP));
+		break;
+	case GRF_KIND_STRUCT:
+		field_parts(types, descriptor, take, context);
+		break;
+	default:
+		break;
+	}
+}
+
 void grf_runtime_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret)
 {
 	struct grf_descriptor descriptor;

@@ -77,6 +77,19 @@ static const struct room_variant {
     {"time.Ticker", "runtime.timeTimer"},
 };
 
+/* Atomic pointers to another instance of generic types with the same arguments. In the instance
+ * that all types of one shape share, the pointers are to nameless structs. */
+static const struct sibling_rule {
+	const char *structure, *field, *sibling;
+} sibling_rules[] = {
+    {"internal/sync.indirect[", "children", "internal/sync.node["},
+    {"internal/sync.entry[", "overflow", "internal/sync.entry["},
+    {"internal/concurrent.indirect[", "children", "internal/concurrent.node["},
+    {"internal/concurrent.entry[", "overflow", "internal/concurrent.entry["},
+    {"unique.indirect[", "children", "unique.node["},
+    {"unique.entry[", "overflow", "unique.entry["},
+};
+
 /* Does a type go by this name, or is it an instance of this generic type? */
 static bool is_named(const struct grf_type *type, const char *name)
 {
@@ -274,6 +287,63 @@ static struct grf_type *sibling(struct grf_types *types, const struct grf_type *
 	return found || !full ? found : from_shape(types, full);
 }
 
+/* "sync/atomic.Pointer[go.shape.struct {...}]", where only the struct's own name says what it is.
+ */
+static bool points_to_shape(const struct grf_type *type)
+{
+	static const char prefix[] = "sync/atomic.Pointer[go.shape.struct ";
+
+	return !strncmp(type->name, prefix, sizeof(prefix) - 1) && type->size == WORD_BYTES;
+}
+
+/* A field of such a pointer, or of an array of them, as one of pointers to `target`; what it and
+ * its elements are called stays. */
+static void point_to(struct grf_types *types, struct grf_type_field *field, struct grf_type *target)
+{
+	const struct grf_shape *shape = grf_types_shape(types, field->type);
+	bool is_array = shape->kind == GRF_KIND_ARRAY;
+	struct grf_type *old = is_array ? shape->element : field->type, *pointer, *array;
+
+	if (!old || !points_to_shape(old))
+		return;
+	pointer = grf_types_make(types, GRF_KIND_POINTER, old->name, WORD_BYTES, 0);
+	if (!pointer)
+		return;
+	grf_type_source(pointer)->shape.element = target;
+	if (!is_array) {
+		field->type = pointer;
+		return;
+	}
+	array = grf_types_make(types, GRF_KIND_ARRAY, field->type->name, field->type->size, 0);
+	if (!array)
+		return;
+	grf_type_source(array)->shape.element = pointer;
+	grf_type_source(array)->shape.count = shape->count;
+	field->type = array;
+}
+
+static void apply_siblings(struct grf_types *types, struct grf_type *type, struct grf_shape *shape)
+{
+	for (size_t i = 0; i < sizeof(sibling_rules) / sizeof(*sibling_rules); i++) {
+		const struct sibling_rule *rule = &sibling_rules[i];
+		struct grf_type *target;
+
+		if (!is_named(type, rule->structure))
+			continue;
+		for (uint32_t k = 0; k < shape->field_count; k++) {
+			struct grf_type_field *field = &shape->fields[k];
+
+			if (!field->name || strcmp(field->name, rule->field) != 0)
+				continue;
+			target = is_named(type, rule->sibling)
+				     ? type
+				     : sibling(types, type, rule->sibling);
+			if (target)
+				point_to(types, field, target);
+		}
+	}
+}
+
 static void set_variant(struct grf_types *types, struct grf_type *type,
 			const struct grf_shape *shape)
 {
@@ -292,6 +362,13 @@ static void set_variant(struct grf_types *types, struct grf_type *type,
 		type->variant = GRF_VARIANT_IF_BYTE_SET;
 		return;
 	}
+	if (is_named(type, "runtime.hchan")) {
+		const struct grf_type_field *element = grf_shape_field(shape, "elemtype");
+
+		type->variant_offset = element ? element->offset : 0;
+		type->variant = element ? GRF_VARIANT_CHANNEL : GRF_VARIANT_NONE;
+		return;
+	}
 	for (size_t i = 0; i < sizeof(room_variants) / sizeof(*room_variants); i++) {
 		if (!is_named(type, room_variants[i].type))
 			continue;
@@ -299,6 +376,43 @@ static void set_variant(struct grf_types *types, struct grf_type *type,
 		if (type->variant_type && type->variant_type->size > type->size)
 			type->variant = GRF_VARIANT_IF_ROOM;
 		return;
+	}
+}
+
+/* The channel that an hchan is, by its element's type; the size of an element, in the hchan as 16
+ * bits, must be that of the type. */
+static struct grf_type *channel_variant(struct grf_types *types, const struct grf_type *type,
+					const uint8_t *memory, uint64_t room)
+{
+	int64_t size_at = grf_offset(types->layout, hchan, elemsize);
+	struct grf_type *element;
+	uint64_t address;
+	uint16_t size;
+
+	if (room < type->size || type->variant_offset + WORD_BYTES > type->size || size_at < 0 ||
+	    (uint64_t)size_at + sizeof(size) > type->size)
+		return NULL;
+	address = grf_load_u64(memory + type->variant_offset);
+	memcpy(&size, memory + size_at, sizeof(size));
+	element = address ? grf_types_by_descriptor(types, address) : NULL;
+	return element && element->size == size ? grf_container_channel(types, element) : NULL;
+}
+
+struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type,
+				  const uint8_t *memory, uint64_t room)
+{
+	switch (type->variant) {
+	case GRF_VARIANT_IF_ROOM:
+		return type->variant_type && room >= type->variant_type->size ? type->variant_type
+									      : NULL;
+	case GRF_VARIANT_IF_BYTE_SET:
+		if (type->variant_offset >= room)
+			return NULL;
+		return memory[type->variant_offset] ? type->variant_type : type->variant_else;
+	case GRF_VARIANT_CHANNEL:
+		return channel_variant(types, type, memory, room);
+	default:
+		return NULL;
 	}
 }
 
@@ -322,5 +436,6 @@ void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
 		if (is_named(type, field_rules[i].structure))
 			apply_rule(types, &field_rules[i], type, shape);
 	}
+	apply_siblings(types, type, shape);
 	set_variant(types, type, shape);
 }

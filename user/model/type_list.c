@@ -57,15 +57,10 @@ static const struct maker makers[] = {
 };
 #define MAKERS (sizeof(makers) / sizeof(*makers))
 
-struct reference {
-	uint64_t descriptor;
-	unsigned int made;
-};
-
 struct search {
 	const struct grf_types *types;
 	uint64_t entries[MAKERS]; /* 0: the program has no such function */
-	GRF_ARRAY(struct reference) references;
+	GRF_ARRAY(struct grf_type_reference) references;
 };
 
 /* lea disp32(%rip), %r64 */
@@ -115,7 +110,7 @@ static bool scan(struct search *search, const struct grf_module *module)
 
 	for (uint64_t at = 0; code && at + LEA_LENGTH <= length; at++) {
 		uint64_t next = at + LEA_LENGTH;
-		struct reference *added;
+		struct grf_type_reference *added;
 
 		if (!is_type(module, code + at, module->text + at, &descriptor))
 			continue;
@@ -131,42 +126,35 @@ static bool scan(struct search *search, const struct grf_module *module)
 
 static int by_descriptor(const void *left, const void *right)
 {
-	const struct reference *a = left, *b = right;
+	const struct grf_type_reference *a = left, *b = right;
 
 	return a->descriptor < b->descriptor ? -1 : a->descriptor > b->descriptor;
 }
 
-static void take(struct grf_types *types, const struct search *search, struct grf_type_list *ret)
+/* One reference a descriptor. */
+static void join(struct grf_type_references *references)
 {
-	uint64_t last = 0;
-	bool taken = false;
+	size_t kept = 0;
 
-	for (size_t i = 0; i < search->references.count && ret->count < TYPES_MAX; i++) {
-		const struct reference *reference = &search->references.items[i];
+	for (size_t i = 0; i < references->count; i++) {
+		const struct grf_type_reference *reference = &references->items[i];
 
-		if (reference->descriptor != last) {
-			struct grf_type *type =
-			    grf_types_by_descriptor(types, reference->descriptor);
-
-			taken = type;
-			last = reference->descriptor;
-			if (taken) {
-				grf_type_plan(types, type);
-				ret->items[ret->count++] = (struct grf_type_use){.type = type};
-			}
-		}
-		if (taken)
-			ret->items[ret->count - 1].made |= reference->made;
+		if (kept && references->items[kept - 1].descriptor == reference->descriptor)
+			references->items[kept - 1].made |= reference->made;
+		else
+			references->items[kept++] = *reference;
 	}
+	references->count = kept < TYPES_MAX ? kept : TYPES_MAX;
 }
 
-bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret)
+bool grf_type_references_find(struct grf_types *types)
 {
 	struct search search = {.types = types};
 	struct grf_function function;
 	bool fits = true;
 
-	*ret = (struct grf_type_list){0};
+	if (types->references.items)
+		return true;
 	for (size_t i = 0; i < MAKERS; i++)
 		if (types->table && grf_pclntab_by_name(types->table, makers[i].name, &function))
 			search.entries[i] = function.entry;
@@ -175,11 +163,36 @@ bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret)
 	if (search.references.count)
 		qsort(search.references.items, search.references.count,
 		      sizeof(*search.references.items), by_descriptor);
-	ret->items = calloc(search.references.count + 1, sizeof(*ret->items));
-	if (fits && ret->items)
-		take(types, &search, ret);
-	grf_array_free(&search.references);
-	return fits && ret->items;
+	if (!fits || (!search.references.items && !grf_array_add(&search.references))) {
+		grf_array_free(&search.references);
+		return false;
+	}
+	types->references = (struct grf_type_references){
+	    .items = search.references.items,
+	    .count = search.references.items->descriptor ? search.references.count : 0,
+	};
+	join(&types->references);
+	return true;
+}
+
+bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret)
+{
+	const struct grf_type_references *references = &types->references;
+
+	*ret = (struct grf_type_list){0};
+	if (!grf_type_references_find(types))
+		return false;
+	ret->items = calloc(references->count + 1, sizeof(*ret->items));
+	for (size_t i = 0; ret->items && i < references->count; i++) {
+		const struct grf_type_reference *reference = &references->items[i];
+		struct grf_type *type = grf_types_by_descriptor(types, reference->descriptor);
+
+		if (!type)
+			continue;
+		grf_type_plan(types, type);
+		ret->items[ret->count++] = (struct grf_type_use){type, reference->made};
+	}
+	return ret->items;
 }
 
 struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)

@@ -369,8 +369,13 @@ struct grf_type *grf_types_by_descriptor(struct grf_types *types, uint64_t addre
 
 struct grf_type *grf_types_by_name(struct grf_types *types, const char *name)
 {
-	return grf_types_have_dwarf(types) ? grf_dwarf_types_by_name(types, types->files, name)
-					   : NULL;
+	struct grf_type *type = NULL;
+
+	if (grf_types_have_dwarf(types))
+		type = grf_dwarf_types_by_name(types, types->files, name);
+	if (!type && (!grf_types_have_dwarf(types) || grf_types_lack_dwarf_of_some(types)))
+		type = grf_types_by_descriptors_name(types, name);
+	return type;
 }
 
 /* --- interfaces ------------------------------------------------------------------------------- */
@@ -525,7 +530,9 @@ struct grf_error *grf_types_create(const struct grf_image *image, struct grf_exe
 	types->table = table;
 	error = create_parts(types) ? open_files(types, executable) : grf_error_no_memory();
 	if (!error) {
-		types->byte = grf_types_by_name(types, "uint8");
+		types->byte = grf_types_have_dwarf(types)
+				  ? grf_dwarf_types_by_name(types, types->files, "uint8")
+				  : NULL;
 		if (!types->byte)
 			types->byte = grf_types_make(types, GRF_KIND_UINT8, "uint8", 1, 0);
 		if (!types->byte)
@@ -552,6 +559,8 @@ void grf_types_destroy(struct grf_types *types)
 	grf_locals_destroy(types->locals);
 	grf_closures_destroy(types->closures);
 	grf_type_masks_destroy(types->masks);
+	grf_type_names_destroy(types->names);
+	free(types->references.items);
 	HASH_CLEAR(hh, types->interned);
 	HASH_CLEAR(hh, types->by_die);
 	HASH_CLEAR(hh, types->by_descriptor);

@@ -84,6 +84,7 @@ enum grf_type_variant {
 	 */
 	GRF_VARIANT_IF_BYTE_SET, /* byte at variant_offset != 0: variant, else variant_else */
 	GRF_VARIANT_IF_ROOM,     /* the object has room for `variant` */
+	GRF_VARIANT_CHANNEL, /* an hchan: the word at variant_offset is its elements' descriptor */
 };
 
 struct grf_type {
@@ -179,7 +180,8 @@ const struct grf_global *grf_types_globals(struct grf_types *types, size_t *ret_
  * is neither, of those of the runtime's that runtime_variables.h names; 0 when not to be found. */
 uint64_t grf_types_variable(struct grf_types *types, const char *name);
 
-/* A type by the name that DWARF gives it ("runtime.g"), or NULL. */
+/* A type by the name that DWARF gives it ("runtime.g"), or NULL. Where there is no DWARF for all of
+ * the program, of the types that its code refers to. */
 struct grf_type *grf_types_by_name(struct grf_types *types, const char *name);
 
 /* What the code that refers to a type does with it, as far as the call that follows tells. */
@@ -207,6 +209,11 @@ struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
 /* The element "?. (type)": a pointer that nobody names, to a `type` all the same. Interned. NULL:
  * out of memory. */
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type);
+
+/* What a value of `type` at `memory`, with `room` bytes to the end of its object, really is where
+ * the type is only the beginning of that (grf_type_variant). NULL: it is as it says. */
+struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type,
+				  const uint8_t *memory, uint64_t room);
 
 /* The descriptor of the element type when `contents` is what a channel points to, else 0. */
 uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents);

@@ -82,6 +82,7 @@ struct grf_type_source {
 	uint64_t address;            /* DESCRIPTOR: of the runtime._type */
 	struct grf_type *contents;   /* made for this map or channel, once: what it points to */
 	struct grf_type *container;  /* CONTENTS: the map or channel */
+	struct grf_type *channel;    /* what the runtime's hchan is when it holds these */
 	struct grf_shape shape;
 };
 
@@ -94,6 +95,18 @@ struct grf_interned;
 struct grf_type_entry;
 struct grf_interface_entry;
 struct grf_die_index;
+struct grf_type_names;
+
+/* A descriptor that the program's code refers to. */
+struct grf_type_reference {
+	uint64_t descriptor;
+	unsigned int made; /* grf_type_made */
+};
+
+struct grf_type_references {
+	struct grf_type_reference *items; /* by address; NULL: not looked for yet */
+	size_t count;
+};
 
 /* The DWARF of the executable, or of a plugin. */
 struct grf_dwarf_file {
@@ -119,6 +132,8 @@ struct grf_types {
 	struct grf_locals *locals;
 	struct grf_closures *closures;
 	struct grf_type_masks *masks;
+	struct grf_type_references references; /* type_list.c */
+	struct grf_type_names *names;          /* type_names.c; NULL until asked for */
 
 	/* types.c */
 	struct grf_arena_chunk *arena;
@@ -232,6 +247,23 @@ void grf_descriptor_fields(struct grf_types *types, uint64_t address, struct grf
 
 void grf_runtime_types_shape(struct grf_types *types, struct grf_type *type, struct grf_shape *ret);
 
+/* Calls `take` with the address of each descriptor that a descriptor names: elements, keys, what a
+ * map is made of, the types of fields. */
+void grf_descriptor_parts(struct grf_types *types, const struct grf_descriptor *descriptor,
+			  void (*take)(void *context, uint64_t address), void *context);
+
+/* --- type_list.c ------------------------------------------------------------------------------ */
+
+/* Fills in types->references. False: out of memory. */
+bool grf_type_references_find(struct grf_types *types);
+
+/* --- type_names.c ----------------------------------------------------------------------------- */
+
+/* The type whose descriptor goes by that name, where the code refers to it or to what has it for a
+ * part. NULL: there is none, or there are several that differ. */
+struct grf_type *grf_types_by_descriptors_name(struct grf_types *types, const char *name);
+void grf_type_names_destroy(struct grf_type_names *names);
+
 /* --- special_types.c -------------------------------------------------------------------------- */
 
 /* Replaces what of a freshly read shape is known better, and sets the type's variant. */
@@ -242,6 +274,9 @@ void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
 
 /* What a map or a channel points to; NULL when not known. */
 struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type *container);
+
+/* What an hchan of a channel with such elements is. NULL: not known. */
+struct grf_type *grf_container_channel(struct grf_types *types, struct grf_type *element);
 
 /* The shape of such contents. */
 void grf_container_shape(struct grf_types *types, struct grf_type *contents, struct grf_shape *ret);

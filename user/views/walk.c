@@ -58,20 +58,28 @@ static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32
 {
 	uint64_t payload, address = grf_span_stored_type(span, slot, &payload);
 	const uint8_t *memory = span->memory + slot * span->element_size;
+	struct grf_type *variant;
 
 	*ret = (struct grf_inferred){0};
 	if (address) {
 		ret->type = grf_types_by_descriptor(walk->types, address);
 		ret->array = ret->type && ret->type->size &&
 			     ret->type->size * 2 <= span->element_size - payload;
-		return ret->type;
+		return ret->type != NULL;
 	}
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return false;
 	ret->type = grf_types_closure(walk->types, grf_load_u64(memory));
 	if (ret->type && ret->type->slot_count)
 		return true;
-	return grf_type_infer(walk->inference, span, slot, ret);
+	if (!grf_type_infer(walk->inference, span, slot, ret))
+		return false;
+	grf_type_plan(walk->types, ret->type);
+	variant = ret->array ? NULL
+			     : grf_type_variant(walk->types, ret->type, memory, span->element_size);
+	if (variant)
+		ret->type = variant;
+	return true;
 }
 
 /* The spot for an object that an untyped pointer leads to, where its type can be found out: an

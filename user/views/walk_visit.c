@@ -108,18 +108,12 @@ static void leave_partial(struct grf_walk *walk, const struct object *object, ui
 static uint32_t resolve_variant(struct grf_walk *walk, uint32_t id, const struct object *object)
 {
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
-	struct grf_type *type = spot->type, *real = NULL;
-	uint64_t offset = object->value - object->address, room = object->size - offset;
+	struct grf_type *type = spot->type, *real;
+	uint64_t offset = object->value - object->address;
 
 	if (!type || type->variant == GRF_VARIANT_NONE || spot->content != GRF_CONTENT_ONE)
 		return id;
-	if (type->variant == GRF_VARIANT_IF_ROOM) {
-		if (type->variant_type && room >= type->variant_type->size)
-			real = type->variant_type;
-	} else if (type->variant_offset < room) {
-		real = object->memory[offset + type->variant_offset] ? type->variant_type
-								     : type->variant_else;
-	}
+	real = grf_type_variant(walk->types, type, object->memory + offset, object->size - offset);
 	return real ? grf_spot_dynamic(&walk->spots, id, real, real) : id;
 }
 
