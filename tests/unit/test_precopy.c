@@ -478,7 +478,6 @@ static void copy_rest(struct copied *copied)
 			 GRF_PLAN_DONE);
 	assert_true(grf_precopy_plan(&copied->precopy, &copied->first, &copied->final));
 	grf_precopy_stop(&copied->precopy, 1);
-	assert_false(copied->precopy.overflow);
 }
 
 /* Pre-copies a process with that seed. False: the kernel cannot. *ret_passed_over counts how often
@@ -496,6 +495,7 @@ static bool copy_one(uint64_t seed, unsigned int rounds, enum way way, size_t *r
 	}
 	copy_ahead(&copied, way, seed, rounds);
 	copy_rest(&copied);
+	assert_false(copied.precopy.overflow);
 	if (way == BY_SOFT_DIRTY)
 		assert_false(grf_soft_dirty_was_disturbed(copied.precopy.tracker));
 	if (copied.touched)
@@ -660,6 +660,7 @@ static void test_what_is_needed_at_a_stop_that_is_given_up(void **state)
 	copy_ahead(&copied, BY_USERFAULT, 0, 3);
 	precopy->limit = 4;
 	copy_rest(&copied);
+	assert_false(precopy->overflow);
 	assert_true(precopy->too_much);
 	assert_int_equal(copied_byte(&copied, 20), 0);
 	assert_int_equal(kill(copied.pid, SIGCONT), 0);
@@ -674,6 +675,40 @@ static void test_what_is_needed_at_a_stop_that_is_given_up(void **state)
 	end_quiet(&copied);
 }
 
+/* More places than there is room for in the lists are a reason to let go, and no more: nothing is
+ * read or sorted beyond them. */
+static void test_a_stop_with_too_many_places(void **state)
+{
+	const struct grf_run beyond = {1, 2};
+	struct copied copied = {0};
+	struct grf_precopy *precopy = &copied.precopy;
+	struct grf_runs *lists[] = {&precopy->written, &precopy->changed, &precopy->existing};
+
+	(void)state;
+	if (!start_quiet(&copied, false)) {
+		end_quiet(&copied);
+		skip();
+	}
+	copy_ahead(&copied, BY_USERFAULT, 0, 3);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		lists[i]->capacity = 2;
+		for (size_t k = 2; k < QUIET_PAGES; k++)
+			lists[i]->items[k] = beyond;
+	}
+	for (unsigned int page = 0; page < QUIET_PAGES; page += 2)
+		write_byte(&copied, page, 1);
+	copy_rest(&copied);
+	assert_true(precopy->overflow);
+	assert_true(precopy->too_much);
+	grf_precopy_settle(precopy, &copied.final);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		assert_true(lists[i]->count <= 2);
+		for (size_t k = 2; k < QUIET_PAGES; k++)
+			assert_memory_equal(&lists[i]->items[k], &beyond, sizeof(beyond));
+	}
+	end_quiet(&copied);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -682,6 +717,7 @@ int main(void)
 	    cmocka_unit_test(test_the_copy_by_soft_dirty_bits_is_the_original),
 	    cmocka_unit_test(test_what_is_needed_by_now_is_copied),
 	    cmocka_unit_test(test_what_is_needed_at_a_stop_that_is_given_up),
+	    cmocka_unit_test(test_a_stop_with_too_many_places),
 	};
 
 	return cmocka_run_group_tests_name("precopy", tests, NULL, NULL);

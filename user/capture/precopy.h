@@ -30,7 +30,7 @@ struct grf_runs {
 	struct grf_run *items;
 	uint8_t **data; /* where each is copied to; NULL: not wanted */
 	size_t capacity;
-	size_t count; /* atomic */
+	size_t count; /* atomic; beyond `capacity` only until the scan has ended */
 };
 
 struct grf_precopy {
@@ -49,7 +49,7 @@ struct grf_precopy {
 	struct grf_runs changed;   /* written to, discarded or new */
 	struct grf_runs existing;  /* of those; the others read as zero */
 	uint64_t pages;            /* atomic: in `written` */
-	bool overflow;             /* the arrays were too small */
+	bool overflow;             /* the arrays were too small: too much too */
 	bool too_much;             /* more than `limit`, or too late: the stop was for nothing */
 	uint64_t scanned;          /* when the scan at the stop ended; grf_now() */
 	struct grf_pace *pace;     /* kept by rounds that have time; NULL: there is none */

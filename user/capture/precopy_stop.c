@@ -261,16 +261,32 @@ bool grf_precopy_is_little(const struct grf_precopy *precopy)
 	return bytes < LITTLE_BYTES;
 }
 
+/* What there was no room for was counted all the same. */
+static void cut_to_room(struct grf_runs *runs)
+{
+	if (runs->count > runs->capacity)
+		runs->count = runs->capacity;
+}
+
+/* Of the last thread that has scanned. */
+static void end_scan(struct grf_precopy *precopy)
+{
+	cut_to_room(&precopy->written);
+	cut_to_room(&precopy->changed);
+	cut_to_room(&precopy->existing);
+	precopy->scanned = grf_now();
+	precopy->too_much = precopy->overflow || precopy->pages > precopy->limit ||
+			    (precopy->deadline && precopy->scanned > precopy->deadline);
+	precopy->next = 0;
+}
+
 /* Until every thread has come here. The last one says what is to be done. */
 static void meet(struct grf_precopy *precopy, unsigned int threads)
 {
 	unsigned int arrived = __atomic_add_fetch(&precopy->arrived, 1, __ATOMIC_ACQ_REL);
 
 	if (arrived == threads) {
-		precopy->scanned = grf_now();
-		precopy->too_much = precopy->pages > precopy->limit ||
-				    (precopy->deadline && precopy->scanned > precopy->deadline);
-		precopy->next = 0;
+		end_scan(precopy);
 		__atomic_store_n(&precopy->arrived, UINT32_MAX, __ATOMIC_RELEASE);
 		return;
 	}
@@ -317,7 +333,7 @@ void grf_precopy_stop(struct grf_precopy *precopy, unsigned int threads)
 	       precopy->units.count)
 		scan_unit(precopy, &precopy->units.items[index]);
 	meet(precopy, threads);
-	if (precopy->too_much || precopy->overflow)
+	if (precopy->too_much)
 		return;
 	while ((index = __atomic_fetch_add(&precopy->next, RUNS_AT_A_TIME, __ATOMIC_RELAXED)) <
 	       precopy->written.count)

@@ -52,6 +52,13 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 	/* A copy that ended early leaves too much to be copied. */
 	if (session->failure == GRF_STOP_TOO_MUCH && !session->spill.error &&
 	    !session->copy.error) {
+		if (session->precopy.overflow)
+			return grf_error_create(
+			    GRF_ERROR_TOO_LONG,
+			    "process %d: what it wrote since it was copied lies in too many places "
+			    "to "
+			    "be copied while it is held; copy it in another way (--copy auto)",
+			    pid);
 		if (session->spill.fd >= 0 &&
 		    session->precopy.pages > session->spill.held_size / GRF_PAGE)
 			return grf_error_create(

@@ -296,16 +296,16 @@ void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t 
 	if (!alone)
 		grf_pool_wait(session->pool);
 	session->stop_bytes = session->copy.bytes - before;
-	if (precopy->overflow)
-		session->failure = GRF_STOP_NO_ROOM;
-	else if (precopy->too_much)
+	if (precopy->too_much)
 		session->failure = GRF_STOP_TOO_MUCH;
 }
 
 /* Another stop is not made at the end of a garbage collection, unless only that will do. */
 void grf_precopy_let_go(struct grf_session *session)
 {
-	if (session->precopy.pages > session->precopy.limit)
+	if (session->precopy.overflow)
+		grf_verbose("let go: what was written since it was copied lies in too many places");
+	else if (session->precopy.pages > session->precopy.limit)
 		grf_verbose("let go: %llu KiB were written since they were copied",
 			    (unsigned long long)session->precopy.pages * (GRF_PAGE >> 10));
 	else
