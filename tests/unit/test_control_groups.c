@@ -211,6 +211,34 @@ static void test_nonsense(void **state)
 	assert_null(grf_memory_groups_tightest(&groups, NULL));
 }
 
+/* What is held is read again where nothing can be opened any more. */
+static void test_held(void **state)
+{
+	struct grf_memory_groups groups;
+	struct grf_memory_group *group;
+	char name[512], away[512];
+
+	(void)state;
+	use_version_2();
+	grf_memory_groups_read(root, "self", &groups);
+	assert_true(groups.list.count > 0);
+	group = &groups.list.items[0];
+	grf_memory_groups_hold(&groups);
+	snprintf(name, sizeof(name), "%s/memory.current", group->path);
+	snprintf(away, sizeof(away), "%s/away", group->path);
+	for (uint64_t used = 5; used < 8; used++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "%llu\n", (unsigned long long)used);
+		put(name + strlen(root), text);
+		assert_int_equal(rename(name, away), 0);
+		assert_true(grf_memory_group_refresh(group));
+		assert_int_equal(group->used, used);
+		assert_int_equal(rename(away, name), 0);
+	}
+	grf_memory_groups_free(&groups);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +247,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_version_2, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_namespace, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_nonsense, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,23 +38,35 @@ static const struct names names[] = {
      "file_writeback"},
 };
 
-/* Reads what fits of a file into `buffer`, FILE_BYTES long, and ends it with NUL. */
-static bool read_file(const char *directory, const char *name, char *buffer)
+static int open_file(const char *directory, const char *name)
 {
-	_cleanup_close_ int fd = -1;
-	size_t length = 0;
-	ssize_t got = 1;
 	char path[PATH_MAX];
 
 	if (snprintf(path, sizeof(path), "%s/%s", directory, name) >= (int)sizeof(path))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Reads what fits of a file, from its beginning, into `buffer`, FILE_BYTES long, and ends it with
+ * NUL. */
+static bool read_open_file(int fd, char *buffer)
+{
+	size_t length = 0;
+	ssize_t got = 1;
+
 	while (fd >= 0 && got > 0 && length < FILE_BYTES - 1) {
-		got = read(fd, buffer + length, FILE_BYTES - 1 - length);
+		got = pread(fd, buffer + length, FILE_BYTES - 1 - length, (off_t)length);
 		length += got > 0 ? (size_t)got : 0;
 	}
 	buffer[length] = '\0';
 	return fd >= 0 && got >= 0;
+}
+
+static bool read_file(const char *directory, const char *name, char *buffer)
+{
+	_cleanup_close_ int fd = open_file(directory, name);
+
+	return read_open_file(fd, buffer);
 }
 
 static uint64_t parse(const char *text, uint64_t otherwise)
@@ -84,15 +96,23 @@ static uint64_t statistic(const char *text, const char *name, uint64_t otherwise
 	return otherwise;
 }
 
+/* A file that may be held open. */
+static bool read_again(const char *directory, const char *name, int held, char *buffer)
+{
+	return held > 0 ? read_open_file(held, buffer) : read_file(directory, name, buffer);
+}
+
 static bool refresh(struct grf_memory_group *group, char *buffer)
 {
 	const struct names *name = &names[group->version_2];
 	uint64_t inactive, all, busy;
 
-	group->used = read_number(group->path, name->used, buffer, NO_LIMIT);
+	if (!read_again(group->path, name->used, group->used_file, buffer))
+		return false;
+	group->used = parse(buffer, NO_LIMIT);
 	if (group->used == NO_LIMIT)
 		return false;
-	if (!read_file(group->path, "memory.stat", buffer))
+	if (!read_again(group->path, "memory.stat", group->statistics_file, buffer))
 		*buffer = '\0';
 	inactive = statistic(buffer, name->inactive, 0);
 	all = inactive + statistic(buffer, name->active, 0);
@@ -224,10 +244,31 @@ void grf_memory_groups_read(const char *root, const char *process, struct grf_me
 	}
 }
 
+void grf_memory_groups_hold(struct grf_memory_groups *groups)
+{
+	for (size_t i = 0; i < groups->list.count; i++) {
+		struct grf_memory_group *group = &groups->list.items[i];
+
+		if (group->used_file > 0 || group->statistics_file > 0)
+			continue;
+		group->used_file = open_file(group->path, names[group->version_2].used);
+		group->statistics_file = open_file(group->path, "memory.stat");
+	}
+}
+
+void grf_memory_group_free(struct grf_memory_group *group)
+{
+	if (group->used_file > 0)
+		close(group->used_file);
+	if (group->statistics_file > 0)
+		close(group->statistics_file);
+	free(group->path);
+}
+
 void grf_memory_groups_free(struct grf_memory_groups *groups)
 {
 	for (size_t i = 0; i < groups->list.count; i++)
-		free(groups->list.items[i].path);
+		grf_memory_group_free(&groups->list.items[i]);
 	grf_array_free(&groups->list);
 }
 

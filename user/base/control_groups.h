@@ -17,6 +17,8 @@ struct grf_memory_group {
 	uint64_t used;
 	uint64_t unused_cache; /* of it page cache that nobody used of late */
 	uint64_t cache;        /* of it page cache, but for what has to be written first */
+	/* What is read again, held open; 0: opened each time. */
+	int used_file, statistics_file;
 };
 
 /* Of one process: its own group and those above it, as far as they are seen and have a limit. */
@@ -30,9 +32,14 @@ struct grf_memory_groups {
  */
 void grf_memory_groups_read(const char *root, const char *process, struct grf_memory_groups *ret);
 void grf_memory_groups_free(struct grf_memory_groups *groups);
+/* What one of them has. */
+void grf_memory_group_free(struct grf_memory_group *group);
 
 /* Reads again what is charged to the group. False: it is gone. */
 bool grf_memory_group_refresh(struct grf_memory_group *group);
+
+/* Holds the files of the groups open that are read again, for when none can be opened any more. */
+void grf_memory_groups_hold(struct grf_memory_groups *groups);
 
 /* What may be charged to the group beside what is, with its unused cache taken for free. */
 uint64_t grf_memory_group_room(const struct grf_memory_group *group);

@@ -20,6 +20,7 @@ static enum grf_error_code given_up_code; /* 0: it was a signal */
 static const char *given_up_text;
 static char given_up_message[512];
 static sem_t interruption; /* all zero, as sem_init() with 0 leaves it */
+static bool wait_ended;    /* who waits for one is to do something else */
 
 void grf_log_init(int verbosity)
 {
@@ -156,8 +157,14 @@ bool grf_interrupted(void)
 
 void grf_wait_for_interruption(void)
 {
-	while (!grf_interrupted())
+	while (!grf_interrupted() && !__atomic_exchange_n(&wait_ended, false, __ATOMIC_ACQ_REL))
 		sem_wait(&interruption);
+}
+
+void grf_end_wait_for_interruption(void)
+{
+	__atomic_store_n(&wait_ended, true, __ATOMIC_RELEASE);
+	sem_post(&interruption);
 }
 
 bool grf_gave_up(void)

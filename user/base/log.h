@@ -42,8 +42,9 @@ void grf_give_up_at_once(enum grf_error_code code, const char *message);
 /* Whether that was the reason. */
 bool grf_gave_up(void);
 struct grf_error *grf_error_interrupted(void);
-/* Returns when there is one. For one thread. */
+/* Returns when there is one, or after grf_end_wait_for_interruption(). For one thread. */
 void grf_wait_for_interruption(void);
+void grf_end_wait_for_interruption(void);
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t grf_now(void);

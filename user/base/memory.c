@@ -10,49 +10,73 @@
 #include "base/memory.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/priority.h"
+#include "base/watcher.h"
 
-#define WATCH_INTERVAL 20000000 /* ns */
+#define WATCH_INTERVAL 20000000u /* ns */
+#define FILE_BYTES     8192u     /* all that is looked at of a file in /proc */
 /* What is left of a limit when we give up: a part of it, within bounds. */
 #define RESERVE_SHARE 16
 #define RESERVE_LEAST (8ull << 20)
 #define RESERVE_MOST  (128ull << 20)
 #define MIB(bytes)    ((unsigned long long)((bytes) >> 20))
 
-/* The number of a line "NAME: N kB" of a file, in bytes. */
-static uint64_t kilobytes(const char *path, const char *name, uint64_t otherwise)
+/* /proc/self/status, from when it is first needed. */
+static int own_status = -1;
+
+/* The number of a line "NAME: N kB" in the text of a file, in bytes. */
+static uint64_t kilobytes_in(const char *text, const char *name, uint64_t otherwise)
 {
-	FILE *file = fopen(path, "re");
 	size_t length = strlen(name);
-	uint64_t found = otherwise;
-	char line[256];
+	unsigned long long value;
 
-	while (file && found == otherwise && fgets(line, sizeof(line), file)) {
-		unsigned long long value;
-
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
 		if (!strncmp(line, name, length) && line[length] == ':' &&
 		    sscanf(line + length + 1, "%llu kB", &value) == 1 && value < UINT64_MAX / 1024)
-			found = value * 1024;
+			return value * 1024;
 	}
-	if (file)
-		fclose(file);
-	return found;
+	return otherwise;
+}
+
+/* The same in a file that is open. */
+static uint64_t kilobytes(int fd, const char *name, uint64_t otherwise)
+{
+	char text[FILE_BYTES];
+	size_t length = 0;
+	ssize_t got = 1;
+
+	while (fd >= 0 && got > 0 && length < sizeof(text) - 1) {
+		got = pread(fd, text + length, sizeof(text) - 1 - length, (off_t)length);
+		length += got > 0 ? (size_t)got : 0;
+	}
+	text[length] = '\0';
+	return kilobytes_in(text, name, otherwise);
+}
+
+static uint64_t of_system(const char *name)
+{
+	_cleanup_close_ int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+
+	return kilobytes(fd, name, UINT64_MAX);
+}
+
+/* Of this process. */
+static uint64_t own(const char *name)
+{
+	return kilobytes(own_status, name, 0);
 }
 
 uint64_t grf_memory_total(void)
 {
-	uint64_t total = kilobytes("/proc/meminfo", "MemTotal", UINT64_MAX);
+	uint64_t total = of_system("MemTotal");
 	struct grf_memory_groups groups;
 
 	grf_memory_groups_read("", "self", &groups);
@@ -90,8 +114,7 @@ void grf_memory_room_for_us(pid_t target, struct grf_memory_room *ret)
 	struct grf_memory_groups ours, others;
 
 	/* Unknown is not nothing: kernels before 3.14 do not say. */
-	*ret = (struct grf_memory_room){.bytes =
-					    kilobytes("/proc/meminfo", "MemAvailable", UINT64_MAX)};
+	*ret = (struct grf_memory_room){.bytes = of_system("MemAvailable")};
 	grf_memory_groups_read("", "self", &ours);
 	read_groups_of(target, &others);
 	take_limit(ret, grf_memory_groups_tightest(&ours, NULL), false);
@@ -104,8 +127,7 @@ void grf_memory_room_of(pid_t target, struct grf_memory_room *ret)
 {
 	struct grf_memory_groups groups;
 
-	*ret = (struct grf_memory_room){.bytes =
-					    kilobytes("/proc/meminfo", "MemAvailable", UINT64_MAX)};
+	*ret = (struct grf_memory_room){.bytes = of_system("MemAvailable")};
 	read_groups_of(target, &groups);
 	take_limit(ret, grf_memory_groups_tightest(&groups, NULL), false);
 	grf_memory_groups_free(&groups);
@@ -115,6 +137,9 @@ void grf_memory_room_of(pid_t target, struct grf_memory_room *ret)
 
 /* The groups that are ours and the target's, for as long as we live. */
 static struct grf_memory_groups watched;
+
+static void watch_groups(void);
+static struct grf_watcher group_watcher = {.watch = watch_groups};
 
 /* Whether a group has next to nothing left, page cache taken for free. */
 static bool is_full(struct grf_memory_group *group)
@@ -129,8 +154,7 @@ static bool is_full(struct grf_memory_group *group)
 		return false;
 	used = group->used - group->cache;
 	/* Where we take next to nothing ourselves, our end would not help. */
-	return (used > group->limit || group->limit - used < reserve) &&
-	       kilobytes("/proc/self/status", "RssAnon", 0) > reserve;
+	return (used > group->limit || group->limit - used < reserve) && own("RssAnon") > reserve;
 }
 
 static const struct grf_memory_group *full_group(void)
@@ -141,22 +165,36 @@ static const struct grf_memory_group *full_group(void)
 	return NULL;
 }
 
-static void *watch(void *unused)
+static void watch_groups(void)
 {
-	const struct timespec moment = {.tv_nsec = WATCH_INTERVAL};
 	const struct grf_memory_group *group = NULL;
 
-	(void)unused;
 	/* On a busy machine it would come too late otherwise. */
 	grf_priority_first();
-	while (!grf_interrupted() && !(group = full_group()))
-		nanosleep(&moment, NULL);
+	while (!grf_watcher_leaves(&group_watcher) && !grf_interrupted() && !(group = full_group()))
+		grf_watcher_rest(&group_watcher, WATCH_INTERVAL);
 	if (group)
 		grf_give_up(GRF_ERROR_NO_MEMORY,
 			    "gave up: the control group %s, which the process is in too, has "
 			    "nearly used up its %llu MiB of memory",
 			    group->path, MIB(group->limit));
-	return NULL;
+}
+
+void grf_memory_pause(void)
+{
+	grf_watcher_end(&group_watcher);
+}
+
+void grf_memory_resume(void)
+{
+	if (watched.list.count)
+		grf_watcher_begin(&group_watcher);
+}
+
+void grf_memory_hold_files(void)
+{
+	if (own_status < 0)
+		own_status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 }
 
 /* Keeps those groups of `watched` that are in `others` too. */
@@ -173,7 +211,7 @@ static void keep_common(const struct grf_memory_groups *others)
 		if (common)
 			watched.list.items[kept++] = watched.list.items[i];
 		else
-			free(watched.list.items[i].path);
+			grf_memory_group_free(&watched.list.items[i]);
 	}
 	watched.list.count = kept;
 }
@@ -182,8 +220,6 @@ void grf_memory_yield_to(pid_t target)
 {
 	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	struct grf_memory_groups others;
-	sigset_t all, before;
-	pthread_t thread;
 
 	if (fd < 0 || write(fd, "1000", 4) != 4)
 		grf_verbose("oom_score_adj stays as it is");
@@ -191,23 +227,16 @@ void grf_memory_yield_to(pid_t target)
 	read_groups_of(target, &others);
 	keep_common(&others);
 	grf_memory_groups_free(&others);
-	if (!watched.list.count)
-		return;
-	/* Signals are for the threads that are at work. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!pthread_create(&thread, NULL, watch, NULL))
-		pthread_detach(thread);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	grf_memory_hold_files();
+	grf_memory_groups_hold(&watched);
+	grf_memory_resume();
 }
 
 void grf_memory_report(void)
 {
-	const char *status = "/proc/self/status";
-
 	if (grf_log_verbosity() < 1)
 		return;
+	grf_memory_hold_files();
 	grf_verbose("memory: %llu MiB at the most, now %llu MiB of our own and %llu MiB of files",
-		    MIB(kilobytes(status, "VmHWM", 0)), MIB(kilobytes(status, "RssAnon", 0)),
-		    MIB(kilobytes(status, "RssFile", 0)));
+		    MIB(own("VmHWM")), MIB(own("RssAnon")), MIB(own("RssFile")));
 }

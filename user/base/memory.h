@@ -34,6 +34,13 @@ void grf_memory_room_of(pid_t target, struct grf_memory_room *ret);
  */
 void grf_memory_yield_to(pid_t target);
 
+/* Ends the thread that watches the groups, and begins it again: while there is but one. */
+void grf_memory_pause(void);
+void grf_memory_resume(void);
+
+/* Opens what is read later, for when nothing can be opened any more. */
+void grf_memory_hold_files(void);
+
 /* With -v: what we take at this moment, and took at the most. */
 void grf_memory_report(void);
 

@@ -22,15 +22,14 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/watcher.h"
 
 /* linux/ioprio.h */
 #define IO_WHO_THREAD  1
@@ -40,10 +39,20 @@
 /* The shortest slice that the kernel gives; ns. */
 #define SLICE 100000u
 
+#define HURRY_INTERVAL 20000000u /* ns */
+
 static int usual_nice, low_nice, usual_io;
 static bool lowered; /* even if it is as low as can be already */
 static bool can_raise = true;
 static volatile bool ends; /* what is low was raised, for good */
+
+static void wait_for_the_end(void);
+static struct grf_watcher end_watcher = {
+    .watch = wait_for_the_end,
+    .wake = grf_end_wait_for_interruption,
+};
+/* Held, as nothing can be opened any more where we have confined ourselves. */
+static DIR *own_threads;
 
 /* linux/sched/types.h cannot be had beside sched.h. */
 struct scheduling {
@@ -150,14 +159,14 @@ static void hurry_thread(pid_t thread, bool first)
 
 static void hurry(bool first)
 {
-	DIR *threads = opendir("/proc/self/task");
 	struct dirent *entry;
 
-	while (threads && (entry = readdir(threads)))
+	if (!own_threads)
+		return;
+	rewinddir(own_threads);
+	while ((entry = readdir(own_threads)))
 		if (isdigit((unsigned char)entry->d_name[0]))
 			hurry_thread((pid_t)strtol(entry->d_name, NULL, 10), first);
-	if (threads)
-		closedir(threads);
 }
 
 /*
@@ -165,33 +174,29 @@ static void hurry(bool first)
  * low priority may need ten seconds of a busy machine for that. From a thread of its own, as the
  * others cannot raise themselves before they notice, and it takes more than a signal handler may.
  */
-static void *wait_for_the_end(void *unused)
+static void wait_for_the_end(void)
 {
-	const struct timespec moment = {.tv_nsec = 20000000};
-
-	(void)unused;
 	grf_priority_first();
 	grf_wait_for_interruption();
+	if (!grf_interrupted())
+		return;
 	ends = true;
 	/* One may lower its own right now. */
-	for (;;) {
+	while (!grf_watcher_leaves(&end_watcher)) {
 		hurry(grf_gave_up());
-		nanosleep(&moment, NULL);
+		grf_watcher_rest(&end_watcher, HURRY_INTERVAL);
 	}
-	return NULL;
 }
 
-static void watch_for_the_end(void)
+void grf_priority_pause(void)
 {
-	sigset_t all, before;
-	pthread_t thread;
+	grf_watcher_end(&end_watcher);
+}
 
-	/* Signals are for the threads that are at work. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!pthread_create(&thread, NULL, wait_for_the_end, NULL))
-		pthread_detach(thread);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+void grf_priority_resume(void)
+{
+	if (own_threads)
+		grf_watcher_begin(&end_watcher);
 }
 
 /* --- the beginning ---------------------------------------------------------------------------- */
@@ -210,7 +215,8 @@ void grf_priority_begin(int nice)
 	pthread_t thread;
 	long io;
 
-	watch_for_the_end();
+	own_threads = opendir("/proc/self/task");
+	grf_priority_resume();
 	if (!nice)
 		return;
 	lowered = true;
@@ -225,4 +231,37 @@ void grf_priority_begin(int nice)
 		grf_verbose("priority can be lowered and not be raised again (CAP_SYS_NICE): it is "
 			    "lowered when the process has been copied");
 	grf_priority_low();
+}
+
+/* --- without privileges ----------------------------------------------------------------------- */
+
+/* Raises a limit as far as `value`. False: it is lower, and stays so. */
+static bool allow_limit(__rlimit_resource_t resource, rlim_t value)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit))
+		return false;
+	if (limit.rlim_cur >= value)
+		return true;
+	limit.rlim_cur = value;
+	if (limit.rlim_max < value)
+		limit.rlim_max = value;
+	return !setrlimit(resource, &limit);
+}
+
+bool grf_priority_keep_way_back(struct grf_priority_usual *ret)
+{
+	bool by_limits;
+
+	if (!own_threads)
+		return false;
+	*ret = (struct grf_priority_usual){usual_nice, usual_io, false};
+	if (!lowered || !can_raise)
+		return true;
+	/* A nice value from 19 to -20 is a limit from 1 to 40. */
+	by_limits = allow_limit(RLIMIT_NICE, (rlim_t)(20 - usual_nice));
+	by_limits &= allow_limit(RLIMIT_RTPRIO, 1);
+	ret->wants_sys_nice = !by_limits;
+	return true;
 }

@@ -32,4 +32,21 @@ void grf_priority_first(void);
 /* Low, and from here on never to be raised again. */
 void grf_priority_for_good(void);
 
+/* Ends the thread that waits for an interruption, and begins it again: while there is but one. */
+void grf_priority_pause(void);
+void grf_priority_resume(void);
+
+/* What an interruption raises threads to. */
+struct grf_priority_usual {
+	int nice, io;        /* as setpriority(2) and ioprio_set(2) take them */
+	bool wants_sys_nice; /* and that takes CAP_SYS_NICE */
+};
+
+/**
+ * Has the way back to the usual priority stay open for this process, where it is open now, by its
+ * own limits (RLIMIT_NICE, RLIMIT_RTPRIO). Without CAP_SYS_RESOURCE, as in many containers, these
+ * may be too low. False: nothing is to be raised, as grf_priority_begin() was not called.
+ */
+bool grf_priority_keep_way_back(struct grf_priority_usual *ret);
+
 #endif
