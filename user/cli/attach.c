@@ -80,7 +80,9 @@ static struct grf_error *run(struct attach_options *options)
 		error = grf_live_image(&options->live, &executable, &image, &pause);
 	if (error)
 		return error;
-	error = grf_make_profile(image, executable, &options->profile, output, &pause);
+	error = grf_confine(GRF_SANDBOX_WORKS, output, options->profile.no_sandbox);
+	if (!error)
+		error = grf_make_profile(image, executable, &options->profile, output, &pause);
 	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;

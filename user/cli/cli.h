@@ -51,6 +51,7 @@ struct grf_profile_options {
 	unsigned int threads;
 	int verbosity;
 	bool no_fold;
+	bool no_sandbox;
 };
 
 void grf_profile_options_init(struct grf_profile_options *options);
@@ -68,6 +69,19 @@ unsigned long grf_parse_number(const struct argp_state *state, const char *what,
  * for help; false: out of memory. */
 bool grf_parse_arguments(const struct argp *argp, const char *name, int argc, char **argv,
 			 void *options);
+
+/* The option of all commands that turns the sandbox off, and where it stands among others. */
+#define GRF_OPTION_NO_SANDBOX 0x300
+#define GRF_NO_SANDBOX_ENTRY                                                                       \
+	{                                                                                          \
+		"no-sandbox", GRF_OPTION_NO_SANDBOX, NULL, 0,                                      \
+		    "Keep all privileges during the analysis", 0                                   \
+	}
+
+/* Enters a stage of the sandbox (base/sandbox.h), unless it is `off`. `output` is NULL where the
+ * result goes to standard output. */
+struct grf_error *grf_confine(enum grf_sandbox_stage stage, const struct grf_output *output,
+			      bool off);
 
 /* From image to output, which it commits: model, tree, profile, summary. `pause` is NULL for a
  * core. */

@@ -60,13 +60,17 @@ static struct grf_error *run(const struct core_options *options)
 		error = grf_output_check_apart(output, options->core);
 	if (!error)
 		error = grf_output_check_apart(output, options->debug.file);
+	if (!error)
+		error = grf_confine(GRF_SANDBOX_OPENS, output, options->profile.no_sandbox);
 	if (error)
 		return error;
 	error = grf_core_image(options->executable, options->core, &options->debug, &executable,
 			       &image);
 	if (error)
 		return error;
-	error = grf_make_profile(image, executable, &options->profile, output, NULL);
+	error = grf_confine(GRF_SANDBOX_WORKS, output, options->profile.no_sandbox);
+	if (!error)
+		error = grf_make_profile(image, executable, &options->profile, output, NULL);
 	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;

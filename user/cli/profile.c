@@ -35,6 +35,7 @@ static const struct argp_option profile_options[] = {
      0},
     {"jobs", 'j', "N", 0, "Work with N threads (default: one for each core)", 0},
     {"verbose", 'v', NULL, 0, "Tell what is done and why; twice for more", 0},
+    GRF_NO_SANDBOX_ENTRY,
     {0},
 };
 
@@ -83,6 +84,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_NO_FOLD:
 		options->no_fold = true;
 		return 0;
+	case GRF_OPTION_NO_SANDBOX:
+		options->no_sandbox = true;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -115,6 +119,18 @@ static error_t parse_debug_option(int key, char *argument, struct argp_state *st
 }
 
 const struct argp grf_debug_argp = {.options = debug_options, .parser = parse_debug_option};
+
+struct grf_error *grf_confine(enum grf_sandbox_stage stage, const struct grf_output *output,
+			      bool off)
+{
+	struct grf_sandbox_place place = {.folder = -1};
+
+	if (off)
+		return NULL;
+	if (output)
+		place = grf_output_place(output);
+	return grf_sandbox_enter(stage, &place);
+}
 
 struct grf_error *grf_check_executable(struct grf_executable *executable)
 {

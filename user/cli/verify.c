@@ -19,6 +19,7 @@ struct verify_options {
 	const char *executable, *core;
 	unsigned int threads;
 	int verbosity;
+	bool no_sandbox;
 };
 
 static const char description[] =
@@ -36,6 +37,7 @@ static const char description[] =
 static const struct argp_option options_list[] = {
     {"jobs", 'j', "N", 0, "Work with N threads (default: one for each core)", 0},
     {"verbose", 'v', NULL, 0, "List differences, 50 of each kind; twice for all", 0},
+    GRF_NO_SANDBOX_ENTRY,
     {0},
 };
 
@@ -53,6 +55,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'v':
 		options->verbosity++;
+		return 0;
+	case GRF_OPTION_NO_SANDBOX:
+		options->no_sandbox = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -121,8 +126,12 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 	struct grf_executable *executable;
 	struct grf_image *image;
 	struct grf_pause pause;
-	struct grf_error *error;
+	struct grf_error *error = NULL;
 
+	if (!options->live.pid)
+		error = grf_confine(GRF_SANDBOX_OPENS, NULL, options->no_sandbox);
+	if (error)
+		return error;
 	if (options->live.pid)
 		error = grf_live_image(&options->live, &executable, &image, &pause);
 	else
@@ -130,7 +139,10 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 				       &executable, &image);
 	if (error)
 		return error;
-	error = verify(options, image, executable, options->live.pid ? &pause : NULL, ret_status);
+	error = grf_confine(GRF_SANDBOX_WORKS, NULL, options->no_sandbox);
+	if (!error)
+		error = verify(options, image, executable, options->live.pid ? &pause : NULL,
+			       ret_status);
 	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;

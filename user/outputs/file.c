@@ -325,6 +325,14 @@ bool grf_output_is_standard(const struct grf_output *output)
 	return output->kind == OUTPUT_STREAM && output->fd == STDOUT_FILENO;
 }
 
+struct grf_sandbox_place grf_output_place(const struct grf_output *output)
+{
+	return (struct grf_sandbox_place){
+	    .folder = output->kind == OUTPUT_FILE ? output->folder : -1,
+	    .nameless = output->nameless,
+	};
+}
+
 struct grf_error *grf_output_check_apart(const struct grf_output *output, const char *input)
 {
 	struct stat output_status, input_status;

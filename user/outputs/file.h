@@ -25,6 +25,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/sandbox.h"
 
 struct grf_output;
 
@@ -50,6 +51,9 @@ const char *grf_output_path(const struct grf_output *output);
 
 /* Whether it is standard output. */
 bool grf_output_is_standard(const struct grf_output *output);
+
+/* What grf_output_commit() needs inside a sandbox. */
+struct grf_sandbox_place grf_output_place(const struct grf_output *output);
 
 /* Refuses an output that is the file `input` (NULL: none), under whatever names. */
 struct grf_error *grf_output_check_apart(const struct grf_output *output, const char *input);
