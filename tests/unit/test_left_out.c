@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "capture/left_out.h"
+#include "image/left_out.h"
 #include "go_heap.h"
 #include "model/pointer_free.h"
 

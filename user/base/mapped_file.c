@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-
-#define PAGE UINT64_C(4096)
+#include "base/pages.h"
 
 /* Never freed, as a handler in another thread may look at it: used again. */
 struct watched {
@@ -39,7 +38,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 
 		if (info->si_code <= 0 || address < start || address >= end)
 			continue;
-		if (mmap((void *)(address & ~(PAGE - 1)), PAGE, PROT_READ, // NOLINT
+		if (mmap((void *)(address & ~(GRF_PAGE - 1)), GRF_PAGE, PROT_READ, // NOLINT
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 			break;
 		grf_give_up_at_once(GRF_ERROR_BAD_INPUT, at->cut);

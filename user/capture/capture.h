@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "capture/left_out.h"
+#include "image/left_out.h"
 #include "hold/gc_point.h"
 #include "hold/injection.h"
 #include "image/image.h"

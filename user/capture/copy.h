@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "capture/left_out.h"
+#include "image/left_out.h"
 #include "capture/maps.h"
 #include "capture/resident.h"
 #include "capture/space.h"

@@ -7,13 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GRF_PAGE 4096u
-
-/* A run of pages, [start, end). */
-struct grf_run {
-	uint64_t start;
-	uint64_t end;
-};
+#include "base/pages.h"
 
 /* Several threads use it at a time; the flags are set atomically. */
 struct grf_resident {

@@ -32,10 +32,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/pages.h"
 
 /* How much is written before the disk is told. */
 #define SETTLE_BYTES (16ull << 20)
-#define PAGE         4096u
 #define MIB(bytes)   ((unsigned long long)((bytes) >> 20))
 
 void grf_spill_init(struct grf_spill *spill)
@@ -95,7 +95,7 @@ struct grf_error *grf_spill_check(const char *directory)
 
 static bool can_have_holes(int fd)
 {
-	return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE);
+	return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, GRF_PAGE);
 }
 
 /* A file of ours in `directory`, or NULL and why not. */
@@ -172,10 +172,10 @@ struct grf_error *grf_spill_open(struct grf_spill *spill, const char *directory,
 	spill->held_size = held;
 	spill->held = make_memory(held);
 	/* The shortest part is a page. */
-	spill->parts = calloc(held / PAGE, sizeof(*spill->parts));
+	spill->parts = calloc(held / GRF_PAGE, sizeof(*spill->parts));
 	if (!spill->taken || !spill->buffers || !spill->held || !spill->parts)
 		return grf_error_no_memory();
-	memset(spill->parts, 0, held / PAGE * sizeof(*spill->parts));
+	memset(spill->parts, 0, held / GRF_PAGE * sizeof(*spill->parts));
 	return NULL;
 }
 
@@ -233,7 +233,7 @@ static bool write_all(struct grf_spill *spill, const uint8_t *data, size_t size,
 static bool take_held(struct grf_spill *spill, uint64_t offset, size_t size,
 		      struct grf_spill_part *ret)
 {
-	size_t at, whole = (size + PAGE - 1) / PAGE * PAGE;
+	size_t at, whole = (size + GRF_PAGE - 1) / GRF_PAGE * GRF_PAGE;
 
 	if (!spill->holding || whole > spill->held_size)
 		return false;

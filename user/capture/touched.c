@@ -19,12 +19,12 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/pages.h"
 #include "grf/touched_memory.h"
 #include "hold/ebpf.h"
 #include "touched_memory.skel.h"
 
 #define WHAT "noting page faults"
-#define PAGE 4096u
 
 struct grf_touched {
 	struct touched_memory_bpf *skeleton;
@@ -117,16 +117,16 @@ static const char *try_out(struct grf_touched *touched, char *page)
 	was_disturbed(touched);
 	if (!write_from_outside(page) || !was_disturbed(touched))
 		unseen = "writes from outside";
-	if (madvise(page, PAGE, MADV_DONTNEED) || !was_disturbed(touched))
+	if (madvise(page, GRF_PAGE, MADV_DONTNEED) || !was_disturbed(touched))
 		unseen = "discarded memory";
 	if (!write_in_kernel(page) || !was_touched(touched, page))
 		unseen = "page faults of the kernel";
 	was_disturbed(touched);
-	moved = mremap(page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+	moved = mremap(page, GRF_PAGE, GRF_PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
 	if (moved == MAP_FAILED || !was_disturbed(touched))
 		unseen = "moved memory";
 	if (moved != MAP_FAILED)
-		munmap(moved, PAGE);
+		munmap(moved, GRF_PAGE);
 	if (is_locked(touched))
 		unseen = "locks";
 	return unseen;

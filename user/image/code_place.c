@@ -6,9 +6,9 @@
 
 #include "base/array.h"
 #include "base/log.h"
+#include "base/pages.h"
 
-#define PAGE_BYTES UINT64_C(4096)
-#define PART       65536u
+#define PART 65536u
 /* What is compared at each page before all code is. */
 #define KEY_BYTES 64u
 /* How often all code is compared: no program has its beginning so many times by accident. */
@@ -80,9 +80,9 @@ struct search {
 /* Whether the key stands in one of the pages of `part`, and all code where that says. */
 static bool is_in_part(struct search *search, uint64_t start, const uint8_t *part, size_t size)
 {
-	size_t at = search->address % PAGE_BYTES;
+	size_t at = search->address % GRF_PAGE;
 
-	for (; at < size && size - at >= search->key_size; at += PAGE_BYTES) {
+	for (; at < size && size - at >= search->key_size; at += GRF_PAGE) {
 		if (memcmp(part + at, search->key, search->key_size) != 0)
 			continue;
 		search->bias = start + at - search->address;
@@ -98,7 +98,7 @@ static bool is_in_range(struct search *search, const struct grf_code_range *rang
 {
 	uint8_t part[PART];
 
-	for (uint64_t at = range->start & ~(PAGE_BYTES - 1); at < range->end;) {
+	for (uint64_t at = range->start & ~(GRF_PAGE - 1); at < range->end;) {
 		uint64_t left = range->end - at;
 		size_t size = left < PART ? (size_t)left : PART;
 
@@ -109,7 +109,7 @@ static bool is_in_range(struct search *search, const struct grf_code_range *rang
 		if (is_in_part(search, at, part, size))
 			return true;
 		/* What cannot be read is passed over by the page. */
-		size = size < PAGE_BYTES ? PAGE_BYTES : size & ~(size_t)(PAGE_BYTES - 1);
+		size = size < GRF_PAGE ? GRF_PAGE : size & ~(size_t)(GRF_PAGE - 1);
 		search->searched += size;
 		if (size >= range->end - at)
 			break;
@@ -127,7 +127,7 @@ bool grf_code_find(const struct grf_executable *executable, const struct grf_cod
 	    .address = grf_executable_entry(executable),
 	    .key_size = KEY_BYTES,
 	};
-	uint64_t left = PAGE_BYTES - search.address % PAGE_BYTES;
+	uint64_t left = GRF_PAGE - search.address % GRF_PAGE;
 
 	*ret = 0;
 	if (grf_executable_is_fixed(executable))
@@ -175,7 +175,7 @@ static bool said_bias(const struct grf_image *image, const struct grf_executable
 	if (!grf_image_auxv(image, AT_ENTRY, &entry))
 		return false;
 	*ret = entry - grf_executable_entry(executable);
-	return grf_executable_is_fixed(executable) ? !*ret : *ret % PAGE_BYTES == 0;
+	return grf_executable_is_fixed(executable) ? !*ret : *ret % GRF_PAGE == 0;
 }
 
 void grf_code_place_in_image(const struct grf_image *image, struct grf_executable *executable)

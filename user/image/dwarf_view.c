@@ -12,9 +12,9 @@
 
 #include "base/log.h"
 #include "base/mapped_file.h"
+#include "base/pages.h"
 #include "image/executable_private.h"
 
-#define PAGE         UINT64_C(4096)
 #define MAX_SECTIONS 64u
 #define MAX_NAME     64u
 
@@ -130,7 +130,7 @@ static uint8_t *lay_out(const struct grf_executable *executable, uint64_t size)
 	/* Of the first page there is a copy, whose header is written to. */
 	if (mmap(memory, executable->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, executable->fd, 0) ==
 		MAP_FAILED ||
-	    mprotect(memory, PAGE, PROT_READ | PROT_WRITE) ||
+	    mprotect(memory, GRF_PAGE, PROT_READ | PROT_WRITE) ||
 	    !grf_mapped_file_watch(memory, executable->size, executable->fd, executable->path)) {
 		munmap(memory, size);
 		return NULL;
@@ -140,7 +140,7 @@ static uint8_t *lay_out(const struct grf_executable *executable, uint64_t size)
 
 static Dwarf *open_view(struct grf_executable *executable)
 {
-	uint64_t tail = (executable->size + PAGE - 1) & ~(PAGE - 1);
+	uint64_t tail = (executable->size + GRF_PAGE - 1) & ~(GRF_PAGE - 1);
 	struct view *view = calloc(1, sizeof(*view));
 	Dwarf *dwarf = NULL;
 	uint64_t size;
@@ -149,7 +149,7 @@ static Dwarf *open_view(struct grf_executable *executable)
 		return NULL;
 	collect(executable, view);
 	size = tail + (view->count + 2) * sizeof(Elf64_Shdr) +
-	       ((uint64_t)view->count + 1) * MAX_NAME + view->unpacked + PAGE;
+	       ((uint64_t)view->count + 1) * MAX_NAME + view->unpacked + GRF_PAGE;
 	if (!view->count) {
 		/* No DWARF. */
 	} else if (!grf_section_may_unpack(executable, view->unpacked)) {

@@ -12,12 +12,12 @@
 
 #include "base/cleanup.h"
 #include "base/mapped_file.h"
+#include "base/pages.h"
 #include "base/regular_file.h"
 #include "image/executable_private.h"
 #include "image/image.h"
 #include "image/notes.h"
 
-#define PAGE_MASK UINT64_C(4095)
 #define MAX_LOADS 65536u
 #define MAX_NOTES ((uint64_t)4 << 20) /* bytes */
 /* Bytes; no executable and no debug information of one is as large. */
@@ -329,9 +329,9 @@ bool grf_executable_place(struct grf_executable *executable, const struct grf_ma
 {
 	const struct grf_load *first = &executable->loads.items[0];
 
-	if (mapping->file_offset != (first->file_offset & ~PAGE_MASK))
+	if (mapping->file_offset != (first->file_offset & ~(GRF_PAGE - 1)))
 		return false;
-	executable->bias = mapping->start - (first->address & ~PAGE_MASK);
+	executable->bias = mapping->start - (first->address & ~(GRF_PAGE - 1));
 	executable->placed = true;
 	return true;
 }

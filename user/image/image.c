@@ -10,10 +10,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
+#include "base/pages.h"
 #include "capture/capture.h"
 #include "image/image_private.h"
-
-#define PAGE_BYTES 4096u
 
 /* Of executables with more segments none is joined: each costs a look at all of the image. Linkers
  * make about ten. */
@@ -363,7 +362,7 @@ struct grf_error *grf_image_set_bias(const struct grf_image *image,
 		return NULL;
 	}
 	if (grf_executable_is_fixed(executable) ? entry != link_entry
-						: (entry - link_entry) % PAGE_BYTES != 0)
+						: (entry - link_entry) % GRF_PAGE != 0)
 		return grf_error_create(
 		    GRF_ERROR_MISMATCH,
 		    "%s is not what the process runs: its entry point is %#llx, "

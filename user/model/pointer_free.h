@@ -3,7 +3,7 @@
 #ifndef GRF_MODEL_POINTER_FREE_H
 #define GRF_MODEL_POINTER_FREE_H
 
-#include "capture/left_out.h"
+#include "image/left_out.h"
 #include "model/layout.h"
 
 /* Objects without pointers up to this size are wanted all the same; bytes. */

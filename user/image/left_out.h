@@ -4,15 +4,15 @@
  * while the target runs; the target may put a part of it to another use at any time, which is seen
  * by the words that say what it is for, its witnesses.
  */
-#ifndef GRF_CAPTURE_LEFT_OUT_H
-#define GRF_CAPTURE_LEFT_OUT_H
+#ifndef GRF_IMAGE_LEFT_OUT_H
+#define GRF_IMAGE_LEFT_OUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
-#include "capture/resident.h"
+#include "base/pages.h"
 
 /* What is smaller is not worth asking its witnesses at the stop. */
 #define GRF_LEFT_OUT_LARGE (256u << 10)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "capture/left_out.h"
+#include "image/left_out.h"
 
 #include <stdlib.h>
 #include <string.h>
