@@ -48,7 +48,7 @@ def difference(old, new):
     if isinstance(old, str) or isinstance(new, str):
         return f"    {old if isinstance(old, str) else 'a profile'}\n    {new if isinstance(new, str) else 'a profile'}"
     samples = [
-        {tuple(sample.chain): sample.values for sample in pprof.Profile(data).samples} for data in (old, new)
+        {chain: tuple(values.values()) for chain, values in pprof.Profile(data).samples} for data in (old, new)
     ]
     chains = sorted(set(samples[0]) | set(samples[1]))
     lines = [
@@ -95,13 +95,15 @@ def main():
         except Exception as reason:  # pylint: disable=broad-except
             return f"{what}: {reason}"
 
-    jobs = [
-        pool.submit(one, version, flags, program)
+    wanted = [
+        (version, flags, program)
         for version in options.versions
         for flags in ((), STRIPPED)
         for program in programs
     ]
-    found = [job.result() for job in jobs]
+    for version, flags, program in wanted:
+        builder.start(version, "optimised", program, flags)
+    found = list(pool.map(lambda job: one(*job), wanted))
     builder.close()
     different = [text for text in found if text]
     print("\n".join([*different, f"{len(found) - len(different)} of {len(found)} profiles are the same"]))
