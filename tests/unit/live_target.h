@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Milliseconds until what must happen has happened, on a busy machine. */
+#define LIVE_PATIENCE  60000
 #define LIVE_PAGES     512
 #define LIVE_MAGIC     0x6772662d62706621ull
 #define LIVE_SLEEPERS  6
@@ -219,7 +221,7 @@ static bool live_start(struct live *live)
 	live->parent = fork();
 	if (!live->parent)
 		live_parent(live->shared);
-	for (i = 0; i < 2000 && !live->shared->ready; i++)
+	for (i = 0; i < LIVE_PATIENCE && !live->shared->ready; i++)
 		live_sleep(1);
 	return live->shared->ready;
 }
@@ -238,7 +240,7 @@ static bool live_beats(struct live *live)
 	uint64_t before = live->shared->beats;
 	int i;
 
-	for (i = 0; i < 1000 && live->shared->beats < before + 2; i++)
+	for (i = 0; i < LIVE_PATIENCE && live->shared->beats < before + 2; i++)
 		live_sleep(1);
 	return live->shared->beats >= before + 2;
 }

@@ -34,8 +34,8 @@ static int stop_target(void **state)
 	return 0;
 }
 
-static const struct grf_capture_range *range_of(const struct grf_capture *capture,
-						const void *address)
+static const struct grf_image_range *range_of(const struct grf_image_parts *capture,
+					      const void *address)
 {
 	uint64_t wanted = (uint64_t)(uintptr_t)address;
 	size_t i;
@@ -46,14 +46,14 @@ static const struct grf_capture_range *range_of(const struct grf_capture *captur
 	return NULL;
 }
 
-static const uint8_t *byte_at(const struct grf_capture *capture, const void *address)
+static const uint8_t *byte_at(const struct grf_image_parts *capture, const void *address)
 {
-	const struct grf_capture_range *range = range_of(capture, address);
+	const struct grf_image_range *range = range_of(capture, address);
 
 	return range ? range->data + ((uint64_t)(uintptr_t)address - range->start) : NULL;
 }
 
-static void check_memory(const struct grf_capture *capture, const struct live_shared *shared)
+static void check_memory(const struct grf_image_parts *capture, const struct live_shared *shared)
 {
 	const uint8_t *at = byte_at(capture, shared->sparse), *word;
 	uint8_t expected[LIVE_PAGE_SIZE];
@@ -76,7 +76,7 @@ static void check_memory(const struct grf_capture *capture, const struct live_sh
 }
 
 /* All pages of the copy are of one instant. */
-static void check_order(const struct grf_capture *capture, const struct live_shared *shared)
+static void check_order(const struct grf_image_parts *capture, const struct live_shared *shared)
 {
 	const uint64_t *words = (const void *)byte_at(capture, shared->ordered);
 	uint64_t first, previous, now;
@@ -94,7 +94,7 @@ static void check_order(const struct grf_capture *capture, const struct live_sha
 	}
 }
 
-static void check_ranges(const struct grf_capture *capture)
+static void check_ranges(const struct grf_image_parts *capture)
 {
 	size_t i;
 
@@ -106,7 +106,7 @@ static void check_ranges(const struct grf_capture *capture)
 	}
 }
 
-static void check_threads(const struct grf_capture *capture, const struct live_shared *shared)
+static void check_threads(const struct grf_image_parts *capture, const struct live_shared *shared)
 {
 	const struct grf_thread *spinner = NULL;
 	size_t i;
@@ -129,7 +129,7 @@ static void check_threads(const struct grf_capture *capture, const struct live_s
 	assert_int_equal(spinner->general[21], spinner->tls);
 }
 
-static void check_rest(const struct grf_capture *capture)
+static void check_rest(const struct grf_image_parts *capture)
 {
 	bool executable = false;
 	char path[4096];
@@ -143,14 +143,15 @@ static void check_rest(const struct grf_capture *capture)
 	assert_true(executable);
 	assert_true(capture->auxv_count > 10 && capture->auxv_count % 2 == 0);
 	assert_int_equal(capture->auxv[capture->auxv_count - 2], AT_NULL);
-	assert_true(capture->pause.total > 0 && capture->pause.total < 5000000000u);
-	assert_true(capture->pause.bytes >= (size_t)(LIVE_PAGES / 3) * LIVE_PAGE_SIZE);
+	assert_true(capture->provenance.pause.total > 0 &&
+		    capture->provenance.pause.total < 5000000000u);
+	assert_true(capture->provenance.bytes >= (size_t)(LIVE_PAGES / 3) * LIVE_PAGE_SIZE);
 }
 
 static void capture_and_check(void **state, const struct grf_capture_options *options)
 {
 	struct live *live = *state;
-	struct grf_capture *capture;
+	struct grf_image_parts *capture;
 	struct grf_error *error;
 
 	if (!live) {
@@ -165,7 +166,7 @@ static void capture_and_check(void **state, const struct grf_capture_options *op
 	check_order(capture, live->shared);
 	check_threads(capture, live->shared);
 	check_rest(capture);
-	grf_capture_destroy(capture);
+	grf_image_parts_destroy(capture);
 	assert_true(live_beats(live));
 }
 
@@ -180,15 +181,15 @@ static void test_without_ebpf(void **state)
 {
 	struct grf_capture_options options = {.no_ebpf = true, .threads = 3};
 	struct live *live = *state;
-	struct grf_capture *capture;
+	struct grf_image_parts *capture;
 
 	capture_and_check(state, &options);
 	if (!live)
 		return;
 	assert_null(grf_capture_process(live->shared->target, &options, &capture));
-	assert_string_equal(capture->pause.register_source, "ptrace");
-	assert_string_equal(capture->pause.clock, "user space");
-	grf_capture_destroy(capture);
+	assert_int_equal(capture->provenance.registers_by, GRF_REGISTERS_BY_PTRACE);
+	assert_int_equal(capture->provenance.pause.clock, GRF_CLOCK_USER_SPACE);
+	grf_image_parts_destroy(capture);
 }
 
 static void test_through_mem(void **state)
@@ -205,7 +206,7 @@ static void test_leaves_no_trace(void **state)
 	struct live *live = *state;
 	struct live_facts before, after;
 	size_t files = live_count_entries("/proc/self/fd");
-	struct grf_capture *capture;
+	struct grf_image_parts *capture;
 	int i;
 
 	if (!live) {
@@ -216,7 +217,7 @@ static void test_leaves_no_trace(void **state)
 	for (i = 0; i < 30; i++) {
 		options.no_ebpf = i % 3 != 0;
 		assert_null(grf_capture_process(live->shared->target, &options, &capture));
-		grf_capture_destroy(capture);
+		grf_image_parts_destroy(capture);
 	}
 	after = live_look(live->shared->target);
 	assert_memory_equal(&before, &after, sizeof(before));
@@ -233,7 +234,7 @@ static void test_loses_no_signal(void **state)
 	struct grf_capture_options options = {.no_ebpf = true};
 	struct live *live = *state;
 	volatile uint64_t *counts;
-	struct grf_capture *capture;
+	struct grf_image_parts *capture;
 	pid_t sender;
 	int i;
 
@@ -256,11 +257,11 @@ static void test_loses_no_signal(void **state)
 	}
 	for (i = 0; i < 60; i++) {
 		assert_null(grf_capture_process(live->shared->target, &options, &capture));
-		grf_capture_destroy(capture);
+		grf_image_parts_destroy(capture);
 	}
 	counts[1] = 1;
 	waitpid(sender, NULL, 0);
-	for (i = 0; i < 3000 && live->shared->signals < counts[0]; i++)
+	for (i = 0; i < LIVE_PATIENCE && live->shared->signals < counts[0]; i++)
 		live_sleep(1);
 	assert_true(counts[0] > 100);
 	assert_int_equal(live->shared->signals, counts[0]);
@@ -272,7 +273,7 @@ static void test_threads_that_come_and_go(void **state)
 {
 	struct grf_capture_options options = {.no_ebpf = true};
 	struct live *live = *state;
-	struct grf_capture *capture;
+	struct grf_image_parts *capture;
 	int i;
 
 	if (!live) {
@@ -284,7 +285,7 @@ static void test_threads_that_come_and_go(void **state)
 		assert_null(grf_capture_process(live->shared->target, &options, &capture));
 		check_order(capture, live->shared);
 		assert_true(capture->thread_count >= LIVE_SLEEPERS + 5);
-		grf_capture_destroy(capture);
+		grf_image_parts_destroy(capture);
 	}
 	live->shared->churn = false;
 	live_sleep(20);
@@ -309,11 +310,11 @@ static void test_killed_capture(void **state)
 
 		if (!pid) {
 			struct grf_capture_options options = {.no_ebpf = i % 4 != 0};
-			struct grf_capture *capture;
+			struct grf_image_parts *capture;
 
 			for (;;)
 				if (!grf_capture_process(live->shared->target, &options, &capture))
-					grf_capture_destroy(capture);
+					grf_image_parts_destroy(capture);
 		}
 		usleep((useconds_t)(i * 337 % 20000));
 		kill(pid, SIGKILL);
@@ -336,7 +337,7 @@ static void test_stopped_before(void **state)
 	struct grf_capture_options options = {0};
 	struct live *live = *state;
 	struct live_facts facts;
-	struct grf_capture *capture;
+	struct grf_image_parts *capture;
 	int i;
 
 	if (!live) {
@@ -344,13 +345,13 @@ static void test_stopped_before(void **state)
 		return;
 	}
 	kill(live->shared->target, SIGSTOP);
-	for (i = 0; i < 1000 && !live->shared->events; i++)
+	for (i = 0; i < LIVE_PATIENCE && !live->shared->events; i++)
 		live_sleep(1);
 	for (i = 0; i < 5; i++) {
 		assert_null(grf_capture_process(live->shared->target, &options, &capture));
-		assert_string_equal(capture->pause.freeze, "stopped before");
+		assert_int_equal(capture->provenance.freeze, GRF_FREEZE_POINT_STOPPED);
 		check_memory(capture, live->shared);
-		grf_capture_destroy(capture);
+		grf_image_parts_destroy(capture);
 	}
 	live_sleep(20);
 	facts = live_look(live->shared->target);
@@ -359,7 +360,7 @@ static void test_stopped_before(void **state)
 	kill(live->shared->target, SIGCONT);
 	assert_true(live_beats(live));
 	/* Its parent may take a moment to take note. */
-	for (i = 0; i < 1000 && live->shared->events < 2; i++)
+	for (i = 0; i < LIVE_PATIENCE && live->shared->events < 2; i++)
 		live_sleep(1);
 	assert_int_equal(live->shared->events, 2);
 	assert_int_equal(WIFCONTINUED(live->shared->last_event), 1);
@@ -378,7 +379,7 @@ static void test_target_dies(void **state)
 	for (i = 0; i < 25; i++) {
 		struct grf_capture_options options = {.no_ebpf = i % 5 != 0};
 		struct live live = {0};
-		struct grf_capture *capture;
+		struct grf_image_parts *capture;
 		struct grf_error *error = NULL;
 		pid_t killer;
 
@@ -392,7 +393,7 @@ static void test_target_dies(void **state)
 		while (!error) {
 			error = grf_capture_process(live.shared->target, &options, &capture);
 			if (!error)
-				grf_capture_destroy(capture);
+				grf_image_parts_destroy(capture);
 		}
 		if (error->code != GRF_ERROR_EXITED && error->code != GRF_ERROR_NO_PROCESS)
 			fail_msg("code %d: %s", error->code, error->message);
@@ -424,7 +425,7 @@ static void test_interrupted(void **state)
 
 		if (!pid) {
 			struct grf_capture_options options = {.no_ebpf = i % 5 != 0};
-			struct grf_capture *capture;
+			struct grf_image_parts *capture;
 			struct grf_error *error = NULL;
 
 			signal(SIGINT, interrupt);
@@ -433,7 +434,7 @@ static void test_interrupted(void **state)
 				error =
 				    grf_capture_process(live->shared->target, &options, &capture);
 				if (!error)
-					grf_capture_destroy(capture);
+					grf_image_parts_destroy(capture);
 			}
 			_exit(error->code == GRF_ERROR_INTERRUPTED ? 0 : 1);
 		}

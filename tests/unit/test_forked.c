@@ -210,9 +210,9 @@ static void open_session(struct grf_session *session, const struct grf_capture_o
 	assert_null(grf_target_open_file(&session->target, "maps", O_RDONLY, &session->maps));
 	assert_null(grf_target_open_file(&session->target, "mem", O_RDONLY, &session->mem));
 	assert_null(grf_target_open_file(&session->target, "pagemap", O_RDONLY, &session->pagemap));
-	session->capture = calloc(1, sizeof(*session->capture));
+	session->parts = calloc(1, sizeof(*session->parts));
 	session->thread_room = THREAD_ROOM;
-	session->capture->threads = calloc(THREAD_ROOM, sizeof(*session->capture->threads));
+	session->parts->threads = calloc(THREAD_ROOM, sizeof(*session->parts->threads));
 	grf_copy_init(&session->copy, pid);
 	session->copy.mem = session->mem;
 	session->copy.resident.pagemap = session->pagemap;
@@ -234,7 +234,7 @@ static void close_session(struct reference *reference)
 	grf_plan_free(&session->first);
 	grf_plan_free(&session->final);
 	grf_space_release(&session->space, NULL, 0);
-	grf_capture_destroy(session->capture);
+	grf_image_parts_destroy(session->parts);
 	close(session->maps);
 	close(session->mem);
 	close(session->pagemap);
@@ -297,7 +297,7 @@ static void copy_one(uint64_t seed)
 	assert_null(
 	    grf_hold(&session->target, &session->freeze, at_the_stop, reference, &session->report));
 	assert_int_equal(session->failure, GRF_STOP_DONE);
-	assert_int_equal(session->capture->thread_count, 2);
+	assert_int_equal(session->parts->thread_count, 2);
 	assert_null(session->method->after(session));
 	compare(reference);
 	assert_false(has_child_of_ours(pid));

@@ -68,13 +68,13 @@ static struct grf_error *read_auxv(struct grf_session *session)
 	auxv = calloc(1, AUXV_SIZE_LIMIT + 2 * sizeof(*auxv));
 	if (!auxv)
 		return grf_error_no_memory();
-	session->capture->auxv = auxv;
+	session->parts->auxv = auxv;
 	length = read(fd, auxv, AUXV_SIZE_LIMIT);
 	pairs = length > 0 ? (size_t)length / (2 * sizeof(*auxv)) : 0;
 	while (pairs && auxv[2 * (pairs - 1)] == AT_NULL)
 		pairs--;
 	auxv[2 * pairs] = auxv[2 * pairs + 1] = AT_NULL;
-	session->capture->auxv_count = 2 * (pairs + 1);
+	session->parts->auxv_count = 2 * (pairs + 1);
 	return NULL;
 }
 
@@ -93,10 +93,12 @@ static size_t goroutine_room(struct grf_session *session)
 }
 
 /* Says why a program is missing, and goes on. */
-static void without(struct grf_error *error, const char *instead)
+static void without(struct grf_session *session, enum grf_lack lack, struct grf_error *error,
+		    const char *instead)
 {
 	if (!error)
 		return;
+	grf_session_lacks(session, lack, error->code);
 	grf_verbose("%s: %s", error->message, instead);
 	grf_error_free(error);
 }
@@ -129,7 +131,8 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 		    &session->freeze.gc_point);
 	if (session->freeze.only_gc_point)
 		return error;
-	without(error, "held at once, not at the end of a garbage collection");
+	without(session, GRF_LACK_GC_POINT, error,
+		"held at once, not at the end of a garbage collection");
 	return NULL;
 }
 
@@ -140,19 +143,22 @@ static void open_probes(struct grf_session *session)
 	struct grf_error *error;
 
 	if (options->no_ebpf) {
+		grf_session_lacks(session, GRF_LACK_REGISTERS, GRF_ERROR_UNSUPPORTED);
 		grf_verbose("eBPF is switched off: registers by ptrace, pause by our own clock");
 		return;
 	}
 	grf_ebpf_init();
 	error = grf_registers_open(session->target.pid, &session->registers);
-	without(error, "registers by ptrace, pause by our own clock");
+	without(session, GRF_LACK_REGISTERS, error, "registers by ptrace, pause by our own clock");
 	if (!session->registers)
 		return;
-	without(grf_pause_open(grf_registers_kernel_tgid(session->registers), session->thread_room,
+	without(session, GRF_LACK_CLOCK,
+		grf_pause_open(grf_registers_kernel_tgid(session->registers), session->thread_room,
 			       &session->pause),
 		"pause by our own clock");
 	if (room && session->method->reads_stacks)
-		without(grf_stacks_open(session->target.pid, options->allgs_address,
+		without(session, GRF_LACK_STACKS,
+			grf_stacks_open(session->target.pid, options->allgs_address,
 					options->g_stack_offset, room, &session->stacks),
 			"stack bounds from the copied memory");
 }
@@ -197,6 +203,7 @@ static struct grf_error *choose_method(struct grf_session *session)
 			grf_error_free(first);
 			return error;
 		}
+		grf_session_lacks(session, method->lack, error->code);
 		method = next_method(session, method);
 		grf_verbose("%s%s", error->message,
 			    method ? ": the next way to copy is tried" : "");
@@ -293,6 +300,7 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 		error = method->ahead ? method->ahead(session) : NULL;
 		if (!error || error->code != GRF_ERROR_UNSUPPORTED || !next_method(session, method))
 			return error;
+		grf_session_lacks(session, method->lack, error->code);
 		grf_verbose("%s: the next way to copy is tried", error->message);
 		leave_method(session);
 		none = choose_method(session);
@@ -343,9 +351,8 @@ static struct grf_error *prepare(struct grf_session *session)
 		return error;
 	session->thread_room = 2 * grf_target_thread_count(&session->target) + MORE_THREADS;
 	session->records = calloc(session->thread_room, sizeof(*session->records));
-	session->capture->threads =
-	    calloc(session->thread_room, sizeof(*session->capture->threads));
-	if (!session->records || !session->capture->threads)
+	session->parts->threads = calloc(session->thread_room, sizeof(*session->parts->threads));
+	if (!session->records || !session->parts->threads)
 		return grf_error_no_memory();
 	error = choose_method(session);
 	if (error)
@@ -366,7 +373,7 @@ static struct grf_error *prepare(struct grf_session *session)
 /* From the eBPF program, and what it lacks by ptrace. */
 static bool take_registers(struct grf_session *session, const pid_t *tids, size_t count)
 {
-	struct grf_capture *capture = session->capture;
+	struct grf_image_parts *parts = session->parts;
 	size_t i, records = 0;
 
 	if (session->freeze.stands)
@@ -377,7 +384,7 @@ static bool take_registers(struct grf_session *session, const pid_t *tids, size_
 	if (count > session->thread_room)
 		return false;
 	for (i = 0; i < count; i++) {
-		struct grf_thread *thread = &capture->threads[capture->thread_count];
+		struct grf_thread *thread = &parts->threads[parts->thread_count];
 		const struct grf_thread_registers *record =
 		    find_record(session, records, i, tids[i]);
 
@@ -388,7 +395,7 @@ static bool take_registers(struct grf_session *session, const pid_t *tids, size_
 			if (!grf_registers_ptrace(tids[i], thread))
 				continue;
 		}
-		capture->thread_count++;
+		parts->thread_count++;
 	}
 	return true;
 }
@@ -459,7 +466,7 @@ static struct grf_error *stop(struct grf_session *session)
 {
 	session->failure = GRF_STOP_DONE;
 	session->by_ptrace = false;
-	session->capture->thread_count = 0;
+	session->parts->thread_count = 0;
 	if (session->registers)
 		grf_registers_begin(session->registers);
 	return grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
@@ -534,7 +541,7 @@ static struct grf_error *hold(struct grf_session *session)
 			    "what process %d wrote since it was copied cannot be copied in the "
 			    "time that it may be held: the next way to copy is tried",
 			    session->target.pid);
-		without(error, "the next way to copy is tried");
+		without(session, session->method->lack, error, "the next way to copy is tried");
 		session->given_up += session->report.released - session->report.interrupting;
 		leave_method(session);
 		pass_over_alike(session);
@@ -561,7 +568,7 @@ static struct grf_error *run(struct grf_session *session)
 }
 
 struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_options *options,
-				      struct grf_capture **ret)
+				      struct grf_image_parts **ret)
 {
 	struct grf_session session = {
 	    .options = options,
@@ -576,39 +583,20 @@ struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_option
 
 	if (error)
 		return error;
-	session.capture = calloc(1, sizeof(*session.capture));
+	session.parts = calloc(1, sizeof(*session.parts));
 	grf_copy_init(&session.copy, pid);
 	grf_spill_init(&session.spill);
 	session.copy.space = &session.space;
 	session.copy.spill = &session.spill;
-	if (session.capture) {
-		session.capture->pid = pid;
+	if (session.parts) {
 		error = run(&session);
 	} else {
 		error = grf_error_no_memory();
 	}
 	close_session(&session);
 	if (error)
-		grf_capture_destroy(session.capture);
+		grf_image_parts_destroy(session.parts);
 	else
-		*ret = session.capture;
+		*ret = session.parts;
 	return error;
-}
-
-void grf_capture_destroy(struct grf_capture *capture)
-{
-	size_t i;
-
-	if (!capture)
-		return;
-	for (i = 0; i < capture->range_count; i++)
-		munmap(capture->ranges[i].data, capture->ranges[i].end - capture->ranges[i].start);
-	for (i = 0; i < capture->mapping_count; i++)
-		free((char *)capture->mappings[i].path);
-	free(capture->ranges);
-	free(capture->mappings);
-	free(capture->threads);
-	free(capture->stacks);
-	free(capture->auxv);
-	free(capture);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Capture: copies of the memory ranges of a live process that the analysis needs, with the thread
- * registers taken at the stop. Knows nothing of what the bytes mean.
+ * registers taken at the stop, as the parts of an image. Knows nothing of what the bytes mean.
  */
 #ifndef GRF_CAPTURE_CAPTURE_H
 #define GRF_CAPTURE_CAPTURE_H
@@ -11,69 +11,9 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "image/left_out.h"
+#include "image/parts.h"
 #include "hold/gc_point.h"
 #include "hold/injection.h"
-#include "image/image.h"
-
-/* One copied range. `data` is page-aligned memory of ours, to be read only. */
-struct grf_capture_range {
-	uint64_t start;
-	uint64_t end;
-	uint32_t flags; /* enum grf_segment_flags */
-	uint8_t *data;
-};
-
-/*
- * How the target was held and for how long; printed in the summary. Times in nanoseconds. By the
- * eBPF clock, `total` is from the first thread that left its CPU, or came to the freeze point, to
- * the last one that was back on one; by our own, from the first interrupt to the last detach. It is
- * the sum of `stop`, `copying` and `resume`.
- */
-struct grf_pause {
-	const char *freeze; /* "stopped at once", "stopped before", "at the end of a garbage ..." */
-	const char *copy;   /* "stop and copy", ... */
-	const char *register_source; /* "eBPF task iterator" or "ptrace" */
-	const char *clock;           /* who measured: "eBPF" or "user space" */
-	uint64_t total;              /* see above */
-	uint64_t stop;               /* until every thread stood */
-	uint64_t copying;            /* and all else that was done while they stood */
-	uint64_t scanning;           /* of that, until it was known what is to be copied */
-	uint64_t registers;          /* of that, to read those of all threads */
-	uint64_t resume;             /* until every thread ran */
-	uint64_t bytes;              /* copied, in the stop and before */
-	uint64_t stop_bytes;         /* of them, in the stop */
-	uint64_t stop_pages;         /* that these are */
-	uint64_t left_out;           /* not copied, as nothing of them is needed */
-	unsigned int rounds;         /* of copying before the stop; 0: all was copied in it */
-	uint64_t forking;     /* of `copying`, until there was a child to copy; 0: none was made */
-	uint64_t reaping;     /* for which one thread stood, after; to have that child reaped */
-	uint64_t preparation; /* for which one thread stood, before */
-	uint64_t given_up;    /* of stops before, that would have been too long */
-	uint64_t spilled;     /* bytes of the copy that are in a file */
-};
-
-/* The stack bounds of a goroutine, taken by the eBPF side at the stop. */
-struct grf_stack_bounds {
-	uint64_t g;
-	uint64_t low;
-	uint64_t high;
-};
-
-struct grf_capture {
-	pid_t pid;
-	struct grf_capture_range *ranges;
-	size_t range_count;
-	struct grf_mapping *mappings; /* paths are owned */
-	size_t mapping_count;
-	struct grf_thread *threads;
-	size_t thread_count;
-	struct grf_stack_bounds *stacks;
-	size_t stack_count;
-	uint64_t *auxv;    /* pairs type, value; ends with AT_NULL */
-	size_t auxv_count; /* words, two for each pair */
-	struct grf_pause pause;
-};
 
 /* Where in its work the target is to be held. */
 enum grf_freeze_wish {
@@ -118,13 +58,11 @@ struct grf_capture_options {
 
 /*
  * Holds `pid`, copies its private writable memory (and what file-backed writable pages hold), lets
- * it go. On every return the target runs on, unless it was stopped before, in which case it stays
- * stopped. Errors: NO_PROCESS (also for a thread's id or a zombie), PERMISSION (names the
- * capability), EXITED, REPLACED (by another program), INTERRUPTED.
+ * it go. Gives the parts to the caller. On every return the target runs on, unless it was stopped
+ * before, in which case it stays stopped. Errors: NO_PROCESS (also for a thread's id or a zombie),
+ * PERMISSION (names the capability), EXITED, REPLACED (by another program), INTERRUPTED.
  */
 struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_options *options,
-				      struct grf_capture **ret);
-
-void grf_capture_destroy(struct grf_capture *capture);
+				      struct grf_image_parts **ret);
 
 #endif

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From what was copied and noted at the stop to the capture, and what there is to say of it. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "capture/session.h"
@@ -85,32 +88,28 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 	return NULL;
 }
 
-static void fill_pause(struct grf_session *session)
+/* By our own clock. */
+static void take_own_times(const struct grf_session *session, struct grf_pause *pause)
 {
 	const struct grf_hold_report *report = &session->report;
-	struct grf_pause *pause = &session->capture->pause;
-	struct grf_pause_clock clock;
 
-	pause->freeze = report->gc_point          ? "at the end of a garbage collection"
-			: report->stopped_already ? "stopped before"
-						  : "stopped at once";
-	pause->register_source = session->by_ptrace ? "ptrace" : "eBPF task iterator";
 	pause->registers = session->registers_time;
-	pause->bytes = session->copy.bytes;
-	pause->stop_bytes = session->stop_bytes;
-	pause->stop_pages = session->stop_bytes / GRF_PAGE;
-	pause->left_out = session->left_out.bytes;
-	pause->given_up = session->given_up;
-	pause->spilled = session->spill.written;
-	session->method->describe(session, pause);
 	pause->copying = report->releasing - report->stopped;
 	if (session->precopy.scanned > report->stopped &&
 	    session->precopy.scanned < report->releasing)
 		pause->scanning = session->precopy.scanned - report->stopped;
-	pause->clock = "user space";
+	pause->clock = GRF_CLOCK_USER_SPACE;
 	pause->total = report->released - report->interrupting;
 	pause->stop = report->stopped - report->interrupting;
 	pause->resume = report->released - report->releasing;
+}
+
+/* By the eBPF clock, where it saw every thread. */
+static void take_kernel_times(const struct grf_session *session, struct grf_pause *pause)
+{
+	const struct grf_hold_report *report = &session->report;
+	struct grf_pause_clock clock;
+
 	if (!session->pause)
 		return;
 	if (!grf_pause_finish(session->pause, &clock) || clock.last_running < report->releasing) {
@@ -130,10 +129,56 @@ static void fill_pause(struct grf_session *session)
 		clock.first_stop = report->stopped;
 	if (report->gc_point)
 		clock.first_stop = report->gc_point;
-	pause->clock = "eBPF";
+	pause->clock = GRF_CLOCK_EBPF;
 	pause->total = clock.last_running - clock.first_stop;
 	pause->stop = report->stopped - clock.first_stop;
 	pause->resume = clock.last_running - report->releasing;
+}
+
+/* Where and when: `released` is the moment by grf_now(). */
+static void take_place(struct grf_provenance *provenance, uint64_t released)
+{
+	struct utsname names;
+	struct timespec now;
+
+	if (!uname(&names)) {
+		snprintf(provenance->host, sizeof(provenance->host), "%s", names.nodename);
+		snprintf(provenance->kernel, sizeof(provenance->kernel), "%s", names.release);
+	}
+	if (!clock_gettime(CLOCK_REALTIME, &now))
+		provenance->taken =
+		    now.tv_sec * 1000000000l + now.tv_nsec - (int64_t)(grf_now() - released);
+}
+
+static void fill_provenance(struct grf_session *session)
+{
+	const struct grf_hold_report *report = &session->report;
+	struct grf_provenance *provenance = &session->parts->provenance;
+
+	provenance->origin = GRF_ORIGIN_PROCESS;
+	provenance->pid = session->target.pid;
+	provenance->freeze = report->gc_point          ? GRF_FREEZE_POINT_GC
+			     : report->stopped_already ? GRF_FREEZE_POINT_STOPPED
+						       : GRF_FREEZE_POINT_ANYWHERE;
+	provenance->registers_by =
+	    session->by_ptrace ? GRF_REGISTERS_BY_PTRACE : GRF_REGISTERS_BY_EBPF;
+	provenance->copied_by = session->method->copied_by;
+	provenance->through_mem = session->copy.through_mem;
+	if (session->copy.through_mem)
+		grf_session_lacks(session, GRF_LACK_READV,
+				  session->options->no_process_vm_readv ? GRF_ERROR_UNSUPPORTED
+									: GRF_ERROR_PERMISSION);
+	provenance->bytes = session->copy.bytes;
+	provenance->stop_bytes = session->stop_bytes;
+	provenance->stop_pages = session->stop_bytes / GRF_PAGE;
+	provenance->left_out = session->left_out.bytes;
+	provenance->given_up = session->given_up;
+	provenance->spilled = session->spill.written;
+	if (session->method->describe)
+		session->method->describe(session, provenance);
+	take_own_times(session, &provenance->pause);
+	take_kernel_times(session, &provenance->pause);
+	take_place(provenance, report->released);
 }
 
 /* Puts what is in the file where the pieces say that it is. */
@@ -157,37 +202,37 @@ static struct grf_error *map_spilled(struct grf_session *session)
 /* Pieces that touch, in both address spaces, are one range. */
 static struct grf_error *build_ranges(struct grf_session *session)
 {
-	struct grf_capture *capture = session->capture;
+	struct grf_image_parts *parts = session->parts;
 	const struct grf_plan *plan = &session->final;
 	size_t i;
 
-	capture->ranges = calloc(plan->piece_count + 1, sizeof(*capture->ranges));
-	if (!capture->ranges)
+	parts->ranges = calloc(plan->piece_count + 1, sizeof(*parts->ranges));
+	if (!parts->ranges)
 		return grf_error_no_memory();
 	for (i = 0; i < plan->piece_count; i++) {
 		const struct grf_piece *piece = &plan->pieces[i];
-		struct grf_capture_range *last =
-		    capture->range_count ? &capture->ranges[capture->range_count - 1] : NULL;
+		struct grf_image_range *last =
+		    parts->range_count ? &parts->ranges[parts->range_count - 1] : NULL;
 
 		if (last && last->end == piece->start && last->flags == piece->flags &&
 		    last->data + (last->end - last->start) == piece->data)
 			last->end = piece->end;
 		else
-			capture->ranges[capture->range_count++] = (struct grf_capture_range){
+			parts->ranges[parts->range_count++] = (struct grf_image_range){
 			    piece->start, piece->end, piece->flags, piece->data};
 	}
-	grf_space_release(&session->space, capture->ranges, capture->range_count);
+	grf_space_release(&session->space, parts->ranges, parts->range_count);
 	return NULL;
 }
 
 static struct grf_error *build_mappings(struct grf_session *session)
 {
-	struct grf_capture *capture = session->capture;
+	struct grf_image_parts *parts = session->parts;
 	const struct grf_plan *plan = &session->final;
 	size_t i;
 
-	capture->mappings = calloc(plan->line_count + 1, sizeof(*capture->mappings));
-	if (!capture->mappings)
+	parts->mappings = calloc(plan->line_count + 1, sizeof(*parts->mappings));
+	if (!parts->mappings)
 		return grf_error_no_memory();
 	for (i = 0; i < plan->line_count; i++) {
 		const struct grf_map_line *line = &plan->lines[i];
@@ -198,7 +243,7 @@ static struct grf_error *build_mappings(struct grf_session *session)
 		path = strndup(line->path, line->path_length);
 		if (!path)
 			return grf_error_no_memory();
-		capture->mappings[capture->mapping_count++] =
+		parts->mappings[parts->mapping_count++] =
 		    (struct grf_mapping){line->start, line->end, line->file_offset, path};
 	}
 	return NULL;
@@ -206,10 +251,10 @@ static struct grf_error *build_mappings(struct grf_session *session)
 
 struct grf_error *grf_session_finish(struct grf_session *session)
 {
-	struct grf_capture *capture = session->capture;
+	struct grf_image_parts *parts = session->parts;
 	struct grf_error *error;
 
-	fill_pause(session);
+	fill_provenance(session);
 	if (session->copy.pages_skipped)
 		grf_verbose("%llu pages could not be read and count as zero",
 			    (unsigned long long)session->copy.pages_skipped);
@@ -224,7 +269,7 @@ struct grf_error *grf_session_finish(struct grf_session *session)
 		    session->report.passes, session->report.passes == 1 ? "" : "es");
 	error = build_mappings(session);
 	if (!error && session->stacks && session->stacks_taken)
-		error = grf_stacks_take(session->stacks, &capture->stacks, &capture->stack_count);
+		error = grf_stacks_take(session->stacks, &parts->stacks, &parts->stack_count);
 	if (!error)
 		error = map_spilled(session);
 	/* Last, because it hands the memory over to the ranges. */

@@ -41,6 +41,8 @@ struct grf_session;
  */
 struct grf_copy_method {
 	enum grf_copy_way way;
+	enum grf_copied_by copied_by;
+	enum grf_lack lack; /* where it is not to be had */
 	const char *name;
 	bool needs_stops;  /* all threads have really stopped at at_stop(): it traces them */
 	bool reads_stacks; /* has a thread of the pool read stack bounds at the stop */
@@ -55,8 +57,8 @@ struct grf_copy_method {
 	void (*again)(struct grf_session *session);
 	/* What is done when the target runs again, also when something failed. */
 	struct grf_error *(*after)(struct grf_session *session);
-	/* Fills in what the summary says of it. */
-	void (*describe)(const struct grf_session *session, struct grf_pause *ret);
+	/* Fills in what is to be known of it. */
+	void (*describe)(const struct grf_session *session, struct grf_provenance *ret);
 	void (*close)(struct grf_session *session);
 };
 
@@ -69,7 +71,7 @@ struct grf_session {
 	const struct grf_capture_options *options;
 	struct grf_target target;
 	int maps, pagemap, mem;
-	struct grf_capture *capture;
+	struct grf_image_parts *parts; /* being filled in */
 
 	const struct grf_copy_method *method;
 	struct grf_plan first, final;
@@ -120,7 +122,7 @@ struct grf_session {
 	uint64_t given_up;          /* how long stops took that were given up; ns */
 };
 
-/* The registers of every held thread, into session->capture; for at_stop(). Sets
+/* The registers of every held thread, into session->parts; for at_stop(). Sets
  * session->registers_time, and session->failure when there is no room. */
 void grf_session_take_registers(struct grf_session *session, const pid_t *tids, size_t count);
 
@@ -132,6 +134,13 @@ struct grf_error *grf_session_touch_destination(struct grf_session *session);
  * neither we nor the target run into a limit. Errors: NO_MEMORY when there is no room at all.
  */
 struct grf_error *grf_session_find_room(struct grf_session *session);
+
+/* Notes that something was missing, and why; for the provenance. */
+static inline void grf_session_lacks(struct grf_session *session, enum grf_lack lack,
+				     enum grf_error_code why)
+{
+	session->parts->provenance.lacks[lack] = (uint8_t)why;
+}
 
 /* What went wrong at the stop, if anything. */
 struct grf_error *grf_session_explain(const struct grf_session *session);

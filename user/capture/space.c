@@ -115,7 +115,7 @@ bool grf_space_open(uint8_t *data, uint64_t length)
 	return !mprotect(data, length, PROT_READ | PROT_WRITE);
 }
 
-static void release_area(const struct grf_area *area, const struct grf_capture_range *ranges,
+static void release_area(const struct grf_area *area, const struct grf_image_range *ranges,
 			 size_t count)
 {
 	uint8_t *end = area->base + (area->end - area->start) + GRF_PAGE;
@@ -134,8 +134,7 @@ static void release_area(const struct grf_area *area, const struct grf_capture_r
 	munmap(at, (size_t)(end - at));
 }
 
-void grf_space_release(struct grf_space *space, const struct grf_capture_range *ranges,
-		       size_t count)
+void grf_space_release(struct grf_space *space, const struct grf_image_range *ranges, size_t count)
 {
 	size_t i;
 

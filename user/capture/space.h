@@ -58,7 +58,6 @@ bool grf_space_open(uint8_t *data, uint64_t length);
 
 /* Gives back everything but `ranges` (ascending, each in one area), or everything. The ranges are
  * the caller's from then on. */
-void grf_space_release(struct grf_space *space, const struct grf_capture_range *ranges,
-		       size_t count);
+void grf_space_release(struct grf_space *space, const struct grf_image_range *ranges, size_t count);
 
 #endif

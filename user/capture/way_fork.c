@@ -250,15 +250,16 @@ static struct grf_error *finish(struct grf_session *session)
 	return error;
 }
 
-static void describe(const struct grf_session *session, struct grf_pause *ret)
+static void describe(const struct grf_session *session, struct grf_provenance *ret)
 {
-	ret->copy = "a forked picture through /proc/PID/mem";
-	ret->forking = session->forking_time;
+	ret->pause.forking = session->forking_time;
 	ret->reaping = session->fork.reaping;
 }
 
 const struct grf_copy_method grf_copy_by_fork = {
     .way = GRF_COPY_FORK,
+    .copied_by = GRF_COPIED_BY_FORK,
+    .lack = GRF_LACK_FORK,
     .name = "a child that the process makes at the stop",
     .needs_stops = true,
     .open = open_forked,

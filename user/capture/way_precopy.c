@@ -324,10 +324,8 @@ struct grf_error *grf_precopy_after(struct grf_session *session)
 	return NULL;
 }
 
-static void describe(const struct grf_session *session, struct grf_pause *ret)
+static void describe(const struct grf_session *session, struct grf_provenance *ret)
 {
-	ret->copy = session->copy.through_mem ? "pre-copy under userfaultfd through /proc/PID/mem"
-					      : "pre-copy under userfaultfd";
 	ret->rounds = session->precopy.rounds;
 	ret->left_out = session->precopy.unneeded.bytes;
 	ret->preparation = session->injection.ended - session->injection.began;
@@ -348,6 +346,8 @@ void grf_precopy_close(struct grf_session *session)
 
 const struct grf_copy_method grf_copy_by_precopy = {
     .way = GRF_COPY_PRECOPY,
+    .copied_by = GRF_COPIED_USERFAULTFD,
+    .lack = GRF_LACK_USERFAULTFD,
     .name = "pre-copy under userfaultfd",
     .open = open_userfault,
     .ahead = copy_ahead,

@@ -107,16 +107,16 @@ static void go_round_again(struct grf_session *session)
 	begin_anew(session);
 }
 
-static void describe(const struct grf_session *session, struct grf_pause *ret)
+static void describe(const struct grf_session *session, struct grf_provenance *ret)
 {
-	ret->copy = session->copy.through_mem ? "pre-copy by soft-dirty bits through /proc/PID/mem"
-					      : "pre-copy by soft-dirty bits";
 	ret->rounds = session->precopy.rounds;
 	ret->left_out = session->precopy.unneeded.bytes;
 }
 
 const struct grf_copy_method grf_copy_by_soft_dirty = {
     .way = GRF_COPY_PRECOPY,
+    .copied_by = GRF_COPIED_SOFT_DIRTY,
+    .lack = GRF_LACK_SOFT_DIRTY,
     .name = "pre-copy by soft-dirty bits",
     .open = open_soft_dirty,
     .ahead = copy_ahead,

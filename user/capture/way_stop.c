@@ -110,18 +110,12 @@ static void copy_all(struct grf_session *session, const pid_t *tids, size_t coun
 		session->failure = GRF_STOP_TOO_LONG;
 }
 
-static void describe(const struct grf_session *session, struct grf_pause *ret)
-{
-	ret->copy = session->copy.through_mem ? "stop and copy through /proc/PID/mem"
-					      : "stop and copy with process_vm_readv";
-}
-
 const struct grf_copy_method grf_copy_at_stop = {
     .way = GRF_COPY_STOP,
+    .copied_by = GRF_COPIED_AT_STOP,
     .name = "all of it at the stop",
     .reads_stacks = true,
     .open = check_time,
     .ahead = get_ready,
     .at_stop = copy_all,
-    .describe = describe,
 };

@@ -70,19 +70,18 @@ static struct grf_error *run(struct attach_options *options)
 	_cleanup_output_ struct grf_output *output = NULL;
 	struct grf_executable *executable;
 	struct grf_image *image;
-	struct grf_pause pause;
 	struct grf_error *error;
 
 	error = grf_output_create(options->profile.output, &output);
 	if (!error)
 		error = check_apart(options, output);
 	if (!error)
-		error = grf_live_image(&options->live, &executable, &image, &pause);
+		error = grf_live_image(&options->live, &executable, &image);
 	if (error)
 		return error;
 	error = grf_confine(GRF_SANDBOX_WORKS, output, options->profile.no_sandbox);
 	if (!error)
-		error = grf_make_profile(image, executable, &options->profile, output, &pause);
+		error = grf_make_profile(image, executable, &options->profile, output);
 	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;

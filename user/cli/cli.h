@@ -83,11 +83,10 @@ bool grf_parse_arguments(const struct argp *argp, const char *name, int argc, ch
 struct grf_error *grf_confine(enum grf_sandbox_stage stage, const struct grf_output *output,
 			      bool off);
 
-/* From image to output, which it commits: model, tree, profile, summary. `pause` is NULL for a
- * core. */
+/* From image to output, which it commits: model, tree, profile, summary. */
 struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_profile_options *options,
-				   struct grf_output *output, const struct grf_pause *pause);
+				   struct grf_output *output);
 
 /* Checks what can be checked of an executable before anything else is done: that it is a Go
  * program, of a supported version, with DWARF. */

@@ -70,7 +70,7 @@ static struct grf_error *run(const struct core_options *options)
 		return error;
 	error = grf_confine(GRF_SANDBOX_WORKS, output, options->profile.no_sandbox);
 	if (!error)
-		error = grf_make_profile(image, executable, &options->profile, output, NULL);
+		error = grf_make_profile(image, executable, &options->profile, output);
 	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;

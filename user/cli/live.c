@@ -582,7 +582,7 @@ static void find_entry_points(const struct runtime_file *file, struct grf_live_o
 /* From the process to a copy of its memory. `target` was opened before anything was read of it. */
 static struct grf_error *copy_process(struct grf_live_options *options,
 				      const struct grf_target *target, struct runtime_file *file,
-				      struct grf_capture **ret)
+				      struct grf_image_parts **ret)
 {
 	struct grf_error *error = open_executable(options, file);
 
@@ -598,11 +598,10 @@ static struct grf_error *copy_process(struct grf_live_options *options,
 }
 
 struct grf_error *grf_live_image(struct grf_live_options *options,
-				 struct grf_executable **ret_executable, struct grf_image **ret,
-				 struct grf_pause *ret_pause)
+				 struct grf_executable **ret_executable, struct grf_image **ret)
 {
 	struct runtime_file file = {.fd = -1};
-	struct grf_capture *capture;
+	struct grf_image_parts *parts;
 	struct grf_target target;
 	struct grf_error *error;
 
@@ -618,13 +617,11 @@ struct grf_error *grf_live_image(struct grf_live_options *options,
 		return error;
 	grf_priority_begin(options->nice);
 	grf_memory_yield_to(options->pid);
-	error = grf_target_explain(&target, copy_process(options, &target, &file, &capture));
+	error = grf_target_explain(&target, copy_process(options, &target, &file, &parts));
 	grf_priority_for_good();
 	grf_target_close(&target);
-	if (!error) {
-		*ret_pause = capture->pause;
-		error = grf_image_from_capture(capture, file.executable, ret);
-	}
+	if (!error)
+		error = grf_image_create(parts, file.executable, ret);
 	if (!error)
 		*ret_executable = file.executable;
 	else if (file.executable)

@@ -30,7 +30,6 @@ const char *grf_parse_executable(const struct argp_state *state, const char *tex
 
 /* Holds and copies the process. On success both results are the caller's. */
 struct grf_error *grf_live_image(struct grf_live_options *options,
-				 struct grf_executable **ret_executable, struct grf_image **ret,
-				 struct grf_pause *ret_pause);
+				 struct grf_executable **ret_executable, struct grf_image **ret);
 
 #endif

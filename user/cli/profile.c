@@ -11,10 +11,12 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "image/provenance.h"
 #include "model/model.h"
 #include "outputs/file.h"
 #include "outputs/pprof.h"
 #include "outputs/summary.h"
+#include "outputs/words.h"
 #include "views/tree.h"
 
 #define DEFAULT_OUTPUT    "grf.out"
@@ -145,15 +147,17 @@ struct comments {
 	const char *lines[4];
 };
 
-static size_t make_comments(const struct grf_model *model, const struct grf_pause *pause,
-			    struct comments *ret)
+static size_t make_comments(const struct grf_model *model, struct comments *ret)
 {
+	const struct grf_provenance *from = grf_image_provenance(model->image);
+	const struct grf_pause *pause = &from->pause;
+
 	*ret = (struct comments){.lines = {ret->version, ret->pause, ret->parts, ret->copied}};
 	snprintf(ret->version, sizeof(ret->version), "go_version: %s", model->layout.version.text);
-	if (!pause)
+	if (from->origin == GRF_ORIGIN_CORE)
 		return 1;
 	snprintf(ret->pause, sizeof(ret->pause), "pause_ns: %" PRIu64 " (%s, %s clock)",
-		 pause->total, pause->freeze, pause->clock);
+		 pause->total, grf_word_freeze(from), grf_word_clock(from));
 	snprintf(ret->parts, sizeof(ret->parts),
 		 "pause_parts_ns: stop %" PRIu64 ", scan %" PRIu64 ", fork %" PRIu64
 		 ", copy %" PRIu64 ", resume %" PRIu64 "; of these, registers %" PRIu64,
@@ -163,17 +167,18 @@ static size_t make_comments(const struct grf_model *model, const struct grf_paus
 	snprintf(ret->copied, sizeof(ret->copied),
 		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 " in %" PRIu64
 		 " pages, in %u rounds before (%s)",
-		 pause->bytes, pause->stop_bytes, pause->stop_pages, pause->rounds, pause->copy);
+		 from->bytes, from->stop_bytes, from->stop_pages, from->rounds,
+		 grf_word_copy(from));
 	return 4;
 }
 
 static struct grf_error *write_profile(const struct grf_tree *tree, const struct grf_model *model,
-				       struct grf_output *output, const struct grf_pause *pause)
+				       struct grf_output *output)
 {
 	struct comments comments;
 	struct grf_pprof_options pprof = {
 	    .comments = comments.lines,
-	    .comment_count = make_comments(model, pause, &comments),
+	    .comment_count = make_comments(model, &comments),
 	};
 	struct grf_error *error;
 	bool standard = grf_output_is_standard(output);
@@ -184,7 +189,7 @@ static struct grf_error *write_profile(const struct grf_tree *tree, const struct
 		error = grf_output_commit(output);
 	if (error)
 		return error;
-	grf_summary_print(stream, tree, model, pause);
+	grf_summary_print(stream, tree, model);
 	fputs("successfully output to `", stream);
 	grf_text_print(stream, standard ? "/dev/stdout" : grf_output_path(output));
 	fputs("`\n", stream);
@@ -195,7 +200,7 @@ static struct grf_error *write_profile(const struct grf_tree *tree, const struct
 
 struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_profile_options *options,
-				   struct grf_output *output, const struct grf_pause *pause)
+				   struct grf_output *output)
 {
 	struct grf_tree_options tree_options = {
 	    .max_depth = options->max_depth,
@@ -214,7 +219,7 @@ struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_exe
 	if (!error) {
 		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 		grf_memory_report();
-		error = write_profile(tree, model, output, pause);
+		error = write_profile(tree, model, output);
 		grf_tree_destroy(tree);
 	}
 	grf_model_destroy(model);

@@ -89,8 +89,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 }
 
 static struct grf_error *verify(const struct verify_options *options, const struct grf_image *image,
-				struct grf_executable *executable, const struct grf_pause *pause,
-				int *ret_status)
+				struct grf_executable *executable, int *ret_status)
 {
 	struct grf_tree_options tree_options = {.max_depth = 256, .threads = options->threads};
 	struct grf_verification *verification;
@@ -108,7 +107,7 @@ static struct grf_error *verify(const struct verify_options *options, const stru
 	}
 	if (!error) {
 		grf_memory_report();
-		grf_verification_print(stdout, verification, model, pause,
+		grf_verification_print(stdout, verification, model,
 				       options->verbosity > 1 ? UINT64_MAX
 				       : options->verbosity   ? SOME_DETAILS
 							      : 0);
@@ -125,7 +124,6 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 {
 	struct grf_executable *executable;
 	struct grf_image *image;
-	struct grf_pause pause;
 	struct grf_error *error = NULL;
 
 	if (!options->live.pid)
@@ -133,7 +131,7 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 	if (error)
 		return error;
 	if (options->live.pid)
-		error = grf_live_image(&options->live, &executable, &image, &pause);
+		error = grf_live_image(&options->live, &executable, &image);
 	else
 		error = grf_core_image(options->executable, options->core, &options->live.debug,
 				       &executable, &image);
@@ -141,8 +139,7 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 		return error;
 	error = grf_confine(GRF_SANDBOX_WORKS, NULL, options->no_sandbox);
 	if (!error)
-		error = verify(options, image, executable, options->live.pid ? &pause : NULL,
-			       ret_status);
+		error = verify(options, image, executable, ret_status);
 	grf_image_destroy(image);
 	grf_executable_destroy(executable);
 	return error;

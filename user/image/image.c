@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/pages.h"
-#include "capture/capture.h"
 #include "image/image_private.h"
+#include "image/parts.h"
 
 /* Of executables with more segments none is joined: each costs a look at all of the image. Linkers
  * make about ten. */
@@ -80,7 +80,7 @@ void grf_image_destroy(struct grf_image *image)
 	grf_array_free(&image->mappings);
 	grf_array_free(&image->threads);
 	grf_array_free(&image->auxv);
-	grf_capture_destroy(image->capture);
+	grf_image_parts_destroy(image->parts);
 	free(image);
 }
 
@@ -373,61 +373,6 @@ struct grf_error *grf_image_set_bias(const struct grf_image *image,
 	return NULL;
 }
 
-static bool take_capture(struct grf_image *image, const struct grf_capture *capture)
-{
-	for (size_t i = 0; i < capture->range_count; i++) {
-		const struct grf_capture_range *range = &capture->ranges[i];
-
-		if (!grf_image_add(image, range->start, range->end, range->flags, range->data))
-			return false;
-	}
-	for (size_t i = 0; i < capture->mapping_count; i++) {
-		struct grf_mapping *mapping = grf_array_add(&image->mappings);
-
-		if (!mapping)
-			return false;
-		*mapping = capture->mappings[i];
-	}
-	for (size_t i = 0; i < capture->thread_count; i++) {
-		struct grf_thread *thread = grf_array_add(&image->threads);
-
-		if (!thread)
-			return false;
-		*thread = capture->threads[i];
-	}
-	for (size_t i = 0; i < capture->auxv_count; i++) {
-		uint64_t *word = grf_array_add(&image->auxv);
-
-		if (!word)
-			return false;
-		*word = capture->auxv[i];
-	}
-	return true;
-}
-
-struct grf_error *grf_image_from_capture(struct grf_capture *capture,
-					 struct grf_executable *executable, struct grf_image **ret)
-{
-	struct grf_image *image = grf_image_new();
-	struct grf_error *error;
-
-	if (!image) {
-		grf_capture_destroy(capture);
-		return grf_error_no_memory();
-	}
-	image->capture = capture;
-	error = take_capture(image, capture) ? grf_image_set_bias(image, executable)
-					     : grf_error_no_memory();
-	if (!error)
-		error = grf_image_finish(image, executable);
-	if (error) {
-		grf_image_destroy(image);
-		return error;
-	}
-	*ret = image;
-	return NULL;
-}
-
 struct grf_error *grf_image_from_segments(const struct grf_segment *segments, size_t count,
 					  struct grf_image **ret)
 {
@@ -448,6 +393,11 @@ const struct grf_segment *grf_image_segments(const struct grf_image *image, size
 {
 	*ret_count = image->segments.count;
 	return image->segments.items;
+}
+
+const struct grf_provenance *grf_image_provenance(const struct grf_image *image)
+{
+	return &image->provenance;
 }
 
 const struct grf_mapping *grf_image_mappings(const struct grf_image *image, size_t *ret_count)

@@ -23,7 +23,7 @@
 #include "base/error.h"
 
 struct grf_executable;
-struct grf_capture;
+struct grf_provenance;
 struct grf_image;
 
 enum grf_segment_flags {
@@ -70,15 +70,14 @@ struct grf_thread {
 struct grf_error *grf_image_open_core(const char *path, struct grf_executable *executable,
 				      struct grf_image **ret);
 
-/* Makes an image of a finished capture, which it takes over (also on failure). */
-struct grf_error *grf_image_from_capture(struct grf_capture *capture,
-					 struct grf_executable *executable, struct grf_image **ret);
-
 void grf_image_destroy(struct grf_image *image);
 
 const struct grf_segment *grf_image_segments(const struct grf_image *image, size_t *ret_count);
 const struct grf_mapping *grf_image_mappings(const struct grf_image *image, size_t *ret_count);
 const struct grf_thread *grf_image_threads(const struct grf_image *image, size_t *ret_count);
+
+/* How the image came to be. */
+const struct grf_provenance *grf_image_provenance(const struct grf_image *image);
 
 /* The entry of type `type` in the auxiliary vector; false when there is none. */
 bool grf_image_auxv(const struct grf_image *image, uint64_t type, uint64_t *ret);

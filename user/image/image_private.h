@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "image/executable.h"
 #include "image/image.h"
+#include "image/provenance.h"
 
 /* Memory of ours that an image lets go of at its end. */
 struct grf_image_backing {
@@ -19,8 +20,9 @@ struct grf_image {
 	GRF_ARRAY(struct grf_thread) threads;
 	GRF_ARRAY(uint64_t) auxv; /* pairs */
 	GRF_ARRAY(struct grf_image_backing) backings;
-	GRF_ARRAY(uint64_t) held;    /* bytes held in the segments before each, and in all */
-	struct grf_capture *capture; /* owned, or NULL */
+	GRF_ARRAY(uint64_t) held; /* bytes held in the segments before each, and in all */
+	struct grf_provenance provenance;
+	struct grf_image_parts *parts; /* owned; NULL: of a core */
 };
 
 struct grf_image *grf_image_new(void);

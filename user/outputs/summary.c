@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "outputs/words.h"
 
 #define BUFFERS 16
 #define LARGEST 10
@@ -79,15 +80,13 @@ void grf_summary_print_version(FILE *stream, const struct grf_model *model)
 	fputc('\n', stream);
 }
 
-void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
+static void print_pause(FILE *stream, const struct grf_provenance *from)
 {
-	if (!pause) {
-		fprintf(stream, "  %-12s core file\n", "held");
-		return;
-	}
-	fprintf(stream, "  %-12s %s, for %s (%s clock): stop %s, ", "held", pause->freeze,
-		format_time(pause->total), pause->clock, format_time(pause->stop));
-	if (pause->rounds)
+	const struct grf_pause *pause = &from->pause;
+
+	fprintf(stream, "  %-12s %s, for %s (%s clock): stop %s, ", "held", grf_word_freeze(from),
+		format_time(pause->total), grf_word_clock(from), format_time(pause->stop));
+	if (from->rounds)
 		fprintf(stream, "scan %s, copy %s, ", format_time(pause->scanning),
 			format_time(pause->copying - pause->scanning));
 	else if (pause->forking)
@@ -97,23 +96,32 @@ void grf_summary_print_held(FILE *stream, const struct grf_pause *pause)
 		fprintf(stream, "copy %s, ", format_time(pause->copying));
 	fprintf(stream, "resume %s; %s of it for registers", format_time(pause->resume),
 		format_time(pause->registers));
-	if (pause->given_up)
+	if (from->given_up)
 		fprintf(stream, "; before, stops of %s that were given up",
-			format_time(pause->given_up));
+			format_time(from->given_up));
 	fputc('\n', stream);
-	fprintf(stream, "  %-12s %s by %s", "copied", grf_format_bytes(pause->bytes), pause->copy);
-	if (pause->rounds)
-		fprintf(stream, " in %u rounds, of it %s in %s pages at the stop", pause->rounds,
-			grf_format_bytes(pause->stop_bytes), grf_format_count(pause->stop_pages));
-	if (pause->reaping)
+}
+
+void grf_summary_print_held(FILE *stream, const struct grf_provenance *from)
+{
+	if (from->origin == GRF_ORIGIN_CORE) {
+		fprintf(stream, "  %-12s core file\n", "held");
+		return;
+	}
+	print_pause(stream, from);
+	fprintf(stream, "  %-12s %s by %s", "copied", grf_format_bytes(from->bytes),
+		grf_word_copy(from));
+	if (from->rounds)
+		fprintf(stream, " in %u rounds, of it %s in %s pages at the stop", from->rounds,
+			grf_format_bytes(from->stop_bytes), grf_format_count(from->stop_pages));
+	if (from->reaping)
 		fprintf(stream, ", for whose end a thread stood for %s after",
-			format_time(pause->reaping));
-	if (pause->left_out)
-		fprintf(stream, "; %s without pointers left out",
-			grf_format_bytes(pause->left_out));
-	if (pause->spilled)
-		fprintf(stream, "; %s to a file", grf_format_bytes(pause->spilled));
-	fprintf(stream, "; registers by %s\n", pause->register_source);
+			format_time(from->reaping));
+	if (from->left_out)
+		fprintf(stream, "; %s without pointers left out", grf_format_bytes(from->left_out));
+	if (from->spilled)
+		fprintf(stream, "; %s to a file", grf_format_bytes(from->spilled));
+	fprintf(stream, "; registers by %s\n", grf_word_registers(from));
 }
 
 /* Those that the runtime started for itself are counted apart, as runtime.NumGoroutine does. */
@@ -157,13 +165,12 @@ static void print_roots(FILE *stream, const struct grf_tree *tree)
 	}
 }
 
-void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct grf_model *model,
-		       const struct grf_pause *pause)
+void grf_summary_print(FILE *stream, const struct grf_tree *tree, const struct grf_model *model)
 {
 	uint64_t typed = tree->bytes - tree->untyped_bytes;
 
 	grf_summary_print_version(stream, model);
-	grf_summary_print_held(stream, pause);
+	grf_summary_print_held(stream, grf_image_provenance(model->image));
 	print_goroutines(stream, model->goroutines);
 	fprintf(stream, "  %-12s %s in %s objects, in spans of %s (HeapInuse)\n", "allocated",
 		grf_format_bytes(tree->heap_bytes), grf_format_count(tree->heap_objects),

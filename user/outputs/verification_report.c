@@ -120,13 +120,12 @@ static void print_details(FILE *stream, const struct grf_verification *verificat
 }
 
 void grf_verification_print(FILE *stream, const struct grf_verification *verification,
-			    const struct grf_model *model, const struct grf_pause *pause,
-			    uint64_t details)
+			    const struct grf_model *model, uint64_t details)
 {
 	const struct grf_tree *tree = verification->tree;
 
 	grf_summary_print_version(stream, model);
-	grf_summary_print_held(stream, pause);
+	grf_summary_print_held(stream, grf_image_provenance(model->image));
 	print_basis(stream, verification);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes\n", "typed",
 		tree->bytes

@@ -5,12 +5,10 @@
 
 #include <stdio.h>
 
-#include "capture/capture.h"
 #include "views/verification.h"
 
-/* `pause` is NULL for a core. `details`: how many differences of each kind are listed. */
+/* `details`: how many differences of each kind are listed. */
 void grf_verification_print(FILE *stream, const struct grf_verification *verification,
-			    const struct grf_model *model, const struct grf_pause *pause,
-			    uint64_t details);
+			    const struct grf_model *model, uint64_t details);
 
 #endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "image/parts.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "image/image_private.h"
+
+void grf_image_parts_destroy(struct grf_image_parts *parts)
+{
+	if (!parts)
+		return;
+	for (size_t i = 0; i < parts->range_count; i++)
+		munmap(parts->ranges[i].data, parts->ranges[i].end - parts->ranges[i].start);
+	for (size_t i = 0; i < parts->mapping_count; i++)
+		free((char *)parts->mappings[i].path);
+	free(parts->ranges);
+	free(parts->mappings);
+	free(parts->threads);
+	free(parts->stacks);
+	free(parts->auxv);
+	free(parts);
+}
+
+static bool take_parts(struct grf_image *image, const struct grf_image_parts *parts)
+{
+	for (size_t i = 0; i < parts->range_count; i++) {
+		const struct grf_image_range *range = &parts->ranges[i];
+
+		if (!grf_image_add(image, range->start, range->end, range->flags, range->data))
+			return false;
+	}
+	for (size_t i = 0; i < parts->mapping_count; i++) {
+		struct grf_mapping *mapping = grf_array_add(&image->mappings);
+
+		if (!mapping)
+			return false;
+		*mapping = parts->mappings[i];
+	}
+	for (size_t i = 0; i < parts->thread_count; i++) {
+		struct grf_thread *thread = grf_array_add(&image->threads);
+
+		if (!thread)
+			return false;
+		*thread = parts->threads[i];
+	}
+	for (size_t i = 0; i < parts->auxv_count; i++) {
+		uint64_t *word = grf_array_add(&image->auxv);
+
+		if (!word)
+			return false;
+		*word = parts->auxv[i];
+	}
+	return true;
+}
+
+struct grf_error *grf_image_create(struct grf_image_parts *parts, struct grf_executable *executable,
+				   struct grf_image **ret)
+{
+	struct grf_image *image = grf_image_new();
+	struct grf_error *error;
+
+	if (!image) {
+		grf_image_parts_destroy(parts);
+		return grf_error_no_memory();
+	}
+	image->parts = parts;
+	image->provenance = parts->provenance;
+	error = take_parts(image, parts) ? grf_image_set_bias(image, executable)
+					 : grf_error_no_memory();
+	if (!error)
+		error = grf_image_finish(image, executable);
+	if (error) {
+		grf_image_destroy(image);
+		return error;
+	}
+	*ret = image;
+	return NULL;
+}
