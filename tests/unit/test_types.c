@@ -463,6 +463,28 @@ static void test_reflect_value(void **state)
 	assert_int_equal(type->pointer_mask, 3);
 }
 
+/* Named as Go 1.18 to 1.27 name what all pointers are compiled as. */
+static void test_shapes_of_pointers(void **state)
+{
+	struct world *world = *state;
+	static const struct {
+		const char *name;
+		bool any;
+	} names[] = {
+	    {"go.shape.*uint8", true},   {"go.shape.*uint8_0", true}, {"go.shape.*uint8_12", true},
+	    {"go.shape.*uint8_", false}, {"go.shape.*uint8x", false}, {"go.shape.*uint16", false},
+	};
+	uint64_t byte = add_type(world, UINT8, "uint8", 1, 0, NAMED, 0);
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		uint64_t shape = add_type(world, POINTER, names[i].name, 8, 8, NAMED, 8);
+
+		put(world, shape + 48, byte, 8);
+		expect_slot(read_type(world, shape), 0, 0,
+			    names[i].any ? GRF_SLOT_UNSAFE : GRF_SLOT_POINTER, "");
+	}
+}
+
 static void test_off_heap(void **state)
 {
 	struct world *world = *state;
@@ -670,6 +692,7 @@ int main(void)
 	    TEST(test_channel),
 	    TEST(test_atomic_pointer),
 	    TEST(test_reflect_value),
+	    TEST(test_shapes_of_pointers),
 	    TEST(test_off_heap),
 	    TEST(test_interfaces),
 	    cmocka_unit_test_setup_teardown(test_old_forms, set_up_oldest, tear_down),
