@@ -275,6 +275,16 @@ struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
 	return type;
 }
 
+bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
+			const struct grf_type *field, uint64_t offset)
+{
+	(void)types;
+	(void)type;
+	(void)field;
+	(void)offset;
+	return false;
+}
+
 uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents)
 {
 	(void)types;

@@ -209,6 +209,48 @@ struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
 	return object;
 }
 
+static bool is_same(const struct grf_type *left, const struct grf_type *right)
+{
+	return left == right || (left->size == right->size && !strcmp(left->name, right->name));
+}
+
+/* The part of a value `*offset` bytes from its beginning, which is from the part's then. NULL:
+ * there is none. */
+static struct grf_type *part_at(struct grf_types *types, struct grf_type *type, uint64_t *offset)
+{
+	const struct grf_shape *shape = grf_types_shape(types, type);
+
+	if (shape->kind == GRF_KIND_ARRAY && shape->element && shape->element->size) {
+		if (*offset / shape->element->size >= shape->count)
+			return NULL;
+		*offset %= shape->element->size;
+		return shape->element;
+	}
+	for (uint32_t i = 0; shape->kind == GRF_KIND_STRUCT && i < shape->field_count; i++) {
+		const struct grf_type_field *part = &shape->fields[i];
+
+		if (!part->type || *offset < part->offset ||
+		    *offset - part->offset >= part->type->size)
+			continue;
+		*offset -= part->offset;
+		return part->type;
+	}
+	return NULL;
+}
+
+bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
+			const struct grf_type *field, uint64_t offset)
+{
+	for (int depth = 0; depth < GRF_TYPES_DEPTH_MAX; depth++) {
+		type = part_at(types, type, &offset);
+		if (!type)
+			return false;
+		if (!offset && is_same(type, field))
+			return true;
+	}
+	return false;
+}
+
 uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents)
 {
 	const struct grf_type_source *source = contents->source;

@@ -206,6 +206,11 @@ bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret);
  * a channel what it points to. Planned. NULL: not known. */
 struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type);
 
+/* Whether values of `type` have a field (or an element of one) of type `field` `offset` bytes from
+ * their beginning, and are more than that. Equal names are equal types. */
+bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
+			const struct grf_type *field, uint64_t offset);
+
 /* The element "?. (type)": a pointer that nobody names, to a `type` all the same. Interned. NULL:
  * out of memory. */
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type);

@@ -24,6 +24,7 @@ static void walk_free(struct grf_walk *walk)
 	grf_frontier_free(&walk->left_to_runtime);
 	grf_stored_types_free(&walk->stored);
 	grf_type_inference_destroy(walk->inference);
+	grf_enclosing_types_destroy(walk->enclosing);
 	grf_spots_free(&walk->spots);
 	grf_tree_builder_free(&walk->builder);
 	free(walk->scratch);

@@ -21,6 +21,7 @@
 #define GRF_VIEWS_WALK_H
 
 #include "base/array.h"
+#include "graph/enclosing_type.h"
 #include "graph/frontier.h"
 #include "graph/objects.h"
 #include "graph/plan_mask.h"
@@ -91,6 +92,7 @@ struct grf_walk {
 	/* Only where there is no DWARF for all of it: what objects are that nobody names the type
 	 * of. */
 	struct grf_type_inference *inference;
+	struct grf_enclosing_types *enclosing; /* NULL until the first is looked for */
 	uint8_t *states;
 	uint32_t *nodes; /* NULL, or where each object stands, by id */
 	struct grf_frontier typed, deferred;

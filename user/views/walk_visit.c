@@ -219,6 +219,52 @@ static void revisit_small(struct grf_walk *walk, const struct object *object, ui
 		walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
 }
 
+/* The struct that has what `spot` says for a field, where one type alone may be that. 0: none. */
+static uint32_t enclosing_spot(struct grf_walk *walk, const struct object *object, uint32_t id)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	const struct grf_enclosed enclosed = {
+	    .size = object->size,
+	    .mask = small_mask(object),
+	    .offset = object->value - object->address,
+	    .field = spot->type,
+	};
+	struct grf_type *type;
+	const char *name;
+	uint32_t node;
+
+	if (!spot->type || spot->content != GRF_CONTENT_ONE)
+		return 0;
+	if (!walk->enclosing)
+		walk->enclosing = grf_enclosing_types_create(walk->types);
+	type = walk->enclosing ? grf_enclosing_type(walk->enclosing, &enclosed) : NULL;
+	if (!type)
+		return 0;
+	name = grf_type_found_name(walk->types, type);
+	node = name ? grf_tree_child(&walk->builder, spot->node, name) : GRF_TREE_NONE;
+	if (node == GRF_TREE_NONE) {
+		grf_walk_fail(walk);
+		return 0;
+	}
+	return grf_spot_get(&walk->spots, node, type, GRF_CONTENT_ONE);
+}
+
+/* Follows what is left of a small object by the plan of the struct around what is known of it. */
+static void finish_enclosing(struct grf_walk *walk, const struct object *object, uint32_t id,
+			     uint64_t *pending)
+{
+	uint32_t enclosing = enclosing_spot(walk, object, id);
+	struct grf_view view = {
+	    .memory = object->memory,
+	    .room = object->size,
+	    .pending = pending,
+	    .end = object->size / 8,
+	};
+
+	if (enclosing)
+		grf_walk_value(walk, enclosing, &view);
+}
+
 /*
  * What is left of a small object when no typed way to it is left. A pointer to one element of an
  * array looks like a pointer to a lone value; when the element, repeated, has just the object's
@@ -250,6 +296,8 @@ static void finish_small(struct grf_walk *walk, const struct object *object,
 			grf_walk_value(walk, id, &element);
 		}
 	}
+	if (pending)
+		finish_enclosing(walk, object, partial->spot, &pending);
 	defer_words(walk, id, object->memory, &pending, object->size / 8);
 }
 

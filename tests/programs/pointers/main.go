@@ -7,6 +7,7 @@ package main
 import (
 	"os"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -35,6 +36,27 @@ type Node struct {
 	Next  *Node
 }
 
+// Guarded has its lock in it.
+type Guarded struct {
+	P *Leaf
+	N int64
+	sync.Mutex
+	Q *Leaf
+}
+
+// First and Second look alike from their Part.
+type First struct {
+	P    *Leaf
+	Part [4]int32
+	N    int64
+}
+
+type Second struct {
+	Q    *Leaf
+	Part [4]int32
+	F    float64
+}
+
 type Twin struct {
 	Left, Right *Twin
 }
@@ -51,6 +73,9 @@ var (
 	ring    *Node
 	twins   *Twin
 	field   *[2]int64
+	lock    *sync.Mutex
+	first   *First
+	either  *[4]int32
 	shared1 *Outer
 	shared2 **Leaf
 )
@@ -88,6 +113,9 @@ func setUp() {
 		P    *Leaf
 	}{P: new(Leaf)}
 	field = &big.Part
+	lock = &(&Guarded{P: new(Leaf), Q: new(Leaf)}).Mutex
+	first = &First{P: new(Leaf)}
+	either = &(&Second{Q: new(Leaf)}).Part
 	shared1 = &Outer{new(Leaf), Embedded{}}
 	shared2 = &shared1.Inner
 }

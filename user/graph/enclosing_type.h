@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The struct around a field, where all that is known of an object is a pointer to the field: such
+ * as to an embedded sync.Mutex. Size class and pointer mask of the object say that there is more
+ * than the field. Of the types that the program's code makes values of, one alone may have just
+ * that mask, a size of that class, and such a field in that place: then it is that.
+ */
+#ifndef GRF_GRAPH_ENCLOSING_TYPE_H
+#define GRF_GRAPH_ENCLOSING_TYPE_H
+
+#include <stdint.h>
+
+#include "model/types.h"
+
+struct grf_enclosing_types;
+
+/* Borrows the types. NULL: out of memory. */
+struct grf_enclosing_types *grf_enclosing_types_create(struct grf_types *types);
+void grf_enclosing_types_destroy(struct grf_enclosing_types *enclosing);
+
+/* An object of at most 512 bytes, and what is known to stand in it. */
+struct grf_enclosed {
+	uint64_t size; /* of the slot */
+	uint64_t mask; /* of the collector, a bit a word */
+	uint64_t offset;
+	const struct grf_type *field;
+};
+
+/* The type of the object. NULL: none, or several. */
+struct grf_type *grf_enclosing_type(struct grf_enclosing_types *enclosing,
+				    const struct grf_enclosed *enclosed);
+
+#endif
