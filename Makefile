@@ -45,9 +45,8 @@ SKELETONS   := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/generated/%.skel.h)
 PROTOS      := $(wildcard user/outputs/*.proto)
 PROTO_C     := $(PROTOS:user/outputs/%.proto=$(BUILD)/generated/%.pb-c.c)
 
-LIB_SOURCES := $(sort $(wildcard user/base/*.c user/hold/*.c user/capture/*.c user/image/*.c \
-			 user/model/*.c user/graph/*.c user/views/*.c user/outputs/*.c))
-CLI_SOURCES := $(sort $(wildcard user/cli/*.c))
+LIB_SOURCES := $(sort $(shell find user -name '*.c' ! -path 'user/cli/*'))
+CLI_SOURCES := $(sort $(shell find user/cli -name '*.c'))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(PROTO_C:%.c=%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 
@@ -206,7 +205,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/grf-bpf $(DESTDIR)$(PREFIX)/share/man/man1/grf-bpf.1
 
 FORMATTED := $(filter-out user/model/layout_fields.h user/model/layout_table.h, \
-	       $(wildcard user/*/*.[ch] include/*/*.h bpf/*.[ch] tests/unit/*.[ch]))
+	       $(shell find user include bpf tests/unit -name '*.[ch]'))
 format:
 	clang-format -i $(FORMATTED)
 

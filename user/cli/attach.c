@@ -7,7 +7,7 @@
 
 struct attach_options {
 	struct grf_profile_options profile;
-	struct grf_live_options live;
+	struct grf_process_options live;
 };
 
 static const char description[] =
@@ -68,22 +68,20 @@ static struct grf_error *check_apart(const struct attach_options *options,
 static struct grf_error *run(struct attach_options *options)
 {
 	_cleanup_output_ struct grf_output *output = NULL;
-	struct grf_executable *executable;
-	struct grf_image *image;
+	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error;
 
 	error = grf_output_create(options->profile.output, &output);
 	if (!error)
 		error = check_apart(options, output);
 	if (!error)
-		error = grf_live_image(&options->live, &executable, &image);
+		error = grf_source_of_process(&options->live, &source);
 	if (error)
 		return error;
 	error = grf_confine(GRF_SANDBOX_WORKS, output, options->profile.no_sandbox);
 	if (!error)
-		error = grf_make_profile(image, executable, &options->profile, output);
-	grf_image_destroy(image);
-	grf_executable_destroy(executable);
+		error =
+		    grf_make_profile(source.image, source.executable, &options->profile, output);
 	return error;
 }
 

@@ -88,10 +88,6 @@ struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_exe
 				   const struct grf_profile_options *options,
 				   struct grf_output *output);
 
-/* Checks what can be checked of an executable before anything else is done: that it is a Go
- * program, of a supported version, with DWARF. */
-struct grf_error *grf_check_executable(struct grf_executable *executable);
-
 /* Prints `error` in one line on stderr, frees it, and gives the exit status for it. NULL: 0. */
 int grf_exit_status(struct grf_error *error);
 

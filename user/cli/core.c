@@ -3,8 +3,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/core_files.h"
-#include "image/executable.h"
+#include "program/source.h"
 
 struct core_options {
 	struct grf_profile_options profile;
@@ -49,8 +48,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static struct grf_error *run(const struct core_options *options)
 {
 	_cleanup_output_ struct grf_output *output = NULL;
-	struct grf_executable *executable;
-	struct grf_image *image;
+	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error;
 
 	error = grf_output_create(options->profile.output, &output);
@@ -64,15 +62,13 @@ static struct grf_error *run(const struct core_options *options)
 		error = grf_confine(GRF_SANDBOX_OPENS, output, options->profile.no_sandbox);
 	if (error)
 		return error;
-	error = grf_core_image(options->executable, options->core, &options->debug, &executable,
-			       &image);
+	error = grf_source_of_core(options->executable, options->core, &options->debug, &source);
 	if (error)
 		return error;
 	error = grf_confine(GRF_SANDBOX_WORKS, output, options->profile.no_sandbox);
 	if (!error)
-		error = grf_make_profile(image, executable, &options->profile, output);
-	grf_image_destroy(image);
-	grf_executable_destroy(executable);
+		error =
+		    grf_make_profile(source.image, source.executable, &options->profile, output);
 	return error;
 }
 

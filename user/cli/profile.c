@@ -134,13 +134,6 @@ struct grf_error *grf_confine(enum grf_sandbox_stage stage, const struct grf_out
 	return grf_sandbox_enter(stage, &place);
 }
 
-struct grf_error *grf_check_executable(struct grf_executable *executable)
-{
-	struct grf_version version;
-
-	return grf_version_find(executable, NULL, &version);
-}
-
 /* What is kept in the profile of how its image came to be: one line for each. */
 struct comments {
 	char version[160], pause[160], parts[240], copied[240];

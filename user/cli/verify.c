@@ -8,14 +8,13 @@
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
-#include "cli/core_files.h"
 #include "cli/live.h"
 #include "outputs/verification_report.h"
 
 #define SOME_DETAILS 50
 
 struct verify_options {
-	struct grf_live_options live; /* live.pid 0: a core */
+	struct grf_process_options live; /* live.pid 0: a core */
 	const char *executable, *core;
 	unsigned int threads;
 	int verbosity;
@@ -122,8 +121,7 @@ static struct grf_error *verify(const struct verify_options *options, const stru
 
 static struct grf_error *run(struct verify_options *options, int *ret_status)
 {
-	struct grf_executable *executable;
-	struct grf_image *image;
+	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error = NULL;
 
 	if (!options->live.pid)
@@ -131,17 +129,15 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 	if (error)
 		return error;
 	if (options->live.pid)
-		error = grf_live_image(&options->live, &executable, &image);
+		error = grf_source_of_process(&options->live, &source);
 	else
-		error = grf_core_image(options->executable, options->core, &options->live.debug,
-				       &executable, &image);
+		error = grf_source_of_core(options->executable, options->core, &options->live.debug,
+					   &source);
 	if (error)
 		return error;
 	error = grf_confine(GRF_SANDBOX_WORKS, NULL, options->no_sandbox);
 	if (!error)
-		error = verify(options, image, executable, ret_status);
-	grf_image_destroy(image);
-	grf_executable_destroy(executable);
+		error = verify(options, source.image, source.executable, ret_status);
 	return error;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cli/go_library.h"
+#include "program/go_library.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/regular_file.h"
 #include "capture/maps.h"
-#include "cli/process_maps.h"
+#include "program/process_maps.h"
 #include "model/release_facts.h"
 
 #define MAX_FILES 4096

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cli/process_maps.h"
+#include "program/process_maps.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Programs that a packer or a loader of their own put into memory, not the kernel. */
-#ifndef GRF_CLI_UNPACKED_H
-#define GRF_CLI_UNPACKED_H
+#ifndef GRF_PROGRAM_UNPACKED_H
+#define GRF_PROGRAM_UNPACKED_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cli/core_files.h"
+/* From the names of an executable and a core to an image. */
 
 #include <stdlib.h>
 
-#include "cli/go_library.h"
+#include "program/go_library.h"
+#include "program/source.h"
 
 /* The Go libraries that a process had loaded. The core is opened with the program: they must belong
  * together. */
@@ -67,27 +68,27 @@ static struct grf_error *take_plugins(const char *core, struct grf_executable *e
 	return error;
 }
 
-struct grf_error *grf_core_image(const char *name, const char *core,
-				 const struct grf_debug_options *debug,
-				 struct grf_executable **ret_executable, struct grf_image **ret)
+struct grf_error *grf_source_of_core(const char *name, const char *core,
+				     const struct grf_debug_options *debug, struct grf_source *ret)
 {
-	struct grf_executable *executable;
-	struct grf_error *error = grf_executable_open(name, &executable);
+	struct grf_source source = {0};
+	struct grf_error *error = grf_executable_open(name, &source.executable);
 
 	if (error)
 		return error;
-	error = grf_check_executable(executable);
+	error = grf_check_executable(source.executable);
 	if (error && error->code == GRF_ERROR_NOT_GO)
-		error = take_library(core, &executable, error);
+		error = take_library(core, &source.executable, error);
 	else if (!error)
-		error = take_plugins(core, executable);
+		error = take_plugins(core, source.executable);
 	if (!error)
-		error = grf_debug_file_find(executable, grf_executable_path(executable), debug);
+		error = grf_debug_file_find(source.executable,
+					    grf_executable_path(source.executable), debug);
 	if (!error)
-		error = grf_image_open_core(core, executable, ret);
+		error = grf_image_open_core(core, source.executable, &source.image);
 	if (error)
-		grf_executable_destroy(executable);
+		grf_source_close(&source);
 	else
-		*ret_executable = executable;
+		*ret = source;
 	return error;
 }

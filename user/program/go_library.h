@@ -4,8 +4,8 @@
  * in a C program (go build -buildmode=c-shared), with a runtime of its own, or as plugins of a Go
  * program, which are more modules of the same runtime.
  */
-#ifndef GRF_CLI_GO_LIBRARY_H
-#define GRF_CLI_GO_LIBRARY_H
+#ifndef GRF_PROGRAM_GO_LIBRARY_H
+#define GRF_PROGRAM_GO_LIBRARY_H
 
 #include <sys/types.h>
 

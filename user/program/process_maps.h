@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The mappings of a running process as the kernel lists them. */
-#ifndef GRF_CLI_PROCESS_MAPS_H
-#define GRF_CLI_PROCESS_MAPS_H
+#ifndef GRF_PROGRAM_PROCESS_MAPS_H
+#define GRF_PROGRAM_PROCESS_MAPS_H
 
 #include <stddef.h>
 #include <sys/types.h>

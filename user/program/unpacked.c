@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cli/unpacked.h"
+#include "program/unpacked.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/maps.h"
-#include "cli/cli.h"
-#include "cli/process_maps.h"
+#include "program/source.h"
+#include "program/process_maps.h"
 #include "image/code_place.h"
 
 typedef GRF_ARRAY(struct grf_code_range) range_array;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "program/source.h"
+
+#include "model/modules.h"
+
+void grf_source_close(struct grf_source *source)
+{
+	grf_image_destroy(source->image);
+	if (source->executable)
+		grf_executable_destroy(source->executable);
+	*source = (struct grf_source){0};
+}
+
+struct grf_error *grf_check_executable(struct grf_executable *executable)
+{
+	struct grf_version version;
+
+	return grf_version_find(executable, NULL, &version);
+}
