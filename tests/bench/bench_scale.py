@@ -102,7 +102,7 @@ def main():
                 measured = run([GRF, "attach", target.pid, "-o", output])
                 missed += row("attach", measured, output, facts)
             print("\n".join(attach_lines(measured)))
-            image = target.core(folder / "core")
+            image = target.gcore(folder / "core")
             for _ in range(runs):
                 output = folder / "from-core"
                 measured = run([GRF, "core", executable, image, "-o", output])

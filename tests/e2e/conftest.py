@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
-End-to-end tests. They need root (or the capabilities that the README names), Go, and gcore.
+End-to-end tests. They need root (or the capabilities that the README names) and Go; some want gcore.
 
   GRF_BPF          the command to test (build/grf-bpf)
   GRF_GO_VERSIONS  the Go versions to build programs with, such as "1.22.12 1.24.9+noswissmap";
@@ -102,5 +102,5 @@ def core(build, tmp_path_factory):
     executable = build("slices")
     folder = tmp_path_factory.mktemp("core")
     with Target(executable) as target:
-        yield executable, target.core(folder / "core")
+        yield executable, target.gcore(folder / "core")
     shutil.rmtree(folder)

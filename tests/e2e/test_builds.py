@@ -89,7 +89,7 @@ def test_a_library_that_is_gone(toolchain, tmp_path):
         grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
         check_held(tmp_path / "out")
         grf("attach", target.pid, kept, "-o", tmp_path / "out").expect(OK)
-        core = target.core(tmp_path / "core")
+        core = target.gcore(tmp_path / "core")
         grf("core", host, core).expect(NOT_GO, "no Go library")
         grf("core", kept, core, "-o", tmp_path / "out").expect(OK)
         check_held(tmp_path / "out")

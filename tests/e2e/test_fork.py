@@ -85,7 +85,7 @@ def test_without(option, start, tmp_path):
 
 
 def test_at_the_end_of_a_collection(build, tmp_path):
-    with Target(build("slices", flags=(COLLECT,))) as target:
+    with Target(build("slices"), environment=COLLECT) as target:
         done = grf("attach", target.pid, *FORK, "--freeze", "gc", "-o", tmp_path / "out")
         done.expect(OK)
         assert "at the end of a garbage collection" in done.stdout, str(done)

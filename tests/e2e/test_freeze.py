@@ -19,7 +19,7 @@ GC_POINT = "at the end of a garbage collection"
 
 @pytest.mark.parametrize("version", versions())
 def test_at_the_end_of_a_collection(version, build, tmp_path):
-    with Target(build("slices", version=version, flags=(COLLECT,))) as target:
+    with Target(build("slices", version=version), environment=COLLECT) as target:
         done = grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out").expect(OK)
         assert GC_POINT in done.stdout, str(done)
         assert (("main.bytes",), (1, 4096)) in pprof.read(tmp_path / "out").chains.items()
@@ -27,7 +27,7 @@ def test_at_the_end_of_a_collection(version, build, tmp_path):
 
 
 def test_the_default_takes_a_collection_that_comes(build, tmp_path):
-    with Target(build("slices", flags=(COLLECT,))) as target:
+    with Target(build("slices"), environment=COLLECT) as target:
         done = grf("attach", target.pid, "--gc-wait", "20s", "-o", tmp_path / "out").expect(OK)
         assert GC_POINT in done.stdout, str(done)
 
@@ -143,7 +143,7 @@ def test_usage(arguments):
 
 
 def test_fifty_collections_leave_no_trace(start, tmp_path):
-    target = start("goroutines", flags=(COLLECT,))
+    target = start("goroutines", environment=COLLECT)
     options = ("--freeze", "gc", "-o", tmp_path / "out")
     grf("attach", target.pid, *options).expect(OK)
     before = target.shape()

@@ -13,7 +13,7 @@ from toolchains import COLLECT, versions
 def test_interrupted_anywhere(kind, version, build):
     """With GODEBUG=gccheckmark=1, as other tests have it, the runtime does not interrupt goroutines
     between safe points. Here it does."""
-    with Target(build(kind, version=version, flags=(COLLECT,))) as target:
+    with Target(build(kind, version=version), environment=COLLECT) as target:
         for _ in range(10):
             done = grf("verify", target.pid, *HURRIED, "-v").expect(OK)
             found = counts(done)

@@ -107,7 +107,7 @@ def test_stripped_by_strip(build, tmp_path):
 
 @pytest.mark.parametrize("version", versions())
 def test_freeze_point(version, build):
-    with Target(build("maps", version=version, flags=(STRIPPED, COLLECT))) as target:
+    with Target(build("maps", version=version, flags=(STRIPPED,)), environment=COLLECT) as target:
         grf("verify", target.pid).expect(OK)
 
 

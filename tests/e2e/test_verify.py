@@ -44,8 +44,8 @@ def collecting(toolchain, version):
 def test_programs(version, mode, build, toolchain):
     exact, environment = collecting(toolchain, version)
     for kind in KINDS:
-        executable = build(kind, mode, version, (COLLECT,))
-        with Target(executable, environment=environment) as target:
+        executable = build(kind, mode, version)
+        with Target(executable, environment=environment | COLLECT) as target:
             done = grf("verify", target.pid, "-v").expect(OK)
             found = counts(done)
             assert found["marked and reached"] > 90, str(done)
@@ -111,8 +111,6 @@ def word_in_core(core, address):
 @pytest.mark.parametrize("version", versions())
 def test_while_the_collector_marks(version, build, tmp_path):
     """Write barriers on, workers in the middle of it, goroutines that were scanned and others."""
-    if not shutil.which("gcore"):
-        pytest.skip("gcore is not installed")
     executable = build("scale", version=version)
     symbols = subprocess.run(["nm", executable], capture_output=True, text=True, check=True).stdout
     phase = int(re.search(r"(\w+) \w runtime\.gcphase$", symbols, re.MULTILINE).group(1), 16)
@@ -146,8 +144,9 @@ def test_core_at_the_end_of_a_collection(build, tmp_path):
     """A core that a debugger took at the same place."""
     if not shutil.which("gdb"):
         pytest.skip("gdb is not installed")
-    executable = build("maps", flags=(COLLECT,))
-    with Target(executable, environment={"GODEBUG": "gccheckmark=1"}) as target:
+    executable = build("maps")
+    environment = {"GODEBUG": "gccheckmark=1"} | COLLECT
+    with Target(executable, environment=environment) as target:
         commands = ["break runtime.gcSweep", "continue", f"gcore {tmp_path / 'core'}", "delete"]
         arguments = [part for command in commands for part in ("-ex", command)]
         subprocess.run(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Go toolchains, and building the test programs with them."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -25,9 +26,9 @@ ALL_VERSIONS = (
     "1.25.5+greenteagc 1.27.0 1.27.0+nogreenteagc 1.26+nogreenteagc 1.26"
 )
 FETCHED = {"1.26": "1.26.0"}
-# A flag of ours: the program also collects garbage again and again, by a goroutine that is added to
-# it when it is built.
-COLLECT = "collect"
+# In the environment of a program that build() made: it collects garbage again and again, by a
+# goroutine that is in each of them.
+COLLECT = {"GRF_COLLECT": "1"}
 MODES = {"optimised": [], "plain": ["-gcflags=all=-N -l"]}
 
 
@@ -105,6 +106,10 @@ class BuildFailed(RuntimeError):
     """A release does not build a program."""
 
 
+def is_newer(output, sources):
+    return output.exists() and output.stat().st_mtime > max(p.stat().st_mtime for p in sources)
+
+
 class Toolchain:
     def __init__(self, wanted):
         wanted, plus, self.experiments = wanted.partition("+")
@@ -147,16 +152,23 @@ class Toolchain:
         tag = "".join("-" + re.sub(r"\W+", "", flag) for flag in flags)
         folder = BUILD / f"go{self.version}-{mode}{tag}"
         output = folder / program
-        sources = (PROGRAMS / program).glob("*.go")
-        if output.exists() and output.stat().st_mtime > max(p.stat().st_mtime for p in sources):
+        sources = [*(PROGRAMS / program).glob("*.go"), PROGRAMS / "collect.go.txt"]
+        if is_newer(output, sources):
             return output
         folder.mkdir(parents=True, exist_ok=True)
-        flags = [self._overlay(program, folder) if flag == COLLECT else flag for flag in flags]
-        # Tests may run in several processes: none shall see half a program.
-        beside = folder / f"{program}.{os.getpid()}"
-        self.compile(program, beside, [*MODES[mode], *flags], folder, cgo="-race" in flags)
-        beside.rename(output)
+        # Tests run in several processes: one builds, none sees half a program.
+        with open(folder / f"{program}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_newer(output, sources):
+                self._build_anew(program, mode, flags, output)
         return output
+
+    def _build_anew(self, program, mode, flags, output):
+        folder = output.parent
+        beside = folder / f"{program}.{os.getpid()}"
+        options = [*MODES[mode], self._overlay(program, folder), *flags]
+        self.compile(program, beside, options, folder, cgo="-race" in flags)
+        beside.rename(output)
 
     def compile(self, program, output, flags, folder, cgo):
         """Runs go build. `folder` is for go.mod."""

@@ -34,6 +34,7 @@ from toolchains import ALL_VERSIONS, BUILD, COLLECT, PROGRAMS, Builder, BuildFai
 KEPT = ROOT / "build" / "exactness.json"
 REPEATS = int(os.environ.get("GRF_TEST_REPEATS", "50"))
 HOST = PROGRAMS / "host" / "host.c"
+COLLECTING = ["/usr/bin/env", *(f"{name}={value}" for name, value in COLLECT.items())]
 # busy and scale have a part of the page for themselves; the others say nothing more.
 APART = (
     "buffers", "busy", "checked", "demo", "load", "recycle", "restless", "rewriter", "sandboxed",
@@ -88,7 +89,7 @@ class Measured:
 def programs(mode, flags, kinds):
     def commands(builder, version, _):
         for kind in kinds:
-            yield kind, [builder.build(version, mode, kind, (*flags, COLLECT))]
+            yield kind, [*COLLECTING, builder.build(version, mode, kind, flags)]
 
     return commands
 
@@ -98,9 +99,9 @@ def changed(change):
 
     def commands(builder, version, folder):
         for kind in SOME:
-            executable = builder.build(version, "optimised", kind, (COLLECT,))
+            executable = builder.build(version, "optimised", kind)
             change(executable, folder / kind)
-            yield kind, [folder / kind]
+            yield kind, [*COLLECTING, folder / kind]
 
     return commands
 
