@@ -11,6 +11,7 @@
  * types too, such as a type switch; whether one is made, and whether by itself or as the elements
  * of a slice, tells the call of an allocator that follows before the next type.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,9 +58,15 @@ static const struct maker makers[] = {
 };
 #define MAKERS (sizeof(makers) / sizeof(*makers))
 
+/* What Go 1.27 calls in place of newobject, one for each size class that it has them for
+ * (runtime/malloc_generated.go); those of the rest are not found, and cost a look. */
+#define CLASSES 68
+
 struct search {
 	const struct grf_types *types;
-	uint64_t entries[MAKERS]; /* 0: the program has no such function */
+	uint64_t entries[MAKERS];       /* 0: the program has no such function */
+	uint64_t by_class[2 * CLASSES]; /* those of a size class */
+	size_t by_class_count;
 	GRF_ARRAY(struct grf_type_reference) references;
 };
 
@@ -99,6 +106,9 @@ static unsigned int made_by(const struct search *search, const struct grf_module
 		for (size_t i = 0; i < MAKERS; i++)
 			if (search->entries[i] == target)
 				return makers[i].made;
+		for (size_t i = 0; i < search->by_class_count; i++)
+			if (search->by_class[i] == target)
+				return GRF_MADE_ONE;
 	}
 	return 0;
 }
@@ -147,17 +157,33 @@ static void join(struct grf_type_references *references)
 	references->count = kept < TYPES_MAX ? kept : TYPES_MAX;
 }
 
+static void find_makers(struct search *search, struct grf_pclntab *table)
+{
+	static const char *const by_class[] = {"runtime.mallocgcSmallScanNoHeaderSC%d",
+					       "runtime.mallocgcSmallNoScanSC%d"};
+	struct grf_function function;
+
+	for (size_t i = 0; i < MAKERS; i++)
+		if (grf_pclntab_by_name(table, makers[i].name, &function))
+			search->entries[i] = function.entry;
+	for (int i = 0; i < 2 * CLASSES; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), by_class[i / CLASSES], i % CLASSES);
+		if (grf_pclntab_by_name(table, name, &function))
+			search->by_class[search->by_class_count++] = function.entry;
+	}
+}
+
 bool grf_type_references_find(struct grf_types *types)
 {
 	struct search search = {.types = types};
-	struct grf_function function;
 	bool fits = true;
 
 	if (types->references.items)
 		return true;
-	for (size_t i = 0; i < MAKERS; i++)
-		if (types->table && grf_pclntab_by_name(types->table, makers[i].name, &function))
-			search.entries[i] = function.entry;
+	if (types->table)
+		find_makers(&search, types->table);
 	for (size_t i = 0; fits && types->modules && i < types->modules->count; i++)
 		fits = scan(&search, &types->modules->items[i]);
 	if (search.references.count)
