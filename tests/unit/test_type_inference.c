@@ -82,9 +82,35 @@ TYPE(signed_elements, "elements of int", 64, 5, STRING(0), STRING(16));
 TYPE(unsigned_elements, "elements of uint", 64, 5, STRING(0), STRING(16));
 TYPE(pointer_elements, "elements of *Leaf", 64, 5, STRING(0), POINTER(16, &leaf));
 TYPE(signed_map, "map[string]int", 32, 1, POINTER(0, &signed_elements));
+TYPE(named_map, "Counts", 32, 1, POINTER(0, &signed_elements));
 TYPE(unsigned_map, "map[string]uint", 32, 1, POINTER(0, &unsigned_elements));
 TYPE(pointer_map, "map[string]*Leaf", 32, 1, POINTER(0, &pointer_elements));
 TYPE(to_bytes, "pointer to Bytes", 32, 1, POINTER(0, &bytes));
+
+/* Of the same size and mask, with a word before the pointer that is no pointer. */
+#define ITAB       (STATICS + 8)
+#define OTHER_ITAB (STATICS + 16)
+static struct grf_type reader = {.name = "Reader", .size = 16, .planned = true};
+TYPE(reading, "Reading", 32, 2, {.offset = 0, .kind = GRF_SLOT_IFACE});
+TYPE(flagged, "Flagged", 32, 2, POINTER(8, &leaf));
+TYPE(number_first, "NumberFirst", 32, 2, POINTER(8, &leaf));
+
+/* Two pointers to the same, as a struct and as an array of that; and a struct in another. */
+#define PATH(text) .path = (const char *const[]){text}, .path_length = 1
+TYPE(pair, "Pair", 16, 3, {.offset = 0, .target = &leaf, PATH("A. (*Leaf)")},
+     {.offset = 8, .target = &leaf, PATH("B. (*Leaf)")});
+TYPE(two, "[2]*Leaf", 16, 3,
+     {.kind = GRF_SLOT_INLINE_ARRAY, .target = &to_leaf, .count = 2, .stride = 8});
+TYPE(element, "Element", 40, 3, {.offset = 0, .target = &leaf, PATH("A. (*Leaf)")},
+     {.offset = 8, .target = &leaf, PATH("B. (*Leaf)")});
+#define INNER(text) .path = (const char *const[]){"root. (Element)", text}, .path_length = 2
+TYPE(list, "List", 48, 3, {.offset = 0, .target = &leaf, INNER("A. (*Leaf)")},
+     {.offset = 8, .target = &leaf, INNER("B. (*Leaf)")});
+
+/* A list, and what it is told from by one word of each. */
+static struct grf_type chain;
+TYPE(chain, "Chain", 32, 3, POINTER(0, &chain), POINTER(8, &leaf));
+TYPE(links, "Links", 32, 3, POINTER(0, &chain), STRING(8));
 
 /* ---- the world ---- */
 
@@ -220,11 +246,30 @@ const uint64_t *grf_types_pointer_mask(struct grf_types *types, uint64_t address
 bool grf_types_by_interface(struct grf_types *types, uint64_t word, bool is_itab,
 			    const struct grf_interface_type **ret)
 {
+	static const struct grf_interface_type held = {0};
+
 	(void)types;
-	(void)word;
-	(void)is_itab;
-	*ret = NULL;
-	return false;
+	*ret = &held;
+	return is_itab && (word == ITAB || word == OTHER_ITAB);
+}
+
+const struct grf_type_scalar *grf_type_scalars(struct grf_types *types, struct grf_type *type,
+					       uint32_t *ret_count)
+{
+	static const struct grf_type_scalar flag = {24, GRF_SCALAR_BOOL, NULL};
+	static const struct grf_type_scalar itab = {0, GRF_SCALAR_ITAB, &reader};
+
+	(void)types;
+	*ret_count = type == &flagged || type == &reading;
+	if (!*ret_count)
+		return NULL;
+	return type == &flagged ? &flag : &itab;
+}
+
+bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct grf_type *interface)
+{
+	(void)types;
+	return itab == ITAB && interface == &reader;
 }
 
 bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret)
@@ -383,7 +428,8 @@ static void test_any_map_comes_last(void **state)
 	assert_taken_for(SCAN, "runtime.hmap", false);
 }
 
-/* It does not matter which of two it is whose elements are followed in the same way. */
+/* Of two that nothing tells from each other, neither; but the plain type of a map that another only
+ * gives a name. */
 static void test_alike(void **state)
 {
 	(void)state;
@@ -392,6 +438,8 @@ static void test_alike(void **state)
 	mark(SCAN, 1);
 	put(SCAN, ARRAYS);
 	mark(ARRAYS, 5);
+	assert_unknown(SCAN);
+	world.uses[0].type = &named_map;
 	assert_taken_for(SCAN, "map[string]int", false);
 	use(&pointer_map, 0);
 	assert_unknown(SCAN);
@@ -417,6 +465,79 @@ static void test_pointers_out_of_the_heap(void **state)
 	assert_unknown(SCAN);
 }
 
+static void test_words_that_are_no_pointers(void **state)
+{
+	(void)state;
+	use(&reading, GRF_MADE_ONE);
+	use(&flagged, GRF_MADE_ONE);
+	mark(SCAN, 2);
+	put(SCAN + 8, NOSCAN);
+	put(SCAN, ITAB);
+	assert_taken_for(SCAN, "Reading", false);
+	/* An itab of another interface is none of this one's, and no number either. */
+	put(SCAN, OTHER_ITAB);
+	assert_unknown(SCAN);
+	put(SCAN, 5);
+	assert_taken_for(SCAN, "Flagged", false);
+	/* Neither false nor true. */
+	put(SCAN + 24, 2);
+	assert_unknown(SCAN);
+	put(SCAN + 24, 1);
+	assert_taken_for(SCAN, "Flagged", false);
+	/* Bytes behind a bool are padding. */
+	put(SCAN + 24, 0x700);
+	assert_taken_for(SCAN, "Flagged", false);
+	use(&number_first, GRF_MADE_ONE);
+	assert_unknown(SCAN);
+}
+
+static void test_a_struct_and_an_array(void **state)
+{
+	(void)state;
+	set_span(0, 16, GRF_POINTERS_BITS);
+	use(&pair, GRF_MADE_ONE);
+	mark(SCAN, 3);
+	put(SCAN, NOSCAN);
+	put(SCAN + 8, NOSCAN + 32);
+	assert_taken_for(SCAN, "Pair", false);
+	use(&two, GRF_MADE_ONE);
+	assert_unknown(SCAN);
+	/* The array itself, and the one behind a slice, are both elements. */
+	world.uses[0] = (struct grf_type_use){&to_leaf, GRF_MADE_ARRAY};
+	assert_taken_for(SCAN, "*Leaf", true);
+}
+
+/* Whatever it is of the two, it begins with the smaller. */
+static void test_what_it_begins_with(void **state)
+{
+	(void)state;
+	set_span(0, 48, GRF_POINTERS_BITS);
+	use(&list, GRF_MADE_ONE);
+	mark(SCAN, 3);
+	put(SCAN, NOSCAN);
+	put(SCAN + 8, NOSCAN + 32);
+	assert_taken_for(SCAN, "List", false);
+	use(&element, GRF_MADE_ONE);
+	assert_taken_for(SCAN, "Element", false);
+}
+
+/* A list is no more of one for being long: what one word says, another outweighs. */
+static void test_a_list_counts_once(void **state)
+{
+	(void)state;
+	use(&chain, GRF_MADE_ONE);
+	for (uint64_t i = 0; i < 8; i++) {
+		mark(SCAN + 32 * i, 3);
+		put(SCAN + 32 * i, i < 7 ? SCAN + 32 * (i + 1) : 0);
+		put(SCAN + 32 * i + 8, NOSCAN + 32 * i);
+	}
+	put(SCAN + 16, 3);
+	memcpy(world.memory[1], "text", 4);
+	assert_taken_for(SCAN, "Chain", false);
+	use(&links, GRF_MADE_ONE);
+	assert_unknown(SCAN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +551,10 @@ int main(void)
 	    cmocka_unit_test_setup(test_any_map_comes_last, begin),
 	    cmocka_unit_test_setup(test_alike, begin),
 	    cmocka_unit_test_setup(test_pointers_out_of_the_heap, begin),
+	    cmocka_unit_test_setup(test_words_that_are_no_pointers, begin),
+	    cmocka_unit_test_setup(test_a_struct_and_an_array, begin),
+	    cmocka_unit_test_setup(test_what_it_begins_with, begin),
+	    cmocka_unit_test_setup(test_a_list_counts_once, begin),
 	};
 
 	return cmocka_run_group_tests_name("type inference", tests, NULL, NULL);

@@ -301,6 +301,23 @@ struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type
 	return type->variant_type;
 }
 
+const struct grf_type_scalar *grf_type_scalars(struct grf_types *types, struct grf_type *type,
+					       uint32_t *ret_count)
+{
+	(void)types;
+	(void)type;
+	*ret_count = 0;
+	return NULL;
+}
+
+bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct grf_type *interface)
+{
+	(void)types;
+	(void)itab;
+	(void)interface;
+	return false;
+}
+
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type)
 {
 	(void)types;

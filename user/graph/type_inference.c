@@ -4,21 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WORDS  64ul /* of an object that is looked at */
-#define MAX_DEPTH  4
-#define MAX_STEPS  512 /* values looked at for one candidate */
-#define MAX_SCORE  4096
-#define NO_FIT     (-1)
-#define WORD_BYTES 8u
-#define MAX_LENGTH ((uint64_t)1 << 40)
-#define EVIDENCE   1 /* what may be by chance */
-#define GOOD       3 /* what is hardly by chance */
-#define SURE       8
+#include "graph/type_evidence.h"
 
-/* The size classes up to 512 bytes (runtime/sizeclasses.go, the same in Go 1.17 to 1.27). */
-static const uint16_t size_classes[] = {8,   16,  24,  32,  48,  64,  80,  96,  112,
-					128, 144, 160, 176, 192, 208, 224, 240, 256,
-					288, 320, 352, 384, 416, 448, 480, 512};
+#define MAX_BYTES  (GRF_EVIDENCE_WORDS * WORD_BYTES) /* of an object that is looked at */
+#define MAX_STEPS  512                               /* values looked at for one candidate */
+#define NO_FIT     GRF_NO_FIT
+#define WORD_BYTES 8u
 
 #define FAILURE_KINDS 1024u
 #define MAX_FAILURES  4096u
@@ -33,7 +24,6 @@ struct grf_type_inference {
 	struct grf_model *model;
 	struct candidate *candidates;
 	size_t count;
-	unsigned int steps;               /* left */
 	uint32_t failures[FAILURE_KINDS]; /* by size and mask: what is never found is given up */
 };
 
@@ -81,410 +71,10 @@ void grf_type_inference_destroy(struct grf_type_inference *inference)
 	free(inference);
 }
 
-/* The size of the slot that an object of `size` bytes is put in. */
-static uint64_t slot_size(uint64_t size)
-{
-	for (size_t i = 0; i < sizeof(size_classes) / sizeof(*size_classes); i++)
-		if (size <= size_classes[i])
-			return size_classes[i];
-	return size;
-}
-
-static uint64_t low_bits(uint64_t count)
-{
-	return count >= 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1;
-}
-
-/* The collector's mask of the first 64 words of a slot. */
-static uint64_t slot_mask(const struct grf_span *span, uint32_t slot)
-{
-	uint64_t first = slot * span->element_size / WORD_BYTES, mask = 0;
-	uint64_t words = span->element_size / WORD_BYTES;
-
-	for (uint64_t i = 0; span->pointer_bits && i < words && i < MAX_WORDS; i++)
-		if (span->pointer_bits[(first + i) >> 3] >> ((first + i) & 7) & 1)
-			mask |= (uint64_t)1 << i;
-	return mask;
-}
-
-static int score_value(struct grf_type_inference *inference, struct grf_type *type,
-		       const uint8_t *memory, uint64_t room, unsigned int depth);
-
-static int add_score(int left, int right)
-{
-	if (left < 0 || right < 0)
-		return NO_FIT;
-	return left + right > MAX_SCORE ? MAX_SCORE : left + right;
-}
-
-/* An object for which the runtime stores a type, where a `type` should be. */
-static int score_stored(struct grf_type_inference *inference, struct grf_type *type,
-			const struct grf_span *span, uint32_t slot, uint64_t offset)
-{
-	uint64_t payload, address = grf_span_stored_type(span, slot, &payload), words, size;
-	const uint64_t *mask;
-
-	if (!address)
-		return 0;
-	if (type->descriptor == address && offset >= payload)
-		return SURE;
-	mask = grf_types_pointer_mask(inference->model->types, address, &words, &size);
-	if (!mask || offset < payload || !size)
-		return NO_FIT;
-	offset = (offset - payload) % size;
-	for (uint64_t i = 0; i < type->size / WORD_BYTES && i < MAX_WORDS; i++) {
-		uint64_t at =
-		    (offset / WORD_BYTES + i) % (size / WORD_BYTES ? size / WORD_BYTES : 1);
-		bool pointer = at < words && mask[at >> 6] >> (at & 63) & 1;
-
-		if (pointer != (type->pointer_mask >> i & 1))
-			return NO_FIT;
-	}
-	return 0;
-}
-
-/* A pointer word, and what it is to point to. */
-struct pointer {
-	struct grf_type *type;
-	uint64_t value;
-	bool array;
-	uint64_t count; /* array: elements that must be there, 0: not known */
-};
-
-/* The elements of an array that are looked at: the first ones may all be empty. */
-#define SAMPLES 4u
-
-static int score_samples(struct grf_type_inference *inference, const struct pointer *pointer,
-			 const uint8_t *memory, uint64_t room, unsigned int depth)
-{
-	uint64_t size = pointer->type->size, count = 1;
-	int score = 0;
-
-	if (pointer->array && size)
-		count = pointer->count ? pointer->count : room / size;
-	for (uint64_t i = 0; i < SAMPLES && i < count && score >= 0; i++) {
-		uint64_t at = count > SAMPLES ? count / SAMPLES * i : i;
-
-		score = add_score(score, score_value(inference, pointer->type, memory + at * size,
-						     room - at * size, depth));
-	}
-	return score;
-}
-
-/* Whether `bytes` are what somebody would have asked for who got a slot of `size` bytes. */
-static bool is_close(uint64_t bytes, uint64_t size)
-{
-	return size > size_classes[sizeof(size_classes) / sizeof(*size_classes) - 1]
-		   ? bytes > size - size / 8
-		   : slot_size(bytes) == size;
-}
-
-/* Whether what `pointer` points to has room in the object there; *ret_score: where it fills the
- * object, what that is worth. */
-static bool has_room(const struct pointer *pointer, const struct grf_span *span, uint64_t offset,
-		     int *ret_score)
-{
-	uint64_t bytes, size = pointer->type->size;
-
-	*ret_score = 0;
-	if (__builtin_mul_overflow(size, pointer->count ? pointer->count : 1, &bytes) ||
-	    bytes > span->element_size - offset)
-		return false;
-	if ((pointer->count || !pointer->array) && size && !offset &&
-	    is_close(bytes, span->element_size))
-		*ret_score = EVIDENCE;
-	return true;
-}
-
-/* What speaks for a pointer into an object with pointers, whose masks the runtime keeps as bits. */
-static int score_contents(struct grf_type_inference *inference, const struct pointer *pointer,
-			  const struct grf_span *span, uint32_t slot, uint64_t offset,
-			  unsigned int depth)
-{
-	struct grf_type *type = pointer->type;
-	uint64_t mask = slot_mask(span, slot);
-
-	if (offset < MAX_WORDS * WORD_BYTES && type->size <= MAX_WORDS * WORD_BYTES &&
-	    ((mask >> (offset / WORD_BYTES)) ^ type->pointer_mask) &
-		low_bits((type->size + WORD_BYTES - 1) / WORD_BYTES))
-		return NO_FIT;
-	if (!depth)
-		return 0;
-	return score_samples(inference, pointer, span->memory + slot * span->element_size + offset,
-			     span->element_size - offset, depth - 1);
-}
-
-/* Whether `type` is that of a channel; a channel says of what. */
-static bool is_channel(struct grf_type_inference *inference, struct grf_type *type,
-		       const uint8_t *memory, int *ret_score)
-{
-	uint64_t element = grf_type_channel_element(inference->model->types, type);
-	int64_t at = grf_offset(&inference->model->layout, hchan, elemtype);
-
-	if (!element)
-		return false;
-	*ret_score = at >= 0 && grf_load_u64(memory + at) == element ? SURE : NO_FIT;
-	return true;
-}
-
-/* A pointer to what stands in no span, such as a package variable: its contents may speak against
- * it, and say nothing for it. */
-static int score_static(struct grf_type_inference *inference, const struct pointer *pointer,
-			unsigned int depth)
-{
-	const struct grf_image *image = inference->model->image;
-	struct grf_type *type = pointer->type;
-	const uint8_t *memory;
-
-	if (!grf_image_find(image, pointer->value))
-		return NO_FIT;
-	grf_type_plan(inference->model->types, type);
-	if (pointer->array || !depth || !type->pointer_bytes || pointer->value % WORD_BYTES)
-		return 0;
-	memory = grf_image_at(image, pointer->value, type->size);
-	if (!memory)
-		return 0;
-	return score_value(inference, type, memory, type->size, depth - 1) < 0 ? NO_FIT : 0;
-}
-
-/* What speaks for `pointer` being a pointer to such a type, or to an array of them. */
-static int score_pointee(struct grf_type_inference *inference, const struct pointer *pointer,
-			 unsigned int depth)
-{
-	const struct grf_heap *heap = inference->model->heap;
-	struct grf_type *type = pointer->type;
-	uint64_t value = pointer->value, offset;
-	const struct grf_span *span;
-	uint32_t slot;
-	int fitting, score;
-
-	if (!value)
-		return 0;
-	if (!grf_heap_span(heap, value))
-		return score_static(inference, pointer, depth);
-	if (!grf_heap_find(heap, value, &span, &slot))
-		return NO_FIT;
-	grf_type_plan(inference->model->types, type);
-	offset = value - span->base - slot * span->element_size;
-	if (!has_room(pointer, span, offset, &fitting))
-		return NO_FIT;
-	if (span->pointer_layout == GRF_POINTERS_NONE && !type->pointer_bytes)
-		return EVIDENCE + fitting;
-	if (!offset &&
-	    is_channel(inference, type, span->memory + slot * span->element_size, &score))
-		return score;
-	/* A channel of what has no pointers is an object without pointers, in spite of its type. */
-	if (span->pointer_layout == GRF_POINTERS_NONE)
-		return strcmp(type->name, "runtime.hchan") ? NO_FIT : 0;
-	if (type->pointer_bytes && offset % WORD_BYTES)
-		return NO_FIT;
-	return add_score(fitting,
-			 span->pointer_bits
-			     ? score_contents(inference, pointer, span, slot, offset, depth)
-			     : score_stored(inference, type, span, slot, offset));
-}
-
-static int score_slice(struct grf_type_inference *inference, const struct grf_slot *slot,
-		       const uint8_t *memory, uint64_t room, unsigned int depth)
-{
-	struct pointer pointer = {
-	    .type = slot->target, .value = grf_load_u64(memory + slot->offset), .array = true};
-	uint64_t length;
-	int score;
-
-	if (slot->count && slot->offset + 24 <= room) {
-		length = grf_load_u64(memory + slot->offset + 8);
-		pointer.count = grf_load_u64(memory + slot->offset + 16);
-		if (length > pointer.count || pointer.count > MAX_LENGTH ||
-		    (!pointer.value && pointer.count))
-			return NO_FIT;
-		if (!pointer.value || !slot->target)
-			return 0;
-		/* One without capacity points anywhere, such as behind the array it was cut from.
-		 */
-		if (!pointer.count)
-			return 0;
-		score = score_pointee(inference, &pointer, depth);
-		return add_score(score, EVIDENCE);
-	}
-	return slot->target ? score_pointee(inference, &pointer, depth) : 0;
-}
-
-/* A pointer, or a string's. */
-static int score_pointer(struct grf_type_inference *inference, const struct grf_slot *slot,
-			 const uint8_t *memory, uint64_t room, unsigned int depth)
-{
-	struct pointer pointer = {.type = slot->target,
-				  .value = grf_load_u64(memory + slot->offset)};
-
-	if (!slot->target)
-		return 0;
-	if (slot->count && slot->offset + 16 <= room) {
-		pointer.array = true;
-		pointer.count = grf_load_u64(memory + slot->offset + 8);
-		if (pointer.count > MAX_LENGTH || (!pointer.value && pointer.count))
-			return NO_FIT;
-		/* An empty one points anywhere. */
-		if (!pointer.count)
-			return 0;
-	}
-	return score_pointee(inference, &pointer, depth);
-}
-
-static int score_interface(struct grf_type_inference *inference, const struct grf_slot *slot,
-			   const uint8_t *memory, uint64_t room)
-{
-	const struct grf_interface_type *found;
-	uint64_t word, value;
-
-	if (slot->offset + 16 > room)
-		return NO_FIT;
-	word = grf_load_u64(memory + slot->offset);
-	value = grf_load_u64(memory + slot->offset + 8);
-	if (!word)
-		return value ? NO_FIT : 0;
-	return grf_types_by_interface(inference->model->types, word, slot->kind == GRF_SLOT_IFACE,
-				      &found)
-		   ? GOOD
-		   : NO_FIT;
-}
-
-static int score_function(struct grf_type_inference *inference, uint64_t value)
-{
-	struct grf_function function;
-	uint64_t pc;
-
-	if (!value)
-		return 0;
-	if (!grf_image_u64(inference->model->image, value, &pc) ||
-	    !grf_pclntab_find(inference->model->pclntab, pc, &function) || function.entry != pc)
-		return NO_FIT;
-	return GOOD;
-}
-
-/* A Swiss map's dirPtr: to a group, or to a directory of tables. */
-static int score_directory(struct grf_type_inference *inference, const struct grf_slot *slot,
-			   const uint8_t *memory, uint64_t room, unsigned int depth)
-{
-	uint64_t value = grf_load_u64(memory + slot->offset), table, at;
-
-	at = (uint64_t)slot->discriminator;
-	if (!value || !slot->target || at + WORD_BYTES > room)
-		return 0;
-	if (!grf_load_u64(memory + at))
-		return score_pointee(
-		    inference, &(struct pointer){.type = slot->target, .value = value}, depth);
-	if (!grf_image_u64(inference->model->image, value, &table) || !slot->alternative)
-		return NO_FIT;
-	return score_pointee(inference,
-			     &(struct pointer){.type = slot->alternative, .value = table},
-			     depth ? depth : 1);
-}
-
-static int score_elements(struct grf_type_inference *inference, const struct grf_slot *slot,
-			  const uint8_t *memory, uint64_t room, unsigned int depth)
-{
-	int score = 0;
-
-	for (uint64_t i = 0; slot->target && i < slot->count && score >= 0; i++) {
-		uint64_t at = slot->offset + i * slot->stride;
-
-		if (at > room || slot->target->size > room - at)
-			break;
-		score = add_score(
-		    score, score_value(inference, slot->target, memory + at, room - at, depth));
-	}
-	return score;
-}
-
-static int score_slot(struct grf_type_inference *inference, const struct grf_slot *slot,
-		      const uint8_t *memory, uint64_t room, unsigned int depth)
-{
-	switch (slot->kind) {
-	case GRF_SLOT_INLINE_ARRAY:
-		return score_elements(inference, slot, memory, room, depth);
-	case GRF_SLOT_EFACE:
-	case GRF_SLOT_IFACE:
-		return score_interface(inference, slot, memory, room);
-	case GRF_SLOT_FUNC:
-		return score_function(inference, grf_load_u64(memory + slot->offset));
-	case GRF_SLOT_MAP_DIRECTORY:
-		return score_directory(inference, slot, memory, room, depth);
-	case GRF_SLOT_ARRAY_POINTER:
-		return score_slice(inference, slot, memory, room, depth);
-	default:
-		return score_pointer(inference, slot, memory, room, depth);
-	}
-}
-
-/* The words of a value that may hold the type of the word behind them: those of its interfaces, and
- * of its inline arrays, whose elements are looked at by themselves. */
-static uint64_t type_words(const struct grf_type *type)
-{
-	uint64_t words = 0;
-
-	for (uint32_t i = 0; i < type->slot_count; i++) {
-		const struct grf_slot *slot = &type->slots[i];
-		uint64_t first = slot->offset / WORD_BYTES, bytes;
-
-		if (first >= MAX_WORDS)
-			continue;
-		if (slot->kind == GRF_SLOT_EFACE || slot->kind == GRF_SLOT_IFACE)
-			words |= (uint64_t)1 << first;
-		else if (slot->kind == GRF_SLOT_INLINE_ARRAY &&
-			 !__builtin_mul_overflow(slot->count, slot->stride, &bytes))
-			words |= low_bits(bytes / WORD_BYTES) << first;
-	}
-	return words;
-}
-
-/* Whether a word that is no pointer in `type`, before one that is, holds an itab or the address of
- * a type: the object has an interface there, and `type` has none. */
-static bool has_other_interface(struct grf_type_inference *inference, const struct grf_type *type,
-				const uint8_t *memory, uint64_t room)
-{
-	uint64_t places = ~type->pointer_mask & type->pointer_mask >> 1 & ~type_words(type);
-	const struct grf_interface_type *found;
-
-	for (; places; places &= places - 1) {
-		uint64_t at = (uint64_t)__builtin_ctzll(places) * WORD_BYTES, word;
-
-		if (at + WORD_BYTES > room)
-			break;
-		word = grf_load_u64(memory + at);
-		if (word && (grf_types_by_interface(inference->model->types, word, true, &found) ||
-			     grf_types_by_interface(inference->model->types, word, false, &found)))
-			return true;
-	}
-	return false;
-}
-
-/* What speaks for the bytes at `memory` being a `type`. */
-static int score_value(struct grf_type_inference *inference, struct grf_type *type,
-		       const uint8_t *memory, uint64_t room, unsigned int depth)
-{
-	int score = 0;
-
-	grf_type_plan(inference->model->types, type);
-	if (has_other_interface(inference, type, memory, room))
-		return NO_FIT;
-	for (uint32_t i = 0; i < type->slot_count && score >= 0; i++) {
-		const struct grf_slot *slot = &type->slots[i];
-
-		if (!inference->steps)
-			break;
-		inference->steps--;
-		if (slot->offset + WORD_BYTES > room)
-			break;
-		score = add_score(score, score_slot(inference, slot, memory, room, depth));
-	}
-	return score;
-}
-
 /* A slot that is larger than all that is looked at, as there are some with a mask up to Go 1.21. */
 static bool is_beyond(uint64_t size)
 {
-	return size > MAX_WORDS * WORD_BYTES;
+	return size > MAX_BYTES;
 }
 
 /* Whether an object of `type` alone is put in a slot of `size` bytes. Size classes beyond those
@@ -493,7 +83,7 @@ static bool fills(const struct grf_type *type, uint64_t size)
 {
 	if (is_beyond(size))
 		return type->size <= size && type->size > size - size / 8;
-	return slot_size(type->size) == size;
+	return grf_evidence_slot_size(type->size) == size;
 }
 
 /* Whether a mask is that of `count` or fewer elements of `type`, as many as a slot of `size` bytes
@@ -505,100 +95,215 @@ static bool repeats(const struct grf_type *type, uint64_t mask, uint64_t size)
 	if (!words || type->size % WORD_BYTES || type->size * 2 > size)
 		return false;
 	if (is_beyond(size)) {
-		for (uint64_t n = 0; n * words < MAX_WORDS; n++)
+		for (uint64_t n = 0; n * words < GRF_EVIDENCE_WORDS; n++)
 			repeated |= type->pointer_mask << (n * words);
 		return repeated == mask;
 	}
 	for (uint64_t n = 0; (n + 1) * type->size <= size; n++) {
 		repeated |= type->pointer_mask << (n * words);
-		if (n && repeated == mask && slot_size((n + 1) * type->size) == size)
+		if (n && repeated == mask && grf_evidence_slot_size((n + 1) * type->size) == size)
 			return true;
 	}
 	return false;
 }
 
-static int score_candidate(struct grf_type_inference *inference, const struct candidate *candidate,
+static int score_candidate(struct grf_model *model, const struct candidate *candidate,
 			   const uint8_t *memory, uint64_t size)
 {
 	struct grf_type *type = candidate->type;
-	int score = 0;
+	unsigned int steps = MAX_STEPS;
+	int score = 0, sum = 0;
 
-	inference->steps = MAX_STEPS;
-	if (is_channel(inference, type, memory, &score))
+	if (grf_evidence_of_channel(model, type, memory, &score))
 		return score;
 	if (!candidate->array)
-		return score_value(inference, type, memory, size, MAX_DEPTH);
-	if (size > MAX_WORDS * WORD_BYTES)
-		size = MAX_WORDS * WORD_BYTES;
-	for (uint64_t offset = 0; offset + type->size <= size && score >= 0; offset += type->size)
-		score = add_score(
-		    score, score_value(inference, type, memory + offset, type->size, MAX_DEPTH));
-	return score;
+		return grf_evidence_of_value(model, type, memory, size, &steps);
+	if (size > MAX_BYTES)
+		size = MAX_BYTES;
+	for (uint64_t offset = 0; offset + type->size <= size; offset += type->size) {
+		score = grf_evidence_of_value(model, type, memory + offset, type->size, &steps);
+		if (score < 0)
+			return NO_FIT;
+		sum += score;
+	}
+	return sum;
 }
 
-/* Whether two types are followed in the same way: it does not matter which of them it is. As deep
- * as from a map to its elements, what they lead to may be two types that are alike. */
-#define ALIKE_DEPTH 3
-static bool alike(struct grf_types *types, struct grf_type *left, struct grf_type *right,
-		  unsigned int depth)
+/* --- candidates that come to the same --------------------------------------------------------- */
+
+/* A map type without a name of its own: it tells what the map holds, and no more. */
+static bool is_plain_map(const char *name)
+{
+	return !strncmp(name, "map[", 4);
+}
+
+/* Whether two names differ in the mark only of the instances that all types of one shape share
+ * (cmd/compile, Go 1.18 to 1.27): "p.T[go.shape.string]" and "p.T[string]". */
+static bool is_shape_of(const char *left, const char *right)
+{
+	static const char mark[] = "go.shape.";
+	const size_t length = sizeof(mark) - 1;
+
+	while (*left && *right) {
+		if (!strncmp(left, mark, length))
+			left += length;
+		else if (!strncmp(right, mark, length))
+			right += length;
+		else if (*left++ != *right++)
+			return false;
+	}
+	return *left == *right;
+}
+
+/* Whether two types are one but for what they are called, `depth` steps deep: their words have the
+ * same names and lead to the same. */
+#define SAME_DEPTH 4
+static bool is_same(struct grf_types *types, struct grf_type *left, struct grf_type *right,
+		    unsigned int depth);
+
+static bool is_same_slot(struct grf_types *types, const struct grf_slot *left,
+			 const struct grf_slot *right, unsigned int depth)
+{
+	if (left->offset != right->offset || left->kind != right->kind ||
+	    left->count != right->count || left->stride != right->stride ||
+	    left->path_length != right->path_length)
+		return false;
+	for (uint16_t i = 0; i < left->path_length; i++)
+		if (left->path[i] != right->path[i])
+			return false;
+	return is_same(types, left->target, right->target, depth) &&
+	       is_same(types, left->alternative, right->alternative, depth);
+}
+
+static bool has_same_slots(struct grf_types *types, struct grf_type *left, struct grf_type *right,
+			   unsigned int depth)
+{
+	grf_type_plan(types, left);
+	grf_type_plan(types, right);
+	if (left->size != right->size || left->slot_count != right->slot_count || left->variant ||
+	    right->variant)
+		return false;
+	for (uint32_t i = 0; i < left->slot_count; i++)
+		if (!is_same_slot(types, &left->slots[i], &right->slots[i], depth))
+			return false;
+	return true;
+}
+
+static bool is_same(struct grf_types *types, struct grf_type *left, struct grf_type *right,
+		    unsigned int depth)
 {
 	if (left == right)
 		return true;
-	if (!left || !right || !depth)
+	return left && right && depth && left->size == right->size && left->slot_count &&
+	       !strcmp(left->name, right->name) && has_same_slots(types, left, right, depth - 1);
+}
+
+/* An object of `type` as its elements, where it is an array. */
+static struct grf_inferred as_elements(struct grf_inferred object)
+{
+	const struct grf_slot *slot = object.type->slots;
+
+	if (object.array || object.type->slot_count != 1 || object.type->name[0] != '[' ||
+	    slot->kind != GRF_SLOT_INLINE_ARRAY || slot->offset || slot->path_length)
+		return object;
+	return (struct grf_inferred){slot->target, slot->count > 1};
+}
+
+/* Whether the path of a slot of `outer` is that of the same one of its first field, after `depth`
+ * elements of which the last names `inner`. */
+static bool is_path_in(const struct grf_slot *outer, const struct grf_slot *slot,
+		       const struct grf_type *inner, unsigned int depth)
+{
+	size_t length = strlen(inner->name), whole;
+	const char *field;
+
+	if (outer->path_length != slot->path_length + depth)
 		return false;
-	grf_type_plan(types, left);
-	grf_type_plan(types, right);
-	if (left->slot_count != right->slot_count ||
-	    (depth < ALIKE_DEPTH && (left->size != right->size || left->variant || right->variant)))
+	for (uint16_t i = 0; i < slot->path_length; i++)
+		if (outer->path[depth + i] != slot->path[i])
+			return false;
+	field = outer->path[depth - 1];
+	whole = strlen(field);
+	return whole > length + 1 && field[whole - 1] == ')' && field[whole - length - 2] == '(' &&
+	       !memcmp(field + whole - length - 1, inner->name, length);
+}
+
+/* Whether an `inner` is what an `outer` begins with, and all that it has of pointers. */
+static bool begins_with(const struct grf_type *outer, const struct grf_type *inner)
+{
+	unsigned int depth;
+
+	if (inner->size >= outer->size || !inner->slot_count ||
+	    inner->slot_count != outer->slot_count ||
+	    outer->slots->path_length <= inner->slots->path_length)
 		return false;
-	for (uint32_t i = 0; i < left->slot_count; i++) {
-		const struct grf_slot *a = &left->slots[i], *b = &right->slots[i];
+	depth = outer->slots->path_length - inner->slots->path_length;
+	for (uint32_t i = 0; i < inner->slot_count; i++) {
+		const struct grf_slot *a = &outer->slots[i], *b = &inner->slots[i];
 
 		if (a->offset != b->offset || a->kind != b->kind || a->count != b->count ||
-		    a->stride != b->stride || !alike(types, a->target, b->target, depth - 1) ||
-		    !alike(types, a->alternative, b->alternative, depth - 1))
+		    a->stride != b->stride || a->target != b->target ||
+		    a->alternative != b->alternative || !is_path_in(a, b, inner, depth))
 			return false;
 	}
 	return true;
 }
 
-/* Of two alike, the smaller, the one with the shorter name, the first by name. */
-static bool plainer(const struct grf_type *left, const struct grf_type *right)
+/* Whether who says `what` of an object says nothing wrong of a `that`: its elements, the map type
+ * without a name of its own, what it begins with. */
+static bool covers(struct grf_types *types, struct grf_inferred what, struct grf_inferred that)
 {
-	size_t a = strlen(left->name), b = strlen(right->name);
-
-	if (left->size != right->size)
-		return left->size < right->size;
-	return a != b ? a < b : strcmp(left->name, right->name) < 0;
+	if (what.array != that.array)
+		return false;
+	if (what.type == that.type || begins_with(that.type, what.type))
+		return true;
+	if (is_shape_of(what.type->name, that.type->name))
+		return strlen(what.type->name) <= strlen(that.type->name);
+	return is_plain_map(what.type->name) &&
+	       has_same_slots(types, what.type, that.type, SAME_DEPTH);
 }
 
-/* The best candidate so far, and the best score of one that is not like it. */
+/* --- the contest ------------------------------------------------------------------------------ */
+
+/* Those that fit best. */
+#define EQUALS_MAX 16u
 struct contest {
-	struct grf_type *type;
-	bool array;
-	int best, second;
+	struct grf_inferred equals[EQUALS_MAX];
+	size_t count; /* may be more than there is room for */
+	int best;
 };
 
-static void enter(struct contest *contest, struct grf_types *types, struct grf_type *type,
-		  bool array, int score)
+static void enter(struct contest *contest, struct grf_inferred candidate, int score)
 {
-	bool same = contest->type && contest->array == array &&
-		    alike(types, contest->type, type, ALIKE_DEPTH);
+	if (score < 0 || score < contest->best)
+		return;
+	if (score > contest->best)
+		contest->count = 0;
+	contest->best = score;
+	if (contest->count < EQUALS_MAX)
+		contest->equals[contest->count] = candidate;
+	contest->count++;
+}
 
-	if (same && score >= 0 &&
-	    (score > contest->best || (score == contest->best && plainer(type, contest->type))))
-		contest->type = type;
-	if (same) {
-		if (score > contest->best)
-			contest->best = score;
-	} else if (score > contest->best) {
-		contest->second = contest->best;
-		contest->best = score;
-		contest->type = type;
-		contest->array = array;
-	} else if (score > contest->second) {
-		contest->second = score;
+/* What can be said of all that fit best. False: there are two that nothing is said of. */
+static bool decide(const struct contest *contest, struct grf_types *types, struct grf_inferred *ret)
+{
+	if (!contest->count || contest->count > EQUALS_MAX)
+		return false;
+	*ret = contest->equals[0];
+	if (contest->count == 1)
+		return true;
+	for (size_t i = 0; i < contest->count; i++) {
+		size_t covered = 0;
+
+		*ret = as_elements(contest->equals[i]);
+		while (covered < contest->count &&
+		       covers(types, *ret, as_elements(contest->equals[covered])))
+			covered++;
+		if (covered == contest->count)
+			return true;
 	}
+	return false;
 }
 
 static bool hopeless(struct grf_type_inference *inference, uint64_t size, uint64_t mask,
@@ -618,24 +323,23 @@ static bool is_any_map(const struct grf_type *type)
 	       !strcmp(type->name, "internal/runtime/maps.Map");
 }
 
-/* Of as good fits, what the code makes comes before what it only refers to, and a value by itself
- * before an array of such. */
+/* Of as good fits, what the code makes comes before what it only refers to. */
 static int rank(const struct candidate *candidate, int score)
 {
 	if (score >= 0 && is_any_map(candidate->type))
 		return 0;
-	return score < 0 ? NO_FIT : 4 * score + 2 * candidate->made + !candidate->array;
+	return score < 0 ? NO_FIT : 2 * score + candidate->made;
 }
 
 bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
 		    uint32_t slot, struct grf_inferred *ret)
 {
 	const uint8_t *memory = span->memory + slot * span->element_size;
-	struct contest contest = {.best = NO_FIT, .second = NO_FIT};
+	struct contest contest = {.best = NO_FIT};
 	uint64_t mask, size = span->element_size;
 	uint32_t *failures;
 
-	if (!span->pointer_bits || !(mask = slot_mask(span, slot)) ||
+	if (!span->pointer_bits || !(mask = grf_evidence_slot_mask(span, slot)) ||
 	    hopeless(inference, size, mask, &failures))
 		return false;
 	for (size_t i = 0; i < inference->count; i++) {
@@ -645,13 +349,12 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 			? !repeats(candidate->type, mask, size)
 			: candidate->type->pointer_mask != mask || !fills(candidate->type, size))
 			continue;
-		enter(&contest, inference->model->types, candidate->type, candidate->array,
-		      rank(candidate, score_candidate(inference, candidate, memory, size)));
+		enter(&contest, (struct grf_inferred){candidate->type, candidate->array},
+		      rank(candidate, score_candidate(inference->model, candidate, memory, size)));
 	}
-	if (contest.best <= contest.second) {
+	if (!decide(&contest, inference->model->types, ret)) {
 		++*failures;
 		return false;
 	}
-	*ret = (struct grf_inferred){contest.type, contest.array};
 	return true;
 }

@@ -167,6 +167,30 @@ struct grf_type *grf_types_closure(struct grf_types *types, uint64_t pc);
 const uint64_t *grf_types_pointer_mask(struct grf_types *types, uint64_t address,
 				       uint64_t *ret_words, uint64_t *ret_type_size);
 
+/* A word or byte of a type's values that cannot be anything. */
+enum grf_scalar_kind {
+	GRF_SCALAR_BOOL, /* a byte that is 0 or 1 */
+	GRF_SCALAR_ITAB, /* the first word of an interface with methods, of type `type` */
+};
+struct grf_type_scalar {
+	uint16_t offset;
+	uint8_t kind; /* enum grf_scalar_kind */
+	const struct grf_type *type;
+};
+
+/**
+ * The scalars in the first 512 bytes of a type's values, those of inner structs and arrays too, in
+ * the order of the fields. Owned by `types`; NULL where there are none.
+ */
+const struct grf_type_scalar *grf_type_scalars(struct grf_types *types, struct grf_type *type,
+					       uint32_t *ret_count);
+
+/**
+ * Whether the itab at `itab` is one for interfaces of type `interface` (internal/abi.ITab.Inter,
+ * Go 1.17 to 1.27). False where the memory is not there.
+ */
+bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct grf_type *interface);
+
 /* A package variable. */
 struct grf_global {
 	const char *name;      /* "pkg/path.name" */

@@ -21,6 +21,7 @@
 /* internal/abi.Kind; what the target does not have, from 32 on. */
 enum grf_kind {
 	GRF_KIND_UNKNOWN = 0,
+	GRF_KIND_BOOL = 1,
 	GRF_KIND_UINT8 = 8,
 	GRF_KIND_UINTPTR = 12,
 	GRF_KIND_ARRAY = 17,
@@ -77,12 +78,15 @@ struct grf_type_source {
 	uint8_t kind; /* enum grf_source_kind */
 	bool shaped;  /* `shape` is filled in */
 	bool planning;
-	uint64_t die;                /* DWARF: offset in .debug_info */
-	struct grf_dwarf_file *file; /* DWARF: whose .debug_info */
-	uint64_t address;            /* DESCRIPTOR: of the runtime._type */
-	struct grf_type *contents;   /* made for this map or channel, once: what it points to */
-	struct grf_type *container;  /* CONTENTS: the map or channel */
-	struct grf_type *channel;    /* what the runtime's hchan is when it holds these */
+	uint64_t die;                    /* DWARF: offset in .debug_info */
+	struct grf_dwarf_file *file;     /* DWARF: whose .debug_info */
+	uint64_t address;                /* DESCRIPTOR: of the runtime._type */
+	struct grf_type *contents;       /* made for this map or channel, once: what it points to */
+	struct grf_type *container;      /* CONTENTS: the map or channel */
+	struct grf_type *channel;        /* what the runtime's hchan is when it holds these */
+	struct grf_type_scalar *scalars; /* type_scalars.c */
+	uint32_t scalar_count;
+	bool scalars_listed;
 	struct grf_shape shape;
 };
 

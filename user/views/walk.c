@@ -108,6 +108,27 @@ static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_
 			    found.array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE);
 }
 
+/* The spot for an object with pointers that a pointer to an instance's shape leads to, of which the
+ * shape explains none: the object is more than that, such as a node of a HashTrieMap, whose own
+ * types are known by their shapes only. It stands where it stood. 0: that is not so, or what the
+ * object is cannot be found out. */
+static uint32_t larger_spot(struct grf_walk *walk, uint32_t id, const struct grf_span *span,
+			    uint64_t address)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	uint32_t slot = grf_span_slot(span, address);
+	struct grf_inferred found;
+
+	if (!walk->inference || !spot->type || !spot->type->planned || spot->type->pointer_bytes ||
+	    spot->type->variant || spot->content != GRF_CONTENT_ONE || !span->pointer_bits ||
+	    strncmp(spot->type->name, "go.shape.", 9) != 0 ||
+	    address != span->base + slot * span->element_size ||
+	    !grf_type_infer(walk->inference, span, slot, &found) || found.array)
+		return 0;
+	grf_type_plan(walk->types, found.type);
+	return grf_spot_get(&walk->spots, spot->node, found.type, GRF_CONTENT_ONE);
+}
+
 /* Looks at the state of a found object: its turn in the ring has come. */
 static void settle(struct grf_walk *walk, const struct grf_found *found)
 {
@@ -137,13 +158,15 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 		push(walk, &walk->deferred, found->address, found->spot, 0);
 		return;
 	}
+	known = larger_spot(walk, id, span, address);
+	if (known)
+		id = known;
 	known = found_spot(walk, id, span, grf_span_slot(span, address));
 	if (known) {
 		id = known;
-		spot = grf_spot_at(&walk->spots, id);
 		address = span->base + grf_span_slot(span, address) * span->element_size + payload;
 	}
-	reach(walk, found->id, span, spot);
+	reach(walk, found->id, span, grf_spot_at(&walk->spots, id));
 	if (span->pointer_layout != GRF_POINTERS_NONE)
 		push(walk, &walk->typed, address, id, found->span);
 }

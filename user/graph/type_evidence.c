@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "graph/type_evidence.h"
+
+#include <string.h>
+
+#define NO_FIT     GRF_NO_FIT
+#define MAX_DEPTH  4
+#define WORD_BYTES 8u
+#define MAX_LENGTH ((uint64_t)1 << 40)
+#define MAX_SCORE  1024
+#define EVIDENCE   1 /* what may be by chance */
+#define GOOD       3 /* what is hardly by chance */
+
+/* A text is told from other bytes by this many of its characters. */
+#define TEXT_LEAST 3
+#define TEXT_MOST  64
+
+/* The size classes up to 512 bytes (runtime/sizeclasses.go, the same in Go 1.17 to 1.27). */
+static const uint16_t size_classes[] = {8,   16,  24,  32,  48,  64,  80,  96,  112,
+					128, 144, 160, 176, 192, 208, 224, 240, 256,
+					288, 320, 352, 384, 416, 448, 480, 512};
+#define CLASSES (sizeof(size_classes) / sizeof(*size_classes))
+
+/* Where a value is looked at. */
+struct view {
+	struct grf_model *model;
+	const uint8_t *memory;
+	uint64_t room;
+	unsigned int depth;  /* steps along pointers that are left */
+	unsigned int *steps; /* values that are left */
+};
+
+uint64_t grf_evidence_slot_size(uint64_t size)
+{
+	for (size_t i = 0; i < CLASSES; i++)
+		if (size <= size_classes[i])
+			return size_classes[i];
+	return size;
+}
+
+static uint64_t low_bits(uint64_t count)
+{
+	return count >= 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1;
+}
+
+uint64_t grf_evidence_slot_mask(const struct grf_span *span, uint32_t slot)
+{
+	uint64_t first = slot * span->element_size / WORD_BYTES, mask = 0;
+	uint64_t words = span->element_size / WORD_BYTES;
+
+	for (uint64_t i = 0; span->pointer_bits && i < words && i < GRF_EVIDENCE_WORDS; i++)
+		if (span->pointer_bits[(first + i) >> 3] >> ((first + i) & 7) & 1)
+			mask |= (uint64_t)1 << i;
+	return mask;
+}
+
+static int score_value(struct grf_type *type, const struct view *view);
+
+static int add_score(int left, int right)
+{
+	if (left < 0 || right < 0)
+		return NO_FIT;
+	return left + right > MAX_SCORE ? MAX_SCORE : left + right;
+}
+
+/* What the contents of a pointee say of the pointer: no more than one word can, however much
+ * speaks for them. */
+static int bounded(int score)
+{
+	if (score < GOOD)
+		return score > EVIDENCE ? EVIDENCE : score;
+	return EVIDENCE + 1;
+}
+
+/* --- pointers --------------------------------------------------------------------------------- */
+
+/* A pointer word, and what it is to point to. */
+struct pointer {
+	struct grf_type *type;
+	uint64_t value;
+	bool array;
+	uint64_t count; /* array: elements that must be there, 0: not known */
+};
+
+/* The object that a pointer leads into. */
+struct object {
+	const struct grf_span *span;
+	uint32_t slot;
+	uint64_t offset; /* of what is pointed to */
+};
+
+/* An object for which the runtime stores a type, where a `type` should be. */
+static int score_stored(struct grf_model *model, struct grf_type *type, const struct object *object)
+{
+	uint64_t payload, address = grf_span_stored_type(object->span, object->slot, &payload);
+	uint64_t words, size, offset = object->offset;
+	const uint64_t *mask;
+
+	if (!address)
+		return 0;
+	if (type->descriptor == address && offset >= payload)
+		return GOOD;
+	mask = grf_types_pointer_mask(model->types, address, &words, &size);
+	if (!mask || offset < payload || !size)
+		return NO_FIT;
+	offset = (offset - payload) % size;
+	for (uint64_t i = 0; i < type->size / WORD_BYTES && i < GRF_EVIDENCE_WORDS; i++) {
+		uint64_t at =
+		    (offset / WORD_BYTES + i) % (size / WORD_BYTES ? size / WORD_BYTES : 1);
+		bool pointer = at < words && mask[at >> 6] >> (at & 63) & 1;
+
+		if (pointer != (type->pointer_mask >> i & 1))
+			return NO_FIT;
+	}
+	return 0;
+}
+
+/* The elements of an array that are looked at: the first ones may all be empty. */
+#define SAMPLES 4u
+
+/* All must fit; the one for which most speaks counts. */
+static int score_samples(const struct pointer *pointer, const struct view *view)
+{
+	uint64_t size = pointer->type->size, count = 1;
+	int best = 0;
+
+	if (pointer->array && size)
+		count = pointer->count ? pointer->count : view->room / size;
+	for (uint64_t i = 0; i < SAMPLES && i < count; i++) {
+		uint64_t at = (count > SAMPLES ? count / SAMPLES * i : i) * size;
+		struct view element = *view;
+		int score;
+
+		element.memory += at;
+		element.room -= at;
+		score = score_value(pointer->type, &element);
+		if (score < 0)
+			return NO_FIT;
+		if (score > best)
+			best = score;
+	}
+	return best;
+}
+
+/* Whether `bytes` are what somebody would have asked for who got a slot of `size` bytes. */
+static bool is_close(uint64_t bytes, uint64_t size)
+{
+	return size > size_classes[CLASSES - 1] ? bytes > size - size / 8
+						: grf_evidence_slot_size(bytes) == size;
+}
+
+/* Objects of less than this without pointers share a block (runtime.maxTinySize, all releases). */
+#define TINY_BYTES 16
+
+static bool is_in_tiny_block(const struct object *object, uint64_t bytes)
+{
+	return object->span->pointer_layout == GRF_POINTERS_NONE &&
+	       object->span->element_size == TINY_BYTES && bytes < TINY_BYTES;
+}
+
+/* Whether what `pointer` points to has room in the object there; *ret_score: where it fills the
+ * object, what that is worth. */
+static bool has_room(const struct pointer *pointer, const struct object *object, int *ret_score)
+{
+	uint64_t bytes, size = pointer->type->size, whole = object->span->element_size;
+
+	*ret_score = 0;
+	if (__builtin_mul_overflow(size, pointer->count ? pointer->count : 1, &bytes) ||
+	    bytes > whole - object->offset)
+		return false;
+	if ((pointer->count || !pointer->array) && size &&
+	    (is_in_tiny_block(object, bytes) || (!object->offset && is_close(bytes, whole))))
+		*ret_score = EVIDENCE;
+	return true;
+}
+
+/* What speaks for a pointer into an object with pointers, whose masks the runtime keeps as bits. */
+static int score_contents(const struct pointer *pointer, const struct object *object,
+			  const struct view *view)
+{
+	struct grf_type *type = pointer->type;
+	uint64_t mask = grf_evidence_slot_mask(object->span, object->slot), size;
+	struct view inner = *view;
+
+	if (object->offset < GRF_EVIDENCE_WORDS * WORD_BYTES &&
+	    type->size <= GRF_EVIDENCE_WORDS * WORD_BYTES &&
+	    ((mask >> (object->offset / WORD_BYTES)) ^ type->pointer_mask) &
+		low_bits((type->size + WORD_BYTES - 1) / WORD_BYTES))
+		return NO_FIT;
+	if (!view->depth)
+		return 0;
+	size = object->span->element_size;
+	inner.memory = object->span->memory + object->slot * size + object->offset;
+	inner.room = size - object->offset;
+	inner.depth--;
+	return bounded(score_samples(pointer, &inner));
+}
+
+bool grf_evidence_of_channel(struct grf_model *model, struct grf_type *type, const uint8_t *memory,
+			     int *ret)
+{
+	uint64_t element = grf_type_channel_element(model->types, type);
+	int64_t at = grf_offset(&model->layout, hchan, elemtype);
+
+	if (!element)
+		return false;
+	*ret = at >= 0 && grf_load_u64(memory + at) == element ? GOOD : NO_FIT;
+	return true;
+}
+
+/* A pointer to what stands in no span, such as a package variable: its contents may speak against
+ * it, and say nothing for it. */
+static int score_static(const struct pointer *pointer, const struct view *view)
+{
+	const struct grf_image *image = view->model->image;
+	struct grf_type *type = pointer->type;
+	struct view inner = *view;
+
+	if (!grf_image_find(image, pointer->value))
+		return NO_FIT;
+	grf_type_plan(view->model->types, type);
+	if (pointer->array || !view->depth || !type->pointer_bytes || pointer->value % WORD_BYTES)
+		return 0;
+	inner.memory = grf_image_at(image, pointer->value, type->size);
+	inner.room = type->size;
+	inner.depth--;
+	return inner.memory && score_value(type, &inner) < 0 ? NO_FIT : 0;
+}
+
+/* What speaks for `pointer` being a pointer to such a type, or to an array of them. */
+static int score_pointee(const struct pointer *pointer, const struct view *view)
+{
+	struct grf_type *type = pointer->type;
+	struct object object;
+	int fitting, score;
+
+	if (!pointer->value)
+		return 0;
+	if (!grf_heap_span(view->model->heap, pointer->value))
+		return score_static(pointer, view);
+	if (!grf_heap_find(view->model->heap, pointer->value, &object.span, &object.slot))
+		return NO_FIT;
+	grf_type_plan(view->model->types, type);
+	object.offset =
+	    pointer->value - object.span->base - object.slot * object.span->element_size;
+	if (!has_room(pointer, &object, &fitting))
+		return NO_FIT;
+	if (object.span->pointer_layout == GRF_POINTERS_NONE && !type->pointer_bytes)
+		return fitting;
+	if (!object.offset &&
+	    grf_evidence_of_channel(view->model, type,
+				    object.span->memory + object.slot * object.span->element_size,
+				    &score))
+		return score;
+	/* A channel of what has no pointers is an object without pointers, in spite of its type. */
+	if (object.span->pointer_layout == GRF_POINTERS_NONE)
+		return strcmp(type->name, "runtime.hchan") ? NO_FIT : 0;
+	if (type->pointer_bytes && object.offset % WORD_BYTES)
+		return NO_FIT;
+	return add_score(fitting, object.span->pointer_bits
+				      ? score_contents(pointer, &object, view)
+				      : score_stored(view->model, type, &object));
+}
+
+/* --- words of a value ------------------------------------------------------------------------- */
+
+/* Whether bytes read as text, which other bytes hardly do. Of objects of more than 512 bytes the
+ * contents may not be there. */
+static bool is_text(const struct grf_image *image, const struct grf_heap *heap, uint64_t address,
+		    uint64_t length)
+{
+	const struct grf_span *span = grf_heap_span(heap, address);
+	const uint8_t *text;
+
+	if (length < TEXT_LEAST || (span && span->element_size > size_classes[CLASSES - 1]))
+		return false;
+	if (length > TEXT_MOST)
+		length = TEXT_MOST;
+	text = span ? span->memory + (address - span->base) : grf_image_at(image, address, length);
+	for (uint64_t i = 0; text && i < length; i++)
+		if ((text[i] < ' ' && !memchr("\t\n\r", text[i], 3)) || text[i] == 0x7f)
+			return false;
+	return text;
+}
+
+static int score_string(struct pointer *pointer, const struct view *view)
+{
+	int score;
+
+	/* An empty one points anywhere. */
+	if (!pointer->count)
+		return 0;
+	if (pointer->count > MAX_LENGTH || !pointer->value)
+		return NO_FIT;
+	score = score_pointee(pointer, view);
+	if (score < 0 ||
+	    !is_text(view->model->image, view->model->heap, pointer->value, pointer->count))
+		return score;
+	return score + EVIDENCE;
+}
+
+/* Whether a slice goes to just the end of its object: what is no capacity hardly does. */
+static bool is_whole(const struct grf_heap *heap, const struct pointer *pointer)
+{
+	const struct grf_span *span = grf_heap_span(heap, pointer->value);
+
+	return span && span->element_size > TINY_BYTES && pointer->count > 1 &&
+	       pointer->count * pointer->type->size == span->element_size;
+}
+
+static int score_slice(const struct grf_slot *slot, const struct view *view)
+{
+	struct pointer pointer = {.type = slot->target,
+				  .value = grf_load_u64(view->memory + slot->offset),
+				  .array = true};
+	uint64_t length;
+	int score;
+
+	if (!slot->count || slot->offset + 24 > view->room)
+		return slot->target ? score_pointee(&pointer, view) : 0;
+	length = grf_load_u64(view->memory + slot->offset + 8);
+	pointer.count = grf_load_u64(view->memory + slot->offset + 16);
+	if (length > pointer.count || pointer.count > MAX_LENGTH ||
+	    (!pointer.value && pointer.count))
+		return NO_FIT;
+	/* One without capacity points anywhere, such as behind the array it was cut from. */
+	if (!pointer.value || !slot->target || !pointer.count)
+		return 0;
+	score = add_score(score_pointee(&pointer, view), EVIDENCE);
+	return score < 0 || !is_whole(view->model->heap, &pointer) ? score : score + EVIDENCE;
+}
+
+/* A pointer, or a string's. */
+static int score_pointer(const struct grf_slot *slot, const struct view *view)
+{
+	struct pointer pointer = {.type = slot->target,
+				  .value = grf_load_u64(view->memory + slot->offset)};
+
+	if (!slot->target)
+		return 0;
+	if (!slot->count || slot->offset + 16 > view->room)
+		return score_pointee(&pointer, view);
+	pointer.array = true;
+	pointer.count = grf_load_u64(view->memory + slot->offset + 8);
+	return score_string(&pointer, view);
+}
+
+static int score_interface(const struct grf_slot *slot, const struct view *view)
+{
+	const struct grf_interface_type *found;
+	uint64_t word, value;
+
+	if (slot->offset + 16 > view->room)
+		return NO_FIT;
+	word = grf_load_u64(view->memory + slot->offset);
+	value = grf_load_u64(view->memory + slot->offset + 8);
+	if (!word)
+		return value ? NO_FIT : 0;
+	return grf_types_by_interface(view->model->types, word, slot->kind == GRF_SLOT_IFACE,
+				      &found)
+		   ? GOOD
+		   : NO_FIT;
+}
+
+static int score_function(const struct view *view, uint64_t value)
+{
+	struct grf_function function;
+	uint64_t pc;
+
+	if (!value)
+		return 0;
+	if (!grf_image_u64(view->model->image, value, &pc) ||
+	    !grf_pclntab_find(view->model->pclntab, pc, &function) || function.entry != pc)
+		return NO_FIT;
+	return GOOD;
+}
+
+/* A Swiss map's dirPtr: to a group, or to a directory of tables. */
+static int score_directory(const struct grf_slot *slot, const struct view *view)
+{
+	uint64_t value = grf_load_u64(view->memory + slot->offset), table;
+	uint64_t at = (uint64_t)slot->discriminator;
+	struct view inner = *view;
+
+	if (!value || !slot->target || at + WORD_BYTES > view->room)
+		return 0;
+	if (!grf_load_u64(view->memory + at))
+		return score_pointee(&(struct pointer){.type = slot->target, .value = value}, view);
+	if (!grf_image_u64(view->model->image, value, &table) || !slot->alternative)
+		return NO_FIT;
+	inner.depth += !inner.depth;
+	return score_pointee(&(struct pointer){.type = slot->alternative, .value = table}, &inner);
+}
+
+static int score_elements(const struct grf_slot *slot, const struct view *view)
+{
+	int score = 0;
+
+	for (uint64_t i = 0; slot->target && i < slot->count && score >= 0; i++) {
+		uint64_t at = slot->offset + i * slot->stride;
+		struct view element = *view;
+
+		if (at > view->room || slot->target->size > view->room - at)
+			break;
+		element.memory += at;
+		element.room -= at;
+		score = add_score(score, score_value(slot->target, &element));
+	}
+	return score;
+}
+
+static int score_slot(const struct grf_slot *slot, const struct view *view)
+{
+	switch (slot->kind) {
+	case GRF_SLOT_INLINE_ARRAY:
+		return score_elements(slot, view);
+	case GRF_SLOT_EFACE:
+	case GRF_SLOT_IFACE:
+		return score_interface(slot, view);
+	case GRF_SLOT_FUNC:
+		return score_function(view, grf_load_u64(view->memory + slot->offset));
+	case GRF_SLOT_MAP_DIRECTORY:
+		return score_directory(slot, view);
+	case GRF_SLOT_ARRAY_POINTER:
+		return score_slice(slot, view);
+	default:
+		return score_pointer(slot, view);
+	}
+}
+
+/* --- what speaks against ---------------------------------------------------------------------- */
+
+/* The words of a value that may hold the type of the word behind them: those of its interfaces, and
+ * of its inline arrays, whose elements are looked at by themselves. */
+static uint64_t type_words(const struct grf_type *type)
+{
+	uint64_t words = 0;
+
+	for (uint32_t i = 0; i < type->slot_count; i++) {
+		const struct grf_slot *slot = &type->slots[i];
+		uint64_t first = slot->offset / WORD_BYTES, bytes;
+
+		if (first >= GRF_EVIDENCE_WORDS)
+			continue;
+		if (slot->kind == GRF_SLOT_EFACE || slot->kind == GRF_SLOT_IFACE)
+			words |= (uint64_t)1 << first;
+		else if (slot->kind == GRF_SLOT_INLINE_ARRAY &&
+			 !__builtin_mul_overflow(slot->count, slot->stride, &bytes))
+			words |= low_bits(bytes / WORD_BYTES) << first;
+	}
+	return words;
+}
+
+/* Whether a word that is no pointer in `type`, before one that is, holds an itab or the address of
+ * a type: the object has an interface there, and `type` has none. */
+static bool has_other_interface(const struct grf_type *type, const struct view *view)
+{
+	uint64_t places = ~type->pointer_mask & type->pointer_mask >> 1 & ~type_words(type);
+	const struct grf_interface_type *found;
+	struct grf_types *types = view->model->types;
+
+	for (; places; places &= places - 1) {
+		uint64_t at = (uint64_t)__builtin_ctzll(places) * WORD_BYTES, word;
+
+		if (at + WORD_BYTES > view->room)
+			break;
+		word = grf_load_u64(view->memory + at);
+		if (word && (grf_types_by_interface(types, word, true, &found) ||
+			     grf_types_by_interface(types, word, false, &found)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a bool is neither 0 nor 1, or an itab that of another interface. */
+static bool has_wrong_scalar(struct grf_type *type, const struct view *view)
+{
+	struct grf_types *types = view->model->types;
+	uint32_t count;
+	const struct grf_type_scalar *scalars = grf_type_scalars(types, type, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct grf_type_scalar *scalar = &scalars[i];
+		uint64_t word;
+
+		if (scalar->offset + (uint64_t)WORD_BYTES > view->room) {
+			if (scalar->kind == GRF_SCALAR_BOOL && scalar->offset < view->room &&
+			    view->memory[scalar->offset] > 1)
+				return true;
+			continue;
+		}
+		word = grf_load_u64(view->memory + scalar->offset);
+		if (scalar->kind == GRF_SCALAR_BOOL
+			? (word & 0xff) > 1
+			: word && !grf_types_itab_is_of(types, word, scalar->type))
+			return true;
+	}
+	return false;
+}
+
+static int score_value(struct grf_type *type, const struct view *view)
+{
+	int score = 0;
+
+	grf_type_plan(view->model->types, type);
+	if (has_other_interface(type, view) || has_wrong_scalar(type, view))
+		return NO_FIT;
+	for (uint32_t i = 0; i < type->slot_count && score >= 0; i++) {
+		const struct grf_slot *slot = &type->slots[i];
+
+		if (!*view->steps)
+			break;
+		--*view->steps;
+		if (slot->offset + WORD_BYTES > view->room)
+			break;
+		score = add_score(score, score_slot(slot, view));
+	}
+	return score;
+}
+
+int grf_evidence_of_value(struct grf_model *model, struct grf_type *type, const uint8_t *memory,
+			  uint64_t room, unsigned int *steps)
+{
+	const struct view view = {model, memory, room, MAX_DEPTH, steps};
+
+	return score_value(type, &view);
+}
