@@ -210,6 +210,7 @@ format:
 	clang-format -i $(FORMATTED)
 
 lint: $(SKELETONS) $(PROTO_C)
+	tests/scripts/layers.py user
 	clang-format --dry-run -Werror $(FORMATTED)
 	printf '%s\n' $(LIB_SOURCES) $(CLI_SOURCES) | xargs -P 2 -n 4 sh -c \
 		'clang-tidy --quiet "$$@" -- -std=gnu17 -D_GNU_SOURCE -DGRF_VERSION=\"0\" \
