@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Running programs to look into, and grf-bpf itself."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -21,6 +22,8 @@ OK, FAILURE, USAGE, NO_PROCESS, PERMISSION, EXITED, NOT_GO, UNSUPPORTED = range(
 BAD_INPUT, MISMATCH, OUTPUT = 8, 9, 10
 NO_ROOM, TOO_LONG = 13, 14
 INTERRUPTED = 130
+
+PIPE_BYTES = 4096
 
 # For targets that keep all CPUs busy: what is polite there takes minutes, and shows nothing else.
 HURRIED = ("--nice", "0")
@@ -194,6 +197,41 @@ def start_grf(*arguments, **options):
         text=True,
         **options,
     )
+
+
+class AtItsEnd:
+    """A command that has nothing more to do than to say so: it stands, as its standard output is a pipe
+    that is full and nobody reads. It has given its result its name."""
+
+    def __init__(self, *arguments, **options):
+        self.reads, writes = os.pipe()
+        fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        os.write(writes, b"." * PIPE_BYTES)
+        self.process = subprocess.Popen(
+            [str(GRF), *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+        os.close(writes)
+
+    def stands(self):
+        assert self.process.poll() is None, self.process.communicate()[1]
+        folder = pathlib.Path(f"/proc/{self.process.pid}/syscall")
+        return folder.read_text(encoding="ascii").split()[:2] == ["1", "0x1"]
+
+    def __enter__(self):
+        assert wait_until(self.stands, 300)
+        return self
+
+    def __exit__(self, *_):
+        while os.read(self.reads, PIPE_BYTES):
+            pass
+        os.close(self.reads)
+        said = self.process.communicate()[1]
+        assert self.process.returncode == OK, said
 
 
 def kernel_core(executable, folder):

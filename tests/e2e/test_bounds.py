@@ -19,6 +19,7 @@ from running import (
     OUTPUT,
     TOO_LONG,
     USAGE,
+    AtItsEnd,
     Target,
     grf,
     wait_until,
@@ -324,6 +325,30 @@ def test_gives_way_to_others_in_its_control_group(group, build, tmp_path):
             assert hog.stdout.readline() == b"done\n"
             assert hog.poll() is None and group.killed() == 0
             hog.kill()
+        target.check_runs()
+
+
+def test_gives_way_without_privileges(group, build, tmp_path):
+    """The control group is watched during the analysis too: at its end, with the result in its place,
+    others come to want what there is. The thread that stands there is put first, to be gone soon."""
+    with Target(
+        build("scale"), *("-scale", "0.2", "-goroutines", "1000"), preexec_fn=group.enter
+    ) as target:
+        limit = group.used() + 600 * MIB
+        group.limit(limit)
+        arguments = ("attach", target.pid, "--freeze", "now", "-v", "-o", tmp_path / "out")
+        with AtItsEnd(*arguments, preexec_fn=group.enter) as tool:
+            assert os.sched_getscheduler(tool.process.pid) != os.SCHED_FIFO
+            # We give up when a sixteenth is left.
+            size = limit - group.used() - limit // 32 - 12 * MIB
+            with subprocess.Popen(
+                ["/usr/bin/python3", "-c", HOG, str(size)], preexec_fn=group.enter
+            ) as hog:
+                first = wait_until(
+                    lambda: os.sched_getscheduler(tool.process.pid) == os.SCHED_FIFO, 60
+                )
+                hog.kill()
+            assert first and group.killed() == 0
         target.check_runs()
 
 

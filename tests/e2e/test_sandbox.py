@@ -4,20 +4,23 @@ The analysis without privileges: what a command may do while it works on what it
 its result is the same. tests/unit/test_sandbox.c attempts what is denied.
 """
 
-import fcntl
+import ctypes
+import errno
 import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 
 import pytest
-from running import GRF, OK, Target, grf, wait_until
+from running import GRF, OK, AtItsEnd, Target, grf
 
 NOBODY = 65534
 NOT_COMPARED = 12
-PIPE = 4096
 COLLECTING = ("scale", "-scale", "0.02", "-goroutines", "100", "-collect", "300ms")
+# Numbers of system calls, for amd64.
+LANDLOCK, SECCOMP, FACCESSAT2 = (444, 445, 446), (317,), (439,)
 # linux/capability.h
 DAC_OVERRIDE, FOWNER, SYS_NICE = 1 << 1, 1 << 3, 1 << 23
 # An address sanitizer traces us when we end, and is not to be confined.
@@ -32,49 +35,21 @@ def fields(thread):
     return dict(re.findall(r"^(Cap\w+|NoNewPrivs|Seccomp):\s+(\w+)$", text, re.M))
 
 
-class AtItsEnd:
-    """A command that has nothing more to do than to say so: it stands, as its standard output is a pipe
-    that is full and nobody reads. It has given its result its name."""
+def folder_of(command):
+    return pathlib.Path("/proc", str(command.process.pid))
 
-    def __init__(self, *arguments):
-        self.reads, writes = os.pipe()
-        fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, PIPE)
-        os.write(writes, b"." * PIPE)
-        self.process = subprocess.Popen(
-            [str(GRF), *map(str, arguments)], stdout=writes, stderr=subprocess.PIPE, text=True
-        )
-        os.close(writes)
 
-    def stands(self):
-        assert self.process.poll() is None, self.process.communicate()[1]
-        folder = pathlib.Path(f"/proc/{self.process.pid}/syscall")
-        return folder.read_text(encoding="ascii").split()[:2] == ["1", "0x1"]
+def threads_of(command):
+    return [fields(thread) for thread in (folder_of(command) / "task").iterdir()]
 
-    def __enter__(self):
-        assert wait_until(self.stands, 300)
-        return self
 
-    def __exit__(self, *_):
-        os.set_blocking(self.reads, True)
-        while os.read(self.reads, PIPE):
-            pass
-        os.close(self.reads)
-        said = self.process.communicate()[1]
-        assert self.process.returncode == OK, said
-
-    def folder(self):
-        return pathlib.Path("/proc", str(self.process.pid))
-
-    def threads(self):
-        return [fields(thread) for thread in (self.folder() / "task").iterdir()]
-
-    def descriptors(self):
-        return {os.readlink(name) for name in (self.folder() / "fd").iterdir()}
+def descriptors_of(command):
+    return {os.readlink(name) for name in (folder_of(command) / "fd").iterdir()}
 
 
 def check(command, kept=0, maybe=0):
     """That no thread may do more than it has to."""
-    threads = command.threads()
+    threads = threads_of(command)
     assert threads
     for thread in threads:
         assert thread["NoNewPrivs"] == "1" and thread["Seccomp"] == "2", thread
@@ -82,9 +57,9 @@ def check(command, kept=0, maybe=0):
         for name in ("CapPrm", "CapEff"):
             assert int(thread[name], 16) & ~maybe == kept, thread
     # Nothing that leads to another process, or to eBPF.
-    for link in command.descriptors():
-        assert not re.match(r"/proc/(?!\d+/(status|task)\b)", link), command.descriptors()
-        assert not re.match(r"anon_inode:.*(bpf|userfault|perf|pidfd)", link), command.descriptors()
+    for link in descriptors_of(command):
+        assert not re.match(r"/proc/(?!\d+/(status|task)\b)", link), descriptors_of(command)
+        assert not re.match(r"anon_inode:.*(bpf|userfault|perf|pidfd)", link), descriptors_of(command)
     return threads
 
 
@@ -128,9 +103,9 @@ def test_not_asked_for(core, tmp_path):
     """--no-sandbox: as before, and the same result."""
     executable, file = core
     with AtItsEnd("core", executable, file, "--no-sandbox", "-o", tmp_path / "free") as command:
-        assert {thread["NoNewPrivs"] for thread in command.threads()} == {"0"}
+        assert {thread["NoNewPrivs"] for thread in threads_of(command)} == {"0"}
         ours = fields(pathlib.Path("/proc/self"))
-        assert {thread["Seccomp"] for thread in command.threads()} == {ours["Seccomp"]}
+        assert {thread["Seccomp"] for thread in threads_of(command)} == {ours["Seccomp"]}
     grf("core", executable, file, "-o", tmp_path / "confined").expect(OK)
     assert (tmp_path / "free").read_bytes() == (tmp_path / "confined").read_bytes()
 
@@ -180,6 +155,41 @@ def test_says_what_there_is(core, tmp_path):
     assert "without privileges (" in done.stderr
     done = grf("core", executable, file, "-v", "--no-sandbox", "-o", tmp_path / "out").expect(OK)
     assert "without privileges" not in done.stderr
+
+
+def lacks(*calls):
+    """For a child: as in a kernel without these system calls."""
+
+    def confine():
+        code = [struct.pack("HBBI", 0x20, 0, 0, 0)]
+        for number in calls:
+            code.append(struct.pack("HBBI", 0x15, 0, 1, number))
+            code.append(struct.pack("HBBI", 0x06, 0, 0, 0x00050000 | errno.ENOSYS))
+        code.append(struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000))
+        text = ctypes.create_string_buffer(b"".join(code))
+        program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(text))
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
+
+    return confine
+
+
+@pytest.mark.parametrize(
+    "calls, said",
+    (
+        (LANDLOCK, "(without Landlock, seccomp)"),
+        (SECCOMP, "(Landlock, without seccomp)"),
+        (LANDLOCK + SECCOMP, "(without Landlock, without seccomp)"),
+        (FACCESSAT2, "(Landlock, seccomp)"),
+    ),
+)
+def test_kernels_that_lack_something(calls, said, core, tmp_path):
+    executable, file = core
+    done = grf(
+        *("core", executable, file, "-v", "-o", tmp_path / "out"), preexec_fn=lacks(*calls)
+    ).expect(OK)
+    assert said in done.stderr, done.stderr
 
 
 def test_many_threads(build, tmp_path):

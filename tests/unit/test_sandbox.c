@@ -391,6 +391,38 @@ static void test_is_raised_again(void **state)
 	assert_int_equal(status, STATUS_ENTERED);
 }
 
+static void *stay(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* A thread that is nobody's would keep its privileges. */
+static void test_other_threads(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		struct grf_error *error;
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, stay, NULL))
+			_exit(STATUS_NO_ENTRY);
+		/* It would wait for longer. */
+		grf_interrupt(SIGTERM);
+		error = grf_sandbox_enter(GRF_SANDBOX_WORKS, &nowhere);
+		_exit(error && error->code == GRF_ERROR_INTERRUPTED ? STATUS_ENTERED : STATUS_DONE);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, STATUS_ENTERED);
+}
+
 static struct grf_output *output;
 
 static int write_result(void)
@@ -494,6 +526,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_one_folder, set_up, tear_down),
 	    cmocka_unit_test(test_works),
 	    cmocka_unit_test(test_is_raised_again),
+	    cmocka_unit_test(test_other_threads),
 	    cmocka_unit_test_setup_teardown(test_result, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_capabilities, set_up, tear_down),
 	};

@@ -49,7 +49,7 @@ static uint64_t kilobytes_in(const char *text, const char *name, uint64_t otherw
 /* The same in a file that is open. */
 static uint64_t kilobytes(int fd, const char *name, uint64_t otherwise)
 {
-	char text[FILE_BYTES];
+	char text[FILE_BYTES] = {0};
 	size_t length = 0;
 	ssize_t got = 1;
 
