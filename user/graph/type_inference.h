@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an object is that nobody names a type of, in a program without DWARF.
+ * What an object is that nobody names a type of: what hangs from a nameless variable, which is
+ * every one in a program without DWARF, and from an unsafe.Pointer.
  *
  * The runtime itself stores the types of larger objects. For a small one there is its size class,
  * the collector's pointer mask, its contents, and the list of types that the program's code makes
- * values of. Of these, all that have the size and the mask are tried on the contents: where the
- * type has an interface, an itab or a descriptor must stand; where it has a slice or a string, the
- * array that it points to must have room for as many; where it has a channel, the channel must be
- * one of that type; where it has a function, code; where it has a pointer, the object there must
- * fit the pointee in the same way, some steps deep. An object is taken for an array only of a type
- * that the code makes slices of. A type is believed when it is the only one that fits, or the one
- * for which the most speaks; among equals, the one that the code makes and does not only refer to.
+ * values of. All that have the size and the mask are held against the contents (type_evidence.h);
+ * an object is taken for an array only of a type that the code makes slices of. A type is believed
+ * when it is the only one that fits, or the one for which the most speaks; among equals, the one
+ * that the code makes and does not only refer to. Where several are left, none is believed, unless
+ * one says nothing wrong of the others: the elements of an array, what the others begin with, the
+ * map type without a name of its own.
  */
 #ifndef GRF_GRAPH_TYPE_INFERENCE_H
 #define GRF_GRAPH_TYPE_INFERENCE_H

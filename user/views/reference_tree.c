@@ -88,15 +88,6 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 		if (!walk->nodes)
 			error = grf_error_no_memory();
 	}
-	/* The DWARF at hand is the executable's; plugins have theirs elsewhere. That of a part of
-	 * the packages is no worse than none. */
-	if (!error &&
-	    (!grf_types_have_dwarf(walk->types) || grf_types_lack_dwarf_of_some(walk->types) ||
-	     walk->model->modules->count > 1)) {
-		walk->inference = grf_type_inference_create(walk->model);
-		if (!walk->inference)
-			error = grf_error_no_memory();
-	}
 	if (!error)
 		error = index_scheduler(walk);
 	if (!error)

@@ -51,6 +51,17 @@ static bool is_schedulers(const struct grf_walk *walk, uint64_t id)
 	       grf_pair_map_get(&walk->scheduler, id, 0) != GRF_PAIR_MAP_NONE;
 }
 
+/* What objects are that nobody names the type of; made when the first is met. */
+static struct grf_type_inference *inference_of(struct grf_walk *walk)
+{
+	if (!walk->inference && !walk->no_memory) {
+		walk->inference = grf_type_inference_create(walk->model);
+		if (!walk->inference)
+			grf_walk_fail(walk);
+	}
+	return walk->inference;
+}
+
 /* The type of an object that nobody names one of, from what the runtime stores, from the code that
  * a closure begins with, or by inference. */
 static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32_t slot,
@@ -72,7 +83,7 @@ static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32
 	ret->type = grf_types_closure(walk->types, grf_load_u64(memory));
 	if (ret->type && ret->type->slot_count)
 		return true;
-	if (!grf_type_infer(walk->inference, span, slot, ret))
+	if (!inference_of(walk) || !grf_type_infer(walk->inference, span, slot, ret))
 		return false;
 	grf_type_plan(walk->types, ret->type);
 	variant = ret->array ? NULL
@@ -92,8 +103,7 @@ static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_
 	struct grf_inferred found;
 	const char *name;
 
-	if (!walk->inference || grf_spot_at(&walk->spots, id)->type ||
-	    !find_type(walk, span, slot, &found))
+	if (grf_spot_at(&walk->spots, id)->type || !find_type(walk, span, slot, &found))
 		return 0;
 	if (nodes[node].name == grf_sub_objects_name && nodes[node].parent != GRF_TREE_NONE)
 		node = nodes[node].parent;
@@ -119,10 +129,10 @@ static uint32_t larger_spot(struct grf_walk *walk, uint32_t id, const struct grf
 	uint32_t slot = grf_span_slot(span, address);
 	struct grf_inferred found;
 
-	if (!walk->inference || !spot->type || !spot->type->planned || spot->type->pointer_bytes ||
+	if (!spot->type || !spot->type->planned || spot->type->pointer_bytes ||
 	    spot->type->variant || spot->content != GRF_CONTENT_ONE || !span->pointer_bits ||
 	    strncmp(spot->type->name, "go.shape.", 9) != 0 ||
-	    address != span->base + slot * span->element_size ||
+	    address != span->base + slot * span->element_size || !inference_of(walk) ||
 	    !grf_type_infer(walk->inference, span, slot, &found) || found.array)
 		return 0;
 	grf_type_plan(walk->types, found.type);

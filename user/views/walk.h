@@ -89,9 +89,7 @@ struct grf_walk {
 	struct grf_tree_builder builder;
 	struct grf_spots spots;
 	struct grf_stored_types stored;
-	/* Only where there is no DWARF for all of it: what objects are that nobody names the type
-	 * of. */
-	struct grf_type_inference *inference;
+	struct grf_type_inference *inference;  /* NULL until the first is looked for */
 	struct grf_enclosing_types *enclosing; /* NULL until the first is looked for */
 	uint8_t *states;
 	uint32_t *nodes; /* NULL, or where each object stands, by id */
