@@ -53,9 +53,9 @@ CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
-.PHONY: all clean unit check check-copy check-survival check-kernels e2e deps demo bench bench-pause \
-	bench-latency exactness builds stops servers install uninstall format lint check-hostile check-long \
-	check-fuzz fuzz fuzz-replay
+.PHONY: all clean unit check test-binaries check-copy check-survival check-kernels e2e deps demo \
+	bench bench-pause bench-latency exactness builds stops servers install uninstall format \
+	lint check-hostile check-long check-fuzz fuzz fuzz-replay
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -109,7 +109,10 @@ e2e: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q -n $(E2E_JOBS) tests/e2e $(E2E_ARGS)
 E2E_JOBS ?= 2
 
-check: all unit fuzz-replay e2e
+# What is to be compiled for it, on all CPUs first.
+check: all
+	+$(Q)$(MAKE) --no-print-directory -j$(shell nproc) test-binaries
+	+$(Q)$(MAKE) --no-print-directory unit fuzz-replay e2e
 
 # The same at length: 100 copies held against their originals; 1,000 targets whose grf-bpf was ended at
 # some instant, for each signal and way of copying, and 500 snapshots of one. Takes an hour or more.
@@ -158,6 +161,7 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(BUI
 	@mkdir -p $(@D)
 	$(call say,TEST)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libgrf.a $(LDLIBS)
+test-binaries: $(TEST_BINARIES) $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 fuzz-replay: $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 	@for name in $(FUZZ_NAMES); do printf 'replay %s: ' $$name; \
 		$(BUILD)/fuzz/$$name tests/fuzz/corpus/$$name/* || exit 1; done

@@ -7,11 +7,11 @@ import re
 
 import pprof
 import pytest
-from running import OK, grf
+from running import HURRIED, OK, grf
 from toolchains import versions
 
 RUNS = int(os.environ.get("GRF_TEST_RECYCLED", "15"))
-PARTS, ELEMENTS = 24, 64 << 10
+PARTS, ELEMENTS = 24, 16 << 10
 
 
 def copied(done):
@@ -54,7 +54,8 @@ def test_memory_put_to_another_use(copy, start, tmp_path):
     target = start("recycle")
     kinds = set()
     for attempt in range(RUNS):
-        done = grf("attach", target.pid, "--freeze", "now", "--copy", copy, "-o", tmp_path / "out")
+        options = ("--freeze", "now", "--copy", copy, *HURRIED, "-o", tmp_path / "out")
+        done = grf("attach", target.pid, *options)
         if copy == "precopy" and "wrote since it was copied" in done.stderr:
             continue
         done.expect(OK)

@@ -46,7 +46,7 @@ def test_programs(version, mode, build, toolchain):
     for kind in KINDS:
         executable = build(kind, mode, version)
         with Target(executable, environment=environment | COLLECT) as target:
-            done = grf("verify", target.pid, "-v").expect(OK)
+            done = grf("verify", target.pid, *HURRIED, "-v").expect(OK)
             found = counts(done)
             assert found["marked and reached"] > 90, str(done)
             assert found["missed"] == found["reached but not marked"] == 0, str(done)

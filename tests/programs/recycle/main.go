@@ -13,7 +13,7 @@ import (
 
 const (
 	parts    = 24
-	elements = 64 << 10 // 512 KiB of pointers, or of bytes
+	elements = 16 << 10 // 128 KiB of pointers, or of bytes
 )
 
 type leaf struct{ number *int }
