@@ -270,7 +270,7 @@ def test_what_a_sync_map_holds(version, build, tmp_path):
     names of types without DWARF too: 1,000 values, each below one object found by its contents."""
     with Target(build("concurrent", version=version, flags=(STRIPPED,))) as target:
         done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
-    assert summary(done)[1] >= 99.9, done.stdout
+    assert summary(done)[1] >= 99.5, done.stdout
     chains = pprof.read(tmp_path / "out").chains
     values = {
         chain: count
