@@ -38,7 +38,7 @@ CFLAGS    ?= -O2 -g
 CFLAGS    += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
 ALL_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -D_GNU_SOURCE -DGRF_VERSION='"$(VERSION)"' \
 	      -Iuser -Iinclude -I$(BUILD)/generated -pthread -MMD -MP $(CFLAGS)
-LDLIBS    := -lbpf -ldw -lelf -lprotobuf-c -lseccomp -lz -lzstd -lpthread
+LDLIBS    := -ljansson -lbpf -ldw -lelf -lprotobuf-c -lseccomp -lz -lzstd -lpthread
 
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 SKELETONS   := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/generated/%.skel.h)

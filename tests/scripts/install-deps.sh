@@ -7,15 +7,15 @@ set -eu
 
 if ! command -v apt-get >/dev/null; then
 	echo "make deps knows apt-get only; install by hand: clang, llvm, bpftool, libbpf, libelf," \
-		"libdw, zlib, zstd, protobuf-c, libseccomp, cmocka, uthash, python3-pytest, gdb, Go" >&2
+		"libdw, zlib, zstd, protobuf-c, libseccomp, jansson, cmocka, uthash, python3-pytest, gdb, Go" >&2
 	exit 1
 fi
 sudo=
 [ "$(id -u)" -eq 0 ] || sudo=sudo
 
 packages="gcc make pkg-config clang llvm clang-format clang-tidy libbpf-dev libelf-dev libdw-dev
-zlib1g-dev libzstd-dev libprotobuf-c-dev protobuf-c-compiler libseccomp-dev libcmocka-dev uthash-dev
-linux-libc-dev python3 python3-pytest python3-pytest-xdist gdb procps lld mold binutils"
+zlib1g-dev libzstd-dev libprotobuf-c-dev protobuf-c-compiler libseccomp-dev libjansson-dev libcmocka-dev uthash-dev
+linux-libc-dev python3 python3-pytest python3-pytest-xdist python3-jsonschema gdb procps lld mold binutils"
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages="$packages golang-go"
 
 missing=

@@ -74,7 +74,7 @@ static bool has_landlock(void)
 
 static void enter(enum grf_sandbox_stage stage, const struct grf_sandbox_place *place)
 {
-	if (grf_sandbox_enter(stage, place))
+	if (grf_sandbox_enter(stage, place, 1))
 		_exit(STATUS_NO_ENTRY);
 }
 
@@ -416,7 +416,7 @@ static void test_other_threads(void **state)
 			_exit(STATUS_NO_ENTRY);
 		/* It would wait for longer. */
 		grf_interrupt(SIGTERM);
-		error = grf_sandbox_enter(GRF_SANDBOX_WORKS, &nowhere);
+		error = grf_sandbox_enter(GRF_SANDBOX_WORKS, &nowhere, 1);
 		_exit(error && error->code == GRF_ERROR_INTERRUPTED ? STATUS_ENTERED : STATUS_DONE);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -485,8 +485,8 @@ static uint64_t kept_for(enum grf_sandbox_stage stage, uid_t owner, mode_t mode)
 	if (!child) {
 		place.folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		/* The filter would not let us ask. */
-		if (place.folder < 0 ||
-		    grf_sandbox_capabilities(&(struct grf_sandbox){.stage = stage, .place = place}))
+		if (place.folder < 0 || grf_sandbox_capabilities(&(struct grf_sandbox){
+					    .stage = stage, .places = &place, .place_count = 1}))
 			_exit(STATUS_NO_ENTRY);
 		*shared = effective();
 		_exit(STATUS_ENTERED);

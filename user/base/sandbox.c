@@ -89,12 +89,13 @@ static struct grf_error *enter(struct grf_sandbox *sandbox)
 }
 
 struct grf_error *grf_sandbox_enter(enum grf_sandbox_stage stage,
-				    const struct grf_sandbox_place *place)
+				    const struct grf_sandbox_place *places, size_t count)
 {
 	const char *servers = getenv("DEBUGINFOD_URLS");
 	struct grf_sandbox sandbox = {
 	    .stage = stage,
-	    .place = *place,
+	    .places = places,
+	    .place_count = count,
 	    .network = stage == GRF_SANDBOX_OPENS && servers && *servers,
 	};
 	struct grf_error *error;

@@ -20,6 +20,7 @@
 #define GRF_BASE_SANDBOX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -31,18 +32,18 @@ enum grf_sandbox_stage {
 	GRF_SANDBOX_WORKS,
 };
 
-/* Where the result gets its name. */
+/* Where a result gets its name. */
 struct grf_sandbox_place {
 	int folder;    /* -1: nowhere, it goes to a descriptor that is open */
 	bool nameless; /* the file is there already, and lacks but a name */
 };
 
 /**
- * Enters a stage. The process must have no threads but watchers (base/watcher.h) and those that are
- * about to end. What the kernel lacks is passed over, which -v says. Errors: OTHER: a step that the
- * kernel has failed, or a thread of a library goes on.
+ * Enters a stage. `places` are those of all results. The process must have no threads but watchers
+ * (base/watcher.h) and those that are about to end. What the kernel lacks is passed over, which -v
+ * says. Errors: OTHER: a step that the kernel has failed, or a thread of a library goes on.
  */
 struct grf_error *grf_sandbox_enter(enum grf_sandbox_stage stage,
-				    const struct grf_sandbox_place *place);
+				    const struct grf_sandbox_place *places, size_t count);
 
 #endif

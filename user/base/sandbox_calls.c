@@ -278,22 +278,32 @@ static void add_naming(struct filter *filter, const struct grf_sandbox_place *pl
 {
 	const uint32_t here = (uint32_t)AT_FDCWD;
 
-	if (place->folder >= 0) {
-		ADD(filter, SCMP_ACT_ALLOW, linkat, SCMP_A0_32(SCMP_CMP_NE, here),
-		    DESCRIPTOR(2, place->folder), SCMP_A4_32(SCMP_CMP_EQ, AT_EMPTY_PATH));
-		ADD(filter, SCMP_ACT_ALLOW, linkat, DESCRIPTOR(0, here),
-		    DESCRIPTOR(2, place->folder), SCMP_A4_32(SCMP_CMP_EQ, AT_SYMLINK_FOLLOW));
-		ADD(filter, SCMP_ACT_ALLOW, renameat, DESCRIPTOR(0, place->folder),
-		    DESCRIPTOR(2, place->folder));
-		ADD(filter, SCMP_ACT_ALLOW, unlinkat, DESCRIPTOR(0, place->folder),
-		    SCMP_A2_32(SCMP_CMP_EQ, 0));
-	}
-	if (place->folder >= 0 && !place->nameless) {
+	ADD(filter, SCMP_ACT_ALLOW, linkat, SCMP_A0_32(SCMP_CMP_NE, here),
+	    DESCRIPTOR(2, place->folder), SCMP_A4_32(SCMP_CMP_EQ, AT_EMPTY_PATH));
+	ADD(filter, SCMP_ACT_ALLOW, linkat, DESCRIPTOR(0, here), DESCRIPTOR(2, place->folder),
+	    SCMP_A4_32(SCMP_CMP_EQ, AT_SYMLINK_FOLLOW));
+	ADD(filter, SCMP_ACT_ALLOW, renameat, DESCRIPTOR(0, place->folder),
+	    DESCRIPTOR(2, place->folder));
+	ADD(filter, SCMP_ACT_ALLOW, unlinkat, DESCRIPTOR(0, place->folder),
+	    SCMP_A2_32(SCMP_CMP_EQ, 0));
+	if (!place->nameless)
 		ADD(filter, SCMP_ACT_ALLOW, openat, DESCRIPTOR(0, place->folder),
 		    SCMP_A2_32(SCMP_CMP_EQ, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC));
-	} else {
-		add_rule(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0, NULL);
+}
+
+/* Files by a name: none but those that results are made in. */
+static void add_files(struct filter *filter, const struct grf_sandbox *sandbox)
+{
+	bool makes = false;
+
+	for (size_t i = 0; i < sandbox->place_count; i++) {
+		if (sandbox->places[i].folder < 0)
+			continue;
+		add_naming(filter, &sandbox->places[i]);
+		makes |= !sandbox->places[i].nameless;
 	}
+	if (!makes)
+		add_rule(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0, NULL);
 	add_rule(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(open), 0, NULL);
 	add_rule(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat2), 0, NULL);
 	add_rule(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(creat), 0, NULL);
@@ -313,7 +323,7 @@ static void add_rules(struct filter *filter, const struct grf_sandbox *sandbox, 
 	add_parts(filter);
 	if (sandbox->can_hurry)
 		add_priorities(filter, &sandbox->usual);
-	add_naming(filter, &sandbox->place);
+	add_files(filter, sandbox);
 }
 
 struct grf_error *grf_sandbox_calls(const struct grf_sandbox *sandbox, bool *ret_done)

@@ -67,11 +67,12 @@ static uint64_t needed_for(const struct grf_sandbox_place *place)
 
 struct grf_error *grf_sandbox_capabilities(const struct grf_sandbox *sandbox)
 {
-	uint64_t permitted, kept;
+	uint64_t permitted, kept = 0;
 
 	if (!get_permitted(&permitted) || !set_capabilities(permitted, 0))
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "capabilities");
-	kept = needed_for(&sandbox->place);
+	for (size_t i = 0; i < sandbox->place_count; i++)
+		kept |= needed_for(&sandbox->places[i]);
 	/* Files of other users are there to be read yet. */
 	if (sandbox->stage == GRF_SANDBOX_OPENS)
 		kept |= BIT(CAP_DAC_READ_SEARCH);

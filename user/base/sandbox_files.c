@@ -59,13 +59,16 @@ static bool allow_beneath(int rules, int folder, uint64_t rights)
 static bool add_rules(int rules, const struct grf_sandbox *sandbox, uint64_t handled)
 {
 	uint64_t read = handled & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
-	uint64_t name = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
 
-	if (!sandbox->place.nameless)
-		name |= LANDLOCK_ACCESS_FS_WRITE_FILE;
-	if (sandbox->place.folder >= 0 &&
-	    !allow_beneath(rules, sandbox->place.folder, name & handled))
-		return false;
+	for (size_t i = 0; i < sandbox->place_count; i++) {
+		const struct grf_sandbox_place *place = &sandbox->places[i];
+		uint64_t name = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+
+		if (!place->nameless)
+			name |= LANDLOCK_ACCESS_FS_WRITE_FILE;
+		if (place->folder >= 0 && !allow_beneath(rules, place->folder, name & handled))
+			return false;
+	}
 	if (sandbox->stage == GRF_SANDBOX_OPENS) {
 		_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 

@@ -20,7 +20,8 @@
 
 struct grf_sandbox {
 	enum grf_sandbox_stage stage;
-	struct grf_sandbox_place place;
+	const struct grf_sandbox_place *places;
+	size_t place_count;
 	bool network;   /* servers may be asked, and what they give is kept in files */
 	bool can_hurry; /* an interruption raises priorities, to these */
 	struct grf_priority_usual usual;

@@ -19,7 +19,8 @@ static const char description[] =
     "CAP_PERFMON, eBPF takes the registers and the time.\n\n"
     "Examples:\n"
     "  grf-bpf attach 1234\n"
-    "  grf-bpf attach $(pidof server) -o heap.pb.gz\n"
+    "  grf-bpf attach $(pidof server) -o heap.pb.gz -o heap.json\n"
+    "  grf-bpf attach 1234 --format text | less\n"
     "  go tool pprof -http=: grf.out\n";
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -51,37 +52,37 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 /* That the output is none of the files that are read. */
 static struct grf_error *check_apart(const struct attach_options *options,
-				     const struct grf_output *output)
+				     const struct grf_results *results)
 {
 	struct grf_error *error;
 	char running[32];
 
 	snprintf(running, sizeof(running), "/proc/%d/exe", options->live.pid);
-	error = grf_output_check_apart(output, running);
+	error = grf_results_check_apart(results, running);
 	if (!error)
-		error = grf_output_check_apart(output, options->live.executable);
+		error = grf_results_check_apart(results, options->live.executable);
 	if (!error)
-		error = grf_output_check_apart(output, options->live.debug.file);
+		error = grf_results_check_apart(results, options->live.debug.file);
 	return error;
 }
 
 static struct grf_error *run(struct attach_options *options)
 {
-	_cleanup_output_ struct grf_output *output = NULL;
+	_cleanup_results_ struct grf_results results = {0};
 	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error;
 
-	error = grf_output_create(options->profile.output, &output);
+	error = grf_results_open(&options->profile.results, &results);
 	if (!error)
-		error = check_apart(options, output);
+		error = check_apart(options, &results);
 	if (!error)
 		error = grf_source_of_process(&options->live, &source);
 	if (error)
 		return error;
-	error = grf_confine(GRF_SANDBOX_WORKS, output, options->profile.no_sandbox);
+	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->profile.no_sandbox);
 	if (!error)
 		error =
-		    grf_make_profile(source.image, source.executable, &options->profile, output);
+		    grf_make_profile(source.image, source.executable, &options->profile, &results);
 	return error;
 }
 

@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "capture/capture.h"
+#include "cli/results.h"
 #include "image/debug_file.h"
 #include "image/image.h"
-#include "outputs/file.h"
 
 /* Exit statuses; docs/grf-bpf.1 lists them. 128 + signal when interrupted. */
 enum grf_exit {
@@ -46,7 +46,7 @@ int grf_command_version(int argc, char **argv);
 
 /* Options that every command has which makes a profile. */
 struct grf_profile_options {
-	const char *output;
+	struct grf_result_options results;
 	unsigned int max_depth;
 	unsigned int threads;
 	int verbosity;
@@ -78,15 +78,10 @@ bool grf_parse_arguments(const struct argp *argp, const char *name, int argc, ch
 		    "Keep all privileges during the analysis", 0                                   \
 	}
 
-/* Enters a stage of the sandbox (base/sandbox.h), unless it is `off`. `output` is NULL where the
- * result goes to standard output. */
-struct grf_error *grf_confine(enum grf_sandbox_stage stage, const struct grf_output *output,
-			      bool off);
-
-/* From image to output, which it commits: model, tree, profile, summary. */
+/* From image to results, which it commits, and a summary: model, tree, writers. */
 struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_profile_options *options,
-				   struct grf_output *output);
+				   const struct grf_results *results);
 
 /* Prints `error` in one line on stderr, frees it, and gives the exit status for it. NULL: 0. */
 int grf_exit_status(struct grf_error *error);

@@ -47,28 +47,29 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 static struct grf_error *run(const struct core_options *options)
 {
-	_cleanup_output_ struct grf_output *output = NULL;
+	_cleanup_results_ struct grf_results results = {0};
 	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error;
 
-	error = grf_output_create(options->profile.output, &output);
+	error = grf_results_open(&options->profile.results, &results);
 	if (!error)
-		error = grf_output_check_apart(output, options->executable);
+		error = grf_results_check_apart(&results, options->executable);
 	if (!error)
-		error = grf_output_check_apart(output, options->core);
+		error = grf_results_check_apart(&results, options->core);
 	if (!error)
-		error = grf_output_check_apart(output, options->debug.file);
+		error = grf_results_check_apart(&results, options->debug.file);
 	if (!error)
-		error = grf_confine(GRF_SANDBOX_OPENS, output, options->profile.no_sandbox);
+		error =
+		    grf_results_confine(GRF_SANDBOX_OPENS, &results, options->profile.no_sandbox);
 	if (error)
 		return error;
 	error = grf_source_of_core(options->executable, options->core, &options->debug, &source);
 	if (error)
 		return error;
-	error = grf_confine(GRF_SANDBOX_WORKS, output, options->profile.no_sandbox);
+	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->profile.no_sandbox);
 	if (!error)
 		error =
-		    grf_make_profile(source.image, source.executable, &options->profile, output);
+		    grf_make_profile(source.image, source.executable, &options->profile, &results);
 	return error;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What attach and core do alike: their options, and the way from an image to the output. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +10,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "image/provenance.h"
 #include "model/model.h"
-#include "outputs/file.h"
-#include "outputs/pprof.h"
 #include "outputs/summary.h"
-#include "outputs/words.h"
 #include "views/tree.h"
 
-#define DEFAULT_OUTPUT    "grf.out"
 #define DEFAULT_MAX_DEPTH 256
 #define MAX_MAX_DEPTH     100000
 #define MAX_THREADS       1024
@@ -27,8 +21,6 @@
 enum { OPTION_MAX_DEPTH = 0x100, OPTION_NO_FOLD, OPTION_DEBUG_FILE, OPTION_DEBUG_DIRECTORY };
 
 static const struct argp_option profile_options[] = {
-    {"output", 'o', "FILE", 0,
-     "Write the profile to FILE (default " DEFAULT_OUTPUT "; - is standard output)", 0},
     {"max-depth", OPTION_MAX_DEPTH, "N", 0,
      "Longest reference chain; what is deeper counts at its last element (default 256)", 0},
     {"no-fold", OPTION_NO_FOLD, NULL, 0,
@@ -44,7 +36,6 @@ static const struct argp_option profile_options[] = {
 void grf_profile_options_init(struct grf_profile_options *options)
 {
 	*options = (struct grf_profile_options){
-	    .output = DEFAULT_OUTPUT,
 	    .max_depth = DEFAULT_MAX_DEPTH,
 	};
 }
@@ -69,8 +60,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	struct grf_profile_options *options = state->input;
 
 	switch (key) {
-	case 'o':
-		options->output = argument;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->results;
 		return 0;
 	case 'j':
 		options->threads =
@@ -94,7 +85,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-const struct argp grf_profile_argp = {.options = profile_options, .parser = parse_option};
+static const struct argp_child profile_children[] = {{&grf_result_argp, 0, NULL, 0}, {0}};
+
+const struct argp grf_profile_argp = {
+    .options = profile_options,
+    .parser = parse_option,
+    .children = profile_children,
+};
 
 static const struct argp_option debug_options[] = {
     {"debug-file", OPTION_DEBUG_FILE, "FILE", 0,
@@ -122,70 +119,22 @@ static error_t parse_debug_option(int key, char *argument, struct argp_state *st
 
 const struct argp grf_debug_argp = {.options = debug_options, .parser = parse_debug_option};
 
-struct grf_error *grf_confine(enum grf_sandbox_stage stage, const struct grf_output *output,
-			      bool off)
+/* The summary goes where no result goes, unless that says it all. */
+static struct grf_error *print_summary(const struct grf_results *results,
+				       const struct grf_facts *facts)
 {
-	struct grf_sandbox_place place = {.folder = -1};
+	FILE *stream = grf_results_to_standard(results) ? stderr : stdout;
 
-	if (off)
-		return NULL;
-	if (output)
-		place = grf_output_place(output);
-	return grf_sandbox_enter(stage, &place);
-}
+	if (!grf_results_tell_all(results))
+		grf_summary_print(stream, facts);
+	for (size_t i = 0; i < results->count; i++) {
+		const struct grf_output *output = results->outputs[i];
 
-/* What is kept in the profile of how its image came to be: one line for each. */
-struct comments {
-	char version[160], pause[160], parts[240], copied[240];
-	const char *lines[4];
-};
-
-static size_t make_comments(const struct grf_model *model, struct comments *ret)
-{
-	const struct grf_provenance *from = grf_image_provenance(model->image);
-	const struct grf_pause *pause = &from->pause;
-
-	*ret = (struct comments){.lines = {ret->version, ret->pause, ret->parts, ret->copied}};
-	snprintf(ret->version, sizeof(ret->version), "go_version: %s", model->layout.version.text);
-	if (from->origin == GRF_ORIGIN_CORE)
-		return 1;
-	snprintf(ret->pause, sizeof(ret->pause), "pause_ns: %" PRIu64 " (%s, %s clock)",
-		 pause->total, grf_word_freeze(from), grf_word_clock(from));
-	snprintf(ret->parts, sizeof(ret->parts),
-		 "pause_parts_ns: stop %" PRIu64 ", scan %" PRIu64 ", fork %" PRIu64
-		 ", copy %" PRIu64 ", resume %" PRIu64 "; of these, registers %" PRIu64,
-		 pause->stop, pause->scanning, pause->forking,
-		 pause->copying - pause->scanning - pause->forking, pause->resume,
-		 pause->registers);
-	snprintf(ret->copied, sizeof(ret->copied),
-		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 " in %" PRIu64
-		 " pages, in %u rounds before (%s)",
-		 from->bytes, from->stop_bytes, from->stop_pages, from->rounds,
-		 grf_word_copy(from));
-	return 4;
-}
-
-static struct grf_error *write_profile(const struct grf_tree *tree, const struct grf_model *model,
-				       struct grf_output *output)
-{
-	struct comments comments;
-	struct grf_pprof_options pprof = {
-	    .comments = comments.lines,
-	    .comment_count = make_comments(model, &comments),
-	};
-	struct grf_error *error;
-	bool standard = grf_output_is_standard(output);
-	FILE *stream = standard ? stderr : stdout; /* the profile goes where the summary would */
-
-	error = grf_pprof_write(tree, &pprof, output);
-	if (!error)
-		error = grf_output_commit(output);
-	if (error)
-		return error;
-	grf_summary_print(stream, tree, model);
-	fputs("successfully output to `", stream);
-	grf_text_print(stream, standard ? "/dev/stdout" : grf_output_path(output));
-	fputs("`\n", stream);
+		fputs("successfully output to `", stream);
+		grf_text_print(stream, grf_output_is_standard(output) ? "/dev/stdout"
+								      : grf_output_path(output));
+		fputs("`\n", stream);
+	}
 	if (fflush(stream))
 		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot write the summary");
 	return NULL;
@@ -193,7 +142,7 @@ static struct grf_error *write_profile(const struct grf_tree *tree, const struct
 
 struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_profile_options *options,
-				   struct grf_output *output)
+				   const struct grf_results *results)
 {
 	struct grf_tree_options tree_options = {
 	    .max_depth = options->max_depth,
@@ -201,6 +150,7 @@ struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_exe
 	    .threads = options->threads,
 	};
 	uint64_t began = grf_now();
+	struct grf_facts facts;
 	struct grf_model *model;
 	struct grf_tree *tree;
 	struct grf_error *error;
@@ -212,7 +162,10 @@ struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_exe
 	if (!error) {
 		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 		grf_memory_report();
-		error = write_profile(tree, model, output);
+		grf_facts_collect(model, tree, &facts);
+		error = grf_results_write(results, &facts, tree);
+		if (!error)
+			error = print_summary(results, &facts);
 		grf_tree_destroy(tree);
 	}
 	grf_model_destroy(model);

@@ -125,7 +125,7 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 	struct grf_error *error = NULL;
 
 	if (!options->live.pid)
-		error = grf_confine(GRF_SANDBOX_OPENS, NULL, options->no_sandbox);
+		error = grf_results_confine(GRF_SANDBOX_OPENS, NULL, options->no_sandbox);
 	if (error)
 		return error;
 	if (options->live.pid)
@@ -135,7 +135,7 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 					   &source);
 	if (error)
 		return error;
-	error = grf_confine(GRF_SANDBOX_WORKS, NULL, options->no_sandbox);
+	error = grf_results_confine(GRF_SANDBOX_WORKS, NULL, options->no_sandbox);
 	if (!error)
 		error = verify(options, source.image, source.executable, ret_status);
 	return error;

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "outputs/pprof.h"
-
+/*
+ * The reference tree as a gzipped pprof profile: a sample for each node that holds objects, its
+ * chain as the stack (leaf first), sample types inuse_objects/count and inuse_space/bytes. It says
+ * nothing of when it was made: the same image gives the same bytes. It has no place for tables.
+ */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 #include <zlib.h>
 
 #include "base/cleanup.h"
-#include "base/mapped_file.h"
 #include "base/text.h"
+#include "outputs/words.h"
+#include "outputs/writer.h"
 #include "profile.pb-c.h"
 
 typedef Grf__Pprof__Profile Profile;
@@ -215,31 +221,60 @@ static struct grf_error *serialise(const Profile *profile, struct grf_output *ou
 {
 	size_t size = grf__pprof__profile__get_packed_size(profile);
 	_cleanup_free_ uint8_t *data = malloc(size ? size : 1);
-	struct grf_error *error;
 
 	if (!data)
 		return grf_error_no_memory();
 	grf__pprof__profile__pack(profile, data);
-	/* By now all that names come from has been read. */
-	error = grf_mapped_files_check();
-	if (error)
-		return error;
 	return compress_and_write(data, size, output);
 }
 
-struct grf_error *grf_pprof_write(const struct grf_tree *tree,
-				  const struct grf_pprof_options *options,
-				  struct grf_output *output)
+#define COMMENTS 4
+
+/* How the image came to be, a line for each: kept as Profile.comment. Returns how many. */
+static size_t write_comments(const struct grf_facts *facts, char (*ret)[256])
+{
+	const struct grf_provenance *from = facts->provenance;
+	const struct grf_pause *pause = &from->pause;
+
+	snprintf(ret[0], sizeof(*ret), "go_version: %s", facts->go_version);
+	if (from->origin == GRF_ORIGIN_CORE)
+		return 1;
+	snprintf(ret[1], sizeof(*ret), "pause_ns: %" PRIu64 " (%s, %s clock)", pause->total,
+		 grf_word_freeze(from), grf_word_clock(from));
+	snprintf(ret[2], sizeof(*ret),
+		 "pause_parts_ns: stop %" PRIu64 ", scan %" PRIu64 ", fork %" PRIu64
+		 ", copy %" PRIu64 ", resume %" PRIu64 "; of these, registers %" PRIu64,
+		 pause->stop, pause->scanning, pause->forking,
+		 pause->copying - pause->scanning - pause->forking, pause->resume,
+		 pause->registers);
+	snprintf(ret[3], sizeof(*ret),
+		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 " in %" PRIu64
+		 " pages, in %u rounds before (%s)",
+		 from->bytes, from->stop_bytes, from->stop_pages, from->rounds,
+		 grf_word_copy(from));
+	return COMMENTS;
+}
+
+static void add_samples(struct writer *writer)
+{
+	uint64_t *chain = writer->chains;
+
+	for (uint32_t i = 0; i < writer->tree->node_count; i++)
+		if (writer->tree->nodes[i].objects)
+			add_sample(writer, i, &chain);
+}
+
+static struct grf_error *write_tree(struct grf_writer *result, const struct grf_tree *tree)
 {
 	struct writer writer = {.tree = tree};
-	_cleanup_free_ int64_t *comments = calloc(options->comment_count + 1, sizeof(*comments));
+	char lines[COMMENTS][256];
+	int64_t comments[COMMENTS];
 	Profile profile = GRF__PPROF__PROFILE__INIT;
 	ValueType objects = GRF__PPROF__VALUE_TYPE__INIT, space = GRF__PPROF__VALUE_TYPE__INIT;
 	ValueType *types[] = {&objects, &space};
 	struct grf_error *error;
-	uint64_t *chain;
 
-	if (!comments || !prepare(&writer, options->comment_count + 8)) {
+	if (!prepare(&writer, COMMENTS + 8)) {
 		release(&writer);
 		return grf_error_no_memory();
 	}
@@ -249,12 +284,11 @@ struct grf_error *grf_pprof_write(const struct grf_tree *tree,
 	space.type = name_of(&writer, "inuse_space")->string;
 	space.unit = name_of(&writer, "bytes")->string;
 	writer.label_key = name_of(&writer, "created_by")->string;
-	chain = writer.chains;
-	for (uint32_t i = 0; i < tree->node_count; i++)
-		if (tree->nodes[i].objects)
-			add_sample(&writer, i, &chain);
-	for (size_t i = 0; i < options->comment_count; i++)
-		comments[i] = name_of(&writer, options->comments[i])->string;
+	add_samples(&writer);
+	profile.n_comment = write_comments(result->facts, lines);
+	for (size_t i = 0; i < profile.n_comment; i++)
+		comments[i] = name_of(&writer, lines[i])->string;
+	profile.comment = comments;
 	profile.sample_type = types;
 	profile.n_sample_type = 2;
 	profile.sample = writer.sample_list;
@@ -265,11 +299,15 @@ struct grf_error *grf_pprof_write(const struct grf_tree *tree,
 	profile.n_function = writer.location_count;
 	profile.string_table = writer.strings;
 	profile.n_string_table = writer.name_count;
-	profile.time_nanos = options->time_nanos;
-	profile.comment = comments;
-	profile.n_comment = options->comment_count;
 	profile.default_sample_type = space.type;
-	error = writer.no_memory ? grf_error_no_memory() : serialise(&profile, output);
+	error = writer.no_memory ? grf_error_no_memory() : serialise(&profile, result->output);
 	release(&writer);
 	return error;
 }
+
+const struct grf_format grf_format_pprof = {
+    .name = "pprof",
+    .suffix = ".pb.gz",
+    .about = "a profile for go tool pprof and its like",
+    .tree = write_tree,
+};

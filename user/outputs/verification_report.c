@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "outputs/summary.h"
+#include "outputs/units.h"
 
 #define CHAIN_BYTES 512
 
@@ -38,7 +39,7 @@ static void print_basis(FILE *stream, const struct grf_verification *verificatio
 static void print_total(FILE *stream, const struct grf_total *total, const char *what)
 {
 	fprintf(stream, "  %14" PRIu64 "  %14s  %s\n", total->bytes,
-		grf_format_count(total->objects), what);
+		grf_format_count_of(total->objects), what);
 }
 
 static void print_totals(FILE *stream, const struct grf_verification *verification)
@@ -115,7 +116,7 @@ static void print_details(FILE *stream, const struct grf_verification *verificat
 		}
 		if (total > listed)
 			fprintf(stream, "  %-8s and %s more (-vv lists them all)\n", kinds[kind],
-				grf_format_count(total - listed));
+				grf_format_count_of(total - listed));
 	}
 }
 
@@ -124,7 +125,7 @@ void grf_verification_print(FILE *stream, const struct grf_verification *verific
 {
 	const struct grf_tree *tree = verification->tree;
 
-	grf_summary_print_version(stream, model);
+	grf_summary_print_version(stream, model->layout.version.text);
 	grf_summary_print_held(stream, grf_image_provenance(model->image));
 	print_basis(stream, verification);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes\n", "typed",

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Results in every format, and several of one run: they say the same."""
+
+import json
+import re
+
+import jsonschema
+import pprof
+import pytest
+from running import OK, USAGE, grf
+from toolchains import ROOT
+
+SCHEMA = json.loads((ROOT / "docs" / "grf-bpf.schema.json").read_text())
+
+
+def chains(document):
+    """The tree of a document as a profile has it: chains, root first, with objects and bytes."""
+    names, found = {}, {}
+    for node in document["tree"]:
+        chain = names.get(node["parent"], ()) + (node["name"],)
+        names[node["id"]] = chain
+        if node["objects"]:
+            objects, size = found.get(chain, (0, 0))
+            found[chain] = objects + node["objects"], size + node["bytes"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def results(core, tmp_path_factory):
+    """One run with a result in every format."""
+    folder = tmp_path_factory.mktemp("results")
+    files = [folder / f"heap.{suffix}" for suffix in ("pb.gz", "json", "txt")]
+    done = grf("core", *core, *(word for file in files for word in ("-o", file))).expect(OK)
+    document = json.loads(files[1].read_text())
+    return pprof.read(files[0]), document, files[2].read_text(), done
+
+
+def test_schema(results):
+    jsonschema.validate(results[1], SCHEMA)
+
+
+def test_schema_can_fail(results):
+    wrong = json.loads(json.dumps(results[1]))
+    wrong["summary"]["reachable_bytes"] = "many"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, SCHEMA)
+
+
+def test_all_say_the_same(results):
+    profile, document, text, done = results
+    assert chains(document) == profile.chains
+    summary = document["summary"]
+    assert (summary["reachable_objects"], summary["reachable_bytes"]) == profile.totals()
+    assert (summary["untyped_objects"], summary["untyped_bytes"]) == profile.untyped()
+    shown = done.stdout.partition("successfully")[0]
+    assert text.startswith(shown.rstrip("\n"))
+    assert document["program"]["go_version"] in text
+    rows = document["tables"]["largest_roots"]["rows"]
+    printed = re.findall(r"%\s+[\d,]+  (\S+)$", shown, re.M)
+    assert [row[3] for row in rows] == printed
+
+
+def test_text_adds_up(results):
+    """What is shown and what is left out of the roots are all there is."""
+    _, document, text, _ = results
+    tree = text.partition("held by\n")[2]
+    counts = [
+        int(count.replace(",", ""))
+        for count in re.findall(r"^ +\S+ \S*B +[\d.]+% +([\d,]+)  \S", tree, re.M)
+    ]
+    assert sum(counts) == document["summary"]["reachable_objects"]
+
+
+def test_same_bytes(core, tmp_path):
+    for name in ("a", "b"):
+        grf("core", *core, "-o", tmp_path / f"{name}.json", "-o", tmp_path / f"{name}.txt").expect(OK)
+    for suffix in ("json", "txt"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
+def test_live(start):
+    """A process has all of the provenance; text and JSON go to standard output."""
+    target = start("structs")
+    for options in ((), ("--no-ebpf", "--copy", "stop"), ("--copy", "fork")):
+        done = grf("attach", target.pid, "--format", "json", *options).expect(OK)
+        document = json.loads(done.stdout)
+        jsonschema.validate(document, SCHEMA)
+        assert document["provenance"]["pid"] == target.pid
+        assert "Go version" in done.stderr
+    done = grf("attach", target.pid, "--format", "text").expect(OK)
+    assert "held by" in done.stdout and "Go version" in done.stdout
+    assert done.stderr == "successfully output to `/dev/stdout`\n"
+
+
+def test_formats_by_name(core, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    grf("core", *core, "-o", one, "--format", "json", "-o", two, "--format", "text").expect(OK)
+    jsonschema.validate(json.loads(one.read_text()), SCHEMA)
+    assert "held by" in two.read_text()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--format", "xml"),
+        ("--format", "json", "--format", "text", "-o", "x"),
+        tuple(word for i in range(9) for word in ("-o", f"{i}.json")),
+    ],
+)
+def test_usage(core, tmp_path, options):
+    grf("core", *core, *options, cwd=tmp_path).expect(USAGE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_at_one_place(core, tmp_path):
+    done = grf("core", *core, "-o", tmp_path / "x", "-o", tmp_path / "x")
+    assert done.status == 10 and "both" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/results.h"
+
+#include <string.h>
+
+#define DEFAULT_OUTPUT "grf.out"
+
+enum { OPTION_FORMAT = 0x400 };
+
+static const struct argp_option result_options[] = {
+    {"output", 'o', "FILE", 0,
+     "Write a result to FILE (default " DEFAULT_OUTPUT
+     "; - is standard output). May be given several "
+     "times: `-o heap.pb.gz -o heap.json -o heap.txt'",
+     0},
+    {"format", OPTION_FORMAT, "FORMAT", 0,
+     "pprof (a profile, the default), text (for people) or json (for programs). Given once it "
+     "holds "
+     "for every -o, given as often as -o for each in turn. Without it the suffix of FILE tells: "
+     ".json, .txt, else pprof. text and json go to standard output where no -o is given",
+     0},
+    {0},
+};
+
+static void add_path(const struct argp_state *state, struct grf_result_options *options,
+		     const char *path)
+{
+	if (options->path_count == GRF_MAX_RESULTS)
+		argp_error(state, "more than %u results", GRF_MAX_RESULTS);
+	else
+		options->paths[options->path_count++] = path;
+}
+
+static void add_format(const struct argp_state *state, struct grf_result_options *options,
+		       const char *name)
+{
+	const struct grf_format *format = grf_format_find(name);
+
+	if (!format)
+		argp_error(state, "--format is pprof, text or json, not `%s'", name);
+	else if (options->format_count == GRF_MAX_RESULTS)
+		argp_error(state, "more than %u results", GRF_MAX_RESULTS);
+	else
+		options->formats[options->format_count++] = format;
+}
+
+/* Brings paths and formats together: as many of the one as of the other. */
+static void match_formats(const struct argp_state *state, struct grf_result_options *options)
+{
+	if (!options->path_count)
+		options->paths[options->path_count++] =
+		    options->format_count && options->formats[0]->readable ? "-" : DEFAULT_OUTPUT;
+	if (options->format_count > 1 && options->format_count != options->path_count) {
+		argp_error(state, "--format once for all -o, or as often as -o (%zu, not %zu)",
+			   options->path_count, options->format_count);
+		return;
+	}
+	for (size_t i = options->format_count; i < options->path_count; i++)
+		options->formats[i] = options->format_count == 1
+					  ? options->formats[0]
+					  : grf_format_of_path(options->paths[i]);
+	options->format_count = options->path_count;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct grf_result_options *options = state->input;
+
+	switch (key) {
+	case 'o':
+		add_path(state, options, argument);
+		return 0;
+	case OPTION_FORMAT:
+		add_format(state, options, argument);
+		return 0;
+	case ARGP_KEY_END:
+		match_formats(state, options);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp grf_result_argp = {.options = result_options, .parser = parse_option};
+
+struct grf_error *grf_results_open(const struct grf_result_options *options,
+				   struct grf_results *ret)
+{
+	*ret = (struct grf_results){0};
+	for (size_t i = 0; i < options->path_count; i++) {
+		struct grf_error *error =
+		    grf_output_create(options->paths[i], &ret->outputs[ret->count]);
+
+		for (size_t k = 0; !error && k < i; k++)
+			if (!strcmp(options->paths[k], options->paths[i]))
+				error = grf_error_create(GRF_ERROR_OUTPUT,
+							 "two results cannot both go to %s",
+							 options->paths[i]);
+		if (error) {
+			grf_output_destroy(ret->outputs[ret->count]);
+			ret->outputs[ret->count] = NULL;
+			grf_results_close(ret);
+			return error;
+		}
+		ret->formats[ret->count++] = options->formats[i];
+	}
+	return NULL;
+}
+
+void grf_results_close(struct grf_results *results)
+{
+	for (size_t i = 0; i < results->count; i++)
+		grf_output_destroy(results->outputs[i]);
+	results->count = 0;
+}
+
+struct grf_error *grf_results_check_apart(const struct grf_results *results, const char *input)
+{
+	struct grf_error *error = NULL;
+
+	for (size_t i = 0; !error && i < results->count; i++)
+		error = grf_output_check_apart(results->outputs[i], input);
+	return error;
+}
+
+bool grf_results_to_standard(const struct grf_results *results)
+{
+	for (size_t i = 0; i < results->count; i++)
+		if (grf_output_is_standard(results->outputs[i]))
+			return true;
+	return false;
+}
+
+bool grf_results_tell_all(const struct grf_results *results)
+{
+	for (size_t i = 0; i < results->count; i++)
+		if (grf_output_is_standard(results->outputs[i]) && results->formats[i]->has_summary)
+			return true;
+	return false;
+}
+
+struct grf_error *grf_results_confine(enum grf_sandbox_stage stage,
+				      const struct grf_results *results, bool off)
+{
+	struct grf_sandbox_place places[GRF_MAX_RESULTS];
+	size_t count = results ? results->count : 0;
+
+	if (off)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		places[i] = grf_output_place(results->outputs[i]);
+	return grf_sandbox_enter(stage, places, count);
+}
+
+static struct grf_error *write_result(struct grf_output *output, const struct grf_format *format,
+				      const struct grf_facts *facts, const struct grf_tree *tree)
+{
+	struct grf_table largest = grf_facts_largest_roots(facts);
+	struct grf_writer writer;
+	struct grf_error *error = grf_writer_begin(&writer, format, output, facts);
+
+	if (!error)
+		error = grf_writer_tree(&writer, tree);
+	/* Where the summary is, they are in it. */
+	if (!error && !format->has_summary)
+		error = grf_writer_table(&writer, &largest);
+	error = grf_writer_end(&writer, error);
+	return error ? error : grf_output_commit(output);
+}
+
+struct grf_error *grf_results_write(const struct grf_results *results,
+				    const struct grf_facts *facts, const struct grf_tree *tree)
+{
+	struct grf_error *error = NULL;
+
+	for (size_t i = 0; !error && i < results->count; i++)
+		error = write_result(results->outputs[i], results->formats[i], facts, tree);
+	return error;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Plain text for people: the summary, then the tree, indented, with what is small left out and
+ * counted, then tables.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "outputs/summary.h"
+#include "outputs/units.h"
+#include "outputs/writer.h"
+
+/* A node is shown when it holds this share of the tree's bytes, with all below it. */
+#define LEAST_SHARE 0.005
+/* Chains are shown to this depth. */
+#define MAX_DEPTH 40u
+
+/* The tree as it is shown: what each node holds with all below it, largest children first. */
+struct text_tree {
+	FILE *stream;
+	const struct grf_tree *tree;
+	uint64_t *objects, *bytes; /* by node, with all below it */
+	uint32_t *children;        /* of each node in turn, the roots first */
+	uint32_t *first;           /* by node + 1 (0: the roots): where in `children` they begin */
+};
+
+/* What the stream is given goes to the output. */
+static ssize_t write_to_output(void *cookie, const char *data, size_t size)
+{
+	struct grf_writer *writer = cookie;
+	struct grf_error *error = grf_output_write(writer->output, data, size);
+
+	if (!error)
+		return (ssize_t)size;
+	if (writer->error)
+		grf_error_free(error);
+	else
+		writer->error = error;
+	errno = EIO;
+	return 0;
+}
+
+static struct grf_error *begin_text(struct grf_writer *writer)
+{
+	cookie_io_functions_t functions = {.write = write_to_output};
+
+	writer->state = fopencookie(writer, "w", functions);
+	if (!writer->state)
+		return grf_error_no_memory();
+	grf_summary_print(writer->state, writer->facts);
+	return NULL;
+}
+
+static bool text_tree_prepare(struct text_tree *text)
+{
+	size_t count = text->tree->node_count;
+
+	text->objects = calloc(count + 1, sizeof(*text->objects));
+	text->bytes = calloc(count + 1, sizeof(*text->bytes));
+	text->children = calloc(count + 1, sizeof(*text->children));
+	text->first = calloc(count + 2, sizeof(*text->first));
+	return text->objects && text->bytes && text->children && text->first;
+}
+
+static void text_tree_release(struct text_tree *text)
+{
+	free(text->objects);
+	free(text->bytes);
+	free(text->children);
+	free(text->first);
+}
+
+/* Parents stand before their children. */
+static void add_up(struct text_tree *text)
+{
+	const struct grf_tree *tree = text->tree;
+
+	for (uint32_t i = tree->node_count; i-- > 0;) {
+		uint32_t parent = tree->nodes[i].parent;
+
+		text->objects[i] += tree->nodes[i].objects;
+		text->bytes[i] += tree->nodes[i].bytes;
+		if (parent == GRF_TREE_NONE)
+			continue;
+		text->objects[parent] += text->objects[i];
+		text->bytes[parent] += text->bytes[i];
+	}
+}
+
+static int by_bytes(const void *left, const void *right, void *context)
+{
+	const struct text_tree *text = context;
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+	if (text->bytes[a] != text->bytes[b])
+		return text->bytes[a] > text->bytes[b] ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+/* Fills in `children` and `first`, by counting, and sorts each node's. */
+static void sort_children(struct text_tree *text)
+{
+	const struct grf_tree *tree = text->tree;
+	uint32_t count = tree->node_count, begin = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		text->first[tree->nodes[i].parent + 1]++; /* GRF_TREE_NONE + 1 is 0 */
+	for (uint32_t i = 0; i <= count; i++) {
+		begin += text->first[i];
+		text->first[i] = begin;
+	}
+	for (uint32_t i = count; i-- > 0;)
+		text->children[--text->first[tree->nodes[i].parent + 1]] = i;
+	text->first[count + 1] = count;
+	for (uint32_t i = 0; i <= count; i++)
+		qsort_r(text->children + text->first[i], text->first[i + 1] - text->first[i],
+			sizeof(*text->children), by_bytes, text);
+}
+
+static double share_of(const struct text_tree *text, uint64_t bytes)
+{
+	return text->tree->bytes ? (double)bytes / (double)text->tree->bytes : 1;
+}
+
+static void print_line(const struct text_tree *text, uint32_t depth, uint64_t bytes,
+		       uint64_t objects)
+{
+	fprintf(text->stream, "  %10s  %5.1f%%  %12s  %*s", grf_format_bytes(bytes),
+		100 * share_of(text, bytes), grf_format_count_of(objects), (int)(2 * depth), "");
+}
+
+static void print_node(const struct text_tree *text, uint32_t index)
+{
+	const struct grf_tree_node *node = &text->tree->nodes[index];
+
+	print_line(text, node->depth, text->bytes[index], text->objects[index]);
+	grf_text_print(text->stream, node->name);
+	if (node->parent == GRF_TREE_NONE && node->created_by) {
+		fputs(", created by ", text->stream);
+		grf_text_print(text->stream, node->created_by);
+	}
+	fputc('\n', text->stream);
+}
+
+/* What is left of a node's children from `at` on, which are small. */
+static void print_rest(const struct text_tree *text, uint32_t at, uint32_t end, uint32_t depth)
+{
+	uint64_t bytes = 0, objects = 0;
+
+	for (uint32_t i = at; i < end; i++) {
+		bytes += text->bytes[text->children[i]];
+		objects += text->objects[text->children[i]];
+	}
+	if (!objects)
+		return;
+	print_line(text, depth, bytes, objects);
+	fprintf(text->stream, "(%s more)\n", grf_format_count_of(end - at));
+}
+
+/* The children of a node (0: the roots) with what is below them. No deeper than MAX_DEPTH. */
+static void print_children(const struct text_tree *text, uint32_t parent, uint32_t depth) // NOLINT
+{
+	uint32_t at = text->first[parent], end = text->first[parent + 1];
+
+	for (; at < end && depth < MAX_DEPTH; at++) {
+		uint32_t child = text->children[at];
+
+		if (share_of(text, text->bytes[child]) < LEAST_SHARE)
+			break;
+		print_node(text, child);
+		print_children(text, child + 1, depth + 1);
+	}
+	print_rest(text, at, end, depth);
+}
+
+static struct grf_error *write_tree(struct grf_writer *writer, const struct grf_tree *tree)
+{
+	struct text_tree text = {.stream = writer->state, .tree = tree};
+
+	if (!text_tree_prepare(&text)) {
+		text_tree_release(&text);
+		return grf_error_no_memory();
+	}
+	add_up(&text);
+	sort_children(&text);
+	fprintf(text.stream, "  %10s  %6s  %12s  held by\n", "bytes", "share", "objects");
+	print_children(&text, 0, 0);
+	fputc('\n', text.stream);
+	text_tree_release(&text);
+	return NULL;
+}
+
+static int width_of(const struct grf_column *column)
+{
+	return column->unit == GRF_UNIT_SHARE ? 6 : column->unit == GRF_UNIT_COUNT ? 12 : 10;
+}
+
+static void print_cell(FILE *stream, const struct grf_column *column, const union grf_cell *cell)
+{
+	switch (column->unit) {
+	case GRF_UNIT_TEXT:
+		fputs("  ", stream);
+		grf_text_print(stream, cell->text ? cell->text : "-");
+		break;
+	case GRF_UNIT_BYTES:
+		fprintf(stream, "  %10s", grf_format_bytes(cell->number));
+		break;
+	case GRF_UNIT_COUNT:
+		fprintf(stream, "  %12s", grf_format_count_of(cell->number));
+		break;
+	case GRF_UNIT_TIME:
+		fprintf(stream, "  %10s", grf_format_time(cell->number));
+		break;
+	case GRF_UNIT_SHARE:
+		fprintf(stream, "  %5.1f%%", 100 * cell->share);
+		break;
+	}
+}
+
+static struct grf_error *write_table(struct grf_writer *writer, const struct grf_table *table)
+{
+	FILE *stream = writer->state;
+	union grf_cell cells[GRF_TABLE_COLUMNS];
+
+	fprintf(stream, "%s\n", table->title);
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table->columns[i].unit == GRF_UNIT_TEXT)
+			fprintf(stream, "  %s", table->columns[i].name);
+		else
+			fprintf(stream, "  %*s", width_of(&table->columns[i]),
+				table->columns[i].name);
+	fputc('\n', stream);
+	for (size_t row = 0; row < table->row_count; row++) {
+		table->row(table->context, row, cells);
+		for (size_t i = 0; i < table->column_count; i++)
+			print_cell(stream, &table->columns[i], &cells[i]);
+		fputc('\n', stream);
+	}
+	fputc('\n', stream);
+	return NULL;
+}
+
+static struct grf_error *end_text(struct grf_writer *writer)
+{
+	struct grf_error *error;
+
+	if (!fflush(writer->state) && !ferror(writer->state))
+		return NULL;
+	error = writer->error;
+	writer->error = NULL;
+	return error ? error : grf_error_errno(GRF_ERROR_OUTPUT, errno, "write the text");
+}
+
+static void release_text(struct grf_writer *writer)
+{
+	if (writer->state)
+		fclose(writer->state);
+	grf_error_free(writer->error);
+}
+
+const struct grf_format grf_format_text = {
+    .name = "text",
+    .suffix = ".txt",
+    .about = "the summary and the tree, for people",
+    .readable = true,
+    .has_summary = true,
+    .begin = begin_text,
+    .tree = write_tree,
+    .table = write_table,
+    .end = end_text,
+    .release = release_text,
+};

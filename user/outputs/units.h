@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Numbers as people read them. Each result stands in a buffer that is used anew after 16 calls by
+ * the same thread. */
+#ifndef GRF_OUTPUTS_UNITS_H
+#define GRF_OUTPUTS_UNITS_H
+
+#include <stdint.h>
+
+/* "1.5 GiB", "336 B": at most four significant digits. */
+const char *grf_format_bytes(uint64_t bytes);
+/* "12,900,123". */
+const char *grf_format_count_of(uint64_t count);
+/* Nanoseconds as "360 us", "3.77 ms", "12.5 s". */
+const char *grf_format_time(uint64_t nanoseconds);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The formats that results are written in. A writer streams: it is given the facts of the run, then
+ * trees and tables, whatever view they came from, then the end. A new format is one file and one
+ * row in writers.c.
+ */
+#ifndef GRF_OUTPUTS_WRITER_H
+#define GRF_OUTPUTS_WRITER_H
+
+#include "base/error.h"
+#include "outputs/file.h"
+#include "views/facts.h"
+#include "views/table.h"
+#include "views/tree.h"
+
+/* A result in the making. */
+struct grf_writer {
+	const struct grf_format *format;
+	struct grf_output *output;     /* borrowed */
+	const struct grf_facts *facts; /* borrowed, from begin() on */
+	void *state;                   /* the format's own */
+	struct grf_error *error;       /* that a stream of the format met; owned */
+};
+
+/*
+ * A format. The functions are called in the order in which they stand here; tree() and table() as
+ * often as there are such. Each may be NULL. Errors: OUTPUT, NO_MEMORY.
+ */
+struct grf_format {
+	const char *name;   /* for --format */
+	const char *suffix; /* of files that are written in it when no format is named */
+	const char *about;  /* for --help */
+	bool readable;      /* text: goes to standard output where no file is named */
+	bool has_summary;   /* begin() writes the summary */
+	struct grf_error *(*begin)(struct grf_writer *writer);
+	struct grf_error *(*tree)(struct grf_writer *writer, const struct grf_tree *tree);
+	struct grf_error *(*table)(struct grf_writer *writer, const struct grf_table *table);
+	struct grf_error *(*end)(struct grf_writer *writer);
+	/* Frees the state; also after an error. */
+	void (*release)(struct grf_writer *writer);
+};
+
+extern const struct grf_format grf_format_pprof;
+extern const struct grf_format grf_format_text;
+extern const struct grf_format grf_format_json;
+
+/* All formats; the first is the default. */
+extern const struct grf_format *const grf_formats[];
+extern const size_t grf_format_count;
+
+/* The format of that name, or NULL. */
+const struct grf_format *grf_format_find(const char *name);
+
+/* The format that a path's suffix names, else the default. */
+const struct grf_format *grf_format_of_path(const char *path);
+
+/* Begins a result in `output`, which the caller commits at the end. */
+struct grf_error *grf_writer_begin(struct grf_writer *writer, const struct grf_format *format,
+				   struct grf_output *output, const struct grf_facts *facts);
+struct grf_error *grf_writer_tree(struct grf_writer *writer, const struct grf_tree *tree);
+struct grf_error *grf_writer_table(struct grf_writer *writer, const struct grf_table *table);
+
+/* Ends the result. To be called once after grf_writer_begin(), with the error that came in between
+ * if any; returns that, or its own. */
+struct grf_error *grf_writer_end(struct grf_writer *writer, struct grf_error *error);
+
+#endif

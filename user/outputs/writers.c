@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <string.h>
+
+#include "base/mapped_file.h"
+#include "outputs/writer.h"
+
+const struct grf_format *const grf_formats[] = {
+    &grf_format_pprof,
+    &grf_format_text,
+    &grf_format_json,
+};
+const size_t grf_format_count = sizeof(grf_formats) / sizeof(*grf_formats);
+
+const struct grf_format *grf_format_find(const char *name)
+{
+	for (size_t i = 0; i < grf_format_count; i++)
+		if (!strcmp(grf_formats[i]->name, name))
+			return grf_formats[i];
+	return NULL;
+}
+
+const struct grf_format *grf_format_of_path(const char *path)
+{
+	size_t length = strlen(path);
+
+	for (size_t i = 0; i < grf_format_count; i++) {
+		size_t suffix = strlen(grf_formats[i]->suffix);
+
+		if (length > suffix && !strcmp(path + length - suffix, grf_formats[i]->suffix))
+			return grf_formats[i];
+	}
+	return grf_formats[0];
+}
+
+struct grf_error *grf_writer_begin(struct grf_writer *writer, const struct grf_format *format,
+				   struct grf_output *output, const struct grf_facts *facts)
+{
+	*writer = (struct grf_writer){.format = format, .output = output, .facts = facts};
+	return format->begin ? format->begin(writer) : NULL;
+}
+
+struct grf_error *grf_writer_tree(struct grf_writer *writer, const struct grf_tree *tree)
+{
+	return writer->format->tree ? writer->format->tree(writer, tree) : NULL;
+}
+
+struct grf_error *grf_writer_table(struct grf_writer *writer, const struct grf_table *table)
+{
+	return writer->format->table ? writer->format->table(writer, table) : NULL;
+}
+
+struct grf_error *grf_writer_end(struct grf_writer *writer, struct grf_error *error)
+{
+	if (!error && writer->format->end)
+		error = writer->format->end(writer);
+	if (writer->format->release)
+		writer->format->release(writer);
+	/* By now all that names come from has been read. */
+	return error ? error : grf_mapped_files_check();
+}

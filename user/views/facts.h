@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The numbers of a run: what the summary shows, and every other output has too. */
+#ifndef GRF_VIEWS_FACTS_H
+#define GRF_VIEWS_FACTS_H
+
+#include "image/provenance.h"
+#include "views/table.h"
+#include "views/tree.h"
+
+#define GRF_FACTS_LARGEST 10u
+
+/* Sizes in bytes. Borrows from the model and the tree. */
+struct grf_facts {
+	const struct grf_provenance *provenance;
+	const char *program;    /* the path of the executable as it was opened */
+	const char *build_id;   /* in hexadecimal digits; empty: none */
+	const char *go_version; /* as the program says */
+	bool has_dwarf;
+	uint64_t goroutines;         /* as runtime.NumGoroutine counts them */
+	uint64_t runtime_goroutines; /* those that the runtime started for itself */
+	uint64_t allocated_objects, allocated_bytes;
+	uint64_t heap_in_use; /* bytes of spans that hold objects: HeapInuse */
+	uint64_t reachable_objects, reachable_bytes;
+	uint64_t untyped_objects, untyped_bytes; /* of those reachable */
+	struct grf_tree_root largest[GRF_FACTS_LARGEST];
+	size_t largest_count;
+	char build_id_text[129];
+};
+
+/* Collects the facts of an analysis. */
+void grf_facts_collect(const struct grf_model *model, const struct grf_tree *tree,
+		       struct grf_facts *ret);
+
+/* The table of the largest roots: bytes, share of what is reachable, objects, name. Borrows the
+ * facts. */
+struct grf_table grf_facts_largest_roots(const struct grf_facts *facts);
+
+#endif

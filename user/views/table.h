@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A table: what a view yields that is no tree. Its rows are asked for one by one, so that a table
+ * of any length costs no memory.
+ */
+#ifndef GRF_VIEWS_TABLE_H
+#define GRF_VIEWS_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a column holds; an output shows it in its own way. */
+enum grf_unit {
+	GRF_UNIT_TEXT, /* a name, perhaps of the target's making: an output escapes it */
+	GRF_UNIT_BYTES,
+	GRF_UNIT_COUNT,
+	GRF_UNIT_TIME,  /* nanoseconds */
+	GRF_UNIT_SHARE, /* of a whole, 0 to 1 */
+};
+
+struct grf_column {
+	const char *name; /* one lower-case word or more, with _ between them */
+	enum grf_unit unit;
+};
+
+/* One value, by its column's unit. */
+union grf_cell {
+	const char *text; /* NULL: none */
+	uint64_t number;  /* bytes, count, time */
+	double share;
+};
+
+struct grf_table {
+	const char *name;  /* as a column's */
+	const char *title; /* for people */
+	const struct grf_column *columns;
+	size_t column_count; /* at most GRF_TABLE_COLUMNS */
+	size_t row_count;
+	/* Fills in the cells of a row; what they point to lives as long as `context`. */
+	void (*row)(const void *context, size_t index, union grf_cell *ret);
+	const void *context;
+};
+
+#define GRF_TABLE_COLUMNS 16u
+
+#endif
