@@ -250,8 +250,7 @@ def test_dwarf_of_a_part(program, build, tmp_path):
 def test_channels_say_of_what_they_are(version, build, tmp_path):
     """The runtime notes the type of its elements in each channel."""
     with Target(build("channels", version=version, flags=(STRIPPED,))) as target:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
-    assert summary(done)[1] >= 99.9, done.stdout
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
     for tail in (
         ("?. (chan *main.Message)", "[1]. (*main.Message)", "Text. (string)"),
@@ -260,8 +259,10 @@ def test_channels_say_of_what_they_are(version, build, tmp_path):
         ("?. (chan string)", "[0]. (string)"),
     ):
         assert any(chain[1:] == tail for chain in chains), (tail, list(chains))
-    assert not any("hchan" in element or "bmap" in element for chain in chains
-                   for element in chain), list(chains)
+    for chain in chains:
+        assert not any("hchan" in element or "bmap" in element for element in chain), chain
+        if any("(chan " in element for element in chain):
+            assert "$sub_objects$" not in chain, chain
 
 
 @pytest.mark.parametrize("version", versions())
@@ -269,8 +270,7 @@ def test_what_a_sync_map_holds(version, build, tmp_path):
     """The library's unsafe.Pointers, and nodes that are more than their type says, are known by the
     names of types without DWARF too: 1,000 values, each below one object found by its contents."""
     with Target(build("concurrent", version=version, flags=(STRIPPED,))) as target:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
-    assert summary(done)[1] >= 99.5, done.stdout
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
     values = {
         chain: count
