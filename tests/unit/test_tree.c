@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "views/tree.h"
-#include "views/tree_builder.h"
+#include "graph/graph.h"
+#include "graph/tree_builder.h"
 
 static const char next[] = "next. (*main.Node)";
 static const char left[] = "L. (*main.Tree)";
@@ -23,7 +23,7 @@ struct fixture {
 
 static void begin(struct fixture *fixture, uint32_t max_depth, bool no_fold)
 {
-	struct grf_tree_options options = {.max_depth = max_depth, .no_fold = no_fold};
+	struct grf_graph_options options = {.max_depth = max_depth, .no_fold = no_fold};
 
 	fixture->tree = calloc(1, sizeof(*fixture->tree));
 	assert_non_null(fixture->tree);

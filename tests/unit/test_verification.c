@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What was reached held against marks, object by object, on a heap made by hand. The walk and the
+ * What was reached held against marks, object by object, on a heap made by hand. The graph and the
  * reader of marks are played by this file, so that they may be wrong.
  */
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "graph/objects.h"
+#include "graph/plan_mask.h"
 #include "views/verification.h"
 
 #define HEAP_BASE  UINT64_C(0xc000000000)
@@ -40,34 +40,13 @@ static struct {
 	struct grf_model model;
 	uint8_t states[OBJECTS], marked[OBJECTS], passed_over[OBJECTS];
 	bool at_gc_point, exact;
+	uint32_t nodes[OBJECTS];
+	struct grf_stored_types stored;
+	struct grf_graph graph;
 	struct grf_verification *verification;
 } world;
 
 /* ---- what the walk, the marks and the rest of the model would say ---- */
-
-struct grf_error *grf_tree_create(struct grf_model *model, const struct grf_tree_options *options,
-				  struct grf_tree **ret)
-{
-	(void)model;
-	options->reach->states = malloc(OBJECTS);
-	options->reach->nodes = calloc(OBJECTS, sizeof(*options->reach->nodes));
-	assert_non_null(options->reach->states);
-	assert_non_null(options->reach->nodes);
-	memcpy(options->reach->states, world.states, OBJECTS);
-	*ret = NULL;
-	return NULL;
-}
-
-void grf_tree_destroy(struct grf_tree *tree)
-{
-	assert_null(tree);
-}
-
-void grf_reach_free(struct grf_reach *reach)
-{
-	free(reach->states);
-	free(reach->nodes);
-}
 
 struct grf_error *grf_marks_read(const struct grf_model *model, struct grf_marks *ret)
 {
@@ -188,6 +167,7 @@ static int end(void **state)
 	(void)state;
 	grf_verification_destroy(world.verification);
 	world.verification = NULL;
+	grf_stored_types_free(&world.stored);
 	return 0;
 }
 
@@ -231,9 +211,13 @@ static void on_stack(uint64_t to, bool conservative)
 
 static void verify(void)
 {
-	struct grf_tree_options options = {.max_depth = 256};
-
-	assert_null(grf_verification_create(&world.model, &options, &world.verification));
+	world.graph = (struct grf_graph){
+	    .model = &world.model,
+	    .states = world.states,
+	    .nodes = world.nodes,
+	    .stored = &world.stored,
+	};
+	assert_null(grf_verification_create(&world.graph, &world.verification));
 }
 
 static void assert_found(uint64_t missed, uint64_t dangling, uint64_t floating, uint64_t extra,

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "views/tree.h"
+#include "graph/graph.h"
 
 #define HEAP_BASE  0xc000000000u
 #define DATA_BASE  0x500000u
@@ -123,6 +123,7 @@ static struct {
 	struct grf_model model;
 	struct grf_global globals[DATA_WORDS];
 	size_t global_count;
+	struct grf_graph *graph;
 	struct grf_tree *tree;
 } world;
 
@@ -180,8 +181,8 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	grf_tree_destroy(world.tree);
-	world.tree = NULL;
+	grf_graph_destroy(world.graph);
+	world.graph = NULL;
 	return 0;
 }
 
@@ -211,9 +212,10 @@ static void global(const char *name, struct grf_type *type, uint64_t value)
 
 static void walk(void)
 {
-	struct grf_tree_options options = {.max_depth = 256};
+	struct grf_graph_options options = {.max_depth = 256};
 
-	assert_null(grf_tree_create(&world.model, &options, &world.tree));
+	assert_null(grf_graph_create(&world.model, &options, &world.graph));
+	world.tree = world.graph->tree;
 }
 
 /* Objects at the chain "a/b/c". */

@@ -12,7 +12,7 @@
 #include "cli/cli.h"
 #include "model/model.h"
 #include "outputs/summary.h"
-#include "views/tree.h"
+#include "graph/graph.h"
 
 #define DEFAULT_MAX_DEPTH 256
 #define MAX_MAX_DEPTH     100000
@@ -144,7 +144,7 @@ struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_exe
 				   const struct grf_profile_options *options,
 				   const struct grf_results *results)
 {
-	struct grf_tree_options tree_options = {
+	struct grf_graph_options graph_options = {
 	    .max_depth = options->max_depth,
 	    .no_fold = options->no_fold,
 	    .threads = options->threads,
@@ -152,21 +152,21 @@ struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_exe
 	uint64_t began = grf_now();
 	struct grf_facts facts;
 	struct grf_model *model;
-	struct grf_tree *tree;
+	struct grf_graph *graph;
 	struct grf_error *error;
 
 	error = grf_model_create(image, executable, options->threads, &model);
 	if (error)
 		return error;
-	error = grf_tree_create(model, &tree_options, &tree);
+	error = grf_graph_create(model, &graph_options, &graph);
 	if (!error) {
 		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 		grf_memory_report();
-		grf_facts_collect(model, tree, &facts);
-		error = grf_results_write(results, &facts, tree);
+		grf_facts_collect(graph, &facts);
+		error = grf_results_write(results, &facts, graph->tree);
 		if (!error)
 			error = print_summary(results, &facts);
-		grf_tree_destroy(tree);
+		grf_graph_destroy(graph);
 	}
 	grf_model_destroy(model);
 	return error;

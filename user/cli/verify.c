@@ -12,6 +12,7 @@
 #include "outputs/verification_report.h"
 
 #define SOME_DETAILS 50
+#define MAX_DEPTH    256
 
 struct verify_options {
 	struct grf_process_options live; /* live.pid 0: a core */
@@ -87,34 +88,48 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static struct grf_error *verify(const struct verify_options *options, const struct grf_image *image,
-				struct grf_executable *executable, int *ret_status)
+static struct grf_error *verify_graph(const struct verify_options *options,
+				      const struct grf_graph *graph, int *ret_status)
 {
-	struct grf_tree_options tree_options = {.max_depth = 256, .threads = options->threads};
 	struct grf_verification *verification;
-	struct grf_model *model;
-	struct grf_error *error;
+	struct grf_error *error = grf_verification_create(graph, &verification);
 
-	error = grf_model_create(image, executable, options->threads, &model);
 	if (error)
 		return error;
-	error = grf_verification_create(model, &tree_options, &verification);
-	if (!error) {
-		error = grf_mapped_files_check();
-		if (error)
-			grf_verification_destroy(verification);
-	}
+	error = grf_mapped_files_check();
 	if (!error) {
 		grf_memory_report();
-		grf_verification_print(stdout, verification, model,
+		grf_verification_print(stdout, verification, graph,
 				       options->verbosity > 1 ? UINT64_MAX
 				       : options->verbosity   ? SOME_DETAILS
 							      : 0);
 		*ret_status = !grf_verification_holds(verification) ? GRF_EXIT_DIFFERENT
 			      : verification->marks.at_gc_point     ? GRF_EXIT_OK
 								    : GRF_EXIT_NOT_COMPARED;
-		grf_verification_destroy(verification);
 	}
+	grf_verification_destroy(verification);
+	return error;
+}
+
+static struct grf_error *verify(const struct verify_options *options, const struct grf_image *image,
+				struct grf_executable *executable, int *ret_status)
+{
+	const struct grf_graph_options graph_options = {
+	    .max_depth = MAX_DEPTH,
+	    .places = true,
+	    .threads = options->threads,
+	};
+	struct grf_graph *graph = NULL;
+	struct grf_model *model;
+	struct grf_error *error;
+
+	error = grf_model_create(image, executable, options->threads, &model);
+	if (error)
+		return error;
+	error = grf_graph_create(model, &graph_options, &graph);
+	if (!error)
+		error = verify_graph(options, graph, ret_status);
+	grf_graph_destroy(graph);
 	grf_model_destroy(model);
 	return error;
 }

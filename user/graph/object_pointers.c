@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "graph/object_pointers.h"
 
-static void visit_word(const struct grf_span *span, uint64_t offset, grf_pointer_visit *visit,
+static void visit_word(const struct grf_span *span, uint64_t offset, grf_edge_visit *visit,
 		       void *context)
 {
 	uint64_t value = grf_load_u64(span->memory + offset);
@@ -10,7 +10,7 @@ static void visit_word(const struct grf_span *span, uint64_t offset, grf_pointer
 		visit(context, span->base + offset, value);
 }
 
-static void by_bits(const struct grf_span *span, uint32_t slot, grf_pointer_visit *visit,
+static void by_bits(const struct grf_span *span, uint32_t slot, grf_edge_visit *visit,
 		    void *context)
 {
 	uint64_t first = slot * span->element_size / 8, words = span->element_size / 8;
@@ -22,7 +22,7 @@ static void by_bits(const struct grf_span *span, uint32_t slot, grf_pointer_visi
 
 /* The mask of the stored type, repeated to the slot's end. */
 static bool by_type(const struct grf_span *span, uint32_t slot, struct grf_types *types,
-		    struct grf_stored_types *stored, grf_pointer_visit *visit, void *context)
+		    struct grf_stored_types *stored, grf_edge_visit *visit, void *context)
 {
 	uint64_t payload, address = grf_span_stored_type(span, slot, &payload), period;
 	uint64_t start = slot * span->element_size + payload;
@@ -45,7 +45,7 @@ static bool by_type(const struct grf_span *span, uint32_t slot, struct grf_types
 }
 
 bool grf_object_pointers(const struct grf_span *span, uint32_t slot, struct grf_types *types,
-			 struct grf_stored_types *stored, grf_pointer_visit *visit, void *context)
+			 struct grf_stored_types *stored, grf_edge_visit *visit, void *context)
 {
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return true;

@@ -6,15 +6,13 @@
 #ifndef GRF_GRAPH_OBJECT_POINTERS_H
 #define GRF_GRAPH_OBJECT_POINTERS_H
 
+#include "graph/graph.h"
 #include "graph/plan_mask.h"
 #include "model/heap.h"
-
-/* A word at `address` in the target that holds `value`, which is not 0. */
-typedef void grf_pointer_visit(void *context, uint64_t address, uint64_t value);
 
 /* Calls visit() for each of an allocated slot's. `stored` remembers masks between calls. False: out
  * of memory. */
 bool grf_object_pointers(const struct grf_span *span, uint32_t slot, struct grf_types *types,
-			 struct grf_stored_types *stored, grf_pointer_visit *visit, void *context);
+			 struct grf_stored_types *stored, grf_edge_visit *visit, void *context);
 
 #endif

@@ -71,18 +71,18 @@ static void print_totals(FILE *stream, const struct grf_verification *verificati
 }
 
 /* Where a difference hangs. `chain` has CHAIN_BYTES. */
-static const char *name_of_holder(const struct grf_verification *verification,
+static const char *name_of_holder(const struct grf_graph *graph,
 				  const struct grf_difference *difference, char *chain)
 {
 	if (difference->node != GRF_TREE_NONE)
-		return grf_tree_chain(verification->tree, difference->node, chain, CHAIN_BYTES);
+		return grf_tree_chain(graph->tree, difference->node, chain, CHAIN_BYTES);
 	return difference->referrer_name ? difference->referrer_name : "a root";
 }
 
-static void print_difference(FILE *stream, const struct grf_verification *verification,
-			     const struct grf_model *model, const struct grf_difference *difference)
+static void print_difference(FILE *stream, const struct grf_graph *graph,
+			     const struct grf_difference *difference)
 {
-	const struct grf_span *span = &model->heap->spans[difference->span];
+	const struct grf_span *span = &graph->model->heap->spans[difference->span];
 	char chain[CHAIN_BYTES];
 
 	fprintf(stream, "  %-8s %#" PRIx64 ", %" PRIu64 " bytes%s, span %#" PRIx64 " class %d",
@@ -97,12 +97,12 @@ static void print_difference(FILE *stream, const struct grf_verification *verifi
 		fprintf(stream, ": from %#" PRIx64 "%s", difference->referrer,
 			difference->node != GRF_TREE_NONE ? " in " : ", ");
 	if (!difference->tiny && difference->kind != GRF_FLOATING)
-		grf_text_print(stream, name_of_holder(verification, difference, chain));
+		grf_text_print(stream, name_of_holder(graph, difference, chain));
 	fputc('\n', stream);
 }
 
 static void print_details(FILE *stream, const struct grf_verification *verification,
-			  const struct grf_model *model, uint64_t limit)
+			  const struct grf_graph *graph, uint64_t limit)
 {
 	for (int kind = 0; limit && kind < GRF_DIFFERENCE_KINDS; kind++) {
 		uint64_t total = verification->totals[kind].objects, listed = 0;
@@ -110,8 +110,7 @@ static void print_details(FILE *stream, const struct grf_verification *verificat
 		for (size_t i = 0; i < verification->details.count && listed < limit; i++) {
 			if ((int)verification->details.items[i].kind != kind)
 				continue;
-			print_difference(stream, verification, model,
-					 &verification->details.items[i]);
+			print_difference(stream, graph, &verification->details.items[i]);
 			listed++;
 		}
 		if (total > listed)
@@ -121,19 +120,19 @@ static void print_details(FILE *stream, const struct grf_verification *verificat
 }
 
 void grf_verification_print(FILE *stream, const struct grf_verification *verification,
-			    const struct grf_model *model, uint64_t details)
+			    const struct grf_graph *graph, uint64_t details)
 {
-	const struct grf_tree *tree = verification->tree;
+	const struct grf_tree *tree = graph->tree;
 
-	grf_summary_print_version(stream, model->layout.version.text);
-	grf_summary_print_held(stream, grf_image_provenance(model->image));
+	grf_summary_print_version(stream, graph->model->layout.version.text);
+	grf_summary_print_held(stream, grf_image_provenance(graph->model->image));
 	print_basis(stream, verification);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes\n", "typed",
 		tree->bytes
 		    ? 100.0 * (double)(tree->bytes - tree->untyped_bytes) / (double)tree->bytes
 		    : 100.0);
 	print_totals(stream, verification);
-	print_details(stream, verification, model, details);
+	print_details(stream, verification, graph, details);
 	if (!grf_verification_holds(verification))
 		fputs("the reached set is wrong: see above, and report it\n", stream);
 	else if (!verification->marks.at_gc_point)

@@ -9,6 +9,6 @@
 
 /* `details`: how many differences of each kind are listed. */
 void grf_verification_print(FILE *stream, const struct grf_verification *verification,
-			    const struct grf_model *model, uint64_t details);
+			    const struct grf_graph *graph, uint64_t details);
 
 #endif

@@ -11,7 +11,7 @@
 #include "outputs/file.h"
 #include "views/facts.h"
 #include "views/table.h"
-#include "views/tree.h"
+#include "graph/tree.h"
 
 /* A result in the making. */
 struct grf_writer {

@@ -14,9 +14,11 @@ static void write_build_id(const struct grf_model *model, struct grf_facts *fact
 		snprintf(facts->build_id_text + 2 * i, room - 2 * i, "%02x", bytes[i]);
 }
 
-void grf_facts_collect(const struct grf_model *model, const struct grf_tree *tree,
-		       struct grf_facts *ret)
+void grf_facts_collect(const struct grf_graph *graph, struct grf_facts *ret)
 {
+	const struct grf_model *model = graph->model;
+	const struct grf_tree *tree = graph->tree;
+
 	*ret = (struct grf_facts){
 	    .provenance = grf_image_provenance(model->image),
 	    .program = grf_executable_path(model->executable),

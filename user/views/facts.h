@@ -5,11 +5,11 @@
 
 #include "image/provenance.h"
 #include "views/table.h"
-#include "views/tree.h"
+#include "graph/graph.h"
 
 #define GRF_FACTS_LARGEST 10u
 
-/* Sizes in bytes. Borrows from the model and the tree. */
+/* Sizes in bytes. Borrows from the graph and its model. */
 struct grf_facts {
 	const struct grf_provenance *provenance;
 	const char *program;    /* the path of the executable as it was opened */
@@ -28,8 +28,7 @@ struct grf_facts {
 };
 
 /* Collects the facts of an analysis. */
-void grf_facts_collect(const struct grf_model *model, const struct grf_tree *tree,
-		       struct grf_facts *ret);
+void grf_facts_collect(const struct grf_graph *graph, struct grf_facts *ret);
 
 /* The table of the largest roots: bytes, share of what is reachable, objects, name. Borrows the
  * facts. */

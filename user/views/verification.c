@@ -4,16 +4,13 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "graph/object_pointers.h"
-#include "graph/objects.h"
-#include "views/root_words.h"
+#include "graph/pair_map.h"
 
 struct comparison {
-	struct grf_model *model;
+	const struct grf_graph *graph;
+	const struct grf_model *model;
 	const struct grf_heap *heap;
 	struct grf_verification *verification;
-	struct grf_reach reach;
-	struct grf_stored_types stored;
 	struct grf_pair_map noted; /* (slot id, 0) -> index into details */
 	/* Where the words being looked at stand. */
 	uint32_t node;
@@ -28,7 +25,7 @@ struct comparison {
 
 static bool is_reached(const struct comparison *comparison, uint64_t id)
 {
-	return comparison->reach.states[id] & GRF_OBJECT_REACHED;
+	return grf_graph_reached(comparison->graph, id);
 }
 
 static void add_total(struct grf_total *total, const struct grf_span *span)
@@ -121,8 +118,7 @@ static void check_object(struct comparison *comparison, const struct grf_span *s
 	/* What is in it may be from before it was handed out. */
 	if (slot + 1 == span->unfinished && comparison->verification->with_unfinished)
 		return;
-	if (!grf_object_pointers(span, slot, comparison->model->types, &comparison->stored,
-				 visit_object_word, comparison))
+	if (!grf_graph_edges(comparison->graph, span, slot, visit_object_word, comparison))
 		comparison->no_memory = true;
 }
 
@@ -133,7 +129,7 @@ static struct grf_error *check_references(struct comparison *comparison)
 	const struct grf_heap *heap = comparison->heap;
 
 	comparison->node = GRF_TREE_NONE;
-	grf_root_words(comparison->model, visit_root_word, comparison);
+	grf_graph_roots(comparison->graph, visit_root_word, comparison);
 	comparison->name = NULL;
 	comparison->conservative = false;
 	for (size_t i = 0; i < heap->span_count && !comparison->no_memory; i++) {
@@ -149,7 +145,7 @@ static struct grf_error *check_references(struct comparison *comparison)
 		for (uint32_t slot = 0; slot < span->slot_count; slot++) {
 			if (!is_reached(comparison, span->first_object + slot))
 				continue;
-			comparison->node = comparison->reach.nodes[span->first_object + slot];
+			comparison->node = comparison->graph->nodes[span->first_object + slot];
 			check_object(comparison, span, slot);
 		}
 	}
@@ -189,7 +185,7 @@ static void compare_object(struct comparison *comparison, const struct grf_span 
 
 		difference = add_difference(comparison, span, slot, GRF_EXTRA);
 		if (difference)
-			difference->node = comparison->reach.nodes[id];
+			difference->node = comparison->graph->nodes[id];
 		if (!grf_pair_map_put(&comparison->noted, id, 0, index))
 			comparison->no_memory = true;
 	} else if (grf_pair_map_get(&comparison->noted, id, 0) == GRF_PAIR_MAP_NONE) {
@@ -264,8 +260,7 @@ static void spread_root_word(void *context, const struct grf_root_word *word)
 
 static void spread_object(struct comparison *comparison, const struct grf_span *span, uint32_t slot)
 {
-	if (!grf_object_pointers(span, slot, comparison->model->types, &comparison->stored,
-				 spread_object_word, comparison))
+	if (!grf_graph_edges(comparison->graph, span, slot, spread_object_word, comparison))
 		comparison->no_memory = true;
 }
 
@@ -285,7 +280,7 @@ static void spread_marked(struct comparison *comparison)
 static void spread(struct comparison *comparison, enum grf_difference_kind kind)
 {
 	comparison->spreading = kind;
-	grf_root_words(comparison->model, spread_root_word, comparison);
+	grf_graph_roots(comparison->graph, spread_root_word, comparison);
 	if (kind == GRF_EXTRA)
 		spread_marked(comparison);
 	while (comparison->frontier.count && !comparison->no_memory) {
@@ -387,22 +382,17 @@ static void total_up(struct comparison *comparison)
 	}
 }
 
-static struct grf_error *compare(struct comparison *comparison,
-				 const struct grf_tree_options *options)
+static struct grf_error *compare(struct comparison *comparison)
 {
 	struct grf_verification *verification = comparison->verification;
-	struct grf_tree_options with_reach = *options;
-	struct grf_error *error;
+	struct grf_error *error = grf_marks_read(comparison->model, &verification->marks);
 
-	with_reach.reach = &comparison->reach;
-	error = grf_tree_create(comparison->model, &with_reach, &verification->tree);
-	if (!error)
-		error = grf_marks_read(comparison->model, &verification->marks);
+	if (error)
+		return error;
 	verification->with_unfinished =
 	    !verification->marks.at_gc_point &&
 	    !grf_has(&comparison->model->layout, mspan, free_index_for_scan);
-	if (!error)
-		error = check_references(comparison);
+	error = check_references(comparison);
 	if (!error)
 		error = compare_marks(comparison);
 	if (!error)
@@ -413,23 +403,21 @@ static struct grf_error *compare(struct comparison *comparison,
 	return comparison->no_memory ? grf_error_no_memory() : NULL;
 }
 
-struct grf_error *grf_verification_create(struct grf_model *model,
-					  const struct grf_tree_options *options,
+struct grf_error *grf_verification_create(const struct grf_graph *graph,
 					  struct grf_verification **ret)
 {
 	struct grf_verification *verification = calloc(1, sizeof(*verification));
 	struct comparison comparison = {
-	    .model = model,
-	    .heap = model->heap,
+	    .graph = graph,
+	    .model = graph->model,
+	    .heap = graph->model->heap,
 	    .verification = verification,
 	};
 	struct grf_error *error;
 
 	if (!verification)
 		return grf_error_no_memory();
-	error = compare(&comparison, options);
-	grf_reach_free(&comparison.reach);
-	grf_stored_types_free(&comparison.stored);
+	error = compare(&comparison);
 	grf_pair_map_free(&comparison.noted);
 	grf_array_free(&comparison.tiny_blocks);
 	grf_array_free(&comparison.frontier);
@@ -446,7 +434,6 @@ void grf_verification_destroy(struct grf_verification *verification)
 		return;
 	grf_marks_free(&verification->marks);
 	grf_array_free(&verification->details);
-	grf_tree_destroy(verification->tree);
 	free(verification);
 }
 

@@ -21,7 +21,7 @@
 
 #include "base/array.h"
 #include "model/marks.h"
-#include "views/tree.h"
+#include "graph/graph.h"
 
 enum grf_difference_kind {
 	GRF_MISSED,   /* a root or a reached object points to it, and it was not reached */
@@ -57,15 +57,14 @@ struct grf_verification {
 						   * was about to complete, with what was there
 						   * before: this release does not tell them */
 	GRF_ARRAY(struct grf_difference) details; /* by object id */
-	struct grf_tree *tree;
 };
 
 /* Whether what can be compared agrees. */
 bool grf_verification_holds(const struct grf_verification *verification);
 
-/* Walks the model and compares. */
-struct grf_error *grf_verification_create(struct grf_model *model,
-					  const struct grf_tree_options *options,
+/* Compares a graph with places to the marks in its image. Gives the result to the caller. Errors:
+ * NO_MEMORY, INTERRUPTED. */
+struct grf_error *grf_verification_create(const struct grf_graph *graph,
 					  struct grf_verification **ret);
 void grf_verification_destroy(struct grf_verification *verification);
 

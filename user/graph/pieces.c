@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "views/pieces.h"
+#include "graph/pieces.h"
 
 /* The compiler takes apart small values only (cmd/compile/internal/ssa, CanSSA). */
 #define PIECES_WORDS 64u

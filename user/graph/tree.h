@@ -4,15 +4,12 @@
  * "$mapval. (*main.T)", ...) with the objects and bytes that stand at each. Every live object is
  * counted at one node.
  */
-#ifndef GRF_VIEWS_TREE_H
-#define GRF_VIEWS_TREE_H
+#ifndef GRF_GRAPH_TREE_H
+#define GRF_GRAPH_TREE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "base/error.h"
-#include "model/model.h"
 
 /* Root classes in the order in which they take objects. */
 enum grf_root_class {
@@ -48,29 +45,10 @@ struct grf_tree {
 	void *strings;                     /* private: names that the tree made itself */
 };
 
-/* What was reached, object by object: to be asked for where more is wanted than totals. */
-struct grf_reach {
-	uint8_t *states; /* enum grf_object_state (graph/objects.h), by object id */
-	uint32_t *nodes; /* where each reached object stands, by object id */
-};
-
-void grf_reach_free(struct grf_reach *reach);
-
-struct grf_tree_options {
-	uint32_t max_depth; /* elements in a chain; what is deeper counts at the last one */
-	bool no_fold;
-	unsigned int threads;
-	struct grf_reach *reach; /* NULL, or gets what was reached; the caller's to free */
-};
-
 /* Writes the chain of a node, elements parted by " <- " with the root last, into `buffer`; returns
  * `buffer`. A long chain has its middle left out. */
 const char *grf_tree_chain(const struct grf_tree *tree, uint32_t node, char *buffer, size_t size);
 
-/* Walks the model's object graph and makes the tree. Same model, same tree. The tree borrows names
- * from the model, which must outlive it. GRF_ERROR_INTERRUPTED on grf_interrupt(). */
-struct grf_error *grf_tree_create(struct grf_model *model, const struct grf_tree_options *options,
-				  struct grf_tree **ret);
 void grf_tree_destroy(struct grf_tree *tree);
 
 /* Bytes and objects of each root with all that is below it, largest first, at most `capacity`;

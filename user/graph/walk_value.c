@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Following the slots of a value's plan. */
-#include "views/walk.h"
+#include "graph/walk.h"
 
 /* A slice is pointer, length, capacity. */
 #define SLICE_CAPACITY 16

@@ -5,12 +5,12 @@
  * pointer costs no lookup by name. Many spots may share a node: the dynamic types of an interface,
  * or the header, the tables and the groups of a map.
  */
-#ifndef GRF_VIEWS_SPOTS_H
-#define GRF_VIEWS_SPOTS_H
+#ifndef GRF_GRAPH_SPOTS_H
+#define GRF_GRAPH_SPOTS_H
 
 #include "graph/pair_map.h"
 #include "model/types.h"
-#include "views/tree_builder.h"
+#include "graph/tree_builder.h"
 
 enum grf_content {
 	GRF_CONTENT_ONE,      /* one value of the type */

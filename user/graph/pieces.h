@@ -5,10 +5,10 @@
  * put together again, so that a type word is seen with its data word; a word that stands nowhere in
  * the frame's memory is not guessed.
  */
-#ifndef GRF_VIEWS_PIECES_H
-#define GRF_VIEWS_PIECES_H
+#ifndef GRF_GRAPH_PIECES_H
+#define GRF_GRAPH_PIECES_H
 
-#include "views/walk.h"
+#include "graph/walk.h"
 
 /* How many of the `count` locals from the first one on are pieces of one variable that do not
  * overlap; at least 1. */

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "views/walk.h"
+#include "graph/walk.h"
 
 /* The objects whose mask fits one word; all that carry heap bits since Go 1.22 do. */
 #define SMALL_BYTES 512

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "views/spots.h"
+#include "graph/spots.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "views/tree.h"
+#include "graph/tree.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
-#include "views/tree_builder.h"
+#include "graph/tree_builder.h"
 
 const char grf_sub_objects_name[] = "$sub_objects$";
 
@@ -33,7 +33,7 @@ static const char *intern(struct grf_tree *tree, const char *text)
 }
 
 void grf_tree_builder_init(struct grf_tree_builder *builder, struct grf_tree *tree,
-			   const struct grf_tree_options *options)
+			   const struct grf_graph_options *options)
 {
 	*builder = (struct grf_tree_builder){
 	    .tree = tree,

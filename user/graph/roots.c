@@ -4,7 +4,7 @@
  * its class. A root word that a variable covers is followed by the variable's plan and named after
  * it; one that none covers hangs, untyped, from the symbol or function that it stands in.
  */
-#include "views/walk.h"
+#include "graph/walk.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "views/pieces.h"
+#include "graph/pieces.h"
 
 /* Longer names than this are cut; the longest that Go's own library has are around 300 bytes. */
 #define NAME_BYTES 4096

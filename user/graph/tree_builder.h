@@ -3,11 +3,11 @@
  * Making the nodes of a reference tree: roots by class and name, children by parent and name, with
  * folding and the depth limit applied where a child is asked for.
  */
-#ifndef GRF_VIEWS_TREE_BUILDER_H
-#define GRF_VIEWS_TREE_BUILDER_H
+#ifndef GRF_GRAPH_TREE_BUILDER_H
+#define GRF_GRAPH_TREE_BUILDER_H
 
 #include "graph/pair_map.h"
-#include "views/tree.h"
+#include "graph/graph.h"
 
 /* The element for what hangs below a place without a type. */
 extern const char grf_sub_objects_name[];
@@ -24,7 +24,7 @@ struct grf_tree_builder {
 
 /* Takes an empty tree. */
 void grf_tree_builder_init(struct grf_tree_builder *builder, struct grf_tree *tree,
-			   const struct grf_tree_options *options);
+			   const struct grf_graph_options *options);
 void grf_tree_builder_free(struct grf_tree_builder *builder);
 
 /* The roots that are asked for from now on belong to goroutines that were started there (any

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "views/root_words.h"
+/* The roots, by the runtime's masks and stack maps alone. */
+#include "graph/graph.h"
 
-static void emit(const struct grf_root_word *word, grf_root_word_visit *visit, void *context)
+static void emit(const struct grf_root_word *word, grf_root_visit *visit, void *context)
 {
 	if (word->value)
 		visit(context, word);
 }
 
 static void segment_words(const struct grf_model *model, uint64_t start, const uint8_t *mask,
-			  uint64_t bits, const char *name, grf_root_word_visit *visit,
-			  void *context)
+			  uint64_t bits, const char *name, grf_root_visit *visit, void *context)
 {
 	for (uint64_t i = 0; mask && i < bits; i++) {
 		struct grf_root_word word = {.address = start + i * 8, .name = name};
@@ -28,7 +28,7 @@ static const char *frame_name(const struct grf_goroutine *goroutine, uint32_t fr
 }
 
 static void goroutine_words(const struct grf_model *model, const struct grf_goroutine *goroutine,
-			    grf_root_word_visit *visit, void *context)
+			    grf_root_visit *visit, void *context)
 {
 	for (uint32_t i = 0; i < goroutine->word_count; i++) {
 		const struct grf_stack_word *from = &goroutine->words[i];
@@ -53,8 +53,10 @@ static void goroutine_words(const struct grf_model *model, const struct grf_goro
 	}
 }
 
-void grf_root_words(const struct grf_model *model, grf_root_word_visit *visit, void *context)
+void grf_graph_roots(const struct grf_graph *graph, grf_root_visit *visit, void *context)
 {
+	const struct grf_model *model = graph->model;
+
 	for (size_t i = 0; i < model->modules->count; i++) {
 		const struct grf_module *module = &model->modules->items[i];
 

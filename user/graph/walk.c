@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "views/walk.h"
+#include "graph/walk.h"
 
 #include <stdlib.h>
 #include <string.h>

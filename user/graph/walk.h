@@ -17,8 +17,8 @@
  * miss for the state runs beside other work; the object's own memory is prefetched before its turn
  * in the queue comes. Edges are never stored.
  */
-#ifndef GRF_VIEWS_WALK_H
-#define GRF_VIEWS_WALK_H
+#ifndef GRF_GRAPH_WALK_H
+#define GRF_GRAPH_WALK_H
 
 #include "base/array.h"
 #include "graph/enclosing_type.h"
@@ -26,7 +26,7 @@
 #include "graph/objects.h"
 #include "graph/plan_mask.h"
 #include "graph/type_inference.h"
-#include "views/spots.h"
+#include "graph/spots.h"
 
 #define GRF_RING_SIZE 16
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The reference tree of a model: the walk, class by class, and its totals. */
+/* The graph of a model: the walk, class by class, and its totals. */
+#include "graph/graph.h"
+
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "views/walk.h"
+#include "graph/walk.h"
 
 static void walk_free(struct grf_walk *walk)
 {
@@ -30,22 +32,6 @@ static void walk_free(struct grf_walk *walk)
 	free(walk->scratch);
 	free(walk->states);
 	free(walk->nodes);
-}
-
-/* Hands over what was reached. */
-static void keep_reach(struct grf_walk *walk, struct grf_reach *reach)
-{
-	reach->states = walk->states;
-	reach->nodes = walk->nodes;
-	walk->states = NULL;
-	walk->nodes = NULL;
-}
-
-void grf_reach_free(struct grf_reach *reach)
-{
-	free(reach->states);
-	free(reach->nodes);
-	*reach = (struct grf_reach){0};
 }
 
 static void add_totals(struct grf_tree *tree)
@@ -109,35 +95,72 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 	return error;
 }
 
-struct grf_error *grf_tree_create(struct grf_model *model, const struct grf_tree_options *options,
-				  struct grf_tree **ret)
+/* Hands over what was reached. */
+static void take_walk(struct grf_walk *walk, struct grf_graph *graph)
 {
-	struct grf_tree *tree = calloc(1, sizeof(*tree));
+	struct grf_tree *tree = graph->tree;
+
+	if (walk->nodes) {
+		graph->states = walk->states;
+		graph->nodes = walk->nodes;
+		walk->states = NULL;
+		walk->nodes = NULL;
+	}
+	tree->heap_objects = walk->heap->allocated_count;
+	tree->heap_bytes = walk->heap->allocated_bytes;
+	add_totals(tree);
+}
+
+static struct grf_error *make_graph(struct grf_graph *graph,
+				    const struct grf_graph_options *options)
+{
+	struct grf_model *model = graph->model;
 	struct grf_walk *walk = calloc(1, sizeof(*walk));
 	struct grf_error *error;
 
-	if (!tree || !walk) {
-		free(tree);
-		free(walk);
+	if (!walk)
 		return grf_error_no_memory();
-	}
 	walk->model = model;
 	walk->heap = model->heap;
 	walk->types = model->types;
-	grf_tree_builder_init(&walk->builder, tree, options);
+	grf_tree_builder_init(&walk->builder, graph->tree, options);
 	grf_spots_init(&walk->spots, model->types, &walk->builder);
-	error = walk_all(walk, options->reach);
-	if (!error && options->reach)
-		keep_reach(walk, options->reach);
+	error = walk_all(walk, options->places);
+	if (!error)
+		take_walk(walk, graph);
 	walk_free(walk);
 	free(walk);
-	if (error) {
-		grf_tree_destroy(tree);
-		return error;
-	}
-	tree->heap_objects = model->heap->allocated_count;
-	tree->heap_bytes = model->heap->allocated_bytes;
-	add_totals(tree);
-	*ret = tree;
-	return NULL;
+	return error;
+}
+
+struct grf_error *grf_graph_create(struct grf_model *model, const struct grf_graph_options *options,
+				   struct grf_graph **ret)
+{
+	struct grf_graph *graph = calloc(1, sizeof(*graph));
+	struct grf_error *error;
+
+	if (!graph)
+		return grf_error_no_memory();
+	graph->model = model;
+	graph->tree = calloc(1, sizeof(*graph->tree));
+	graph->stored = calloc(1, sizeof(*graph->stored));
+	error = graph->tree && graph->stored ? make_graph(graph, options) : grf_error_no_memory();
+	if (error)
+		grf_graph_destroy(graph);
+	else
+		*ret = graph;
+	return error;
+}
+
+void grf_graph_destroy(struct grf_graph *graph)
+{
+	if (!graph)
+		return;
+	grf_tree_destroy(graph->tree);
+	if (graph->stored)
+		grf_stored_types_free(graph->stored);
+	free(graph->stored);
+	free(graph->states);
+	free(graph->nodes);
+	free(graph);
 }

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "graph/graph.h"
+#include "graph/object_pointers.h"
+
+bool grf_graph_edges(const struct grf_graph *graph, const struct grf_span *span, uint32_t slot,
+		     grf_edge_visit *visit, void *context)
+{
+	return grf_object_pointers(span, slot, graph->model->types, graph->stored, visit, context);
+}

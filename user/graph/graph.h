@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The object graph of a model: every live object once, and where it stands in the reference tree.
+ * Made once; views work from it. What is a root and what is an edge is said here, by the runtime's
+ * own masks, stack maps and specials, and nowhere else.
+ */
+#ifndef GRF_GRAPH_GRAPH_H
+#define GRF_GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "graph/objects.h"
+#include "graph/tree.h"
+#include "model/model.h"
+
+struct grf_stored_types;
+
+struct grf_graph_options {
+	uint32_t max_depth;   /* elements in a chain; what is deeper counts at the last one */
+	bool no_fold;         /* every step of recursive structures, not each element once */
+	bool places;          /* keep for each object where it stands */
+	unsigned int threads; /* 0: one for each core */
+};
+
+/* Arrays are indexed by object id (model/heap.h). */
+struct grf_graph {
+	struct grf_model *model; /* borrowed */
+	struct grf_tree *tree;   /* owned, as all that follows */
+	uint8_t *states;         /* enum grf_object_state; NULL unless places are kept */
+	uint32_t *nodes;         /* of the tree, for what is reached; NULL likewise */
+	/* What edges remember between calls; not for two threads at a time. */
+	struct grf_stored_types *stored;
+};
+
+/**
+ * Walks a model from its roots. The same model gives the same graph. The graph borrows names from
+ * the model, which must outlive it. Gives it to the caller. Errors: NO_MEMORY, INTERRUPTED.
+ */
+struct grf_error *grf_graph_create(struct grf_model *model, const struct grf_graph_options *options,
+				   struct grf_graph **ret);
+void grf_graph_destroy(struct grf_graph *graph);
+
+static inline void grf_graph_cleanup_fn(struct grf_graph **graph)
+{
+	grf_graph_destroy(*graph);
+}
+#define _cleanup_graph_ __attribute__((cleanup(grf_graph_cleanup_fn)))
+
+/* Whether an object is alive; where places are kept. */
+static inline bool grf_graph_reached(const struct grf_graph *graph, uint64_t id)
+{
+	return graph->states[id] & GRF_OBJECT_REACHED;
+}
+
+/* A word outside the heap that the collector begins with. */
+struct grf_root_word {
+	uint64_t address; /* where it stands; 0: in no memory (a register) */
+	uint64_t value;   /* not 0 */
+	const char *name; /* function or segment */
+	bool conservative;
+};
+typedef void grf_root_visit(void *context, const struct grf_root_word *word);
+
+/**
+ * Calls visit() for each root: the words of data and bss segments and of stacks, and what else
+ * goroutines and specials hold. Objects of which only the referents are roots are not among them.
+ */
+void grf_graph_roots(const struct grf_graph *graph, grf_root_visit *visit, void *context);
+
+/* A word at `address` of an object, with the pointer that stands there, which is not 0. */
+typedef void grf_edge_visit(void *context, uint64_t address, uint64_t value);
+
+/**
+ * Calls visit() for each pointer of an allocated slot that the collector follows. False: out of
+ * memory.
+ */
+bool grf_graph_edges(const struct grf_graph *graph, const struct grf_span *span, uint32_t slot,
+		     grf_edge_visit *visit, void *context);
+
+#endif
