@@ -264,15 +264,16 @@ static int score_pointee(const struct pointer *pointer, const struct view *view)
 
 /* --- words of a value ------------------------------------------------------------------------- */
 
-/* Whether bytes read as text, which other bytes hardly do. Of objects of more than 512 bytes the
- * contents may not be there. */
+/* Whether bytes read as text, which other bytes hardly do. Some bytes in the block that tiny
+ * objects share may; and of objects of more than 512 bytes the contents may not be there. */
 static bool is_text(const struct grf_image *image, const struct grf_heap *heap, uint64_t address,
 		    uint64_t length)
 {
 	const struct grf_span *span = grf_heap_span(heap, address);
 	const uint8_t *text;
 
-	if (length < TEXT_LEAST || (span && span->element_size > size_classes[CLASSES - 1]))
+	if (length < TEXT_LEAST || (span && (span->element_size <= TINY_BYTES ||
+					     span->element_size > size_classes[CLASSES - 1])))
 		return false;
 	if (length > TEXT_MOST)
 		length = TEXT_MOST;
@@ -299,13 +300,19 @@ static int score_string(struct pointer *pointer, const struct view *view)
 	return score + EVIDENCE;
 }
 
-/* Whether a slice goes to just the end of its object: what is no capacity hardly does. */
-static bool is_whole(const struct grf_heap *heap, const struct pointer *pointer)
+/* What a slice's words say together beside its array: a capacity that its object has just the room
+ * for is hardly another number, and one that goes to the very end less so. In the block that tiny
+ * objects share, and out of the heap, there is room for any small number. */
+static int score_capacity(const struct grf_heap *heap, const struct pointer *pointer)
 {
 	const struct grf_span *span = grf_heap_span(heap, pointer->value);
 
-	return span && span->element_size > TINY_BYTES && pointer->count > 1 &&
-	       pointer->count * pointer->type->size == span->element_size;
+	if (!span ||
+	    (span->pointer_layout == GRF_POINTERS_NONE && span->element_size <= TINY_BYTES))
+		return 0;
+	return pointer->count > 1 && pointer->count * pointer->type->size == span->element_size
+		   ? EVIDENCE + EVIDENCE
+		   : EVIDENCE;
 }
 
 static int score_slice(const struct grf_slot *slot, const struct view *view)
@@ -314,7 +321,6 @@ static int score_slice(const struct grf_slot *slot, const struct view *view)
 				  .value = grf_load_u64(view->memory + slot->offset),
 				  .array = true};
 	uint64_t length;
-	int score;
 
 	if (!slot->count || slot->offset + 24 > view->room)
 		return slot->target ? score_pointee(&pointer, view) : 0;
@@ -326,8 +332,8 @@ static int score_slice(const struct grf_slot *slot, const struct view *view)
 	/* One without capacity points anywhere, such as behind the array it was cut from. */
 	if (!pointer.value || !slot->target || !pointer.count)
 		return 0;
-	score = add_score(score_pointee(&pointer, view), EVIDENCE);
-	return score < 0 || !is_whole(view->model->heap, &pointer) ? score : score + EVIDENCE;
+	return add_score(score_pointee(&pointer, view),
+			 score_capacity(view->model->heap, &pointer));
 }
 
 /* A pointer, or a string's. */

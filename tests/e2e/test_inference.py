@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Types that nobody names: found out by contents, or none; and how much of each program is typed."""
+
+import re
+import struct
+import subprocess
+
+import pprof
+import pytest
+from running import OK, Target, grf
+from toolchains import versions
+
+STRIPPED = "-ldflags=-s -w"
+RELEASES = ["1.22.12", "1.23.12", "1.24.9", "1.25.5", "1.26", "1.27.0"]
+MAKERS = re.compile(r"runtime\.(newobject|mallocgc\w*|convT|makechan|makemap|mapassign\w*)")
+LEA = re.compile(rb"(?=[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d](....))", re.S)
+
+
+class Program:
+    """The executable file of a program with symbols, not position-independent."""
+
+    def __init__(self, path):
+        self.contents = path.read_bytes()
+        text = subprocess.run(
+            ["readelf", "-lsW", path], capture_output=True, text=True, check=True
+        ).stdout
+        self.symbols = {
+            name: int(value, 16)
+            for value, name in re.findall(r"^ *\d+: (\w+) +\S+ \S+ .* (\S+)$", text, re.M)
+        }
+        self.names = {value: name for name, value in self.symbols.items()}
+        self.segments = [
+            [int(number, 16) for number in found]
+            for found in re.findall(r"LOAD +0x(\w+) 0x(\w+) 0x\w+ 0x(\w+)", text)
+        ]
+
+    def at(self, address, length):
+        for offset, start, size in self.segments:
+            if start <= address < start + size:
+                return self.contents[offset + address - start : offset + address - start + length]
+        return b""
+
+    def is_descriptor(self, address):
+        """Whether a runtime._type stands there: other things do too, that code refers to."""
+        header = self.at(address, 48)
+        size, pointers, _, _, align, field_align, kind = struct.unpack("<QQIBBBB", header[:24])
+        (name,) = struct.unpack("<i", header[40:44])
+        text = self.at(self.symbols["runtime.types"] + name, 256) if name > 0 else b""
+        return (
+            0 < kind & 31 <= 26
+            and pointers <= size < 1 << 30
+            and align in (1, 2, 4, 8)
+            and field_align in (1, 2, 4, 8)
+            and len(text) > 2
+            and text[0] < 16
+            and 0 < text[1]
+            and text[2 + (text[1] > 127) :][: min(text[1], 64)].isascii()
+            and text[2 + (text[1] > 127) :][: min(text[1], 64)].decode().isprintable()
+        )
+
+    def types(self):
+        """{address of a descriptor that the code refers to: whether the code makes one}"""
+        begin, end = self.symbols["runtime.text"], self.symbols["runtime.etext"]
+        first, last = self.symbols["runtime.types"], self.symbols["runtime.etypes"]
+        code, found = self.at(begin, end - begin), {}
+        places = []
+        for match in LEA.finditer(code):
+            target = begin + match.start() + 7 + struct.unpack("<i", match.group(1))[0]
+            if first <= target < last and target % 8 == 0:
+                places.append((match.start(), target))
+        for (at, target), (following, _) in zip(places, [*places[1:], (len(code), 0)]):
+            window = range(at + 7, min(at + 71, following - 4))
+            calls = (begin + k + 5 + struct.unpack_from("<i", code, k + 1)[0]
+                     for k in window if code[k] == 0xE8)
+            called = next((self.names[call] for call in calls if call in self.names), "")
+            if target not in found:
+                found[target] = False
+            found[target] |= bool(MAKERS.fullmatch(called))
+        return {address: made for address, made in found.items() if self.is_descriptor(address)}
+
+
+def bare(name):
+    """Without package paths, and as reflect and descriptors both have it."""
+    name = re.sub(r"go\.shape\.", "", name)
+    name = re.sub(r"/v\d+\.", ".", name)
+    name = re.sub(r"[^\s*\[\](),{}]+/", "", name)
+    if "struct {" in name:
+        name = re.sub(r"\w+\.", "", name)
+    return name.replace(" ", "")
+
+
+def right(found, kinds):
+    """Whether what was found is true of a value: it is its type, or what it is made of, or begins
+    with. `kinds` has the names that it goes by."""
+    return bare(found) in {bare(kind) for kind in kinds}
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_no_wrong_type(version, build, tmp_path):
+    """Of each type that a program with much of the standard library makes, four values, each behind
+    a pointer that says nothing. There are hundreds of pairs with one size and one mask: each value
+    gets its type, or none."""
+    executable = build("standard", version=version)
+    program, stripped = Program(executable), tmp_path / "standard"
+    subprocess.run(["strip", "-o", stripped, executable], check=True)
+    types = program.types()
+    assert len(types) > 1000 and sum(types.values()) > 500
+    (tmp_path / "types").write_text(
+        "\n".join(f"{address:x} {made:d}" for address, made in types.items())
+    )
+    with Target(stripped, tmp_path / "types") as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    at_root = {}
+    for chain in pprof.read(tmp_path / "out").chains:
+        match = re.match(r"bss\+0x([0-9a-f]+)", chain[0])
+        if match:
+            at_root.setdefault(int(match.group(1), 16), []).append(chain)
+    # What the sections are called is gone: the first of the roots is told by its type.
+    first = program.symbols["main.roots"] - program.symbols["runtime.bss"]
+    assert any("main.Sentinel" in element for chain in at_root[first] for element in chain)
+    named, wrong = 0, []
+    for number, kinds in target.facts.items():
+        chains = at_root.get(first + 8 * int(number), [])
+        if not chains or any(len(chain) == 1 for chain in chains):
+            continue
+        found = {chain[1] for chain in chains}
+        named += 1
+        if not all(right(name.removeprefix("?. (").removesuffix(")"), kinds) for name in found):
+            wrong.append((kinds, found))
+    assert not wrong, f"{len(wrong)} of {named}: {wrong[:20]}"
+    assert named > 0.4 * len(target.facts), (named, len(target.facts))
+
+
+# What the programs that live on in tests/programs hold, and that does not change by itself.
+PROGRAMS = [
+    "buffers", "channels", "cleanups", "closures", "concurrent", "demo", "facts", "finalizers",
+    "generics", "goroutines", "hardroots", "interfaces", "locals", "maps", "names", "pieces",
+    "pointers", "recursion", "reflection", "slices", "strings", "structs", "timers", "unsafe",
+]
+# Where types of one size, mask and contents leave no choice but none: recursion has two lists whose
+# elements are as like as can be; the others hold little but such.
+ALIKE = {
+    ("recursion", STRIPPED): 50,
+    ("reflection", STRIPPED): 98.5,
+    ("strings", STRIPPED): 98.5,
+    ("unsafe", STRIPPED): 98.5,
+}
+
+
+@pytest.mark.parametrize("version", [v for v in versions() if int(v.split(".")[1]) >= 22])
+@pytest.mark.parametrize("flag", ["", STRIPPED], ids=["dwarf", "stripped"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_share_typed(program, flag, version, build, tmp_path):
+    executable = build(program, version=version, flags=(flag,) if flag else ())
+    with Target(executable) as target:
+        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    share = float(re.search(r"typed +([\d.]+)%", done.stdout).group(1))
+    assert share >= ALIKE.get((program, flag), 99.5), done.stdout
