@@ -2,13 +2,15 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "base/log.h"
 #include "cli/live.h"
+#include "cli/values.h"
 
-struct attach_options {
-	struct grf_profile_options profile;
+static struct attach_options {
+	struct grf_common_options common;
+	struct grf_result_options results;
+	struct grf_graph_options tree;
 	struct grf_process_options live;
-};
+} options;
 
 static const char description[] =
     "Shows what keeps the memory of a running Go program alive.\v"
@@ -29,8 +31,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->profile;
-		state->child_inputs[1] = &options->live;
+		state->child_inputs[0] = &options->results;
+		state->child_inputs[1] = &options->tree;
+		state->child_inputs[2] = &options->common;
+		state->child_inputs[3] = &options->live;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -66,43 +70,44 @@ static struct grf_error *check_apart(const struct attach_options *options,
 	return error;
 }
 
-static struct grf_error *run(struct attach_options *options)
+static struct grf_error *attach(void *input, int *ret_status)
 {
+	struct attach_options *options = input;
 	_cleanup_results_ struct grf_results results = {0};
 	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error;
 
-	error = grf_results_open(&options->profile.results, &results);
+	(void)ret_status;
+	options->live.capture.threads = options->common.threads;
+	error = grf_results_open(&options->results, &results);
 	if (!error)
 		error = check_apart(options, &results);
 	if (!error)
 		error = grf_source_of_process(&options->live, &source);
 	if (error)
 		return error;
-	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->profile.no_sandbox);
+	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->common.no_sandbox);
 	if (!error)
-		error =
-		    grf_make_profile(source.image, source.executable, &options->profile, &results);
+		error = grf_make_profile(&source, &options->common, &options->tree, &results);
 	return error;
 }
 
-int grf_command_attach(int argc, char **argv)
-{
-	static const struct argp_child children[] = {
-	    {&grf_profile_argp, 0, NULL, 0}, {&grf_live_argp, 0, NULL, 0}, {0}};
-	static const struct argp argp = {
-	    .parser = parse_option,
-	    .args_doc = "PID [EXE]",
-	    .doc = description,
-	    .children = children,
-	};
-	struct attach_options options = {0};
+static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
+					     {&grf_tree_argp, 0, NULL, 0},
+					     {&grf_common_argp, 0, NULL, 0},
+					     {&grf_live_argp, 0, NULL, 0},
+					     {0}};
+static const struct argp argp = {
+    .parser = parse_option,
+    .args_doc = "PID [EXE]",
+    .doc = description,
+    .children = children,
+};
 
-	grf_profile_options_init(&options.profile);
-	if (!grf_parse_arguments(&argp, "grf-bpf attach", argc, argv, &options))
-		return GRF_EXIT_USAGE;
-	options.live.capture.threads = options.profile.threads;
-	grf_log_init(options.profile.verbosity);
-	grf_handle_signals();
-	return grf_exit_status(run(&options));
-}
+const struct grf_command grf_command_attach = {
+    .name = "attach",
+    .summary = "take a live process: hold it briefly, copy, analyse",
+    .argp = &argp,
+    .options = &options,
+    .run = attach,
+};

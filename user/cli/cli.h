@@ -7,10 +7,10 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "capture/capture.h"
 #include "cli/results.h"
 #include "image/debug_file.h"
-#include "image/image.h"
+#include "graph/graph.h"
+#include "program/source.h"
 
 /* Exit statuses; docs/grf-bpf.1 lists them. 128 + signal when interrupted. */
 enum grf_exit {
@@ -32,55 +32,47 @@ enum grf_exit {
 	GRF_EXIT_REPLACED = 15,     /* the target became another program by exec(2) */
 };
 
-/* A subcommand. `run` gets its own arguments, the first one being its name. */
-struct grf_command {
-	const char *name;
-	const char *summary;
-	int (*run)(int argc, char **argv);
-};
-
-int grf_command_attach(int argc, char **argv);
-int grf_command_core(int argc, char **argv);
-int grf_command_verify(int argc, char **argv);
-int grf_command_version(int argc, char **argv);
-
-/* Options that every command has which makes a profile. */
-struct grf_profile_options {
-	struct grf_result_options results;
-	unsigned int max_depth;
-	unsigned int threads;
+/* What every command understands. */
+struct grf_common_options {
+	unsigned int threads; /* 0: one for each core */
 	int verbosity;
-	bool no_fold;
 	bool no_sandbox;
 };
 
-void grf_profile_options_init(struct grf_profile_options *options);
-/* An argp child for them; its input is the struct. */
-extern const struct argp grf_profile_argp;
+/*
+ * A subcommand. Its options are a struct of its own, whose first member is its struct
+ * grf_common_options; `argp` fills it in. All else that commands begin and end with is done by
+ * grf_run_command().
+ */
+struct grf_command {
+	const char *name;
+	const char *summary;
+	const struct argp *argp;
+	void *options;
+	/* *ret_status is GRF_EXIT_OK at first. */
+	struct grf_error *(*run)(void *options, int *ret_status);
+};
 
-/* An argp child for where debug information is; its input is a struct grf_debug_options. */
-extern const struct argp grf_debug_argp;
+extern const struct grf_command grf_command_attach;
+extern const struct grf_command grf_command_core;
+extern const struct grf_command grf_command_verify;
+extern const struct grf_command grf_command_version;
 
-/* A whole number from `low` to `high`, or a usage error through argp. */
-unsigned long grf_parse_number(const struct argp_state *state, const char *what, const char *text,
-			       unsigned long low, unsigned long high);
+/* Parses the arguments, the first of which is the command's name, and runs it. Returns the exit
+ * status; ends the process where the arguments are wrong, or ask for help. */
+int grf_run_command(const struct grf_command *command, int argc, char **argv);
 
-/* Parses the arguments of the command `name` ("grf-bpf attach"). Exits where they are wrong, or ask
- * for help; false: out of memory. */
-bool grf_parse_arguments(const struct argp *argp, const char *name, int argc, char **argv,
-			 void *options);
+/* Argp children; the input of each is the struct beside it. */
+extern const struct argp grf_common_argp; /* struct grf_common_options */
+extern const struct argp grf_tree_argp;   /* struct grf_graph_options */
+extern const struct argp grf_debug_argp;  /* struct grf_debug_options: where DWARF is */
 
-/* The option of all commands that turns the sandbox off, and where it stands among others. */
-#define GRF_OPTION_NO_SANDBOX 0x300
-#define GRF_NO_SANDBOX_ENTRY                                                                       \
-	{                                                                                          \
-		"no-sandbox", GRF_OPTION_NO_SANDBOX, NULL, 0,                                      \
-		    "Keep all privileges during the analysis", 0                                   \
-	}
+#define GRF_DEFAULT_DEPTH 256u
 
-/* From image to results, which it commits, and a summary: model, tree, writers. */
-struct grf_error *grf_make_profile(const struct grf_image *image, struct grf_executable *executable,
-				   const struct grf_profile_options *options,
+/* From a source to results, which it commits, and a summary: model, graph, writers. */
+struct grf_error *grf_make_profile(const struct grf_source *source,
+				   const struct grf_common_options *common,
+				   const struct grf_graph_options *options,
 				   const struct grf_results *results);
 
 /* Prints `error` in one line on stderr, frees it, and gives the exit status for it. NULL: 0. */

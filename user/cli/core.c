@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <stdio.h>
-
-#include "base/log.h"
 #include "cli/cli.h"
 #include "program/source.h"
 
-struct core_options {
-	struct grf_profile_options profile;
+static struct core_options {
+	struct grf_common_options common;
+	struct grf_result_options results;
+	struct grf_graph_options tree;
 	struct grf_debug_options debug;
 	const char *executable, *core;
-};
+} options;
 
 static const char description[] =
     "Shows what kept the memory of a Go program alive when its core was taken.\v"
@@ -25,8 +24,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->profile;
-		state->child_inputs[1] = &options->debug;
+		state->child_inputs[0] = &options->results;
+		state->child_inputs[1] = &options->tree;
+		state->child_inputs[2] = &options->common;
+		state->child_inputs[3] = &options->debug;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -45,13 +46,15 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static struct grf_error *run(const struct core_options *options)
+static struct grf_error *analyse_core(void *input, int *ret_status)
 {
+	const struct core_options *options = input;
 	_cleanup_results_ struct grf_results results = {0};
 	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error;
 
-	error = grf_results_open(&options->profile.results, &results);
+	(void)ret_status;
+	error = grf_results_open(&options->results, &results);
 	if (!error)
 		error = grf_results_check_apart(&results, options->executable);
 	if (!error)
@@ -60,35 +63,34 @@ static struct grf_error *run(const struct core_options *options)
 		error = grf_results_check_apart(&results, options->debug.file);
 	if (!error)
 		error =
-		    grf_results_confine(GRF_SANDBOX_OPENS, &results, options->profile.no_sandbox);
+		    grf_results_confine(GRF_SANDBOX_OPENS, &results, options->common.no_sandbox);
 	if (error)
 		return error;
 	error = grf_source_of_core(options->executable, options->core, &options->debug, &source);
 	if (error)
 		return error;
-	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->profile.no_sandbox);
+	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->common.no_sandbox);
 	if (!error)
-		error =
-		    grf_make_profile(source.image, source.executable, &options->profile, &results);
+		error = grf_make_profile(&source, &options->common, &options->tree, &results);
 	return error;
 }
 
-int grf_command_core(int argc, char **argv)
-{
-	static const struct argp_child children[] = {
-	    {&grf_profile_argp, 0, NULL, 0}, {&grf_debug_argp, 0, NULL, 0}, {0}};
-	static const struct argp argp = {
-	    .parser = parse_option,
-	    .args_doc = "EXE CORE",
-	    .doc = description,
-	    .children = children,
-	};
-	struct core_options options = {0};
+static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
+					     {&grf_tree_argp, 0, NULL, 0},
+					     {&grf_common_argp, 0, NULL, 0},
+					     {&grf_debug_argp, 0, NULL, 0},
+					     {0}};
+static const struct argp argp = {
+    .parser = parse_option,
+    .args_doc = "EXE CORE",
+    .doc = description,
+    .children = children,
+};
 
-	grf_profile_options_init(&options.profile);
-	if (!grf_parse_arguments(&argp, "grf-bpf core", argc, argv, &options))
-		return GRF_EXIT_USAGE;
-	grf_log_init(options.profile.verbosity);
-	grf_handle_signals();
-	return grf_exit_status(run(&options));
-}
+const struct grf_command grf_command_core = {
+    .name = "core",
+    .summary = "analyse a core file",
+    .argp = &argp,
+    .options = &options,
+    .run = analyse_core,
+};

@@ -2,16 +2,9 @@
 /* The options for how a process is held and copied: those that attach and verify share. */
 #include "cli/live.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-
-#define MAX_WAIT 86400e9
-
-#define MAX_SIZE 1e18
+#include "cli/values.h"
 
 #define NICE 15
 
@@ -71,71 +64,6 @@ static const struct argp_option live_argp_options[] = {
     {0},
 };
 
-/* One number with its unit, such as 1.5s; moves *text behind it. Nanoseconds; negative: none. */
-static double parse_part(const char **text)
-{
-	static const struct {
-		const char *name;
-		double nanoseconds;
-	} units[] = {{"ms", 1e6}, {"us", 1e3}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
-	char *end;
-	double value;
-
-	if (!strchr("0123456789.", **text))
-		return -1;
-	value = strtod(*text, &end);
-	for (size_t i = 0; end != *text && i < sizeof(units) / sizeof(*units); i++) {
-		size_t length = strlen(units[i].name);
-
-		if (strncmp(end, units[i].name, length) != 0)
-			continue;
-		*text = end + length;
-		return value * units[i].nanoseconds;
-	}
-	return -1;
-}
-
-/* A duration as Go writes them: 300ms, 1m30s. A usage error through argp when it is none. */
-static uint64_t parse_duration(const struct argp_state *state, const char *text)
-{
-	const char *at = text;
-	double total = 0, part;
-
-	do {
-		part = parse_part(&at);
-		total += part;
-	} while (part >= 0 && *at);
-	if (part < 0 || !isfinite(total) || total > MAX_WAIT)
-		argp_error(state, "a duration is like 300ms, 20s or 1m30s, not `%s'", text);
-	return (uint64_t)total;
-}
-
-/* Bytes, or a share of all memory. */
-static uint64_t parse_size(const struct argp_state *state, const char *text)
-{
-	static const char units[] = "KMGT";
-	double value = -1, scale = 1;
-	char *end = (char *)text;
-	const char *unit;
-
-	if (strchr("0123456789.", *text) && *text)
-		value = strtod(text, &end);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		scale = (double)(1ull << (10 * (unit - units + 1)));
-		end += !strcmp(end + 1, "B") ? 2 : !strcmp(end + 1, "iB") ? 3 : 1;
-	} else if (*end == '%' && value <= 100) {
-		scale = (double)grf_memory_total() / 100;
-		end++;
-	} else if (*end == 'B') {
-		end++;
-	}
-	value *= scale;
-	if (end == text || *end || !isfinite(value) || value < 1 || value > MAX_SIZE)
-		argp_error(state, "a size is like 512M, 2G or 50%%, not `%s'", text);
-	return (uint64_t)value;
-}
-
 static enum grf_freeze_wish parse_freeze(const struct argp_state *state, const char *text)
 {
 	if (!strcmp(text, "gc"))
@@ -176,11 +104,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		options->capture.copy = parse_copy(state, argument);
 		return 0;
 	case OPTION_MAX_PAUSE:
-		options->capture.max_pause = parse_duration(state, argument);
+		options->capture.max_pause = grf_parse_duration(state, argument);
 		options->pause_given = true;
 		return 0;
 	case OPTION_MAX_MEMORY:
-		options->capture.max_memory = parse_size(state, argument);
+		options->capture.max_memory = grf_parse_size(state, argument);
 		return 0;
 	case OPTION_SPILL_DIRECTORY:
 		options->capture.spill_directory = argument;
@@ -189,7 +117,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		options->nice = (int)grf_parse_number(state, "--nice", argument, 0, 19);
 		return 0;
 	case OPTION_GC_WAIT:
-		options->capture.gc_wait = parse_duration(state, argument);
+		options->capture.gc_wait = grf_parse_duration(state, argument);
 		options->wait_given = true;
 		return 0;
 	case OPTION_CONTENTS:

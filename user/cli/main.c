@@ -8,12 +8,11 @@
 
 #include "cli/cli.h"
 
-static const struct grf_command commands[] = {
-    {"attach", "take a live process: hold it briefly, copy, analyse", grf_command_attach},
-    {"core", "analyse a core file", grf_command_core},
-    {"verify", "hold the reached objects against the garbage collector's marks",
-     grf_command_verify},
-    {"version", "print the version", grf_command_version},
+static const struct grf_command *const commands[] = {
+    &grf_command_attach,
+    &grf_command_core,
+    &grf_command_verify,
+    &grf_command_version,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -24,7 +23,7 @@ static void usage(FILE *stream)
 	      "Shows what keeps the memory of a running Go program alive.\n\nCommands:\n",
 	      stream);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+		fprintf(stream, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\nExamples:\n"
 	      "  grf-bpf attach $(pidof server)          write grf.out\n"
 	      "  grf-bpf attach 1234 -o heap.pb.gz       write it elsewhere\n"
@@ -45,11 +44,11 @@ static const char *similar(const char *name)
 	for (size_t i = 0; i < COMMANDS; i++) {
 		size_t same = 0;
 
-		while (name[same] && name[same] == commands[i].name[same])
+		while (name[same] && name[same] == commands[i]->name[same])
 			same++;
 		if (same > longest) {
 			longest = same;
-			best = commands[i].name;
+			best = commands[i]->name;
 		}
 	}
 	return best;
@@ -108,8 +107,8 @@ int main(int argc, char **argv)
 	if (!strcmp(name, "--version") || !strcmp(name, "-V"))
 		name = "version";
 	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(name, commands[i].name))
-			return finish(commands[i].run(argc - 1, argv + 1));
+		if (!strcmp(name, commands[i]->name))
+			return finish(grf_run_command(commands[i], argc - 1, argv + 1));
 	guess = similar(name);
 	if (strspn(name, "0123456789") == strlen(name))
 		return grf_exit_status(grf_error_create(

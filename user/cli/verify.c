@@ -5,22 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "cli/live.h"
+#include "cli/values.h"
 #include "outputs/verification_report.h"
 
 #define SOME_DETAILS 50
-#define MAX_DEPTH    256
 
-struct verify_options {
+static struct verify_options {
+	struct grf_common_options common;
 	struct grf_process_options live; /* live.pid 0: a core */
 	const char *executable, *core;
-	unsigned int threads;
-	int verbosity;
-	bool no_sandbox;
-};
+} options = {.live.capture.freeze = GRF_FREEZE_GC};
 
 static const char description[] =
     "Holds what grf-bpf finds reachable against what the garbage collector marked, object by "
@@ -28,18 +25,12 @@ static const char description[] =
     "A live process is held at the end of a garbage collection, where the marks are complete, for "
     "which one is waited for (--gc-wait). Marks also cover what became garbage while the collector "
     "worked; a process that runs with GODEBUG=gccheckmark=1 (Go 1.25 and later) has exact ones.\n\n"
+    "-v lists differences, 50 of each kind, -vv all of them.\n\n"
     "Exit status: 0 it held, 11 it did not, 12 there were no marks to compare with.\n\n"
     "Examples:\n"
     "  grf-bpf verify 1234\n"
     "  grf-bpf verify -v 1234                  list the differences\n"
     "  grf-bpf verify ./server core.1234\n";
-
-static const struct argp_option options_list[] = {
-    {"jobs", 'j', "N", 0, "Work with N threads (default: one for each core)", 0},
-    {"verbose", 'v', NULL, 0, "List differences, 50 of each kind; twice for all", 0},
-    GRF_NO_SANDBOX_ENTRY,
-    {0},
-};
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -47,17 +38,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->live;
-		return 0;
-	case 'j':
-		options->threads = options->live.capture.threads =
-		    (unsigned int)grf_parse_number(state, "--jobs", argument, 1, 1024);
-		return 0;
-	case 'v':
-		options->verbosity++;
-		return 0;
-	case GRF_OPTION_NO_SANDBOX:
-		options->no_sandbox = true;
+		state->child_inputs[0] = &options->common;
+		state->child_inputs[1] = &options->live;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -100,9 +82,9 @@ static struct grf_error *verify_graph(const struct verify_options *options,
 	if (!error) {
 		grf_memory_report();
 		grf_verification_print(stdout, verification, graph,
-				       options->verbosity > 1 ? UINT64_MAX
-				       : options->verbosity   ? SOME_DETAILS
-							      : 0);
+				       options->common.verbosity > 1 ? UINT64_MAX
+				       : options->common.verbosity   ? SOME_DETAILS
+								     : 0);
 		*ret_status = !grf_verification_holds(verification) ? GRF_EXIT_DIFFERENT
 			      : verification->marks.at_gc_point     ? GRF_EXIT_OK
 								    : GRF_EXIT_NOT_COMPARED;
@@ -111,19 +93,20 @@ static struct grf_error *verify_graph(const struct verify_options *options,
 	return error;
 }
 
-static struct grf_error *verify(const struct verify_options *options, const struct grf_image *image,
-				struct grf_executable *executable, int *ret_status)
+static struct grf_error *verify_source(const struct verify_options *options,
+				       const struct grf_image *image,
+				       struct grf_executable *executable, int *ret_status)
 {
 	const struct grf_graph_options graph_options = {
-	    .max_depth = MAX_DEPTH,
+	    .max_depth = GRF_DEFAULT_DEPTH,
 	    .places = true,
-	    .threads = options->threads,
+	    .threads = options->common.threads,
 	};
 	struct grf_graph *graph = NULL;
 	struct grf_model *model;
 	struct grf_error *error;
 
-	error = grf_model_create(image, executable, options->threads, &model);
+	error = grf_model_create(image, executable, options->common.threads, &model);
 	if (error)
 		return error;
 	error = grf_graph_create(model, &graph_options, &graph);
@@ -134,13 +117,15 @@ static struct grf_error *verify(const struct verify_options *options, const stru
 	return error;
 }
 
-static struct grf_error *run(struct verify_options *options, int *ret_status)
+static struct grf_error *verify(void *input, int *ret_status)
 {
+	struct verify_options *options = input;
 	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error = NULL;
 
+	options->live.capture.threads = options->common.threads;
 	if (!options->live.pid)
-		error = grf_results_confine(GRF_SANDBOX_OPENS, NULL, options->no_sandbox);
+		error = grf_results_confine(GRF_SANDBOX_OPENS, NULL, options->common.no_sandbox);
 	if (error)
 		return error;
 	if (options->live.pid)
@@ -150,30 +135,25 @@ static struct grf_error *run(struct verify_options *options, int *ret_status)
 					   &source);
 	if (error)
 		return error;
-	error = grf_results_confine(GRF_SANDBOX_WORKS, NULL, options->no_sandbox);
+	error = grf_results_confine(GRF_SANDBOX_WORKS, NULL, options->common.no_sandbox);
 	if (!error)
-		error = verify(options, source.image, source.executable, ret_status);
+		error = verify_source(options, source.image, source.executable, ret_status);
 	return error;
 }
 
-int grf_command_verify(int argc, char **argv)
-{
-	static const struct argp_child children[] = {{&grf_live_argp, 0, NULL, 0}, {0}};
-	static const struct argp argp = {
-	    .options = options_list,
-	    .parser = parse_option,
-	    .args_doc = "PID [EXE]\nEXE CORE",
-	    .doc = description,
-	    .children = children,
-	};
-	struct verify_options options = {.live.capture.freeze = GRF_FREEZE_GC};
-	struct grf_error *error;
-	int status = GRF_EXIT_OK;
+static const struct argp_child children[] = {
+    {&grf_common_argp, 0, NULL, 0}, {&grf_live_argp, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    .parser = parse_option,
+    .args_doc = "PID [EXE]\nEXE CORE",
+    .doc = description,
+    .children = children,
+};
 
-	if (!grf_parse_arguments(&argp, "grf-bpf verify", argc, argv, &options))
-		return GRF_EXIT_USAGE;
-	grf_log_init(options.verbosity);
-	grf_handle_signals();
-	error = run(&options, &status);
-	return error ? grf_exit_status(error) : status;
-}
+const struct grf_command grf_command_verify = {
+    .name = "verify",
+    .summary = "hold the reached objects against the garbage collector's marks",
+    .argp = &argp,
+    .options = &options,
+    .run = verify,
+};

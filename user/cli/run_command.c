@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parsing a command's arguments. What argp and getopt say of an argument repeats it as it came; it
- * may be a name that somebody else chose, so what they print is shown escaped. */
+/* How every command begins and ends. What argp and getopt say of an argument repeats it as it came;
+ * it may be a name that somebody else chose, so what they print is shown escaped. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/cli.h"
 
@@ -32,23 +33,38 @@ static ssize_t show(void *cookie, const char *text, size_t size)
 	return (ssize_t)size;
 }
 
-bool grf_parse_arguments(const struct argp *argp, const char *name, int argc, char **argv,
-			 void *options)
+/* Exits where the arguments are wrong, or ask for help. False: out of memory. */
+static bool parse_arguments(const struct grf_command *command, int argc, char **argv)
 {
-	static char buffer[65536];
+	static char buffer[65536], name[64];
 	FILE *shown = fopencookie(NULL, "w", (cookie_io_functions_t){.write = show});
 	error_t failed;
 
 	argp_err_exit_status = GRF_EXIT_USAGE;
-	argv[0] = (char *)name;
+	snprintf(name, sizeof(name), "grf-bpf %s", command->name);
+	argv[0] = name;
 	arguments_stderr = stderr;
 	if (shown) {
 		setvbuf(shown, buffer, _IOFBF, sizeof(buffer));
 		stderr = shown;
 	}
-	failed = argp_parse(argp, argc, argv, 0, NULL, options); /* or exits, which flushes */
-	stderr = arguments_stderr;
+	failed = argp_parse(command->argp, argc, argv, 0, NULL, command->options);
+	stderr = arguments_stderr; /* argp_parse() flushes where it exits */
 	if (shown)
 		fclose(shown);
 	return !failed;
+}
+
+int grf_run_command(const struct grf_command *command, int argc, char **argv)
+{
+	const struct grf_common_options *common = command->options;
+	int status = GRF_EXIT_OK;
+	struct grf_error *error;
+
+	if (!parse_arguments(command, argc, argv))
+		return GRF_EXIT_USAGE;
+	grf_log_init(common->verbosity);
+	grf_handle_signals();
+	error = command->run(command->options, &status);
+	return error ? grf_exit_status(error) : status;
 }
