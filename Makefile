@@ -132,6 +132,8 @@ check-hostile: all fuzz-replay
 		tests/e2e/test_hostile.py $(E2E_ARGS)
 	GRF_TEST_RESTLESS=50 GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q \
 		-n $(E2E_JOBS) tests/e2e/test_restless.py $(E2E_ARGS)
+	GRF_TEST_REFUSED=all GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q \
+		-n $(E2E_JOBS) tests/e2e/test_refused.py $(E2E_ARGS)
 check-long: check-hostile check-copy check-survival check-fuzz
 
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))

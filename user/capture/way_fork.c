@@ -233,6 +233,11 @@ static void end(struct grf_session *session)
 		grf_warn("process %d keeps an ended child, as no thread of it could be had to wait "
 			 "for that; it has no memory, and goes with the process",
 			 session->target.pid);
+	else if (reaping.outcome == GRF_CHILD_PENDING)
+		grf_warn(
+		    "process %d keeps an ended child as yet; a process of grf-bpf's goes on for "
+		    "a minute to have it waited for",
+		    session->target.pid);
 }
 
 static struct grf_error *finish(struct grf_session *session)

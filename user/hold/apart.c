@@ -20,11 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/priority.h"
+#include "hold/private.h"
 
 #define SHARED_BYTES  256
 #define MESSAGE_BYTES 512
@@ -118,22 +119,43 @@ static bool receive_result(int fd, struct result *result, int *ret_descriptor)
 	return length == (ssize_t)sizeof(*result);
 }
 
-/* Until there is something to receive. */
-static void wait_for(int fd, pid_t pid)
+/* Also true where that cannot be asked: what is received then is the end. */
+static bool has_message(int fd)
 {
-	struct pollfd event = {.fd = fd, .events = POLLIN};
-	bool told = false;
+	char byte;
 
-	while (poll(&event, 1, POLL_TIME) <= 0) {
-		if (!told && grf_interrupted())
-			told = !kill(pid, SIGTERM);
-	}
+	return recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       (errno != EAGAIN && errno != EINTR);
 }
 
-static void wait_for_end(pid_t pid)
+/* Until there is something to receive. False: the user has interrupted, and the process did not
+ * take notice of that. */
+static bool wait_for(int fd, pid_t pid)
 {
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	const struct timespec moment = {.tv_nsec = POLL_TIME * 1000000};
+	struct pollfd event = {.fd = fd, .events = POLLIN};
+	uint64_t told = 0;
+
+	while (!has_message(fd)) {
+		if (poll(&event, 1, POLL_TIME) < 0 && errno != EINTR)
+			nanosleep(&moment, NULL);
+		if (!grf_interrupted())
+			continue;
+		if (!told) {
+			told = grf_now();
+			kill(pid, SIGTERM);
+		}
+		if (grf_now() - told > GRF_HELPER_PATIENCE)
+			return false;
+	}
+	return true;
+}
+
+static void leave_alone(struct grf_apart *apart)
+{
+	grf_warn("process %d of grf-bpf's is at work at the target yet; it ends by itself",
+		 apart->pid);
+	apart->pid = 0;
 }
 
 /* Starts the process, and receives what it has to say. */
@@ -159,7 +181,11 @@ static struct grf_error *start(grf_apart_work *work, void *context, void *shared
 		ret->pid = 0;
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "fork");
 	}
-	wait_for(ret->socket, ret->pid);
+	if (!wait_for(ret->socket, ret->pid)) {
+		close(ret->socket);
+		leave_alone(ret);
+		return grf_error_interrupted();
+	}
 	received = receive_result(ret->socket, &result, &descriptor);
 	if (!received)
 		return grf_error_create(GRF_ERROR_OTHER, "a helper process was killed");
@@ -195,9 +221,13 @@ struct grf_error *grf_apart_keep(grf_apart_work *work, void *context, int *ret_d
 
 void grf_apart_end(struct grf_apart *apart)
 {
+	int status;
+
 	if (!apart->pid)
 		return;
 	close(apart->socket);
-	wait_for_end(apart->pid);
-	apart->pid = 0;
+	if (grf_helper_wait(apart->pid, &status))
+		apart->pid = 0;
+	else
+		leave_alone(apart);
 }

@@ -245,10 +245,23 @@ static bool has_ended(struct grf_forked *forked)
 	return done;
 }
 
-void grf_forked_kill(struct grf_forked *forked)
+/* Until the child that was killed has ended, and is reaped. False: it has not in time. */
+static bool wait_for_end(struct grf_forked *forked)
 {
 	const struct timespec moment = {.tv_nsec = 200000};
-	uint64_t began = grf_now();
+	uint64_t began = grf_now(), limit;
+
+	while (!has_ended(forked)) {
+		limit = grf_interrupted() ? GRF_HELPER_PATIENCE : END_LIMIT;
+		if (grf_now() - began > limit)
+			return false;
+		nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
+void grf_forked_kill(struct grf_forked *forked)
+{
 
 	grf_injector_step(&forked->injector, 8);
 	/* The target may have changed its rights since they were looked at; its tracer, which we
@@ -256,8 +269,11 @@ void grf_forked_kill(struct grf_forked *forked)
 	if (forked->child > 0 && kill(forked->child, SIGKILL) && errno == EPERM)
 		ptrace(PTRACE_KILL, forked->child, 0, 0);
 	/* What does not end now ends by itself with the tracer, see the top of the file. */
-	while (forked->child > 0 && !has_ended(forked) && grf_now() - began < END_LIMIT)
-		nanosleep(&moment, NULL);
+	if (forked->child > 0 && !wait_for_end(forked))
+		grf_warn(
+		    "child %d of process %d, which was made to be copied, was killed and has not "
+		    "ended yet; it does so by itself",
+		    forked->child, forked->injector.target->pid);
 	forked->child = 0;
 	grf_injector_step(&forked->injector, 9);
 }

@@ -16,6 +16,7 @@ enum grf_child_outcome {
 	GRF_CHILD_NONE,   /* none was made */
 	GRF_CHILD_REAPED, /* nothing is left of it */
 	GRF_CHILD_LEFT,   /* it is dead, but nobody could wait for it */
+	GRF_CHILD_PENDING /* a process of ours is at that yet, and goes on without us */
 };
 
 struct grf_reaping {

@@ -341,13 +341,21 @@ static enum grf_call_outcome take_back(const struct grf_injector *injector)
 	return GRF_CALL_NOT_MADE;
 }
 
+/* Whether a request failed, and, but for a thread that is gone, notes why. */
+static bool has_failed(struct grf_injector *injector, long result)
+{
+	if (result && errno != ESRCH)
+		injector->refused = errno;
+	return result;
+}
+
 /* Lets the thread run to its next stop at a call's beginning or end; takes a child that stops for
  * us in between. */
 static bool run_to_call(struct grf_injector *injector, uint64_t limit, int *ret_status)
 {
 	unsigned long message;
 
-	while (!ptrace(PTRACE_SYSCALL, injector->tid, 0, 0) &&
+	while (!has_failed(injector, ptrace(PTRACE_SYSCALL, injector->tid, 0, 0)) &&
 	       grf_injector_wait(injector->target, injector->tid, limit, ret_status)) {
 		if (*ret_status != (SIGTRAP | PTRACE_EVENT_CLONE << 8))
 			return true;
@@ -363,7 +371,7 @@ static enum grf_call_outcome run_call(struct grf_injector *injector, uint64_t li
 	int status;
 
 	if (!run_to_call(injector, CALL_LIMIT, &status))
-		return GRF_CALL_LOST;
+		return injector->refused ? take_back(injector) : GRF_CALL_LOST;
 	if (status != (SIGTRAP | 0x80)) {
 		injector->signal = status >> 8 ? 0 : status & 0x7f;
 		return take_back(injector);
@@ -403,8 +411,10 @@ enum grf_call_outcome grf_injector_call(struct grf_injector *injector,
 	if (!allow(injector, call->makes_child ? PTRACE_O_TRACECLONE : 0))
 		return GRF_CALL_NOT_MADE;
 	grf_injector_step(injector, 2);
-	if (!set_call(injector, call))
-		return GRF_CALL_LOST;
+	if (!set_call(injector, call)) {
+		has_failed(injector, -1);
+		return injector->refused ? GRF_CALL_NOT_MADE : GRF_CALL_LOST;
+	}
 	grf_injector_step(injector, 3);
 	ptrace(PTRACE_SETSIGMASK, injector->tid, KERNEL_MASK, &all);
 	grf_injector_step(injector, 4);
@@ -431,13 +441,16 @@ static bool wait_until_stopped(struct grf_injector *injector, pid_t tid, int *re
 {
 	uint64_t limit = injector->persistent ? CALL_LIMIT : STOP_LIMIT, began = grf_now();
 	siginfo_t info;
+	bool refused; /* to be told: it may stand, and is let go by the end of this process */
 	char state;
 
 	do {
+		errno = 0;
 		if (grf_injector_wait(injector->target, tid, limit, ret_status))
 			return true;
+		refused = errno == EPERM || errno == ENOSYS;
 		state = grf_target_thread_state(injector->target, tid);
-	} while ((state == 'R' || state == 't') && !grf_interrupted() &&
+	} while ((state == 'R' || state == 't') && !refused && !grf_interrupted() &&
 		 grf_now() - began < TIME_LIMIT);
 	if (state == '\0' || state == 'Z' || state == 'X') {
 		/* An exec(2) of the target waits for that. */

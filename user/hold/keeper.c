@@ -9,26 +9,38 @@
 #include "hold/private.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STACK_SIZE (64u << 10)
 
+/* At the far end of the stack. */
+struct duty {
+	pid_t owner;
+	uint32_t is_over; /* a futex */
+};
+
 /* Runs in the keeper, on memory shared with us: system calls and nothing else. All signals are
- * blocked but SIGKILL, which comes when the thread that started the keeper ends. */
+ * blocked but SIGKILL, which comes when the thread that started the keeper ends. It ends at a word
+ * of ours, as a signal can be refused; and looks whether we are there yet, should it not be told.
+ */
 static int keep(void *argument)
 {
-	pid_t owner = (pid_t)(uintptr_t)argument;
+	const struct timespec moment = {.tv_sec = 1};
+	struct duty *duty = argument;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (syscall(SYS_getppid) == owner)
-		pause();
+	while (syscall(SYS_getppid) == duty->owner &&
+	       !__atomic_load_n(&duty->is_over, __ATOMIC_ACQUIRE))
+		if (syscall(SYS_futex, &duty->is_over, FUTEX_WAIT, 0, &moment) && errno == ENOSYS)
+			return 0;
 	return 0;
 }
 
@@ -43,21 +55,24 @@ void grf_keeper_start(struct grf_keeper *ret)
 	if (stack == MAP_FAILED)
 		return;
 	ret->stack = stack;
+	*(struct duty *)stack = (struct duty){.owner = getpid()};
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	/* No exit signal: other waits of ours do not see it. */
-	ret->pid = clone(keep, (char *)stack + STACK_SIZE, CLONE_VM | CLONE_FS | CLONE_FILES,
-			 (void *)(uintptr_t)getpid());
+	ret->pid =
+	    clone(keep, (char *)stack + STACK_SIZE, CLONE_VM | CLONE_FS | CLONE_FILES, stack);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void grf_keeper_stop(struct grf_keeper *keeper)
 {
+	struct duty *duty = keeper->stack;
+	int status;
+
 	if (keeper->pid > 0) {
-		kill(keeper->pid, SIGKILL);
-		while (waitpid(keeper->pid, NULL, __WALL) < 0 && errno == EINTR)
-			;
+		__atomic_store_n(&duty->is_over, 1, __ATOMIC_RELEASE);
+		syscall(SYS_futex, &duty->is_over, FUTEX_WAKE, 1);
 	}
-	if (keeper->stack)
+	if (keeper->stack && (keeper->pid <= 0 || grf_helper_wait(keeper->pid, &status)))
 		munmap(keeper->stack, STACK_SIZE);
 }

@@ -3,6 +3,8 @@
 #ifndef GRF_HOLD_PRIVATE_H
 #define GRF_HOLD_PRIVATE_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "hold/hold.h"
@@ -22,6 +24,18 @@ pid_t grf_target_tracer(const struct grf_target *target, pid_t tid);
 struct grf_error *grf_target_refused(pid_t pid);
 struct grf_error *grf_target_exited(pid_t pid);
 struct grf_error *grf_target_traced(pid_t pid, pid_t tracer);
+
+/* How long a process of ours is waited for yet when the user has interrupted; ns. */
+#define GRF_HELPER_PATIENCE UINT64_C(3000000000)
+
+/**
+ * Waits until a process of ours has ended, and reaps it.
+ * @param pid         the process, a child of ours of any kind
+ * @param ret_status  as of waitpid(2); not written where nobody can wait for it
+ * @return false: the user has interrupted, and some seconds later it had not ended. It goes on by
+ *         itself then.
+ */
+bool grf_helper_wait(pid_t pid, int *ret_status);
 
 /*
  * Keeps our memory in existence for a moment longer than ourselves, see keeper.c. Starting can fail

@@ -212,28 +212,29 @@ struct grf_error *grf_reaper_start(struct grf_reaper *reaper, const struct grf_t
 	return error;
 }
 
-/* Has it do its work. False: it was killed before that was done. */
-static bool has_worked(struct grf_reaper *reaper)
+/* Has it do its work. False: it was killed before that was done. *ret_alone: it goes on without
+ * us, as the user has interrupted. */
+static bool has_worked(struct grf_reaper *reaper, bool *ret_alone)
 {
 	int status = 0;
 
 	if (reaper->alive >= 0)
 		close(reaper->alive);
 	reaper->alive = -1;
-	while (reaper->pid > 0 && waitpid(reaper->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return !WIFSIGNALED(status);
+	*ret_alone = reaper->pid > 0 && !grf_helper_wait(reaper->pid, &status);
+	return *ret_alone || !WIFSIGNALED(status);
 }
 
 void grf_reaper_finish(struct grf_reaper *reaper, struct grf_injector *injector,
 		       struct grf_reaping *ret)
 {
 	struct grf_error *error = NULL;
+	bool alone;
 
 	*ret = (struct grf_reaping){0};
 	/* Who killed it, as one does who looks for memory, has not killed us: another can do it. */
-	for (unsigned int i = 0; !has_worked(reaper) && reaper->note->tid && !error && i < TRIES;
-	     i++)
+	for (unsigned int i = 0;
+	     !has_worked(reaper, &alone) && reaper->note->tid && !error && i < TRIES; i++)
 		error = start(reaper, injector);
 	grf_error_free(error);
 	if (reaper->note != MAP_FAILED) {
@@ -241,6 +242,8 @@ void grf_reaper_finish(struct grf_reaper *reaper, struct grf_injector *injector,
 		/* It was killed before it came to anything. */
 		if (reaper->note->tid && ret->outcome == GRF_CHILD_NONE)
 			ret->outcome = GRF_CHILD_LEFT;
+		if (alone && ret->outcome == GRF_CHILD_LEFT)
+			ret->outcome = GRF_CHILD_PENDING;
 		munmap(reaper->note, sizeof(*reaper->note));
 	}
 	*reaper = (struct grf_reaper){.pid = -1, .alive = -1, .note = MAP_FAILED};
