@@ -36,6 +36,12 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -q
+# What is older lacks calls of libbpf, and the kernel headers that go with them (bpf_iter_link_info).
+libbpf=$(apt-cache policy libbpf-dev | sed -n 's/^ *Candidate: \([0-9].*\)/\1/p')
+if [ -n "$libbpf" ] && dpkg --compare-versions "$libbpf" lt 1:1.0; then
+	echo "libbpf $libbpf is too old: grf-bpf builds on Debian 12, Ubuntu 24.04 and later" >&2
+	exit 1
+fi
 if apt-cache show bpftool >/dev/null 2>&1; then
 	missing=$(echo "$missing" | sed 's/BPFTOOL/bpftool/')
 else
