@@ -70,43 +70,6 @@ static void add_piece(struct whole *whole, const struct grf_area *area,
 	}
 }
 
-/*
- * A type word is no pointer to the collector: no stack map says whether its slot still holds it.
- * One from a range that has ended is believed where what the data word points to has the mask that
- * the type word says.
- */
-static bool type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data)
-{
-	const struct grf_interface_type *interface;
-	const struct grf_span *span;
-	uint64_t bits = 0, payload, offset, words;
-	uint32_t slot;
-
-	if (!grf_types_by_interface(walk->types, word, is_itab, &interface) ||
-	    !interface->pointee || interface->is_func ||
-	    !grf_heap_find(walk->heap, data, &span, &slot))
-		return false;
-	grf_type_plan(walk->types, interface->pointee);
-	offset = data - span->base - slot * span->element_size;
-	if (offset || interface->pointee->size > span->element_size)
-		return false;
-	if (grf_span_stored_type(span, slot, &payload))
-		return false;
-	if (!span->pointer_bits)
-		return !interface->pointee->pointer_bytes;
-	words = span->element_size / WORD_BYTES;
-	if (words > 64)
-		return false;
-	grf_plan_mark(walk->types, interface->pointee, &bits, 0, words);
-	for (uint64_t i = 0; i < words; i++) {
-		uint64_t bit = slot * words + i;
-
-		if ((span->pointer_bits[bit >> 3] >> (bit & 7) & 1) != (bits >> i & 1))
-			return false;
-	}
-	return true;
-}
-
 static void check_type_words(struct grf_walk *walk, struct whole *whole,
 			     const struct grf_type *type)
 {
@@ -117,8 +80,8 @@ static void check_type_words(struct grf_walk *walk, struct whole *whole,
 		if ((slot->kind != GRF_SLOT_EFACE && slot->kind != GRF_SLOT_IFACE) ||
 		    word + 1 >= whole->count)
 			continue;
-		if (!type_word_fits(walk, whole->words[word], slot->kind == GRF_SLOT_IFACE,
-				    whole->words[word + 1]))
+		if (!grf_walk_type_word_fits(walk, whole->words[word], slot->kind == GRF_SLOT_IFACE,
+					     whole->words[word + 1]))
 			whole->known &= ~(UINT64_C(1) << word);
 	}
 }

@@ -121,7 +121,15 @@ void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot,
 /* The same for a *funcval: what it captures follows from its code. `spot` gives the node. */
 void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot);
 
-/* The same for an interface's data word, if `word` is a type or an itab. False: it is none. */
+/*
+ * A type word is no pointer to the collector: no stack map says whether its slot still holds it,
+ * or ever held one. It is believed where what the data word points to has the mask that the type
+ * word says.
+ */
+bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data);
+
+/* The same for the data word behind a word that may be a type or an itab. False: it is none, or of
+ * another type than what the data word leads to. */
 bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot);
 
 /* Notes a pointer of unknown type; looked at when no typed place is left. */

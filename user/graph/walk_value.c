@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Following the slots of a value's plan. */
+#include "graph/type_evidence.h"
 #include "graph/walk.h"
 
 /* A slice is pointer, length, capacity. */
@@ -49,12 +50,55 @@ static void follow_interface(struct grf_walk *walk, uint32_t base, uint64_t word
 			      grf_spot_dynamic(&walk->spots, base, interface, interface->pointee));
 }
 
+bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data)
+{
+	const struct grf_interface_type *interface;
+	const struct grf_span *span;
+	uint64_t bits = 0, payload, offset, words;
+	uint32_t slot;
+
+	if (!grf_types_by_interface(walk->types, word, is_itab, &interface) ||
+	    !interface->pointee || interface->is_func ||
+	    !grf_heap_find(walk->heap, data, &span, &slot))
+		return false;
+	grf_type_plan(walk->types, interface->pointee);
+	offset = data - span->base - slot * span->element_size;
+	if (offset || interface->pointee->size > span->element_size)
+		return false;
+	if (grf_span_stored_type(span, slot, &payload))
+		return false;
+	if (!span->pointer_bits)
+		return !interface->pointee->pointer_bytes;
+	words = span->element_size / 8;
+	if (words > 64)
+		return false;
+	grf_plan_mark(walk->types, interface->pointee, &bits, 0, words);
+	for (uint64_t i = 0; i < words; i++) {
+		uint64_t bit = slot * words + i;
+
+		if ((span->pointer_bits[bit >> 3] >> (bit & 7) & 1) != (bits >> i & 1))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the object that an interface's data word leads to is in a slot for what the type word
+ * says, and no larger one. */
+static bool is_of_its_size(const struct grf_walk *walk, const struct grf_type *type, uint64_t data)
+{
+	const struct grf_span *span = grf_heap_span(walk->heap, data);
+
+	return span && grf_evidence_slot_size(type->size) == span->element_size;
+}
+
 bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot)
 {
 	const struct grf_interface_type *interface;
 
 	for (int is_itab = 0; is_itab < 2; is_itab++) {
-		if (!grf_types_by_interface(walk->types, word, is_itab, &interface))
+		if (!grf_walk_type_word_fits(walk, word, is_itab, data) ||
+		    !grf_types_by_interface(walk->types, word, is_itab, &interface) ||
+		    !is_of_its_size(walk, interface->pointee, data))
 			continue;
 		follow_interface(walk, spot, word, is_itab, data);
 		return true;
