@@ -112,7 +112,13 @@ def test_usage(core, tmp_path, options):
     assert not list(tmp_path.iterdir())
 
 
-def test_two_at_one_place(core, tmp_path):
-    done = grf("core", *core, "-o", tmp_path / "x", "-o", tmp_path / "x")
-    assert done.status == 10 and "both" in done.stderr
+@pytest.mark.parametrize("spelling", ["x", "./x", "link/x", "../{}/x"])
+def test_two_at_one_place(core, tmp_path, spelling):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to(".")
+    other = spelling.format("folder")
+    done = grf("core", *core, "-o", "x", "-o", other, cwd=tmp_path / "folder")
+    assert done.status == USAGE and "both" in done.stderr
+    (tmp_path / "folder" / "link").unlink()
+    (tmp_path / "folder").rmdir()
     assert not list(tmp_path.iterdir())

@@ -95,6 +95,15 @@ static bool cut(void)
 	       says("was cut");
 }
 
+/* A page of ours that is written to, of a private mapping, is cut too. */
+static bool cut_where_written(void)
+{
+	if (!map() || mprotect(memory, PAGE, PROT_READ | PROT_WRITE) || ftruncate(fd, 0))
+		return false;
+	memcpy(memory, "header", 6);
+	return !memcmp(memory, "header", 6) && grf_gave_up() && says("was cut");
+}
+
 /* Nobody reads what is gone. */
 static bool cut_unnoticed(void)
 {
@@ -140,6 +149,7 @@ static void test_cut(void **state)
 	assert_int_equal(status_of(cut), 0);
 	assert_int_equal(status_of(cut_unnoticed), 0);
 	assert_int_equal(status_of(closed), 0);
+	assert_int_equal(status_of(cut_where_written), 0);
 }
 
 static void test_written(void **state)

@@ -38,8 +38,10 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 
 		if (info->si_code <= 0 || address < start || address >= end)
 			continue;
-		if (mmap((void *)(address & ~(GRF_PAGE - 1)), GRF_PAGE, PROT_READ, // NOLINT
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		/* Writable too: of some mappings a page is written to. */
+		if (mmap((void *)(address & ~(GRF_PAGE - 1)), GRF_PAGE, // NOLINT
+			 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			 0) == MAP_FAILED)
 			break;
 		grf_give_up_at_once(GRF_ERROR_BAD_INPUT, at->cut);
 		errno = before;

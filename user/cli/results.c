@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/results.h"
 
-#include <string.h>
-
 #define DEFAULT_OUTPUT "grf.out"
 
 enum { OPTION_FORMAT = 0x400 };
@@ -92,8 +90,8 @@ struct grf_error *grf_results_open(const struct grf_result_options *options,
 		    grf_output_create(options->paths[i], &ret->outputs[ret->count]);
 
 		for (size_t k = 0; !error && k < i; k++)
-			if (!strcmp(options->paths[k], options->paths[i]))
-				error = grf_error_create(GRF_ERROR_OUTPUT,
+			if (grf_output_is_same(ret->outputs[k], ret->outputs[ret->count]))
+				error = grf_error_create(GRF_ERROR_USAGE,
 							 "two results cannot both go to %s",
 							 options->paths[i]);
 		if (error) {

@@ -333,6 +333,18 @@ struct grf_sandbox_place grf_output_place(const struct grf_output *output)
 	};
 }
 
+bool grf_output_is_same(const struct grf_output *a, const struct grf_output *b)
+{
+	struct stat one, other;
+
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind != OUTPUT_FILE)
+		return a->fd == b->fd;
+	return !strcmp(a->name, b->name) && !fstat(a->folder, &one) && !fstat(b->folder, &other) &&
+	       one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
 struct grf_error *grf_output_check_apart(const struct grf_output *output, const char *input)
 {
 	struct stat output_status, input_status;

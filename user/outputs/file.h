@@ -55,6 +55,9 @@ bool grf_output_is_standard(const struct grf_output *output);
 /* What grf_output_commit() needs inside a sandbox. */
 struct grf_sandbox_place grf_output_place(const struct grf_output *output);
 
+/* Whether both are the same name in the same folder, however they were spelled. */
+bool grf_output_is_same(const struct grf_output *a, const struct grf_output *b);
+
 /* Refuses an output that is the file `input` (NULL: none), under whatever names. */
 struct grf_error *grf_output_check_apart(const struct grf_output *output, const char *input);
 
