@@ -340,7 +340,8 @@ static struct grf_error *prepare(struct grf_session *session)
 		return error;
 	session->copy.left_out = &session->left_out;
 	/* One that stands already does not mind. */
-	session->max_pause = grf_target_is_stopped(&session->target) ? 0 : options->max_pause;
+	session->stood = grf_target_is_stopped(&session->target);
+	session->max_pause = session->stood ? 0 : options->max_pause;
 	session->copiers = options->threads ? options->threads : grf_available_processors();
 	if (session->copiers > THREADS_LIMIT)
 		session->copiers = THREADS_LIMIT;

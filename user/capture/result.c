@@ -157,9 +157,10 @@ static void fill_provenance(struct grf_session *session)
 
 	provenance->origin = GRF_ORIGIN_PROCESS;
 	provenance->pid = session->target.pid;
-	provenance->freeze = report->gc_point          ? GRF_FREEZE_POINT_GC
-			     : report->stopped_already ? GRF_FREEZE_POINT_STOPPED
-						       : GRF_FREEZE_POINT_ANYWHERE;
+	provenance->freeze = report->gc_point ? GRF_FREEZE_POINT_GC
+			     : report->stopped_already || session->stood
+				 ? GRF_FREEZE_POINT_STOPPED
+				 : GRF_FREEZE_POINT_ANYWHERE;
 	provenance->registers_by =
 	    session->by_ptrace ? GRF_REGISTERS_BY_PTRACE : GRF_REGISTERS_BY_EBPF;
 	provenance->copied_by = session->method->copied_by;

@@ -82,6 +82,7 @@ struct grf_session {
 	struct grf_pool *pool;
 	struct grf_pool *round_pool; /* for rounds, as long as the target runs; NULL: none */
 	uint64_t max_pause;          /* for which the target may stand; ns; 0: for any time */
+	bool stood;                  /* stopped by a signal before anything was done */
 	unsigned int copiers; /* threads of the pool that copy; one more may read stack bounds */
 
 	/* What passes over all memory leave out. */
