@@ -156,3 +156,14 @@ def test_share_typed(program, flag, version, build, tmp_path):
         done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     share = float(re.search(r"typed +([\d.]+)%", done.stdout).group(1))
     assert share >= ALIKE.get((program, flag), 99.5), done.stdout
+
+
+@pytest.mark.parametrize("version", ["1.17.13", "1.23.12", "1.26"])
+def test_type_word_beside_a_pointer(version, build, tmp_path):
+    """A list whose first node stands beside a type word of something else is a list of nodes."""
+    with Target(build("beside", version=version, flags=(STRIPPED,))) as target:
+        grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+    profile = pprof.read(tmp_path / "out")
+    roots = {chain[:2] for chain in profile.chains if chain[0] == "main.list" and len(chain) > 1}
+    assert ("main.list", "?. (main.Node)") in roots
+    assert not [chain for chain in roots if re.search(r"Leaf|int|Large", chain[1])]
