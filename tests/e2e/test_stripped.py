@@ -165,7 +165,8 @@ def with_more_fields(tool, program, fields, folder):
 
 def test_a_runtime_with_more_fields(toolchain, tmp_path):
     """As that of a Go newer than known: descriptors say where the fields are."""
-    with Target(with_more_fields(toolchain(), "concurrent", MORE_FIELDS, tmp_path)) as target:
+    program = with_more_fields(toolchain(), "concurrent", MORE_FIELDS, tmp_path)
+    with Target(program, environment=COLLECT) as target:
         done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
         assert summary(done)[0] > 3000 and summary(done)[1] >= 97, done.stdout
         grf("verify", target.pid).expect(OK)
