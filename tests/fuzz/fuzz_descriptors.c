@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 #include "model/layout.h"
-#include "model/types.h"
+#include "model/types/types.h"
 
 #define BASE  UINT64_C(0x10000)
 #define TYPES 64

@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "model/layout.h"
-#include "model/types.h"
+#include "model/types/types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 #include "../unit/go_heap.h"
-#include "model/specials.h"
+#include "model/heap/specials.h"
 
 static const char *const releases[] = {"go1.17.13", "go1.20.14", "go1.21.13",
 				       "go1.23.12", "go1.26.8",  "go1.27.0"};

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "image/image_private.h"
-#include "model/pclntab.h"
+#include "model/code/pclntab.h"
 
 #define GO_CODE_BASE  UINT64_C(0x500000)
 #define GO_CODE_BYTES 0x20000u

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/heap.h"
+#include "model/heap/heap.h"
 
 #define GO_HEAP_META       UINT64_C(0x700000000000)
 #define GO_HEAP_META_BYTES (16u << 20)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "model/gc_program.h"
+#include "model/heap/gc_program.h"
 
 #define MASK_BYTES 32
 

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "go_code.h"
-#include "model/goroutines.h"
-#include "model/scheduler.h"
+#include "model/stacks/goroutines.h"
+#include "model/stacks/scheduler.h"
 
 #define STACK_LOW  (GO_CODE_BASE + 0x10000)
 #define STACK_HIGH (STACK_LOW + 0x1000)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "model/instructions.h"
+#include "model/code/instructions.h"
 
 static struct grf_instruction last;
 

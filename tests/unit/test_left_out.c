@@ -10,7 +10,7 @@
 
 #include "image/left_out.h"
 #include "go_heap.h"
-#include "model/pointer_free.h"
+#include "model/heap/pointer_free.h"
 
 #define PAGE GRF_PAGE
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 /* For what stands between DWARF and the answer, which has no interface of its own. */
-#include "model/locals.c"
+#include "model/variables/locals.c"
 
 /* --- location expressions --- */
 

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "elf_file.h"
-#include "model/gc_program.h"
-#include "model/modules.h"
+#include "model/heap/gc_program.h"
+#include "model/code/modules.h"
 
 #define BASE   UINT64_C(0x500000)
 #define LENGTH 0x10000

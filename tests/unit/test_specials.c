@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "go_heap.h"
-#include "model/specials.h"
+#include "model/heap/specials.h"
 
 #define OBJECTS GO_HEAP_BASE /* eight of 1024 bytes */
 #define ALLFIN  (GO_HEAP_OTHER + 0x8000)

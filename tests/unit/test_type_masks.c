@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "model/type_masks.h"
+#include "model/types/type_masks.h"
 
 #define BASE   UINT64_C(0x500000)
 #define LENGTH 0x10000

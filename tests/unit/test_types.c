@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "model/types.h"
+#include "model/types/types.h"
 
 #define BASE   UINT64_C(0x500000)
 #define MEMORY (1 << 20)

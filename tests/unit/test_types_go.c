@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/array.h"
-#include "model/types.h"
+#include "model/types/types.h"
 
 static const char program[] =
     "package main\n"

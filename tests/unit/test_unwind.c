@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "go_code.h"
-#include "model/stack_words.h"
+#include "model/stacks/stack_words.h"
 
 #define STACK_LOW  (GO_CODE_BASE + 0x10000)
 #define STACK_HIGH (STACK_LOW + 0x1000)

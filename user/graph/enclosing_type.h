@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "model/types.h"
+#include "model/types/types.h"
 
 struct grf_enclosing_types;
 

@@ -24,7 +24,7 @@ struct grf_graph_options {
 	unsigned int threads; /* 0: one for each core */
 };
 
-/* Arrays are indexed by object id (model/heap.h). */
+/* Arrays are indexed by object id (model/heap/heap.h). */
 struct grf_graph {
 	struct grf_model *model; /* borrowed */
 	struct grf_tree *tree;   /* owned, as all that follows */

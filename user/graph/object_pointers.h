@@ -8,7 +8,7 @@
 
 #include "graph/graph.h"
 #include "graph/plan_mask.h"
-#include "model/heap.h"
+#include "model/heap/heap.h"
 
 /* Calls visit() for each of an allocated slot's. `stored` remembers masks between calls. False: out
  * of memory. */

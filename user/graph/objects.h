@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "model/heap.h"
+#include "model/heap/heap.h"
 
 enum grf_object_state {
 	GRF_OBJECT_REACHED = 1,

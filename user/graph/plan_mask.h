@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Plans against masks. A plan (model/types.h) says which words of a value are pointers and to what;
- * the collector's mask says which words of an object it follows. The walk follows exactly the
+ * Plans against masks. A plan (model/types/types.h) says which words of a value are pointers and to
+ * what; the collector's mask says which words of an object it follows. The walk follows exactly the
  * latter and takes names from the former, so it must know where the two differ.
  */
 #ifndef GRF_GRAPH_PLAN_MASK_H
@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "graph/pair_map.h"
-#include "model/heap.h"
-#include "model/types.h"
+#include "model/heap/heap.h"
+#include "model/types/types.h"
 
 static inline bool grf_bit(const uint64_t *bits, uint64_t at)
 {

@@ -9,7 +9,7 @@
 #define GRF_GRAPH_SPOTS_H
 
 #include "graph/pair_map.h"
-#include "model/types.h"
+#include "model/types/types.h"
 #include "graph/tree_builder.h"
 
 enum grf_content {

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "model/types_private.h"
+#include "model/types/types_private.h"
 
 #define LEA_LENGTH   7
 #define MAX_FUNCTION (1u << 16) /* bytes of code */

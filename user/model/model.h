@@ -8,14 +8,14 @@
 #include "base/error.h"
 #include "image/executable.h"
 #include "image/image.h"
-#include "model/goroutines.h"
-#include "model/heap.h"
+#include "model/stacks/goroutines.h"
+#include "model/heap/heap.h"
 #include "model/layout.h"
-#include "model/modules.h"
-#include "model/pclntab.h"
-#include "model/scheduler.h"
-#include "model/specials.h"
-#include "model/types.h"
+#include "model/code/modules.h"
+#include "model/code/pclntab.h"
+#include "model/stacks/scheduler.h"
+#include "model/heap/specials.h"
+#include "model/types/types.h"
 
 struct grf_model {
 	const struct grf_image *image;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "image/image.h"
-#include "model/pc_header.h"
+#include "model/code/pc_header.h"
 
 /* The magic number of a function table that tells more than names do: up to Go 1.17. */
 #define MAGIC_1_17 0xfffffffau

@@ -20,8 +20,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "model/heap_private.h"
-#include "model/instructions.h"
+#include "model/heap/heap_private.h"
+#include "model/code/instructions.h"
 
 #define MAX_LIST (1u << 20)
 /* Elements of lists that one search looks at. Nearly all words fail at the first: only one of a

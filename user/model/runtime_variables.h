@@ -10,8 +10,8 @@
 
 #include "image/image.h"
 #include "model/layout.h"
-#include "model/modules.h"
-#include "model/pclntab.h"
+#include "model/code/modules.h"
+#include "model/code/pclntab.h"
 
 /* The address in the image of runtime.mheap_, runtime.allgs, runtime.allm, runtime.allp,
  * runtime.allfin or runtime.gcCleanups; 0: another name, or not to be found. */

@@ -7,10 +7,10 @@
 #define GRF_MODEL_SELF_CHECK_H
 
 #include "base/error.h"
-#include "model/goroutines.h"
-#include "model/heap.h"
+#include "model/stacks/goroutines.h"
+#include "model/heap/heap.h"
 #include "model/layout.h"
-#include "model/modules.h"
+#include "model/code/modules.h"
 
 /* Looks at a sample of the heap. GRF_ERROR_UNSUPPORTED: it was misread. */
 struct grf_error *grf_heap_self_check(const struct grf_layout *layout,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "model/modules.h"
+#include "model/code/modules.h"
 #include "model/release_facts.h"
 
 /* What is kept of a version string, and what is none for its length. */

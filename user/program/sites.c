@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "hold/probe_site.h"
-#include "model/entry_points.h"
+#include "model/code/entry_points.h"
 #include "model/model.h"
 
 /* How far a position-independent executable was moved: where the process began, less where the file

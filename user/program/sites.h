@@ -4,7 +4,7 @@
 #define GRF_PROGRAM_SITES_H
 
 #include "image/left_out.h"
-#include "model/pointer_free.h"
+#include "model/heap/pointer_free.h"
 #include "program/runtime_file.h"
 
 /* What a capture borrows, all zero at first. */

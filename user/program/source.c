@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "program/source.h"
 
-#include "model/modules.h"
+#include "model/code/modules.h"
 
 void grf_source_close(struct grf_source *source)
 {

@@ -6,9 +6,9 @@
  * itself? Every pointer that stands in a root or a reached object, by the runtime's own masks, must
  * lead to a reached object. What it leads to otherwise was missed (an object), or is wrong (a free
  * slot). The second can be answered of an image that was taken at the end of a collection
- * (model/marks.h): what was reached must be marked, and what is marked but was not reached must be
- * what the collector keeps too much: what became garbage, or was allocated, while it marked. Where
- * the marks are exact there must be none of that.
+ * (model/heap/marks.h): what was reached must be marked, and what is marked but was not reached
+ * must be what the collector keeps too much: what became garbage, or was allocated, while it
+ * marked. Where the marks are exact there must be none of that.
  *
  * A goroutine that was interrupted between safe points is read conservatively, and what its
  * registers hold may be dead. The collector read its stack earlier, when it stood elsewhere; so
@@ -20,7 +20,7 @@
 #define GRF_VIEWS_VERIFICATION_H
 
 #include "base/array.h"
-#include "model/marks.h"
+#include "model/heap/marks.h"
 #include "graph/graph.h"
 
 enum grf_difference_kind {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Does what the stub of a packed program does when it runs, but for the unpacking: puts PAYLOAD, an
- * executable, and its interpreter, if it has one, into anonymous memory, tells them in the auxiliary
- * vector on the stack where they are, and jumps there. What the kernel knows of all that stays as it
- * was: the file that runs, where it began, and the auxiliary vector.
+ * executable, and its interpreter, if it has one, into anonymous memory, tells them in the
+ * auxiliary vector on the stack where they are, and jumps there. What the kernel knows of all that
+ * stays as it was: the file that runs, where it began, and the auxiliary vector.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -97,7 +97,8 @@ static uint64_t headers_of(const struct program *program)
 {
 	for (int i = 0; i < program->header.e_phnum; i++)
 		if (program->headers[i].p_type == PT_LOAD && !program->headers[i].p_offset)
-			return program->headers[i].p_vaddr + program->header.e_phoff + program->bias;
+			return program->headers[i].p_vaddr + program->header.e_phoff +
+			       program->bias;
 	return 0;
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * GC programs: pointer masks packed into instructions (runtime/mbitmap.go); private to the model.
+ */
+#ifndef GRF_MODEL_HEAP_GC_PROGRAM_H
+#define GRF_MODEL_HEAP_GC_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Runs the program that begins at `program`, of which at most `length` bytes can be read, and sets
+ * the bits it asks for in `bits`, which are zero and have room for `words` of them. What it says
+ * beyond those is ignored. False when it is broken: it runs out of its bytes, or repeats what it
+ * did not write.
+ */
+bool grf_gc_program_run(const uint8_t *program, uint64_t length, uint8_t *bits, uint64_t words);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Go heap as found in the image: spans, allocated slots, where each slot's pointer mask is.
+ *
+ * Objects are named by dense ids: a span's slots are numbered from its `first_object`, spans in the
+ * order of their addresses. Free slots have ids too, so an id is one division away from an address
+ * and per-object state is an array beside the span table, never a hash of addresses.
+ */
+#ifndef GRF_MODEL_HEAP_HEAP_H
+#define GRF_MODEL_HEAP_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "image/image.h"
+#include "model/layout.h"
+
+/* Where the pointer mask of a span's slots stands. */
+enum grf_pointer_layout {
+	GRF_POINTERS_NONE, /* noscan */
+	GRF_POINTERS_BITS, /* `pointer_bits`: one bit a word from the span's base (1.22+, <= 512 B)
+			    */
+	GRF_POINTERS_HEADER, /* first word of each slot is its *_type; payload from byte 8 (1.22+)
+			      */
+	GRF_POINTERS_LARGE,  /* one object; `large_type`, 0 when not set yet: no pointers (1.22+) */
+	GRF_POINTERS_ARENA,  /* heapArena bitmap (1.17-1.21); expanded into `pointer_bits` when read
+			      */
+};
+
+/* What an edge needs stands in the first 64 bytes. */
+struct grf_span {
+	uint64_t base;
+	uint64_t element_size; /* bytes of a slot */
+	uint64_t division;     /* ceil(2^64 / element_size): slot = high half of offset * division;
+				* exact for offsets below 2^32. 0 for a large span: slot 0. */
+	uint64_t first_object; /* id of slot 0 */
+	const uint8_t *memory; /* the span's bytes, base on, in memory of ours; all pages; zero
+				* where the image lacks them */
+	const uint8_t *allocated; /* one bit a slot: holds an object (free index and alloc bits) */
+	const uint8_t *pointer_bits; /* BITS, ARENA: one bit a word from base; else NULL */
+	uint32_t slot_count;
+	uint8_t pointer_layout; /* enum grf_pointer_layout */
+	uint8_t size_class;
+	uint16_t unfinished; /* 1 + the slot that a thread was taking for an object that it had not
+			      * completed, and that holds none therefore; of releases that do not
+			      * tell, 1 + a slot of which that may be so; 0: there is none */
+	uint64_t large_type; /* LARGE: address of the _type; 0: none */
+	uint64_t limit;      /* base + slot_count * element_size; of a large object, the end of
+			      * what was asked for: a pointer from there on is none to it */
+	uint64_t address;    /* of the runtime.mspan */
+	uint64_t specials;   /* first runtime.special, or 0 */
+	const uint8_t *marked; /* one bit a slot: marked (gcmarkBits | inline marks); NULL unread */
+	uint32_t page_count;
+	int32_t sweep_state; /* span's sweepgen - heap's sweepgen: -2, -1, 0, 1, 3 */
+};
+
+struct grf_heap {
+	struct grf_span *spans; /* in use ones, by base */
+	size_t span_count;
+	uint64_t object_ids;      /* one past the last id */
+	uint64_t allocated_count; /* slots that hold an object */
+	uint64_t allocated_bytes;
+	uint64_t in_use_bytes; /* bytes of in-use spans */
+	uint64_t left_out;     /* spans that contradict themselves */
+	uint64_t miscounted;   /* spans that say another number of objects than their bits */
+	/* Address to span: arena_index[(address >> 26) - first_arena] is 1 + index of a block of
+	 * 8192 page entries (0: no arena); a page entry is 1 + index into spans (0: none). */
+	uint64_t first_arena;
+	uint64_t arena_count;
+	const uint32_t *arena_index;
+	const uint32_t (*pages)[8192];
+	void *memory; /* what the arrays stand in; grf_heap_destroy() frees it */
+};
+
+/*
+ * Reads every in-use span. `mheap` is the address of runtime.mheap_. Contradictory spans (bounds
+ * outside the image, element sizes that do not fit) are skipped with a warning that counts them;
+ * GRF_ERROR_BAD_INPUT when there is no heap to be found at all.
+ */
+struct grf_error *grf_heap_read(const struct grf_image *image, const struct grf_layout *layout,
+				uint64_t mheap, struct grf_heap **ret);
+void grf_heap_destroy(struct grf_heap *heap);
+
+/* The in-use span that holds `address`, or NULL. */
+static inline const struct grf_span *grf_heap_span(const struct grf_heap *heap, uint64_t address)
+{
+	uint64_t arena = (address >> 26) - heap->first_arena;
+	uint32_t block, span;
+
+	if (arena >= heap->arena_count)
+		return NULL;
+	block = heap->arena_index[arena];
+	if (!block)
+		return NULL;
+	span = heap->pages[block - 1][(address >> 13) & 8191];
+	return span ? &heap->spans[span - 1] : NULL;
+}
+
+/* The slot of `span` that holds `address` (>= base). May be >= slot_count: in the span's tail. */
+static inline uint32_t grf_span_slot(const struct grf_span *span, uint64_t address)
+{
+	return (uint32_t)(((unsigned __int128)(address - span->base) * span->division) >> 64);
+}
+
+static inline bool grf_span_allocated(const struct grf_span *span, uint32_t slot)
+{
+	return span->allocated[slot >> 3] >> (slot & 7) & 1;
+}
+
+/* Finds the object that `address` points into: span and slot. False: no object there. */
+static inline bool grf_heap_find(const struct grf_heap *heap, uint64_t address,
+				 const struct grf_span **ret_span, uint32_t *ret_slot)
+{
+	const struct grf_span *span = grf_heap_span(heap, address);
+	uint32_t slot;
+
+	if (!span)
+		return false;
+	slot = grf_span_slot(span, address);
+	if (slot >= span->slot_count || !grf_span_allocated(span, slot) ||
+	    (!span->division && address >= span->limit))
+		return false;
+	*ret_span = span;
+	*ret_slot = slot;
+	return true;
+}
+
+/* The type that the runtime itself stores for an object (malloc header, large type), as the address
+ * of a runtime._type; 0 when it stores none. The payload starts at byte *ret_payload of the slot.
+ * The type is that of one element: the payload repeats it to the slot's end. */
+static inline uint64_t grf_span_stored_type(const struct grf_span *span, uint32_t slot,
+					    uint64_t *ret_payload)
+{
+	*ret_payload = 0;
+	if (span->pointer_layout == GRF_POINTERS_LARGE)
+		return span->large_type;
+	if (span->pointer_layout != GRF_POINTERS_HEADER)
+		return 0;
+	*ret_payload = 8;
+	return grf_load_u64(span->memory + slot * span->element_size);
+}
+
+#endif

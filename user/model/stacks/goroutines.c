@@ -1,0 +1,700 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where each goroutine stands. One that waits has its pc and sp saved in sched; one in a system
+ * call or in C code, in syscallsp and syscallpc. One that runs has them in its thread's registers,
+ * unless the thread is on another stack: on the system stack (g0), whither systemstack and mcall
+ * switch after saving sched; in the vDSO, for which m keeps the caller's; or on the signal stack,
+ * where the kernel saved the interrupted registers.
+ */
+#include "model/stacks/goroutines.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/address_set.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "model/code/entry_points.h"
+#include "model/stacks/stack_words.h"
+
+#define MAX_GOROUTINES ((uint64_t)1 << 24)
+#define MIN_G          256 /* bytes; a runtime.g is larger in all releases */
+/* No stack is larger than Go's own limit for 64-bit systems. */
+#define MAX_STACK ((uint64_t)1 << 33)
+/* A function has fewer bytes of arguments. */
+#define MAX_DEFER_ARGUMENTS (1u << 20)
+#define FUNCDATA_ARGS_MAPS  0
+/* Signal stacks are 32 KiB (runtime, os_linux.go). */
+#define MAX_SIGNAL_STACK ((uint64_t)1 << 20)
+
+/* runtime2.go; the scan bit is masked off. */
+enum goroutine_status {
+	STATUS_IDLE = 0,
+	STATUS_RUNNING = 2,
+	STATUS_SYSCALL = 3,
+	STATUS_DEAD = 6,
+	STATUS_COPYSTACK = 8,
+	STATUS_DEAD_EXTRA = 11,
+};
+#define STATUS_SCAN_BIT 0x1000u
+
+/* An m: which thread it is, what it runs. */
+struct machine {
+	uint64_t address;
+	uint64_t current_g;
+	uint64_t g0, signal_g;
+	uint64_t vdso_pc, vdso_sp;
+	pid_t tid;
+	const struct grf_thread *thread; /* NULL: not in the image */
+};
+
+struct goroutine_reader {
+	const struct grf_image *image;
+	const struct grf_layout *layout;
+	struct grf_pclntab *table;
+	const struct grf_thread *threads;
+	size_t thread_count;
+	GRF_ARRAY(struct machine) machines;
+	struct grf_address_set machine_of; /* an m, its index */
+	struct grf_address_set machine_by_tid;
+	/* Records that some goroutine has: those of another are none of its own. */
+	struct grf_address_set goroutine_of, records;
+	/* Bytes of stacks and deferred arguments that the image can have beside those read. */
+	uint64_t stacks_left, arguments_left;
+	struct grf_stack_scan scan;
+	struct grf_goroutines *goroutines; /* the result */
+	grf_frame_array frames;
+	grf_value_array values;
+	GRF_ARRAY(struct grf_goroutine_wait) waits;
+	bool scans_vector_registers; /* this release's collector does */
+	bool no_memory;
+};
+
+static uint64_t word(const struct goroutine_reader *reader, uint64_t address, int64_t offset)
+{
+	uint64_t value = 0;
+
+	if (address && offset >= 0)
+		grf_image_u64(reader->image, address + (uint64_t)offset, &value);
+	return value;
+}
+
+#define WORD(address, structure, field)                                                            \
+	word(reader, address, grf_offset(reader->layout, structure, field))
+
+static void add_value(struct goroutine_reader *reader, uint64_t value, uint32_t frame, int kind,
+		      bool conservative)
+{
+	struct grf_goroutine_value *added;
+
+	if (!value)
+		return;
+	added = grf_array_add(&reader->values);
+	if (!added) {
+		reader->no_memory = true;
+		return;
+	}
+	added->value = value;
+	added->frame = frame;
+	added->kind = kind;
+	added->conservative = conservative;
+}
+
+/* The m that a thread says is its own, through the pointer to its g; 0: it says none. */
+static uint64_t owner_of(const struct goroutine_reader *reader, const struct grf_thread *thread)
+{
+	uint64_t g = 0;
+
+	if (!thread->tls || !grf_image_u64(reader->image, thread->tls + (uint64_t)GRF_TLS_G, &g))
+		return 0;
+	return WORD(g, g, m);
+}
+
+/* The numbers by which a program in a PID namespace of its own knows its threads are not those by
+ * which they are known outside. */
+static void find_threads(struct goroutine_reader *reader)
+{
+	for (size_t i = 0; i < reader->thread_count; i++) {
+		const struct grf_thread *thread = &reader->threads[i];
+		struct machine *found = NULL;
+		size_t number;
+
+		if (grf_address_set_find(&reader->machine_of, owner_of(reader, thread), &number))
+			found = &reader->machines.items[number];
+		else if (grf_address_set_find(&reader->machine_by_tid, (uint32_t)thread->tid,
+					      &number) &&
+			 !reader->machines.items[number].thread)
+			found = &reader->machines.items[number];
+		if (found) {
+			found->thread = thread;
+			found->tid = thread->tid;
+		}
+	}
+}
+
+static void read_machines(struct goroutine_reader *reader, uint64_t allm)
+{
+	uint64_t m = word(reader, allm, 0);
+
+	for (; grf_address_set_add(&reader->machine_of, m, reader->machines.count);
+	     m = WORD(m, m, alllink)) {
+		struct machine *machine = grf_array_add(&reader->machines);
+
+		if (!machine) {
+			reader->no_memory = true;
+			return;
+		}
+		*machine = (struct machine){
+		    .address = m,
+		    .current_g = WORD(m, m, curg),
+		    .g0 = WORD(m, m, g0),
+		    .signal_g = WORD(m, m, gsignal),
+		    .vdso_pc = WORD(m, m, vdso_pc),
+		    .vdso_sp = WORD(m, m, vdso_sp),
+		    .tid = (pid_t)WORD(m, m, procid),
+		};
+		grf_address_set_add(&reader->machine_by_tid, (uint32_t)machine->tid,
+				    reader->machines.count - 1);
+	}
+	reader->no_memory |= reader->machine_of.no_memory || reader->machine_by_tid.no_memory;
+	find_threads(reader);
+}
+
+/* The m that a goroutine runs on, or whose system call it is in. */
+static const struct machine *machine_of(const struct goroutine_reader *reader, uint64_t g)
+{
+	size_t number;
+
+	if (!grf_address_set_find(&reader->machine_of, WORD(g, g, m), &number) ||
+	    reader->machines.items[number].current_g != g)
+		return NULL;
+	return &reader->machines.items[number];
+}
+
+static bool in_stack(const struct goroutine_reader *reader, uint64_t g, uint64_t sp)
+{
+	int64_t stack = grf_offset(reader->layout, g, stack);
+	uint64_t low, high;
+
+	if (!g)
+		return false;
+	low = word(reader, g, stack + grf_offset(reader->layout, stack, lo));
+	high = word(reader, g, stack + grf_offset(reader->layout, stack, hi));
+	return sp >= low && sp < high;
+}
+
+/*
+ * The registers that a signal interrupted. The kernel puts a ucontext on the signal stack: flags,
+ * link, then the stack_t that Go gave to sigaltstack, which names just this stack and so tells a
+ * ucontext from everything else; then r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip.
+ */
+#define UCONTEXT_STACK     16
+#define UCONTEXT_REGISTERS 40
+#define UCONTEXT_RSP       15
+#define UCONTEXT_RIP       16
+
+static bool find_ucontext(struct goroutine_reader *reader, const struct machine *machine,
+			  const struct grf_goroutine *goroutine, struct grf_unwind_start *ret)
+{
+	int64_t stack = grf_offset(reader->layout, g, stack);
+	uint64_t low = word(reader, machine->signal_g, stack);
+	uint64_t high = word(reader, machine->signal_g, stack + 8), at;
+
+	if (high <= low || high - low > MAX_SIGNAL_STACK)
+		return false;
+	for (at = machine->thread->sp & ~(uint64_t)7; at + 256 <= high; at += 8) {
+		uint64_t sp;
+
+		if (word(reader, at, UCONTEXT_STACK) != low ||
+		    word(reader, at, UCONTEXT_STACK + 16) != high - low)
+			continue;
+		sp = word(reader, at, UCONTEXT_REGISTERS + UCONTEXT_RSP * 8);
+		if (sp < goroutine->stack_low || sp >= goroutine->stack_high)
+			continue;
+		ret->sp = sp;
+		ret->pc = word(reader, at, UCONTEXT_REGISTERS + UCONTEXT_RIP * 8);
+		ret->interrupted = true;
+		for (int i = 0; i < UCONTEXT_RSP; i++)
+			add_value(reader, word(reader, at, UCONTEXT_REGISTERS + i * 8), 0,
+				  GRF_VALUE_REGISTER, true);
+		return true;
+	}
+	return false;
+}
+
+/* Where a goroutine that runs on a thread stands. False: not known. */
+static bool start_running(struct goroutine_reader *reader, const struct machine *machine,
+			  const struct grf_goroutine *goroutine, struct grf_unwind_start *ret)
+{
+	const struct grf_thread *thread = machine->thread;
+
+	if (thread->sp >= goroutine->stack_low && thread->sp < goroutine->stack_high) {
+		*ret = (struct grf_unwind_start){thread->pc, thread->sp, true};
+		for (uint32_t i = 0; i < thread->general_count; i++)
+			add_value(reader, thread->general[i], 0, GRF_VALUE_REGISTER, true);
+		return true;
+	}
+	if (machine->vdso_sp >= goroutine->stack_low && machine->vdso_sp < goroutine->stack_high) {
+		*ret = (struct grf_unwind_start){machine->vdso_pc, machine->vdso_sp, false};
+		return true;
+	}
+	if (in_stack(reader, machine->signal_g, thread->sp))
+		return find_ucontext(reader, machine, goroutine, ret);
+	return false;
+}
+
+static bool find_start(struct goroutine_reader *reader, struct grf_goroutine *goroutine,
+		       struct grf_unwind_start *ret)
+{
+	uint64_t g = goroutine->address, syscall_sp = WORD(g, g, syscallsp);
+	int64_t sched = grf_offset(reader->layout, g, sched);
+	const struct machine *machine = machine_of(reader, g);
+
+	if (machine)
+		goroutine->tid = machine->tid;
+	if (syscall_sp) {
+		*ret = (struct grf_unwind_start){WORD(g, g, syscallpc), syscall_sp, false};
+		return true;
+	}
+	if (goroutine->status == STATUS_RUNNING && machine && machine->thread &&
+	    start_running(reader, machine, goroutine, ret))
+		return true;
+	*ret = (struct grf_unwind_start){
+	    .pc = word(reader, g, sched + grf_offset(reader->layout, gobuf, pc)),
+	    .sp = word(reader, g, sched + grf_offset(reader->layout, gobuf, sp)),
+	};
+	return ret->pc && ret->sp >= goroutine->stack_low && ret->sp < goroutine->stack_high;
+}
+
+/* The frame that a defer record belongs to: the one whose sp it names. */
+static uint32_t frame_at(const struct goroutine_reader *reader, uint64_t sp)
+{
+	size_t low = 0, high = reader->frames.count;
+
+	/* They come in the order of their addresses. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (reader->frames.items[middle].fp <= sp)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < reader->frames.count && reader->frames.items[low].sp <= sp ? (uint32_t)low : 0;
+}
+
+/*
+ * Go 1.17 keeps the arguments of a deferred call behind its record, unless it was built with
+ * GOEXPERIMENT=regabidefer, as on amd64 by default. The callee's map of its arguments, at its
+ * entry, tells the pointers (tracebackdefers in runtime/traceback.go).
+ */
+static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record, uint32_t frame)
+{
+	const struct grf_layout *layout = reader->layout;
+	uint64_t at = record + (uint64_t)grf_offset(layout, defer, _size), map;
+	const uint8_t *bits = NULL;
+	struct grf_function function;
+	uint32_t size = 0, width = 0;
+
+	if (!grf_has(layout, defer, siz) ||
+	    !grf_image_u32(reader->image, record + (uint64_t)grf_offset(layout, defer, siz),
+			   &size) ||
+	    !size || size > MAX_DEFER_ARGUMENTS || size > reader->arguments_left ||
+	    !grf_pclntab_find(reader->table, word(reader, WORD(record, defer, fn), 0), &function))
+		return;
+	reader->arguments_left -= size;
+	/* runtime.stackmap: how many maps, bits of each, the maps. */
+	map = grf_pclntab_funcdata(reader->table, &function, FUNCDATA_ARGS_MAPS);
+	if (map && grf_image_u32(reader->image, map + 4, &width) && width <= size / 8)
+		bits = grf_image_at(reader->image, map + 8, (width + 7) / 8);
+	if (!bits)
+		width = size / 8;
+	for (uint32_t i = 0; i < width; i++)
+		if (!bits || bits[i / 8] >> (i % 8) & 1)
+			add_value(reader, word(reader, at, (int64_t)i * 8), frame,
+				  GRF_VALUE_REGISTER, !bits);
+}
+
+/* Deferred calls: their functions are roots, and so are the records that are in the heap
+ * (scanstack in runtime/mgcmark.go). */
+static void add_defers(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
+{
+	uint64_t record = WORD(goroutine->address, g, defer), next;
+
+	for (; grf_address_set_add(&reader->records, record, 0); record = next) {
+		uint32_t frame = frame_at(reader, WORD(record, defer, sp));
+
+		next = WORD(record, defer, link);
+		add_value(reader, WORD(record, defer, fn), frame, GRF_VALUE_DEFER, false);
+		add_defer_arguments(reader, record, frame);
+		/* One on the stack is a local of its frame, which a panic may have left dead. */
+		if (record < goroutine->stack_low || record >= goroutine->stack_high)
+			add_value(reader, record, frame, GRF_VALUE_DEFER_RECORD, false);
+	}
+}
+
+/* The values on its stack that channels know of: one for each channel that it waits for. */
+static void add_waits(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
+{
+	uint64_t sudog = WORD(goroutine->address, g, waiting);
+
+	while (grf_address_set_add(&reader->records, sudog, 0)) {
+		struct grf_goroutine_wait wait =
+					      {
+						  .address = WORD(sudog, sudog, elem),
+						  .descriptor =
+						      WORD(WORD(sudog, sudog, c), hchan, elemtype),
+					      },
+					  *added;
+
+		sudog = WORD(sudog, sudog, waitlink);
+		if (!wait.descriptor || wait.address < goroutine->stack_low ||
+		    wait.address >= goroutine->stack_high)
+			continue;
+		added = grf_array_add(&reader->waits);
+		if (!added) {
+			reader->no_memory = true;
+			return;
+		}
+		*added = wait;
+	}
+}
+
+/* From Go 1.26 on, asynchronous preemption saves the vector registers off the stack (runtime,
+ * preempt_xreg.go). From 1.27 on the collector scans them, conservatively; until then they hold
+ * numbers, and what looks like a pointer is a dead one. */
+static void add_vector_registers(struct goroutine_reader *reader,
+				 const struct grf_goroutine *goroutine)
+{
+	const struct grf_layout *layout = reader->layout;
+	uint64_t state, size;
+	uint8_t asynchronous = 0;
+
+	if (!reader->scans_vector_registers)
+		return;
+	grf_image_u8(reader->image,
+		     goroutine->address + (uint64_t)grf_offset(layout, g, async_safe_point),
+		     &asynchronous);
+	if (!asynchronous)
+		return;
+	state = word(reader, goroutine->address,
+		     grf_offset(layout, g, x_regs) + grf_offset(layout, x_reg_per_g, state));
+	size = (uint64_t)grf_offset(layout, x_reg_state, _size);
+	for (uint64_t at = 0; state && at < size && size < 65536; at += 8)
+		add_value(reader, word(reader, state, (int64_t)at), 0, GRF_VALUE_REGISTER, true);
+}
+
+/* isSystemGoroutine in runtime/traceback.go. Those that run finalizers and cleanups count as the
+ * user's while user code is on their stack. */
+static bool is_system(const struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
+{
+	static const char *const user[] = {"runtime.main", "runtime.corostart",
+					   "runtime.handleAsyncEvent"};
+	static const char *const either[] = {"runtime.runfinq", "runtime.runFinalizers",
+					     "runtime.runCleanups"};
+	struct grf_function function;
+
+	if (!goroutine->start_pc ||
+	    !grf_pclntab_find(reader->table, goroutine->start_pc, &function) ||
+	    strncmp(function.name, "runtime.", 8) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(user) / sizeof(*user); i++)
+		if (!strcmp(function.name, user[i]))
+			return false;
+	for (size_t i = 0; i < sizeof(either) / sizeof(*either); i++)
+		for (size_t k = 0; !strcmp(function.name, either[i]) && k < reader->frames.count;
+		     k++)
+			if (strncmp(reader->frames.items[k].function.name, "runtime.", 8) != 0)
+				return false;
+	return true;
+}
+
+/* Moves the frames, words and values of the goroutine at hand into memory of its own. */
+static bool keep(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
+{
+	size_t frames = reader->frames.count * sizeof(struct grf_frame);
+	size_t words = reader->scan.words.count * sizeof(struct grf_stack_word);
+	size_t values = reader->values.count * sizeof(struct grf_goroutine_value);
+	size_t waits = reader->waits.count * sizeof(struct grf_goroutine_wait);
+	uint8_t *memory = malloc(frames + words + values + waits + 1);
+
+	if (!memory)
+		return false;
+	goroutine->frames = (struct grf_frame *)memory;
+	goroutine->words = (struct grf_stack_word *)(memory + frames);
+	goroutine->values = (struct grf_goroutine_value *)(memory + frames + words);
+	goroutine->waits = (struct grf_goroutine_wait *)(memory + frames + words + values);
+	if (waits)
+		memcpy(goroutine->waits, reader->waits.items, waits);
+	if (frames)
+		memcpy(goroutine->frames, reader->frames.items, frames);
+	if (words)
+		memcpy(goroutine->words, reader->scan.words.items, words);
+	if (values)
+		memcpy(goroutine->values, reader->values.items, values);
+	goroutine->frame_count = (uint32_t)reader->frames.count;
+	goroutine->word_count = (uint32_t)reader->scan.words.count;
+	goroutine->value_count = (uint32_t)reader->values.count;
+	goroutine->wait_count = (uint32_t)reader->waits.count;
+	return true;
+}
+
+/* Whether segments of the image cover [start, end). */
+static bool is_there(const struct grf_image *image, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		const struct grf_segment *segment = grf_image_find(image, start);
+
+		if (!segment)
+			return false;
+		start = segment->end;
+	}
+	return true;
+}
+
+/* A stack where the image has it, or put together from pieces. NULL: not all of it is there. */
+static const uint8_t *stack_memory(struct goroutine_reader *reader, uint64_t low, uint64_t size)
+{
+	const uint8_t *memory = grf_image_view(reader->image, low, size);
+	struct grf_assembled_stack *assembled;
+	void *pieces;
+
+	if (memory || !is_there(reader->image, low, low + size))
+		return memory;
+	/* Only what is copied costs memory. */
+	pieces = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pieces == MAP_FAILED)
+		return NULL;
+	assembled = grf_array_add(&reader->goroutines->assembled);
+	if (!assembled) {
+		munmap(pieces, size);
+		reader->no_memory = true;
+		return NULL;
+	}
+	*assembled = (struct grf_assembled_stack){pieces, size};
+	grf_image_copy_held(reader->image, low, pieces, size);
+	return pieces;
+}
+
+/* Whether the image can have this stack beside those read: no two have a byte in common. */
+static bool afford_stack(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
+{
+	uint64_t held =
+	    grf_image_held_in(reader->image, goroutine->stack_low, goroutine->stack_high);
+
+	if (held > reader->stacks_left)
+		return false;
+	reader->stacks_left -= held;
+	return true;
+}
+
+static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
+{
+	uint64_t size = goroutine->stack_high - goroutine->stack_low, rest = 0;
+	int64_t sched = grf_offset(reader->layout, g, sched);
+	struct grf_unwind_start start = {0};
+
+	reader->frames.count = reader->values.count = reader->scan.words.count = 0;
+	reader->waits.count = 0;
+	goroutine->memory = goroutine->stack_high > goroutine->stack_low && size <= MAX_STACK &&
+				    afford_stack(reader, goroutine)
+				? stack_memory(reader, goroutine->stack_low, size)
+				: NULL;
+	if (!goroutine->memory) {
+		goroutine->failure = "its stack is not in the image";
+		return;
+	}
+	reader->scan.memory = goroutine->memory;
+	reader->scan.low = goroutine->stack_low;
+	reader->scan.high = goroutine->stack_high;
+	if (!find_start(reader, goroutine, &start)) {
+		goroutine->failure = "it is not known where it stands";
+		rest = goroutine->stack_low;
+	} else if (goroutine->status == STATUS_COPYSTACK) {
+		/* All is where it belongs (copystack in runtime/stack.go), but pointers to the
+		 * stack itself may still be those of the old one, so that its maps would mislead.
+		 */
+		goroutine->failure = "its stack was being copied";
+		rest = start.sp;
+	} else if (!grf_unwind(reader->image, reader->table, &start, goroutine->stack_low,
+			       goroutine->stack_high, &reader->frames, &goroutine->failure)) {
+		reader->no_memory = true;
+		return;
+	} else if (goroutine->failure) {
+		rest = reader->frames.count ? reader->frames.items[reader->frames.count - 1].fp
+					    : start.sp;
+	}
+	add_value(reader,
+		  word(reader, goroutine->address, sched + grf_offset(reader->layout, gobuf, ctxt)),
+		  0, GRF_VALUE_CONTEXT, false);
+	add_defers(reader, goroutine);
+	add_waits(reader, goroutine);
+	add_vector_registers(reader, goroutine);
+	/* A panic's record stands on the stack, as an object of gopanic's frame. */
+	add_value(reader, WORD(goroutine->address, g, panic), 0, GRF_VALUE_REGISTER, true);
+	grf_stack_scan_frames(&reader->scan, reader->frames.items, (uint32_t)reader->frames.count,
+			      start.interrupted, rest, reader->values.items,
+			      (uint32_t)reader->values.count);
+}
+
+/* Reads one g. False: it is dead, or no g at all. */
+static bool read_goroutine(struct goroutine_reader *reader, uint64_t g,
+			   struct grf_goroutine *goroutine)
+{
+	int64_t stack = grf_offset(reader->layout, g, stack);
+	uint32_t status;
+
+	if (!grf_image_u32(reader->image, g + (uint64_t)grf_offset(reader->layout, g, atomicstatus),
+			   &status))
+		return false;
+	status &= ~STATUS_SCAN_BIT;
+	if (status == STATUS_IDLE || status == STATUS_DEAD || status == STATUS_DEAD_EXTRA)
+		return false;
+	*goroutine = (struct grf_goroutine){
+	    .address = g,
+	    .id = WORD(g, g, goid),
+	    .status = status,
+	    .stack_low = word(reader, g, stack + grf_offset(reader->layout, stack, lo)),
+	    .stack_high = word(reader, g, stack + grf_offset(reader->layout, stack, hi)),
+	    .start_pc = WORD(g, g, startpc),
+	    .creator_pc = WORD(g, g, gopc),
+	    .parent_id = WORD(g, g, parent_goid),
+	    .wait_reason = (uint8_t)WORD(g, g, waitreason),
+	};
+	walk_stack(reader, goroutine);
+	goroutine->system = is_system(reader, goroutine);
+	return true;
+}
+
+typedef GRF_ARRAY(struct grf_goroutine) goroutine_array;
+
+/* Reads the goroutine at `g`, if it is one, for the first time. */
+static struct grf_error *add_goroutine(struct goroutine_reader *reader, uint64_t g,
+				       goroutine_array *items)
+{
+	struct grf_goroutine goroutine, *item;
+
+	if (!grf_address_set_add(&reader->goroutine_of, g, 0))
+		return reader->goroutine_of.no_memory ? grf_error_no_memory() : NULL;
+	if (!read_goroutine(reader, g, &goroutine))
+		return NULL;
+	if (items->count >= grf_image_held(reader->image) / MIN_G)
+		return grf_error_create(GRF_ERROR_BAD_INPUT,
+					"runtime.allgs names more goroutines than the image has "
+					"room for: it is damaged");
+	if (!keep(reader, &goroutine))
+		return grf_error_no_memory();
+	item = grf_array_add(items);
+	if (!item || reader->no_memory || reader->scan.no_memory || reader->records.no_memory) {
+		free(goroutine.frames);
+		items->count -= item != NULL;
+		return grf_error_no_memory();
+	}
+	*item = goroutine;
+	reader->goroutines->broken += goroutine.failure != NULL;
+	reader->goroutines->lost += goroutine.memory == NULL;
+	return NULL;
+}
+
+static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allgs,
+				  struct grf_goroutines *goroutines)
+{
+	goroutine_array items = {0};
+	uint64_t at = word(reader, allgs, 0), count = word(reader, allgs, 8), end, until, done = 0;
+	struct grf_error *error = NULL;
+
+	if (count > MAX_GOROUTINES || at > UINT64_MAX - count * 8)
+		return grf_error_create(GRF_ERROR_BAD_INPUT,
+					"runtime.allgs says that there are %llu goroutines",
+					(unsigned long long)count);
+	reader->stacks_left = reader->arguments_left = grf_image_held(reader->image);
+	end = at + count * 8;
+	for (; (until = grf_image_next_held(reader->image, &at, end)); at = until) {
+		for (; at + 8 <= until && !error; at += 8) {
+			if (!(done++ & 0xfff)) {
+				grf_progress("reading goroutines", done - 1, count);
+				if (grf_interrupted())
+					error = grf_error_interrupted();
+			}
+			if (!error)
+				error = add_goroutine(reader, word(reader, at, 0), &items);
+		}
+	}
+	grf_progress_end();
+	goroutines->items = items.items;
+	goroutines->count = items.count;
+	return error;
+}
+
+static void tell_failures(const struct grf_goroutines *goroutines)
+{
+	if (goroutines->broken > goroutines->lost)
+		grf_verbose("%zu of %zu stacks could not be walked to their end; the rest of them "
+			    "was read conservatively",
+			    goroutines->broken - goroutines->lost, goroutines->count);
+	if (goroutines->lost)
+		grf_warn("the stacks of %zu of %zu goroutines are not to be had; what only they "
+			 "hold is missing",
+			 goroutines->lost, goroutines->count);
+	for (size_t i = 0; i < goroutines->count; i++)
+		if (goroutines->items[i].failure)
+			grf_debug("goroutine %llu: %s", (unsigned long long)goroutines->items[i].id,
+				  goroutines->items[i].failure);
+}
+
+struct grf_error *grf_goroutines_read(const struct grf_image *image,
+				      const struct grf_layout *layout,
+				      const struct grf_modules *modules, struct grf_pclntab *table,
+				      uint64_t allgs, uint64_t allm, struct grf_goroutines **ret)
+{
+	struct goroutine_reader reader = {.image = image, .layout = layout, .table = table};
+	struct grf_goroutines *goroutines = calloc(1, sizeof(*goroutines));
+	struct grf_function scan;
+	struct grf_error *error;
+
+	(void)modules;
+	if (!goroutines)
+		return grf_error_no_memory();
+	reader.goroutines = goroutines;
+	reader.threads = grf_image_threads(image, &reader.thread_count);
+	reader.scan.image = image;
+	reader.scan.layout = layout;
+	reader.scan.table = table;
+	reader.scans_vector_registers = grf_has(layout, g, x_regs) &&
+					grf_has(layout, x_reg_per_g, state) &&
+					grf_pclntab_by_name(table, "runtime.xRegScan", &scan);
+	read_machines(&reader, allm);
+	error = read_all(&reader, allgs, goroutines);
+	grf_stack_scan_free(&reader.scan);
+	grf_address_set_free(&reader.machine_of);
+	grf_address_set_free(&reader.machine_by_tid);
+	grf_address_set_free(&reader.goroutine_of);
+	grf_address_set_free(&reader.records);
+	grf_array_free(&reader.machines);
+	grf_array_free(&reader.frames);
+	grf_array_free(&reader.values);
+	grf_array_free(&reader.waits);
+	if (error) {
+		grf_goroutines_destroy(goroutines);
+		return error;
+	}
+	tell_failures(goroutines);
+	*ret = goroutines;
+	return NULL;
+}
+
+void grf_goroutines_destroy(struct grf_goroutines *goroutines)
+{
+	if (!goroutines)
+		return;
+	for (size_t i = 0; i < goroutines->count; i++)
+		free(goroutines->items[i].frames);
+	for (size_t i = 0; i < goroutines->assembled.count; i++)
+		munmap(goroutines->assembled.items[i].memory, goroutines->assembled.items[i].size);
+	grf_array_free(&goroutines->assembled);
+	free(goroutines->items);
+	free(goroutines);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Goroutines, their frames, and which words of their stacks are live pointers, as the garbage
+ * collector sees them: stack maps and stack objects for frames at safe points, conservative only
+ * where the runtime is (asyncPreempt and the frame above it), or where a thread was stopped between
+ * safe points.
+ */
+#ifndef GRF_MODEL_STACKS_GOROUTINES_H
+#define GRF_MODEL_STACKS_GOROUTINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "image/image.h"
+#include "model/layout.h"
+#include "model/code/modules.h"
+#include "model/code/pclntab.h"
+
+/* One physical frame, innermost first within its goroutine. */
+struct grf_frame {
+	uint64_t pc; /* where it stands: return address, or the thread's pc when innermost */
+	uint64_t
+	    lookup_pc; /* for liveness and variables: pc - 1, or pc when innermost or interrupted */
+	uint64_t sp;   /* lowest address of the frame */
+	uint64_t fp;   /* canonical frame address: just above the return address */
+	uint64_t varp; /* top of locals */
+	uint64_t argp; /* bottom of incoming arguments */
+	struct grf_function function;
+	bool conservative; /* no stack map used here */
+};
+
+/* A word of a stack that is a root. */
+struct grf_stack_word {
+	uint64_t address;
+	uint32_t frame;    /* index into the goroutine's frames */
+	bool conservative; /* may be no pointer at all */
+};
+
+/* A root of a goroutine that stands in no stack word: a register, sched.ctxt, a defer's function.
+ */
+struct grf_goroutine_value {
+	uint64_t value;
+	uint32_t frame; /* the frame it belongs to; index, 0 when none fits */
+	enum {
+		GRF_VALUE_REGISTER,     /* of a thread, or saved off the stack */
+		GRF_VALUE_CONTEXT,      /* sched.ctxt: a *funcval */
+		GRF_VALUE_DEFER,        /* a deferred *funcval */
+		GRF_VALUE_DEFER_RECORD, /* a runtime._defer in the heap */
+	} kind;
+	bool conservative;
+};
+
+/* A value on a goroutine's stack that it waits to send, or for a value to be received into: what
+ * its sudogs (runtime/runtime2.go) say of it. */
+struct grf_goroutine_wait {
+	uint64_t address;    /* of the value */
+	uint64_t descriptor; /* of its type: the channel's element type */
+};
+
+struct grf_goroutine {
+	uint64_t address; /* of the runtime.g */
+	uint64_t id;
+	uint32_t status; /* without the scan bit */
+	bool system;     /* the runtime's own */
+	uint64_t stack_low, stack_high;
+	uint64_t start_pc, creator_pc, parent_id;
+	uint8_t wait_reason;
+	pid_t tid;             /* the thread that runs it; 0 when none */
+	const uint8_t *memory; /* of its stack, owned by the image or the set; NULL: not there */
+	const char *failure;   /* why its stack could not be walked to its end, or NULL */
+	struct grf_frame *frames;
+	uint32_t frame_count;
+	struct grf_stack_word *words; /* by address, each once */
+	uint32_t word_count;
+	struct grf_goroutine_value *values;
+	uint32_t value_count;
+	struct grf_goroutine_wait *waits;
+	uint32_t wait_count;
+};
+
+struct grf_goroutines {
+	struct grf_goroutine *items; /* in the order of runtime.allgs, dead ones left out */
+	size_t count;
+	size_t broken; /* how many have `failure` */
+	size_t lost;   /* of them, those whose stack could not be read at all */
+	GRF_ARRAY(struct grf_assembled_stack {
+		uint8_t *memory;
+		uint64_t size;
+	})
+	assembled; /* stacks that the image has in pieces; owned */
+};
+
+/*
+ * Reads them all. `allgs` is the address of the runtime.allgs slice, `allm` of runtime.allm (0:
+ * unknown, threads are then matched by their stack pointers alone). Bad links and bounds end a
+ * walk, not the call.
+ */
+struct grf_error *grf_goroutines_read(const struct grf_image *image,
+				      const struct grf_layout *layout,
+				      const struct grf_modules *modules, struct grf_pclntab *table,
+				      uint64_t allgs, uint64_t allm, struct grf_goroutines **ret);
+void grf_goroutines_destroy(struct grf_goroutines *goroutines);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The scheduler's own structures: every g, m and p that there is. */
+#ifndef GRF_MODEL_STACKS_SCHEDULER_H
+#define GRF_MODEL_STACKS_SCHEDULER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "image/image.h"
+#include "model/layout.h"
+
+struct grf_scheduler {
+	GRF_ARRAY(uint64_t) addresses; /* of runtime.g, runtime.m, runtime.p; in no order */
+};
+
+/* Reads them from the lists that begin at these addresses in the image (0: not known). Broken lists
+ * end where they break. False: out of memory; `ret` is to be freed all the same. */
+bool grf_scheduler_read(const struct grf_image *image, const struct grf_layout *layout,
+			uint64_t allgs, uint64_t allm, uint64_t allp, struct grf_scheduler *ret);
+void grf_scheduler_free(struct grf_scheduler *scheduler);
+
+#endif

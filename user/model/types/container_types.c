@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What maps and channels point to.
+ *
+ * The memory that a map is made of counts as the map's own, so nothing of its structure adds to a
+ * path; only keys and elements do, as "$mapkey. (K)" and "$mapval. (V)". Both map designs keep
+ * eight entries together, in a structure whose type the compiler makes for each map type. What it
+ * looks like is read from DWARF or from the descriptor of that structure; the structures above it
+ * are the same for all maps and are made here, with the offsets of the layout:
+ *
+ * - Go 1.24 on (internal/runtime/maps): Map.dirPtr -> group, or -> directory of *table;
+ *   table.groups.data -> groups. A group is {ctrl; slots [8]{key, elem}}, or, with the experiment
+ *   mapsplitgroup of 1.27, {ctrl; keys [8]; elems [8]}.
+ * - before (runtime/map.go): hmap.buckets, hmap.oldbuckets -> buckets; hmap.extra -> mapextra,
+ * which keeps overflow buckets without pointers. A bucket is {tophash; keys [8]; values [8];
+ * overflow}.
+ *
+ * Keys and elements of more than 128 bytes stand behind a pointer of their own: the type of the
+ * slot is then *K. They are named like the others.
+ *
+ * A channel points to an hchan. Its buffer is the channel's own; what waits in recvq and sendq is
+ * named by fields.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "model/types/types_private.h"
+
+#define SLOTS      8
+#define INLINE_MAX 128 /* larger keys and elements stand elsewhere; all releases */
+#define WORD_BYTES 8
+
+/* runtime.mapextra, 1.17 to 1.23. */
+#define MAPEXTRA_OVERFLOW      0
+#define MAPEXTRA_OLD_OVERFLOW  8
+#define MAPEXTRA_NEXT_OVERFLOW 16
+#define MAPEXTRA_SIZE          24
+#define SLICE_SIZE             24
+
+/* --- groups and buckets ----------------------------------------------------------------------- */
+
+/* Key and element types of a map; NULL: not known, the slots' own types name them. */
+struct entry_types {
+	struct grf_type *key, *element;
+};
+
+static const char *entry_path(struct grf_types *types, const char *what, struct grf_type *named,
+			      const struct grf_type *found)
+{
+	return grf_types_intern_format(types, "$%s. (%s)", what, named ? named->name : found->name);
+}
+
+/* Is this field of a slot, or of a group or bucket, about keys (or elements)? Package reflect,
+ * which makes map types too, has these names with capitals. */
+static bool is_key(const char *name)
+{
+	return !strcasecmp(name, "key") || !strcasecmp(name, "keys");
+}
+
+static bool is_element(const char *name)
+{
+	static const char *const names[] = {"elem", "elems", "value", "values"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcasecmp(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+static const char *path_of(struct grf_types *types, const char *name, struct grf_type *found,
+			   const struct entry_types *entry)
+{
+	if (name && is_key(name))
+		return entry_path(types, "mapkey", entry->key, found);
+	if (name && is_element(name))
+		return entry_path(types, "mapval", entry->element, found);
+	return NULL;
+}
+
+/* A slot {key, elem} whose fields are named as the map's. */
+static struct grf_type *name_slot(struct grf_types *types, struct grf_type *slot,
+				  const struct entry_types *entry)
+{
+	const struct grf_shape *shape = grf_types_shape(types, slot);
+	struct grf_type *made;
+
+	if (shape->kind != GRF_KIND_STRUCT || shape->field_count > 3)
+		return NULL;
+	made = grf_types_make(types, GRF_KIND_STRUCT, slot->name, slot->size, 3);
+	for (uint32_t i = 0; made && i < shape->field_count; i++) {
+		const struct grf_type_field *field = &shape->fields[i];
+
+		grf_types_add_field(made, path_of(types, field->name, field->type, entry),
+				    field->type, field->offset);
+	}
+	return made;
+}
+
+/* One key or one element, with its name before it. */
+static struct grf_type *name_value(struct grf_types *types, struct grf_type *value,
+				   const char *path)
+{
+	struct grf_type *made = grf_types_make(types, GRF_KIND_STRUCT, value->name, value->size, 1);
+
+	if (made)
+		grf_types_add_field(made, path, value, 0);
+	return made;
+}
+
+static struct grf_type *array_of(struct grf_types *types, struct grf_type *element, uint64_t count)
+{
+	struct grf_type *array =
+	    grf_types_make(types, GRF_KIND_ARRAY, element->name, element->size * count, 0);
+
+	if (!array)
+		return NULL;
+	grf_type_source(array)->shape.element = element;
+	grf_type_source(array)->shape.count = count;
+	grf_type_source(array)->shape.unnamed = true;
+	return array;
+}
+
+/* What stands in place of one of a group's or bucket's arrays of eight. NULL: leave it out. */
+static struct grf_type *name_array(struct grf_types *types, const struct grf_type_field *field,
+				   const struct entry_types *entry)
+{
+	const struct grf_shape *shape = grf_types_shape(types, field->type);
+	struct grf_type *element = shape->element;
+	const char *path;
+
+	if (shape->kind != GRF_KIND_ARRAY || !element || shape->count != SLOTS || !field->name)
+		return NULL;
+	path = path_of(types, field->name, element, entry);
+	if (path)
+		element = name_value(types, element, path);
+	else if (!strcasecmp(field->name, "slots"))
+		element = name_slot(types, element, entry);
+	else
+		return NULL;
+	if (!element)
+		return NULL;
+	return array_of(types, element, SLOTS);
+}
+
+/* The fields of a group or bucket as those of a map; `self` is what a bucket's overflow leads to.
+ */
+static bool name_fields(struct grf_types *types, const struct grf_shape *shape,
+			const struct entry_types *entry, struct grf_type *self,
+			struct grf_shape *ret)
+{
+	bool pointers = false;
+
+	ret->fields = grf_types_allocate(types, shape->field_count * sizeof(*ret->fields));
+	if (!ret->fields)
+		return false;
+	for (uint32_t i = 0; i < shape->field_count; i++) {
+		const struct grf_type_field *field = &shape->fields[i];
+		struct grf_type *type = name_array(types, field, entry);
+
+		/* A bucket without pointers in keys and elements has none at all. */
+		if (!type && pointers && field->name && !strcmp(field->name, "overflow"))
+			type = grf_types_make_pointer(types, GRF_KIND_POINTER, self);
+		if (!type)
+			continue;
+		grf_type_plan(types, type);
+		pointers = pointers || type->pointer_bytes;
+		ret->fields[ret->field_count++] =
+		    (struct grf_type_field){.plain = true, .type = type, .offset = field->offset};
+	}
+	return true;
+}
+
+/* A key or element as it stands in a bucket. */
+static struct grf_type *bucket_value(struct grf_types *types, const char *what,
+				     struct grf_type *type)
+{
+	struct grf_type *stored = type;
+
+	if (type->size > INLINE_MAX)
+		stored = grf_types_make_pointer(types, GRF_KIND_POINTER, type);
+	return stored ? name_value(types, stored, entry_path(types, what, type, type)) : NULL;
+}
+
+/* The bucket of a map of which only key and element are known; the descriptor that package reflect
+ * makes for a bucket has no fields. */
+static struct grf_type *bucket_of(struct grf_types *types, const char *name,
+				  const struct entry_types *entry)
+{
+	struct grf_type *key, *element, *keys, *elements, *made;
+	uint64_t at;
+
+	if (!entry->key || !entry->element)
+		return NULL;
+	key = bucket_value(types, "mapkey", entry->key);
+	element = bucket_value(types, "mapval", entry->element);
+	if (!key || !element)
+		return NULL;
+	keys = array_of(types, key, SLOTS);
+	elements = array_of(types, element, SLOTS);
+	at = SLOTS + SLOTS * (key->size + element->size);
+	made = grf_types_make(types, GRF_KIND_STRUCT, name, at + WORD_BYTES, 3);
+	if (!keys || !elements || !made)
+		return NULL;
+	made->array_unnamed = true;
+	grf_types_add_field(made, NULL, keys, SLOTS);
+	grf_types_add_field(made, NULL, elements, SLOTS + keys->size);
+	grf_type_plan(types, keys);
+	grf_type_plan(types, elements);
+	if (keys->pointer_bytes || elements->pointer_bytes)
+		grf_types_add_field(made, NULL,
+				    grf_types_make_pointer(types, GRF_KIND_POINTER, made), at);
+	return made;
+}
+
+/* The group or bucket of a map, entries named after the map's types. */
+static struct grf_type *name_group(struct grf_types *types, struct grf_type *group,
+				   const struct entry_types *entry)
+{
+	const struct grf_shape *shape;
+	struct grf_type *made;
+
+	if (!group)
+		return NULL;
+	shape = grf_types_shape(types, group);
+	if (shape->kind != GRF_KIND_STRUCT || !shape->field_count)
+		return NULL;
+	made = grf_types_make(types, GRF_KIND_STRUCT, group->name, group->size, 0);
+	if (!made || !name_fields(types, shape, entry, made, &grf_type_source(made)->shape))
+		return NULL;
+	made->array_unnamed = true;
+	made->descriptor = group->descriptor;
+	return made;
+}
+
+bool grf_container_is_group(const struct grf_type *type)
+{
+	static const char *const prefixes[] = {"map.group[", "map.bucket[", "group<", "bucket<"};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+		if (!strncmp(type->name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	}
+	return false;
+}
+
+struct grf_type *grf_container_group(struct grf_types *types, struct grf_type *type)
+{
+	const struct entry_types unknown = {0};
+
+	return name_group(types, type, &unknown);
+}
+
+/* --- the structures above --------------------------------------------------------------------- */
+
+static struct grf_type *element_of(struct grf_types *types, struct grf_type *type)
+{
+	return type ? grf_types_shape(types, type)->element : NULL;
+}
+
+static struct grf_type *field_type(struct grf_types *types, struct grf_type *type, const char *name)
+{
+	const struct grf_type_field *field =
+	    type ? grf_shape_field(grf_types_shape(types, type), name) : NULL;
+
+	return field ? field->type : NULL;
+}
+
+/* A struct of `size` bytes with one nameless field; NULL when there is no such type. */
+static struct grf_type *wrap(struct grf_types *types, const char *name, int64_t size,
+			     struct grf_type *type, int64_t offset)
+{
+	struct grf_type *made;
+
+	if (!type || size < 0 || offset < 0)
+		return NULL;
+	made = grf_types_make(types, GRF_KIND_STRUCT, name, (uint64_t)size, 1);
+	if (made)
+		grf_types_add_field(made, NULL, type, (uint64_t)offset);
+	return made;
+}
+
+/* DWARF has Map.dirPtr as **table, table.groups.data as *group. */
+static struct grf_type *swiss_group(struct grf_types *types, const struct grf_shape *map)
+{
+	struct grf_type *table =
+	    element_of(types, element_of(types, field_type(types, map->header, "dirPtr")));
+	struct grf_type *group =
+	    element_of(types, field_type(types, field_type(types, table, "groups"), "data"));
+
+	return group ? group : map->group;
+}
+
+static struct grf_type *swiss_map(struct grf_types *types, const char *name,
+				  const struct grf_shape *map)
+{
+	const struct grf_layout *layout = types->layout;
+	const struct entry_types entry = {map->key, map->element};
+	struct grf_type *group = name_group(types, swiss_group(types, map), &entry);
+	struct grf_type *table, *directory;
+
+	table = wrap(types, name, grf_offset(layout, swiss_table, _size),
+		     grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, group),
+		     grf_offset(layout, swiss_table, groups));
+	if (!table || !grf_has(layout, swiss_map, dir_len))
+		return NULL;
+	directory = grf_types_make(types, GRF_KIND_MAP_DIRECTORY, name, WORD_BYTES, 0);
+	if (!directory)
+		return NULL;
+	grf_type_source(directory)->shape.element = group;
+	grf_type_source(directory)->shape.key = table;
+	grf_type_source(directory)->shape.discriminator =
+	    grf_offset(layout, swiss_map, dir_len) - grf_offset(layout, swiss_map, dir_ptr);
+	return wrap(types, name, grf_offset(layout, swiss_map, _size), directory,
+		    grf_offset(layout, swiss_map, dir_ptr));
+}
+
+static struct grf_type *map_extra(struct grf_types *types, struct grf_type *bucket)
+{
+	struct grf_type *pointer = grf_types_make_pointer(types, GRF_KIND_POINTER, bucket);
+	struct grf_type *list, *made;
+
+	if (!pointer)
+		return NULL;
+	pointer->array_unnamed = true;
+	list = grf_types_make_pointer(
+	    types, GRF_KIND_POINTER,
+	    wrap(types, "[]*runtime.bmap", SLICE_SIZE,
+		 grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, pointer), 0));
+	made = grf_types_make(types, GRF_KIND_STRUCT, "runtime.mapextra", MAPEXTRA_SIZE, 3);
+	if (!made || !list)
+		return NULL;
+	grf_types_add_field(made, NULL, list, MAPEXTRA_OVERFLOW);
+	grf_types_add_field(made, NULL, list, MAPEXTRA_OLD_OVERFLOW);
+	grf_types_add_field(made, NULL, pointer, MAPEXTRA_NEXT_OVERFLOW);
+	return made;
+}
+
+static struct grf_type *hash_map(struct grf_types *types, const char *name,
+				 const struct grf_shape *map)
+{
+	const struct grf_layout *layout = types->layout;
+	const struct entry_types entry = {map->key, map->element};
+	struct grf_type *bucket = element_of(types, field_type(types, map->header, "buckets"));
+	struct grf_type *buckets, *extra, *made;
+
+	bucket = bucket ? name_group(types, bucket, &entry) : bucket_of(types, name, &entry);
+	buckets = grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, bucket);
+	if (!buckets || !grf_has(layout, hmap, _size) || !grf_has(layout, hmap, extra))
+		return NULL;
+	extra = grf_types_make_pointer(types, GRF_KIND_POINTER, map_extra(types, bucket));
+	made = grf_types_make(types, GRF_KIND_STRUCT, name,
+			      (uint64_t)grf_offset(layout, hmap, _size), 3);
+	if (!made || !extra)
+		return NULL;
+	grf_types_add_field(made, NULL, buckets, (uint64_t)grf_offset(layout, hmap, buckets));
+	grf_types_add_field(made, NULL, buckets, (uint64_t)grf_offset(layout, hmap, oldbuckets));
+	grf_types_add_field(made, NULL, extra, (uint64_t)grf_offset(layout, hmap, extra));
+	return made;
+}
+
+/* --- channels --------------------------------------------------------------------------------- */
+
+/* An hchan where DWARF has none: the buffer, and the queues as pointers to something unknown. */
+static struct grf_type *bare_channel(struct grf_types *types, const char *name,
+				     struct grf_type *buffer)
+{
+	const struct grf_layout *layout = types->layout;
+	struct grf_type *unknown, *made;
+
+	if (!grf_has(layout, hchan, _size) || !grf_has(layout, hchan, buf) ||
+	    !grf_has(layout, hchan, recvq) || !grf_has(layout, hchan, sendq))
+		return NULL;
+	unknown = grf_types_make(types, GRF_KIND_UNSAFE_POINTER, "unsafe.Pointer", WORD_BYTES, 0);
+	made = grf_types_make(types, GRF_KIND_STRUCT, name,
+			      (uint64_t)grf_offset(layout, hchan, _size), 5);
+	if (!unknown || !made)
+		return NULL;
+	grf_types_add_field(made, NULL, buffer, (uint64_t)grf_offset(layout, hchan, buf));
+	for (int i = 0; i < 2; i++) {
+		uint64_t word = (uint64_t)i * WORD_BYTES;
+
+		grf_types_add_field(made, grf_types_intern(types, "recvq. (runtime.waitq)"),
+				    unknown, (uint64_t)grf_offset(layout, hchan, recvq) + word);
+		grf_types_add_field(made, grf_types_intern(types, "sendq. (runtime.waitq)"),
+				    unknown, (uint64_t)grf_offset(layout, hchan, sendq) + word);
+	}
+	return made;
+}
+
+static struct grf_type *channel(struct grf_types *types, const char *name,
+				const struct grf_shape *chan)
+{
+	struct grf_type *buffer =
+	    grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, chan->element);
+	struct grf_type *header = chan->header, *made;
+	const struct grf_shape *shape;
+
+	if (!buffer)
+		return NULL;
+	if (!header)
+		header = grf_types_by_name(types, "runtime.hchan");
+	shape = header ? grf_types_shape(types, header) : NULL;
+	if (!shape || !grf_shape_field(shape, "buf"))
+		return bare_channel(types, name, buffer);
+	made = grf_types_make(types, GRF_KIND_STRUCT, name, header->size, shape->field_count);
+	if (!made)
+		return NULL;
+	for (uint32_t i = 0; i < shape->field_count; i++) {
+		struct grf_type_field *field =
+		    &grf_type_source(made)
+			 ->shape.fields[grf_type_source(made)->shape.field_count++];
+
+		*field = shape->fields[i];
+		if (field->name && !strcmp(field->name, "buf")) {
+			field->type = buffer;
+			field->plain = true;
+		}
+	}
+	return made;
+}
+
+/* The size of what a map or channel points to; 0: this release's is not known. */
+static uint64_t contents_size(const struct grf_types *types, const struct grf_shape *shape)
+{
+	const struct grf_layout *layout = types->layout;
+	int64_t size = shape->kind == GRF_KIND_CHAN ? grf_offset(layout, hchan, _size)
+		       : layout->version.swiss_map  ? grf_offset(layout, swiss_map, _size)
+						    : grf_offset(layout, hmap, _size);
+
+	return size > 0 ? (uint64_t)size : 0;
+}
+
+/* Made without a shape: an element may hold the same container again, as in
+ * `type Trie map[rune]Trie`, so what is in it is looked at only when it is asked for. */
+struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type *container)
+{
+	struct grf_type_source *source = container->source;
+	const struct grf_shape *shape = grf_types_shape(types, container);
+	struct grf_type *made;
+	uint64_t size;
+
+	if (source->contents)
+		return source->contents;
+	size = contents_size(types, shape);
+	if (!shape->element || !size)
+		return NULL;
+	made = grf_types_new(types, GRF_SOURCE_CONTENTS, container->name, size);
+	if (made)
+		grf_type_source(made)->container = container;
+	source->contents = made;
+	return made;
+}
+
+struct grf_type *grf_container_channel(struct grf_types *types, struct grf_type *element)
+{
+	struct grf_type_source *source = element->source;
+	const char *name = source ? grf_types_intern_format(types, "chan %s", element->name) : NULL;
+	struct grf_type *container;
+
+	if (!name)
+		return NULL;
+	if (!source->channel) {
+		container = grf_types_make(types, GRF_KIND_CHAN, name, WORD_BYTES, 0);
+		if (!container)
+			return NULL;
+		grf_type_source(container)->shape.element = element;
+		source->channel = grf_container_contents(types, container);
+	}
+	if (source->channel)
+		grf_type_plan(types, source->channel);
+	return source->channel;
+}
+
+void grf_container_shape(struct grf_types *types, struct grf_type *contents, struct grf_shape *ret)
+{
+	struct grf_type *container = grf_type_source(contents)->container;
+	const struct grf_shape *shape = grf_types_shape(types, container);
+	struct grf_type *made;
+
+	if (shape->kind == GRF_KIND_CHAN)
+		made = channel(types, container->name, shape);
+	else if (types->layout->version.swiss_map)
+		made = swiss_map(types, container->name, shape);
+	else
+		made = hash_map(types, container->name, shape);
+	if (made && made->size == contents->size)
+		*ret = grf_type_source(made)->shape;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From shapes to plans. The plan of a struct is made of the plans of its fields, moved to the
+ * fields' offsets, each path with the field's element before it; an array is one slot whatever its
+ * length. So a plan is made once for each type, and nesting costs a copy of the slots.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/types/types_private.h"
+
+/* Slots of one plan, and bytes of all plans together: far above what real programs have. */
+#define SLOTS_MAX      65536
+#define PLAN_BYTES_MAX ((uint64_t)512 << 20)
+#define WORD_BYTES     UINT64_C(8)
+#define MASK_BYTES     512
+#define NAMED_ELEMENTS 11
+#define OFF_HEAP_DEPTH 8
+
+/* How many bytes a value of a kind must have for its slot to fit. */
+static uint64_t kind_bytes(enum grf_kind kind)
+{
+	switch (kind) {
+	case GRF_KIND_STRING:
+	case GRF_KIND_INTERFACE:
+		return 2 * WORD_BYTES;
+	case GRF_KIND_SLICE:
+		return 3 * WORD_BYTES;
+	default:
+		return WORD_BYTES;
+	}
+}
+
+static uint32_t children_of(const struct grf_slot *slot)
+{
+	switch (slot->kind) {
+	case GRF_SLOT_INLINE_ARRAY:
+		return slot->unnamed ? 1 : NAMED_ELEMENTS;
+	case GRF_SLOT_MAP_DIRECTORY:
+		return 2;
+	default:
+		return 1;
+	}
+}
+
+static void *plan_memory(struct grf_types *types, uint64_t size)
+{
+	if (size > PLAN_BYTES_MAX - types->plan_bytes)
+		return NULL;
+	types->plan_bytes += size;
+	return grf_types_allocate(types, size);
+}
+
+/* Adds to the mask, which holds the first 64 words, and to the end of the pointers. */
+static void add_word(struct grf_type *type, uint64_t offset)
+{
+	if (offset < MASK_BYTES)
+		type->pointer_mask |= (uint64_t)1 << (offset / WORD_BYTES);
+	if (offset + WORD_BYTES > type->pointer_bytes)
+		type->pointer_bytes = offset + WORD_BYTES;
+}
+
+static void add_array(struct grf_type *type, const struct grf_slot *slot)
+{
+	uint64_t end =
+	    slot->offset + (slot->count - 1) * slot->stride + slot->target->pointer_bytes;
+
+	for (uint64_t i = 0; i < slot->count; i++) {
+		uint64_t offset = slot->offset + i * slot->stride;
+
+		if (offset >= MASK_BYTES)
+			break;
+		type->pointer_mask |= slot->target->pointer_mask << (offset / WORD_BYTES);
+	}
+	if (end > type->pointer_bytes)
+		type->pointer_bytes = end;
+}
+
+static void finish(struct grf_type *type)
+{
+	for (uint32_t i = 0; i < type->slot_count; i++) {
+		struct grf_slot *slot = &type->slots[i];
+		bool pair = slot->kind == GRF_SLOT_EFACE || slot->kind == GRF_SLOT_IFACE;
+
+		slot->child = type->child_count;
+		type->child_count += children_of(slot);
+		if (slot->kind == GRF_SLOT_INLINE_ARRAY)
+			add_array(type, slot);
+		else
+			add_word(type, slot->offset + (pair ? WORD_BYTES : 0));
+	}
+}
+
+static void plan_single(struct grf_types *types, struct grf_type *type, struct grf_slot slot)
+{
+	type->slots = plan_memory(types, sizeof(slot));
+	if (!type->slots)
+		return;
+	type->slots[0] = slot;
+	type->slot_count = 1;
+}
+
+static void plan_pointer(struct grf_types *types, struct grf_type *type,
+			 enum grf_slot_kind slot_kind, struct grf_type *target)
+{
+	plan_single(
+	    types, type,
+	    (struct grf_slot){.kind = target ? slot_kind : GRF_SLOT_UNSAFE, .target = target});
+}
+
+/* Memory that the collector does not know: marked by a first field of type sys.NotInHeap (1.20 on,
+ * cmd/compile/internal/types), or of a struct that has one. C's incomplete types have it too. */
+static bool is_off_heap(struct grf_types *types, struct grf_type *type)
+{
+	static const char suffix[] = "sys.NotInHeap";
+
+	for (int depth = 0; depth < OFF_HEAP_DEPTH; depth++) {
+		size_t length = strlen(type->name);
+		const struct grf_shape *shape;
+
+		if (length >= sizeof(suffix) - 1 &&
+		    !strcmp(type->name + length - (sizeof(suffix) - 1), suffix))
+			return true;
+		shape = grf_types_shape(types, type);
+		if (shape->kind != GRF_KIND_STRUCT || !shape->field_count)
+			return false;
+		type = shape->fields[0].type;
+	}
+	return false;
+}
+
+static void plan_array(struct grf_types *types, struct grf_type *type,
+		       const struct grf_shape *shape)
+{
+	struct grf_type *element = shape->element;
+
+	if (!element || !shape->count)
+		return;
+	grf_type_plan(types, element);
+	if (!element->pointer_bytes || element->size % WORD_BYTES ||
+	    element->pointer_bytes > element->size || shape->count > type->size / element->size)
+		return;
+	plan_single(types, type,
+		    (struct grf_slot){
+			.kind = GRF_SLOT_INLINE_ARRAY,
+			.unnamed = shape->unnamed || element->array_unnamed,
+			.target = element,
+			.count = shape->count,
+			.stride = element->size,
+		    });
+}
+
+/* --- structs ---------------------------------------------------------------------------------- */
+
+static bool fits(const struct grf_type *structure, const struct grf_type_field *field)
+{
+	return field->type && field->offset % WORD_BYTES == 0 && field->offset <= structure->size &&
+	       field->type->size <= structure->size - field->offset;
+}
+
+static const char *path_element(struct grf_types *types, const struct grf_type_field *field)
+{
+	if (field->plain)
+		return NULL;
+	if (field->path)
+		return field->path;
+	return grf_types_intern_format(types, "%s. (%s)", field->name ? field->name : "_",
+				       field->type->name);
+}
+
+/* The path of a field's slot, the field's element first. */
+static bool extend_path(struct grf_types *types, const char *element, struct grf_slot *slot)
+{
+	const char **path;
+
+	if (!element)
+		return true;
+	if (slot->path_length == UINT16_MAX)
+		return false;
+	path = plan_memory(types, (slot->path_length + 1) * sizeof(*path));
+	if (!path)
+		return false;
+	path[0] = element;
+	if (slot->path_length)
+		memcpy(path + 1, slot->path, slot->path_length * sizeof(*path));
+	slot->path = path;
+	slot->path_length++;
+	return true;
+}
+
+static void add_field_slots(struct grf_types *types, struct grf_type *structure,
+			    const struct grf_type_field *field)
+{
+	const struct grf_type *inner = field->type;
+	const char *element = path_element(types, field);
+
+	for (uint32_t i = 0; i < inner->slot_count; i++) {
+		struct grf_slot *slot = &structure->slots[structure->slot_count];
+
+		*slot = inner->slots[i];
+		slot->offset += field->offset;
+		slot->discriminator += (int64_t)field->offset;
+		if (!extend_path(types, element, slot))
+			return;
+		structure->slot_count++;
+	}
+}
+
+static int by_offset(const void *left, const void *right)
+{
+	const struct grf_slot *a = left, *b = right;
+
+	if (a->offset != b->offset)
+		return a->offset < b->offset ? -1 : 1;
+	return a->kind < b->kind ? -1 : a->kind > b->kind;
+}
+
+static void plan_struct(struct grf_types *types, struct grf_type *type,
+			const struct grf_shape *shape)
+{
+	uint64_t slots = 0;
+
+	for (uint32_t i = 0; i < shape->field_count; i++) {
+		struct grf_type_field *field = &shape->fields[i];
+
+		if (!fits(type, field))
+			continue;
+		grf_type_plan(types, field->type);
+		slots += field->type->slot_count;
+		if (slots > SLOTS_MAX)
+			return;
+	}
+	if (!slots)
+		return;
+	type->slots = plan_memory(types, slots * sizeof(*type->slots));
+	if (!type->slots)
+		return;
+	for (uint32_t i = 0; i < shape->field_count; i++) {
+		const struct grf_type_field *field = &shape->fields[i];
+
+		if (fits(type, field) && field->type->planned &&
+		    type->slot_count + field->type->slot_count <= slots)
+			add_field_slots(types, type, field);
+	}
+	for (uint32_t i = 1; i < type->slot_count; i++) {
+		if (by_offset(&type->slots[i - 1], &type->slots[i]) > 0) {
+			qsort(type->slots, type->slot_count, sizeof(*type->slots), by_offset);
+			break;
+		}
+	}
+}
+
+/* A map's group met outside of its map has the plan of one with named entries. */
+static void plan_group(struct grf_types *types, struct grf_type *type)
+{
+	struct grf_type *named = grf_container_group(types, type);
+
+	if (!named)
+		return;
+	grf_type_plan(types, named);
+	type->slots = named->slots;
+	type->slot_count = named->slot_count;
+}
+
+/* --- any kind --------------------------------------------------------------------------------- */
+
+static void plan_shape(struct grf_types *types, struct grf_type *type,
+		       const struct grf_shape *shape)
+{
+	switch (shape->kind) {
+	case GRF_KIND_STRUCT:
+		if (shape->is_group)
+			plan_group(types, type);
+		else
+			plan_struct(types, type, shape);
+		return;
+	case GRF_KIND_ARRAY:
+		plan_array(types, type, shape);
+		return;
+	}
+	if (type->size < kind_bytes(shape->kind))
+		return;
+	switch (shape->kind) {
+	case GRF_KIND_POINTER:
+		if (!shape->element || !is_off_heap(types, shape->element))
+			plan_pointer(types, type, GRF_SLOT_POINTER, shape->element);
+		break;
+	case GRF_KIND_UNSAFE_POINTER:
+		plan_pointer(types, type, GRF_SLOT_UNSAFE, NULL);
+		break;
+	case GRF_KIND_STRING:
+		plan_pointer(types, type, GRF_SLOT_POINTER, types->byte);
+		if (type->slot_count)
+			type->slots[0].count = 1;
+		break;
+	case GRF_KIND_SLICE:
+		plan_pointer(types, type, GRF_SLOT_ARRAY_POINTER, shape->element);
+		if (type->slot_count)
+			type->slots[0].count = 1;
+		break;
+	case GRF_KIND_ARRAY_POINTER:
+		plan_pointer(types, type, GRF_SLOT_ARRAY_POINTER, shape->element);
+		break;
+	case GRF_KIND_CHAN:
+	case GRF_KIND_MAP:
+		plan_pointer(types, type, GRF_SLOT_POINTER, grf_container_contents(types, type));
+		break;
+	case GRF_KIND_FUNC:
+		plan_single(types, type, (struct grf_slot){.kind = GRF_SLOT_FUNC});
+		break;
+	case GRF_KIND_INTERFACE:
+		plan_single(types, type,
+			    (struct grf_slot){.kind = shape->empty_interface ? GRF_SLOT_EFACE
+									     : GRF_SLOT_IFACE});
+		break;
+	case GRF_KIND_MAP_DIRECTORY:
+		plan_single(types, type,
+			    (struct grf_slot){
+				.kind = GRF_SLOT_MAP_DIRECTORY,
+				.target = shape->element,
+				.alternative = shape->key,
+				.discriminator = shape->discriminator,
+			    });
+		break;
+	}
+}
+
+void grf_type_plan(struct grf_types *types, struct grf_type *type)
+{
+	struct grf_type_source *source = type->source;
+
+	/* A type that contains itself, or is nested beyond reason, is no Go type. */
+	if (type->planned || !source || source->planning || types->depth >= GRF_TYPES_DEPTH_MAX)
+		return;
+	source->planning = true;
+	types->depth++;
+	plan_shape(types, type, grf_types_shape(types, type));
+	finish(type);
+	types->depth--;
+	source->planning = false;
+	type->planned = true;
+}
+
+const struct grf_slot *grf_plans_first_pointer(struct grf_types *types, struct grf_type *type)
+{
+	for (int depth = 0; depth < GRF_TYPES_DEPTH_MAX; depth++) {
+		grf_type_plan(types, type);
+		if (!type->slot_count)
+			return NULL;
+		if (type->slots[0].kind != GRF_SLOT_INLINE_ARRAY)
+			return &type->slots[0];
+		type = type->slots[0].target;
+	}
+	return NULL;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The types that a program's code refers to: whoever makes a value gives the allocator the address
+ * of its type's descriptor,
+ *
+ *	lea type:main.Node(%rip), %rax
+ *	call runtime.newobject
+ *
+ * and so do makeslice, makemap, makechan and conversions to interfaces. Instructions are recognised
+ * by their bytes, as in closure_sites.c; what is no descriptor is left out. Other code refers to
+ * types too, such as a type switch; whether one is made, and whether by itself or as the elements
+ * of a slice, tells the call of an allocator that follows before the next type.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "model/types/types_private.h"
+
+#define LEA_LENGTH    7
+#define CALL_LENGTH   5
+#define CALL_DISTANCE 64 /* bytes of code between the two */
+#define TYPES_MAX     (1u << 18)
+
+struct maker {
+	const char *name;
+	unsigned int made;
+};
+
+/* The functions that the compiler calls to make something, with its type's descriptor
+ * (cmd/compile/internal/typecheck/_builtin/runtime.go). */
+static const struct maker makers[] = {
+    {"runtime.newobject", GRF_MADE_ONE},
+    {"runtime.mallocgc", GRF_MADE_ONE},
+    {"runtime.convT", GRF_MADE_ONE},
+    {"runtime.convT2E", GRF_MADE_ONE},
+    {"runtime.convT2I", GRF_MADE_ONE},
+    {"runtime.makemap", GRF_MADE_ONE},
+    {"runtime.makemap64", GRF_MADE_ONE},
+    {"runtime.mapassign", GRF_MADE_ONE},
+    {"runtime.mapassign_fast32", GRF_MADE_ONE},
+    {"runtime.mapassign_fast32ptr", GRF_MADE_ONE},
+    {"runtime.mapassign_fast64", GRF_MADE_ONE},
+    {"runtime.mapassign_fast64ptr", GRF_MADE_ONE},
+    {"runtime.mapassign_faststr", GRF_MADE_ONE},
+    {"runtime.makechan", GRF_MADE_ONE},
+    {"runtime.makechan64", GRF_MADE_ONE},
+    {"runtime.makeslice", GRF_MADE_ARRAY},
+    {"runtime.makeslice64", GRF_MADE_ARRAY},
+    {"runtime.makeslicecopy", GRF_MADE_ARRAY},
+    {"runtime.growslice", GRF_MADE_ARRAY},
+    {"runtime.growsliceNoAlias", GRF_MADE_ARRAY},
+    {"runtime.growsliceBuf", GRF_MADE_ARRAY},
+    {"runtime.growsliceBufNoAlias", GRF_MADE_ARRAY},
+    {"runtime.moveSlice", GRF_MADE_ARRAY},
+    {"runtime.moveSliceNoCap", GRF_MADE_ARRAY},
+};
+#define MAKERS (sizeof(makers) / sizeof(*makers))
+
+/* What Go 1.27 calls in place of newobject, one for each size class that it has them for
+ * (runtime/malloc_generated.go); those of the rest are not found, and cost a look. */
+#define CLASSES 68
+
+struct search {
+	const struct grf_types *types;
+	uint64_t entries[MAKERS];       /* 0: the program has no such function */
+	uint64_t by_class[2 * CLASSES]; /* those of a size class */
+	size_t by_class_count;
+	GRF_ARRAY(struct grf_type_reference) references;
+};
+
+/* lea disp32(%rip), %r64 */
+static bool is_lea(const uint8_t *code)
+{
+	return (code[0] & 0xfb) == 0x48 && code[1] == 0x8d && (code[2] & 0xc7) == 0x05;
+}
+
+/* The address that an instruction of `length` bytes at `pc` names by its last four. */
+static uint64_t target_of(const uint8_t *code, uint64_t pc, uint64_t length)
+{
+	return pc + length + (uint64_t)(int64_t)(int32_t)grf_load_u32(code + length - 4);
+}
+
+static bool is_type(const struct grf_module *module, const uint8_t *code, uint64_t pc,
+		    uint64_t *ret)
+{
+	if (!is_lea(code))
+		return false;
+	*ret = target_of(code, pc, LEA_LENGTH);
+	return *ret >= module->types && *ret < module->etypes && *ret % 8 == 0;
+}
+
+/* What is made by the first call of an allocator in `code`, up to the next type. */
+static unsigned int made_by(const struct search *search, const struct grf_module *module,
+			    const uint8_t *code, uint64_t pc, uint64_t length)
+{
+	uint64_t target;
+
+	for (uint64_t at = 0; at < CALL_DISTANCE && at + LEA_LENGTH <= length; at++) {
+		if (is_type(module, code + at, pc + at, &target))
+			return 0;
+		if (code[at] != 0xe8)
+			continue;
+		target = target_of(code + at, pc + at, CALL_LENGTH);
+		for (size_t i = 0; i < MAKERS; i++)
+			if (search->entries[i] == target)
+				return makers[i].made;
+		for (size_t i = 0; i < search->by_class_count; i++)
+			if (search->by_class[i] == target)
+				return GRF_MADE_ONE;
+	}
+	return 0;
+}
+
+static bool scan(struct search *search, const struct grf_module *module)
+{
+	uint64_t length = module->etext - module->text, descriptor;
+	const uint8_t *code = grf_image_at(search->types->image, module->text, length);
+
+	for (uint64_t at = 0; code && at + LEA_LENGTH <= length; at++) {
+		uint64_t next = at + LEA_LENGTH;
+		struct grf_type_reference *added;
+
+		if (!is_type(module, code + at, module->text + at, &descriptor))
+			continue;
+		added = grf_array_add(&search->references);
+		if (!added)
+			return false;
+		added->descriptor = descriptor;
+		added->made =
+		    made_by(search, module, code + next, module->text + next, length - next);
+	}
+	return true;
+}
+
+static int by_descriptor(const void *left, const void *right)
+{
+	const struct grf_type_reference *a = left, *b = right;
+
+	return a->descriptor < b->descriptor ? -1 : a->descriptor > b->descriptor;
+}
+
+/* One reference a descriptor. */
+static void join(struct grf_type_references *references)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < references->count; i++) {
+		const struct grf_type_reference *reference = &references->items[i];
+
+		if (kept && references->items[kept - 1].descriptor == reference->descriptor)
+			references->items[kept - 1].made |= reference->made;
+		else
+			references->items[kept++] = *reference;
+	}
+	references->count = kept < TYPES_MAX ? kept : TYPES_MAX;
+}
+
+static void find_makers(struct search *search, struct grf_pclntab *table)
+{
+	static const char *const by_class[] = {"runtime.mallocgcSmallScanNoHeaderSC%d",
+					       "runtime.mallocgcSmallNoScanSC%d"};
+	struct grf_function function;
+
+	for (size_t i = 0; i < MAKERS; i++)
+		if (grf_pclntab_by_name(table, makers[i].name, &function))
+			search->entries[i] = function.entry;
+	for (int i = 0; i < 2 * CLASSES; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), by_class[i / CLASSES], i % CLASSES);
+		if (grf_pclntab_by_name(table, name, &function))
+			search->by_class[search->by_class_count++] = function.entry;
+	}
+}
+
+bool grf_type_references_find(struct grf_types *types)
+{
+	struct search search = {.types = types};
+	bool fits = true;
+
+	if (types->references.items)
+		return true;
+	if (types->table)
+		find_makers(&search, types->table);
+	for (size_t i = 0; fits && types->modules && i < types->modules->count; i++)
+		fits = scan(&search, &types->modules->items[i]);
+	if (search.references.count)
+		qsort(search.references.items, search.references.count,
+		      sizeof(*search.references.items), by_descriptor);
+	if (!fits || (!search.references.items && !grf_array_add(&search.references))) {
+		grf_array_free(&search.references);
+		return false;
+	}
+	types->references = (struct grf_type_references){
+	    .items = search.references.items,
+	    .count = search.references.items->descriptor ? search.references.count : 0,
+	};
+	join(&types->references);
+	return true;
+}
+
+bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret)
+{
+	const struct grf_type_references *references = &types->references;
+
+	*ret = (struct grf_type_list){0};
+	if (!grf_type_references_find(types))
+		return false;
+	ret->items = calloc(references->count + 1, sizeof(*ret->items));
+	for (size_t i = 0; ret->items && i < references->count; i++) {
+		const struct grf_type_reference *reference = &references->items[i];
+		struct grf_type *type = grf_types_by_descriptor(types, reference->descriptor);
+
+		if (!type)
+			continue;
+		grf_type_plan(types, type);
+		ret->items[ret->count++] = (struct grf_type_use){type, reference->made};
+	}
+	return ret->items;
+}
+
+struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
+{
+	const struct grf_shape *shape = grf_types_shape(types, type);
+	struct grf_type *object = type;
+
+	if (shape->kind == GRF_KIND_MAP || shape->kind == GRF_KIND_CHAN)
+		object = grf_container_contents(types, type);
+	else if (shape->kind == GRF_KIND_FUNC)
+		object = NULL;
+	if (object)
+		grf_type_plan(types, object);
+	return object;
+}
+
+static bool is_same(const struct grf_type *left, const struct grf_type *right)
+{
+	return left == right || (left->size == right->size && !strcmp(left->name, right->name));
+}
+
+/* The part of a value `*offset` bytes from its beginning, which is from the part's then. NULL:
+ * there is none. */
+static struct grf_type *part_at(struct grf_types *types, struct grf_type *type, uint64_t *offset)
+{
+	const struct grf_shape *shape = grf_types_shape(types, type);
+
+	if (shape->kind == GRF_KIND_ARRAY && shape->element && shape->element->size) {
+		if (*offset / shape->element->size >= shape->count)
+			return NULL;
+		*offset %= shape->element->size;
+		return shape->element;
+	}
+	for (uint32_t i = 0; shape->kind == GRF_KIND_STRUCT && i < shape->field_count; i++) {
+		const struct grf_type_field *part = &shape->fields[i];
+
+		if (!part->type || *offset < part->offset ||
+		    *offset - part->offset >= part->type->size)
+			continue;
+		*offset -= part->offset;
+		return part->type;
+	}
+	return NULL;
+}
+
+bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
+			const struct grf_type *field, uint64_t offset)
+{
+	for (int depth = 0; depth < GRF_TYPES_DEPTH_MAX; depth++) {
+		type = part_at(types, type, &offset);
+		if (!type)
+			return false;
+		if (!offset && is_same(type, field))
+			return true;
+	}
+	return false;
+}
+
+uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents)
+{
+	const struct grf_type_source *source = contents->source;
+	const struct grf_shape *shape;
+
+	if (!source || source->kind != GRF_SOURCE_CONTENTS)
+		return 0;
+	shape = grf_types_shape(types, source->container);
+	return shape->kind == GRF_KIND_CHAN && shape->element ? shape->element->descriptor : 0;
+}
+
+const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type)
+{
+	return grf_types_intern_format(types, "?. (%s)", type->name);
+}
