@@ -113,7 +113,8 @@ unit: $(TEST_BINARIES)
 
 # End-to-end tests: Go programs built with several toolchains, attached to for real. As root.
 e2e: all
-	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q -n $(E2E_JOBS) tests/e2e $(E2E_ARGS)
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/scripts/end_to_end.py \
+		tests/e2e $(BUILD)/pytest -n $(E2E_JOBS) $(E2E_ARGS)
 E2E_JOBS ?= 2
 
 # What is to be compiled for it, on all CPUs first.

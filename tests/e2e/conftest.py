@@ -30,6 +30,10 @@ _builder = Builder()
 ANY_VERSION = versions()[-1] if "GRF_GO_VERSIONS" in os.environ else "1.26"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "once: looks for harm: one failure is a fault, and no second run")
+
+
 def pytest_sessionstart(session):
     if os.geteuid() != 0:
         pytest.exit("the end-to-end tests attach to processes: run them as root", returncode=3)
@@ -65,6 +69,19 @@ def pytest_collection_finish(session):
         callspec = getattr(item, "callspec", None)
         if callspec and "target" in callspec.params:
             _builder.start(*callspec.params["target"])
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How long the tests of each file took, all together."""
+    seconds = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if hasattr(report, "duration"):
+                name = report.nodeid.split("::")[0].rpartition("/")[2]
+                seconds[name] = seconds.get(name, 0) + report.duration
+    terminalreporter.section("seconds by file")
+    for name, time in sorted(seconds.items(), key=lambda item: -item[1]):
+        terminalreporter.write_line(f"{time:8.1f}  {name}")
 
 
 def pytest_sessionfinish(session):

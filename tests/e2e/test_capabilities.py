@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
+
+pytestmark = pytest.mark.once
 """
 What becomes of an attach by a user who lacks one capability: docs/capabilities.md. It ends in a
 result or in one line, the target runs on, and nothing is left.

@@ -10,6 +10,8 @@ import pytest
 from running import HURRIED, OK, grf
 from toolchains import versions
 
+pytestmark = pytest.mark.once
+
 RUNS = int(os.environ.get("GRF_TEST_RECYCLED", "15"))
 PARTS, ELEMENTS = 24, 16 << 10
 

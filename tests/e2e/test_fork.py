@@ -21,6 +21,8 @@ from test_survival import KILLS, Checked, check
 from test_target import check_kept
 from toolchains import COLLECT
 
+pytestmark = pytest.mark.once
+
 FORK = ("--copy", "fork")
 NOW = ("--freeze", "now")
 

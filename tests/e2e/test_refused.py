@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
+
+pytestmark = pytest.mark.once
 """
 What becomes of an attach where the kernel refuses a single system call (refuse.c): a result, by
 another way, or one line and a documented status. The process runs on, and nothing is left in it.

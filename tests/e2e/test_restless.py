@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
+
+pytestmark = pytest.mark.once
 """
 Targets that become another program, end, start children, change their credentials, or load and unload
 plugins and libraries while they are looked at. None is harmed, and each attach ends in a result or a documented status.

@@ -7,6 +7,8 @@ from running import HURRIED, OK, Target, grf
 from test_verify import counts
 from toolchains import COLLECT, versions
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("version", versions())
 @pytest.mark.parametrize("kind", ["hardroots", "abrupt"])

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
+
+pytestmark = pytest.mark.once
 """
 The target survives whatever becomes of grf-bpf while it copies memory of a running process.
 

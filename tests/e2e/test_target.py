@@ -12,6 +12,8 @@ import pprof
 import pytest
 from running import FAILURE, HURRIED, OK, UNSUPPORTED, Target, grf, start_grf, wait_until
 
+pytestmark = pytest.mark.once
+
 # What tests/programs/slices holds in main.bytes.
 BYTES = (("main.bytes",), (1, 4096))
 

@@ -10,6 +10,8 @@ import pytest
 from running import HURRIED, OK, Target, grf
 from toolchains import COLLECT, PROGRAMS, versions
 
+pytestmark = pytest.mark.once
+
 NOT_COMPARED = 12
 REPEATS = int(os.environ.get("GRF_TEST_REPEATS", "10"))
 KINDS = sorted(path.name for path in PROGRAMS.iterdir() if (path / "main.go").exists())
