@@ -397,10 +397,11 @@ def test_refused_at_the_stop(group, build, tmp_path):
         grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out").expect(OK)
 
 
-def without_userfaultfd(target):
+def without_userfaultfd(target, polls=True):
     """The target may open no other file, so that the call fails; once Go has those that it needs."""
     folder = pathlib.Path(f"/proc/{target.pid}/fd")
-    assert wait_until(lambda: any("eventpoll" in os.readlink(path) for path in folder.iterdir()))
+    if polls:
+        assert wait_until(lambda: any("eventpoll" in os.readlink(path) for path in folder.iterdir()))
     files = 1 + max(int(path.name) for path in folder.iterdir())
     resource.prlimit(target.pid, resource.RLIMIT_NOFILE, (files, files))
 
@@ -424,6 +425,52 @@ def test_stop_and_copy_where_it_fails_at_the_stop(group, build, tmp_path):
             pytest.skip("another way comes before it here")
         assert status == OK, message
         assert (("main.bytes",), (1, 4096)) in pprof.read(tmp_path / "out").chains.items()
+
+
+def read_until(tool, words, seconds=60):
+    """What it says up to a line with one of these words, or all of it."""
+    said = ""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not any(word in said for word in words):
+        line = tool.stderr.readline()
+        if not line:
+            break
+        said += line
+    return said
+
+
+def collect_until(tool, pid):
+    """Has the program collect garbage now and then, until the tool is done."""
+    while tool.poll() is None:
+        os.kill(pid, signal.SIGUSR1)
+        time.sleep(0.3)
+    return tool.communicate()[1]
+
+
+def test_a_collection_that_was_waited_for_is_not_lost(group, build, tmp_path):
+    """No child is to be had at the freeze point: all is copied in that stop, and not in another."""
+    pids = group("pids")
+    with Target(
+        build("asked"), preexec_fn=lambda: pids.take(os.getpid()), environment={"GOMAXPROCS": "1"}
+    ) as target:
+        # It has all threads that it wants: where it can make none, Go gives up.
+        for _ in range(10):
+            os.kill(target.pid, signal.SIGUSR1)
+            time.sleep(0.1)
+        without_userfaultfd(target, polls=False)
+        tool = start_grf("attach", target.pid, "-v", "--freeze", "gc", "-o", tmp_path / "out")
+        said = read_until(tool, ["the way to copy"])
+        pids.set(("pids.max",), int((pids.path / "pids.current").read_text()))
+        said += collect_until(tool, target.pid)
+        if "the way to copy: a child" not in said:
+            pytest.skip("another way comes before it here")
+        assert tool.returncode == OK and "cannot be made" in said, said
+        assert "copied in the same stop" in said, said
+        assert not children(target.pid)
+        target.check_runs()
+        # The thread that was to make it has its registers and signals back.
+        pids.set(("pids.max",), "max")
+        grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out").expect(OK)
 
 
 def test_what_it_costs_is_said(start, tmp_path):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import re
+import select
 import signal
 import time
 
@@ -67,6 +68,26 @@ def test_a_collection_that_does_not_come(start, tmp_path):
     )
     result.expect(FAILURE, "0.3 s", "--gc-wait")
     assert not (tmp_path / "out").exists()
+    target.check_runs()
+
+
+def test_the_wait_is_of_the_whole_run(start, tmp_path):
+    """One collection came, and the stop at its end was given up: what is left of the time is waited for
+    the next one, and no more."""
+    target = start("asked")
+    result = start_grf(
+        "attach", target.pid, "-v", "--copy", "precopy", "--freeze", "gc", "--gc-wait", "10s",
+        "--max-pause", "1us", "-o", tmp_path / "out",
+    )
+    said = ""
+    while "let go" not in said and result.poll() is None:
+        os.kill(target.pid, signal.SIGUSR1)
+        if select.select([result.stderr], [], [], 0.3)[0]:
+            said += os.read(result.stderr.fileno(), 65536).decode()
+    said += result.communicate(timeout=300)[1]
+    if "let go" not in said:
+        pytest.skip(said)
+    assert result.returncode == FAILURE and "another one in the 10 s" in said, said
     target.check_runs()
 
 

@@ -465,12 +465,19 @@ static void close_session(struct grf_session *session)
 /* One stop, with what is to be done in it. */
 static struct grf_error *stop(struct grf_session *session)
 {
+	struct grf_error *error;
+
 	session->failure = GRF_STOP_DONE;
 	session->by_ptrace = false;
 	session->parts->thread_count = 0;
 	if (session->registers)
 		grf_registers_begin(session->registers);
-	return grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
+	error =
+	    grf_hold(&session->target, &session->freeze, at_the_stop, session, &session->report);
+	/* What is waited for the end of a garbage collection is of the run, however often it is
+	 * held and in whatever way it is copied. */
+	session->freeze.waited += session->report.waited;
+	return error;
 }
 
 /* Whether the stop was given up, and the next one may do. */

@@ -96,9 +96,11 @@ struct grf_session {
 	/* Of the forked picture. */
 	struct {
 		struct grf_forked *forked;
-		int mem, pagemap; /* of the child; -1: none */
-		bool gone;        /* it was not there to the end */
-		uint64_t reaping; /* how long a thread stood for that */
+		int mem, pagemap;  /* of the child; -1: none */
+		bool gone;         /* it was not there to the end */
+		bool may_copy_all; /* in the same stop, if there is no child to be had */
+		bool copied_all;   /* that was done */
+		uint64_t reaping;  /* how long a thread stood for that */
 	} fork;
 
 	struct grf_registers_probe *registers;
@@ -129,6 +131,13 @@ void grf_session_take_registers(struct grf_session *session, const pid_t *tids, 
 
 /* Makes the pages that session->first is copied to; for ahead(). */
 struct grf_error *grf_session_touch_destination(struct grf_session *session);
+
+/* Whether all of it can be copied in a stop, in the time that the target may stand. */
+bool grf_session_may_copy_all(const struct grf_session *session);
+
+/* Copies all of it in the stop at hand, and takes the registers of `tids` meanwhile; NULL: that was
+ * done. Sets session->failure when there was not enough time. */
+void grf_session_copy_all(struct grf_session *session, const pid_t *tids, size_t count);
 
 /*
  * Before anything is copied: decides what of the copy goes to memory and what to a file, so that

@@ -10,6 +10,10 @@
  * (MADV_DONTFORK) are missing in it, others (MADV_WIPEONFORK) are empty. Both show in that a
  * mapping has pages in the process, and not one in the child.
  *
+ * Where no child is to be had after all, be it that no thread is fit to make one or that the kernel
+ * refuses it, the target stands already, perhaps at the end of a garbage collection that was long
+ * waited for. That stop is not thrown away: all is copied in it, where there is time for that.
+ *
  * The child is held by the tracer of the stop, which therefore stays until all is copied; its end,
  * whatever the reason, is the end of the child.
  */
@@ -75,11 +79,25 @@ static struct grf_error *open_forked(struct grf_session *session)
 			       &session->fork.forked);
 }
 
+/* In each thread of the pool: it may have to copy while the process stands. */
+static void be_usual(void *context, unsigned int index)
+{
+	(void)context;
+	(void)index;
+	grf_priority_usual();
+}
+
 static struct grf_error *get_ready(struct grf_session *session)
 {
+	struct grf_error *error = grf_session_touch_destination(session);
+
 	session->freeze.makes_calls = true;
 	session->freeze.released = copy_child;
-	return grf_session_touch_destination(session);
+	session->fork.may_copy_all =
+	    session->options->copy == GRF_COPY_AUTO && grf_session_may_copy_all(session);
+	grf_pool_start(session->pool, be_usual, NULL);
+	grf_pool_wait(session->pool);
+	return error;
 }
 
 /* Whether any page of [start, end) exists. */
@@ -154,7 +172,12 @@ static void fork_it(struct grf_session *session, const pid_t *tids, size_t count
 	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
 	began = grf_now();
 	if (!grf_forked_make(session->fork.forked, tids, count) || !open_child(session)) {
-		session->failure = GRF_STOP_NO_CHILD;
+		session->fork.copied_all =
+		    session->fork.may_copy_all && grf_forked_stands(session->fork.forked);
+		if (session->fork.copied_all)
+			grf_session_copy_all(session, NULL, 0);
+		else
+			session->failure = GRF_STOP_NO_CHILD;
 		return;
 	}
 	session->forking_time = grf_now() - began;
@@ -193,7 +216,8 @@ static void copy_child(void *context)
 	struct grf_session *session = context;
 	struct grf_copy *copy = &session->copy;
 
-	if (session->failure == GRF_STOP_DONE && !copy->error && !grf_interrupted()) {
+	if (session->failure == GRF_STOP_DONE && !session->fork.copied_all && !copy->error &&
+	    !grf_interrupted()) {
 		bool through_mem = copy->through_mem;
 
 		let_it_run(session);
@@ -240,10 +264,26 @@ static void end(struct grf_session *session)
 		    session->target.pid);
 }
 
+/* What was copied is as the next way has it. */
+static void go_over(struct grf_session *session)
+{
+	struct grf_error *why = grf_forked_explain(session->fork.forked);
+
+	grf_session_lacks(session, GRF_LACK_FORK, why->code);
+	grf_verbose("%s: all of it was copied in the same stop", why->message);
+	grf_error_free(why);
+	end(session);
+	session->method = &grf_copy_at_stop;
+}
+
 static struct grf_error *finish(struct grf_session *session)
 {
 	struct grf_error *error = NULL;
 
+	if (session->fork.copied_all) {
+		go_over(session);
+		return NULL;
+	}
 	if (session->failure == GRF_STOP_NO_CHILD)
 		error = grf_forked_explain(session->fork.forked);
 	else if (session->fork.gone)

@@ -27,11 +27,16 @@ static uint64_t estimate(const struct grf_session *session)
 	       (session->copiers < FAST_THREADS ? session->copiers : FAST_THREADS);
 }
 
+bool grf_session_may_copy_all(const struct grf_session *session)
+{
+	return !session->max_pause || estimate(session) <= session->max_pause;
+}
+
 static struct grf_error *check_time(struct grf_session *session)
 {
 	uint64_t max_pause = session->max_pause, time = estimate(session);
 
-	if (!max_pause || time <= max_pause)
+	if (grf_session_may_copy_all(session))
 		return NULL;
 	return grf_error_create(
 	    GRF_ERROR_TOO_LONG,
@@ -95,7 +100,7 @@ static void stop_work(void *context, unsigned int index)
 		session->stacks_taken = grf_stacks_run(session->stacks);
 }
 
-static void copy_all(struct grf_session *session, const pid_t *tids, size_t count)
+void grf_session_copy_all(struct grf_session *session, const pid_t *tids, size_t count)
 {
 	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy, NULL, NULL);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
@@ -103,7 +108,8 @@ static void copy_all(struct grf_session *session, const pid_t *tids, size_t coun
 	if (session->max_pause)
 		session->copy.deadline = session->report.interrupting + session->max_pause;
 	grf_pool_start(session->pool, stop_work, session);
-	grf_session_take_registers(session, tids, count);
+	if (tids)
+		grf_session_take_registers(session, tids, count);
 	grf_pool_wait(session->pool);
 	session->stop_bytes = session->copy.bytes;
 	if (session->copy.late)
@@ -117,5 +123,5 @@ const struct grf_copy_method grf_copy_at_stop = {
     .reads_stacks = true,
     .open = check_time,
     .ahead = get_ready,
-    .at_stop = copy_all,
+    .at_stop = grf_session_copy_all,
 };

@@ -228,6 +228,12 @@ struct grf_error *grf_forked_explain(const struct grf_forked *forked)
 	return grf_target_exited(pid);
 }
 
+bool grf_forked_stands(const struct grf_forked *forked)
+{
+	return forked->failure == NO_THREAD || forked->failure == STOPPED ||
+	       forked->failure == REFUSED;
+}
+
 const struct grf_target *grf_forked_image(const struct grf_forked *forked)
 {
 	return &forked->image;

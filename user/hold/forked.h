@@ -39,6 +39,9 @@ bool grf_forked_make(struct grf_forked *forked, const pid_t *tids, size_t count)
 /* Why it was not made. */
 struct grf_error *grf_forked_explain(const struct grf_forked *forked);
 
+/* Whether, when none was made, all threads stand yet as they did before. */
+bool grf_forked_stands(const struct grf_forked *forked);
+
 /* The child, which does not run; for reading its memory. `pid` 0: there is none. */
 const struct grf_target *grf_forked_image(const struct grf_forked *forked);
 

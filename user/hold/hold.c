@@ -380,6 +380,14 @@ static struct grf_error *point_not_reached(const struct grf_held *hold)
 	double seconds = (double)freeze->wait / 1e9;
 	uint32_t missed = grf_gc_point_missed(freeze->gc_point);
 
+	if (freeze->waited)
+		return grf_error_create(
+		    GRF_ERROR_OTHER,
+		    "process %d was let go at the end of a garbage collection, as it could not be "
+		    "copied in time, and did not finish another one in the %.3g s that are waited "
+		    "in all; wait longer (--gc-wait) or take it as it is (--freeze now)",
+		    hold->target->pid, seconds);
+
 	if (missed)
 		return grf_error_create(GRF_ERROR_OTHER,
 					"process %d finished %u garbage collection%s in %.3g s, "
@@ -395,22 +403,20 @@ static struct grf_error *point_not_reached(const struct grf_held *hold)
 	    hold->target->pid, seconds);
 }
 
-/* Brings the target to a standstill where it is wanted. */
-static struct grf_error *reach_freeze_point(struct grf_held *hold)
+/* Waits for the point, and holds the target there, or elsewhere if that will do. */
+static struct grf_error *stop_at_point(struct grf_held *hold)
 {
 	const struct grf_freeze *freeze = hold->freeze;
-	uint64_t deadline = grf_now() + freeze->wait;
-	struct grf_error *error = NULL;
+	uint64_t left = freeze->wait > freeze->waited ? freeze->wait - freeze->waited : 0;
+	uint64_t began = grf_now();
 
-	if (!freeze->gc_point)
-		return stop_anywhere(hold);
-	if (freeze->urgent)
-		grf_hold_urgently();
 	/* Bounded by the deadline; a collection that we came too late for is tried once more. */
 	for (;;) {
+		struct grf_error *error;
 		uint64_t hit;
 
-		error = grf_gc_point_wait(freeze, hold->target, deadline, &hit);
+		error = grf_gc_point_wait(freeze, hold->target, began + left, &hit);
+		hold->report->waited = grf_now() - began;
 		if (error)
 			return error;
 		if (!hit && freeze->only_gc_point)
@@ -425,6 +431,16 @@ static struct grf_error *reach_freeze_point(struct grf_held *hold)
 			return error;
 		grf_held_start_over(hold);
 	}
+}
+
+/* Brings the target to a standstill where it is wanted. */
+static struct grf_error *reach_freeze_point(struct grf_held *hold)
+{
+	if (!hold->freeze->gc_point)
+		return stop_anywhere(hold);
+	if (hold->freeze->urgent)
+		grf_hold_urgently();
+	return stop_at_point(hold);
 }
 
 /* Fills hold->tids, which was made before the stop; grown here only if many threads came. */

@@ -64,6 +64,7 @@ size_t grf_target_thread_count(const struct grf_target *target);
 
 /* How the hold went. Times are grf_now(). */
 struct grf_hold_report {
+	uint64_t waited;       /* for the freeze point; ns */
 	uint64_t interrupting; /* before the first interrupt */
 	uint64_t stopped;      /* every thread stands */
 	uint64_t releasing;    /* before the first thread is let go */
@@ -86,7 +87,8 @@ void grf_hold_leisurely(void); /* and no longer: behind others, see base/priorit
 /* Where to hold the target: at the end of a garbage collection, or anywhere. */
 struct grf_freeze {
 	struct grf_gc_point_probe *gc_point; /* NULL: anywhere, at once */
-	uint64_t wait;                       /* for the point, at most; ns */
+	uint64_t wait;                       /* for the point, at most, in all holds; ns */
+	uint64_t waited;                     /* of it, in holds before this one; ns */
 	bool only_gc_point;                  /* rather not at all than anywhere else */
 	uint64_t limit; /* for which threads may take to stop while others stand; ns; 0: a second */
 	bool urgent;    /* work() is short: nobody else shall run on our CPU meanwhile */
