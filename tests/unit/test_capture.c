@@ -192,6 +192,54 @@ static void test_without_ebpf(void **state)
 	grf_image_parts_destroy(capture);
 }
 
+#define UNNEEDED ((uint64_t)64 * LIVE_PAGE_SIZE)
+
+/* Two ranges that are not needed; the witness of the second says something else. */
+static struct grf_error *find_unneeded(void *context, grf_read_runs *read, void *memory,
+				       struct grf_left_out **ret, size_t *ret_count)
+{
+	uint64_t start = (uint64_t)(uintptr_t)((const struct live_shared *)context)->sparse;
+	struct grf_left_out *items = calloc(2, sizeof(*items));
+
+	(void)read;
+	(void)memory;
+	assert_non_null(items);
+	for (size_t i = 0; i < 2; i++, start += 2 * UNNEEDED) {
+		items[i] = (struct grf_left_out){.start = start, .end = start + UNNEEDED};
+		items[i].witnesses[0].address = (uint64_t)(uintptr_t)&live_data_word;
+		items[i].witnesses[0].length = sizeof(uint64_t);
+		memcpy(items[i].witnesses[0].bytes, &(uint64_t){i ? 1 : LIVE_MAGIC},
+		       sizeof(uint64_t));
+	}
+	*ret = items;
+	*ret_count = 2;
+	return NULL;
+}
+
+/* What was not copied is said to be so, and what the witnesses do not hold for was copied. */
+static void test_left_out(void **state)
+{
+	struct live *live = *state;
+	struct grf_left_out_finder finder = {find_unneeded, live ? live->shared : NULL};
+	const struct grf_capture_options options = {.left_out = &finder};
+	struct grf_image_parts *capture;
+	uint64_t start;
+
+	if (!live) {
+		skip();
+		return;
+	}
+	start = (uint64_t)(uintptr_t)live->shared->sparse;
+	assert_null(grf_capture_process(live->shared->target, &options, &capture));
+	assert_int_equal(capture->left_out_count, 1);
+	assert_int_equal(capture->left_out[0].start, start);
+	assert_int_equal(capture->left_out[0].end, start + UNNEEDED);
+	assert_int_equal(capture->provenance.left_out, UNNEEDED);
+	assert_int_equal(*byte_at(capture, live->shared->sparse), 0);
+	assert_int_equal(*byte_at(capture, live->shared->sparse + 129 * LIVE_PAGE_SIZE), 130);
+	grf_image_parts_destroy(capture);
+}
+
 static void test_through_mem(void **state)
 {
 	struct grf_capture_options options = {.no_process_vm_readv = true, .threads = 1};
@@ -452,11 +500,17 @@ int main(void)
 {
 #define with_target(test) cmocka_unit_test_setup_teardown(test, start_target, stop_target)
 	const struct CMUnitTest tests[] = {
-	    with_target(test_capture),          with_target(test_without_ebpf),
-	    with_target(test_through_mem),      with_target(test_leaves_no_trace),
-	    with_target(test_loses_no_signal),  with_target(test_threads_that_come_and_go),
-	    with_target(test_killed_capture),   with_target(test_stopped_before),
-	    cmocka_unit_test(test_target_dies), with_target(test_interrupted),
+	    with_target(test_capture),
+	    with_target(test_without_ebpf),
+	    with_target(test_through_mem),
+	    with_target(test_leaves_no_trace),
+	    with_target(test_left_out),
+	    with_target(test_loses_no_signal),
+	    with_target(test_threads_that_come_and_go),
+	    with_target(test_killed_capture),
+	    with_target(test_stopped_before),
+	    cmocka_unit_test(test_target_dies),
+	    with_target(test_interrupted),
 	};
 
 	may_trace = live_may_trace();

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "image/image_private.h"
 #include "image/left_out.h"
 #include "go_heap.h"
 #include "model/heap/pointer_free.h"
@@ -211,6 +212,38 @@ static void test_the_rest_of_a_range(void **state)
 	grf_left_out_free(&set);
 }
 
+/* It has no bytes: whoever asks for them is refused, and gets no zeros. */
+static void test_an_image_without(void **state)
+{
+	static const uint8_t zeros[12 * PAGE];
+	static const struct grf_run left_out[] = {{2 * PAGE, 4 * PAGE}, {8 * PAGE, 10 * PAGE}};
+	const struct grf_segment segment = {PAGE, 12 * PAGE, GRF_SEGMENT_READ, zeros};
+	struct grf_image *image;
+	struct grf_error *error;
+	uint8_t bytes[16];
+	uint64_t word;
+
+	(void)state;
+	assert_null(grf_image_from_segments(&segment, 1, &image));
+	image->left_out = left_out;
+	image->left_out_count = 2;
+	assert_non_null(grf_image_at(image, PAGE, PAGE));
+	assert_non_null(grf_image_at(image, 4 * PAGE, 4 * PAGE));
+	assert_null(grf_image_at(image, PAGE, PAGE + 1));
+	assert_null(grf_image_at(image, 9 * PAGE, 8));
+	assert_false(grf_image_u64(image, 10 * PAGE - 8, &word));
+	assert_false(grf_image_u64(image, 8 * PAGE - 4, &word));
+	assert_true(grf_image_u64(image, 8 * PAGE - 8, &word));
+	assert_true(grf_image_u64(image, 10 * PAGE, &word));
+	error = grf_image_read(image, 4 * PAGE - 8, bytes, sizeof(bytes));
+	assert_int_equal(error->code, GRF_ERROR_FAULT);
+	grf_error_free(error);
+	assert_non_null(grf_image_view(image, 8 * PAGE, 2 * PAGE));
+	assert_true(grf_image_is_left_out(image, PAGE, 12 * PAGE));
+	assert_false(grf_image_is_left_out(image, 4 * PAGE, 0));
+	grf_image_destroy(image);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +252,7 @@ int main(void)
 	    cmocka_unit_test(test_witnesses),
 	    cmocka_unit_test(test_hostile_lists),
 	    cmocka_unit_test(test_the_rest_of_a_range),
+	    cmocka_unit_test(test_an_image_without),
 	};
 
 	return cmocka_run_group_tests_name("left_out", tests, NULL, NULL);

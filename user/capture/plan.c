@@ -314,6 +314,22 @@ enum grf_plan_result grf_plan_again(struct grf_plan *plan, const struct grf_plan
 	return place_pieces(plan, first, space) ? GRF_PLAN_DONE : GRF_PLAN_NO_SPACE;
 }
 
+const struct grf_piece *grf_plan_find(const struct grf_plan *plan, uint64_t address)
+{
+	size_t low = 0, high = plan->piece_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (plan->pieces[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < plan->piece_count && plan->pieces[low].start <= address ? &plan->pieces[low]
+									     : NULL;
+}
+
 void grf_plan_free(struct grf_plan *plan)
 {
 	free(plan->text);

@@ -48,6 +48,9 @@ struct grf_error *grf_plan_make_room(struct grf_plan *plan, const struct grf_pla
 enum grf_plan_result grf_plan_again(struct grf_plan *plan, const struct grf_plan *first, int maps,
 				    struct grf_resident *resident, struct grf_space *space);
 
+/* The piece that holds an address, or NULL. */
+const struct grf_piece *grf_plan_find(const struct grf_plan *plan, uint64_t address);
+
 void grf_plan_free(struct grf_plan *plan);
 
 #endif

@@ -172,7 +172,6 @@ static void fill_provenance(struct grf_session *session)
 	provenance->bytes = session->copy.bytes;
 	provenance->stop_bytes = session->stop_bytes;
 	provenance->stop_pages = session->stop_bytes / GRF_PAGE;
-	provenance->left_out = session->left_out.bytes;
 	provenance->given_up = session->given_up;
 	provenance->spilled = session->spill.written;
 	if (session->method->describe)
@@ -198,6 +197,41 @@ static struct grf_error *map_spilled(struct grf_session *session)
 			return grf_spill_explain(&session->spill, session->target.pid);
 	}
 	return NULL;
+}
+
+/* grf_read_runs: from the copy. */
+static size_t read_copied(void *context, const struct grf_run *runs, size_t count, uint8_t *ret)
+{
+	const struct grf_plan *plan = context;
+	size_t whole = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t length = runs[i].end - runs[i].start;
+		const struct grf_piece *piece = grf_plan_find(plan, runs[i].start);
+
+		if (piece && length <= piece->end - runs[i].start) {
+			memcpy(ret, piece->data + (runs[i].start - piece->start), length);
+			whole++;
+		} else {
+			memset(ret, 0, length);
+		}
+		ret += length;
+	}
+	return whole;
+}
+
+/* What was left out is what the copy, too, says that it is. */
+static void take_left_out(struct grf_session *session)
+{
+	struct grf_left_out_set *set =
+	    session->method->left_out ? session->method->left_out(session) : &session->left_out;
+
+	grf_left_out_check(set, read_copied, &session->final, NULL, NULL);
+	session->parts->left_out = set->runs;
+	session->parts->left_out_count = set->run_count;
+	session->parts->provenance.left_out = set->bytes;
+	set->runs = NULL;
+	set->count = set->run_count = 0;
 }
 
 /* Pieces that touch, in both address spaces, are one range. */
@@ -273,6 +307,9 @@ struct grf_error *grf_session_finish(struct grf_session *session)
 		error = grf_stacks_take(session->stacks, &parts->stacks, &parts->stack_count);
 	if (!error)
 		error = map_spilled(session);
+	if (error)
+		return error;
+	take_left_out(session);
 	/* Last, because it hands the memory over to the ranges. */
-	return error ? error : build_ranges(session);
+	return build_ranges(session);
 }

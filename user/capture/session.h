@@ -59,6 +59,8 @@ struct grf_copy_method {
 	struct grf_error *(*after)(struct grf_session *session);
 	/* Fills in what is to be known of it. */
 	void (*describe)(const struct grf_session *session, struct grf_provenance *ret);
+	/* What was not copied, as it was not needed; NULL: session->left_out. */
+	struct grf_left_out_set *(*left_out)(struct grf_session *session);
 	void (*close)(struct grf_session *session);
 };
 

@@ -324,10 +324,14 @@ struct grf_error *grf_precopy_after(struct grf_session *session)
 	return NULL;
 }
 
+struct grf_left_out_set *grf_precopy_left_out(struct grf_session *session)
+{
+	return &session->precopy.unneeded;
+}
+
 static void describe(const struct grf_session *session, struct grf_provenance *ret)
 {
 	ret->rounds = session->precopy.rounds;
-	ret->left_out = session->precopy.unneeded.bytes;
 	ret->preparation = session->injection.ended - session->injection.began;
 }
 
@@ -355,5 +359,6 @@ const struct grf_copy_method grf_copy_by_precopy = {
     .again = grf_precopy_let_go,
     .after = grf_precopy_after,
     .describe = describe,
+    .left_out = grf_precopy_left_out,
     .close = grf_precopy_close,
 };

@@ -10,6 +10,7 @@
 struct grf_error *grf_precopy_ahead(struct grf_session *session, unsigned int rounds);
 
 /* Finds what need not be copied at first, in place of what was found before. */
+struct grf_left_out_set *grf_precopy_left_out(struct grf_session *session);
 struct grf_error *grf_precopy_find_unneeded(struct grf_session *session);
 
 /* Whether the target collects garbage now, as far as can be told. */

@@ -110,7 +110,6 @@ static void go_round_again(struct grf_session *session)
 static void describe(const struct grf_session *session, struct grf_provenance *ret)
 {
 	ret->rounds = session->precopy.rounds;
-	ret->left_out = session->precopy.unneeded.bytes;
 }
 
 const struct grf_copy_method grf_copy_by_soft_dirty = {
@@ -124,5 +123,6 @@ const struct grf_copy_method grf_copy_by_soft_dirty = {
     .again = go_round_again,
     .after = grf_precopy_after,
     .describe = describe,
+    .left_out = grf_precopy_left_out,
     .close = grf_precopy_close,
 };

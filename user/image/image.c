@@ -439,6 +439,23 @@ const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t
 	return low && address < segments[low - 1].end ? &segments[low - 1] : NULL;
 }
 
+bool grf_image_is_left_out(const struct grf_image *image, uint64_t address, uint64_t length)
+{
+	size_t low = 0, high = image->left_out_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->left_out[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < image->left_out_count && length &&
+	       (image->left_out[low].start <= address ||
+		image->left_out[low].start - address < length);
+}
+
 const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length)
 {
 	const struct grf_segment *segment = grf_image_find(image, address);
@@ -453,7 +470,8 @@ const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uin
 	const struct grf_segment *segment = grf_image_find(image, address);
 
 	if (!segment || length > segment->end - address ||
-	    (is_claimed(segment) && length > GRF_IMAGE_ZEROS))
+	    (is_claimed(segment) && length > GRF_IMAGE_ZEROS) ||
+	    grf_image_is_left_out(image, address, length))
 		return NULL;
 	return segment->data + (address - segment->start);
 }
@@ -513,6 +531,9 @@ struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address
 {
 	uint8_t *to = buffer;
 
+	if (grf_image_is_left_out(image, address, length))
+		return grf_error_create(GRF_ERROR_FAULT, "memory at %#llx was not copied",
+					(unsigned long long)address);
 	while (length) {
 		const struct grf_segment *segment = grf_image_find(image, address);
 		uint64_t part;

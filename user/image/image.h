@@ -85,13 +85,19 @@ bool grf_image_auxv(const struct grf_image *image, uint64_t type, uint64_t *ret)
 /* The segment that holds `address`, or NULL. Remembers nothing; binary search. */
 const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address);
 
-/* `length` bytes at `address` as our memory, or NULL where they are absent or not in one segment,
- * or more than GRF_IMAGE_ZEROS of them that are zero only by what the input says. */
+/* `length` bytes at `address` as our memory, or NULL where they are absent, not in one segment, or
+ * in part left out, or more than GRF_IMAGE_ZEROS of them that are zero only by what the input says.
+ */
 #define GRF_IMAGE_ZEROS 65536u
 const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uint64_t length);
 
-/* The same without that limit: for who does not look at every byte. */
+/* The same for callers that know which of the bytes have a meaning: without that limit, and with
+ * what was left out, which is zero. */
 const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length);
+
+/* Whether a byte of [address, address + length) was in the process and was not copied, as the
+ * analysis does not need it. */
+bool grf_image_is_left_out(const struct grf_image *image, uint64_t address, uint64_t length);
 
 /* Bytes of memory that the input really has. Its structures together cannot be larger. */
 uint64_t grf_image_held(const struct grf_image *image);
@@ -107,7 +113,7 @@ uint64_t grf_image_next_held(const struct grf_image *image, uint64_t *at, uint64
 void grf_image_copy_held(const struct grf_image *image, uint64_t address, uint8_t *buffer,
 			 uint64_t length);
 
-/* Copies, across neighbouring segments too. GRF_ERROR_FAULT when a byte is missing. */
+/* Copies, across neighbouring segments too. GRF_ERROR_FAULT when a byte is missing or left out. */
 struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address, void *buffer,
 				 uint64_t length);
 

@@ -4,6 +4,7 @@
 #define GRF_IMAGE_IMAGE_PRIVATE_H
 
 #include "base/array.h"
+#include "base/pages.h"
 #include "image/executable.h"
 #include "image/image.h"
 #include "image/provenance.h"
@@ -20,7 +21,9 @@ struct grf_image {
 	GRF_ARRAY(struct grf_thread) threads;
 	GRF_ARRAY(uint64_t) auxv; /* pairs */
 	GRF_ARRAY(struct grf_image_backing) backings;
-	GRF_ARRAY(uint64_t) held; /* bytes held in the segments before each, and in all */
+	GRF_ARRAY(uint64_t) held;       /* bytes held in the segments before each, and in all */
+	const struct grf_run *left_out; /* ascending, of the parts; what was not copied */
+	size_t left_out_count;
 	struct grf_provenance provenance;
 	struct grf_image_parts *parts; /* owned; NULL: of a core */
 };

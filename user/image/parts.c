@@ -15,6 +15,7 @@ void grf_image_parts_destroy(struct grf_image_parts *parts)
 	for (size_t i = 0; i < parts->mapping_count; i++)
 		free((char *)parts->mappings[i].path);
 	free(parts->ranges);
+	free(parts->left_out);
 	free(parts->mappings);
 	free(parts->threads);
 	free(parts->stacks);
@@ -65,6 +66,8 @@ struct grf_error *grf_image_create(struct grf_image_parts *parts, struct grf_exe
 		return grf_error_no_memory();
 	}
 	image->parts = parts;
+	image->left_out = parts->left_out;
+	image->left_out_count = parts->left_out_count;
 	image->provenance = parts->provenance;
 	error = take_parts(image, parts) ? grf_image_set_bias(image, executable)
 					 : grf_error_no_memory();

@@ -29,6 +29,8 @@ struct grf_stack_bounds {
 struct grf_image_parts {
 	struct grf_image_range *ranges; /* ascending, not overlapping */
 	size_t range_count;
+	struct grf_run *left_out; /* parts of ranges that were not copied; likewise */
+	size_t left_out_count;
 	struct grf_mapping *mappings; /* paths are owned */
 	size_t mapping_count;
 	struct grf_thread *threads;
