@@ -277,6 +277,18 @@ struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
 	return type;
 }
 
+bool grf_type_is_shape(const struct grf_type *type)
+{
+	(void)type;
+	return false;
+}
+
+bool grf_type_has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape)
+{
+	(void)types;
+	return type == shape;
+}
+
 bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
 			const struct grf_type *field, uint64_t offset)
 {

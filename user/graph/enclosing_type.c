@@ -2,6 +2,9 @@
 #include "graph/enclosing_type.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "graph/type_evidence.h"
 
 #define CACHED 256u
 
@@ -36,31 +39,67 @@ void grf_enclosing_types_destroy(struct grf_enclosing_types *enclosing)
 	free(enclosing);
 }
 
-/* Whether a value of `size` bytes is put in a slot of `slot` bytes (runtime/sizeclasses.go, the
- * same in Go 1.17 to 1.27 up to 512 bytes). */
-static bool fills(uint64_t size, uint64_t slot)
+static bool fits(struct grf_types *types, struct grf_type *type,
+		 const struct grf_enclosed *enclosed)
 {
-	uint64_t gap = slot <= 32 ? 8 : slot <= 256 ? 16 : 32;
-
-	return size <= slot && slot - size < gap;
+	return grf_evidence_slot_size(type->size) == enclosed->size &&
+	       type->pointer_mask == enclosed->mask &&
+	       grf_type_has_field(types, type, enclosed->field, enclosed->offset);
 }
 
-static struct grf_type *search(struct grf_enclosing_types *enclosing,
-			       const struct grf_enclosed *enclosed)
+/* A plugin has descriptors of its own for the types that it shares with others. */
+static bool is_same(const struct grf_type *left, const struct grf_type *right)
+{
+	return left->size == right->size && !strcmp(left->name, right->name);
+}
+
+/* The only type that fits, of those that stand for others in the code of generics or of the rest;
+ * *ret_several: there is another. */
+static struct grf_type *search_among(struct grf_enclosing_types *enclosing,
+				     const struct grf_enclosed *enclosed, bool shapes,
+				     bool *ret_several)
 {
 	struct grf_type *found = NULL;
 
 	for (size_t i = 0; i < enclosing->list.count; i++) {
 		struct grf_type *type = enclosing->list.items[i].type;
 
-		if (!fills(type->size, enclosed->size) || type->pointer_mask != enclosed->mask ||
-		    !grf_type_has_field(enclosing->types, type, enclosed->field, enclosed->offset))
+		if (grf_type_is_shape(type) != shapes || !fits(enclosing->types, type, enclosed))
 			continue;
-		if (found)
+		if (found && !is_same(found, type)) {
+			*ret_several = true;
 			return NULL;
-		found = type;
+		}
+		found = found ? found : type;
 	}
 	return found;
+}
+
+/* Whether all types that fit and stand for others stand for `type`. */
+static bool has_all_shapes(struct grf_enclosing_types *enclosing,
+			   const struct grf_enclosed *enclosed, struct grf_type *type)
+{
+	for (size_t i = 0; i < enclosing->list.count; i++) {
+		struct grf_type *shape = enclosing->list.items[i].type;
+
+		if (grf_type_is_shape(shape) && fits(enclosing->types, shape, enclosed) &&
+		    !grf_type_has_shape(enclosing->types, type, shape))
+			return false;
+	}
+	return true;
+}
+
+static struct grf_type *search(struct grf_enclosing_types *enclosing,
+			       const struct grf_enclosed *enclosed)
+{
+	bool several = false;
+	struct grf_type *type = search_among(enclosing, enclosed, false, &several);
+
+	if (several)
+		return NULL;
+	if (type)
+		return has_all_shapes(enclosing, enclosed, type) ? type : NULL;
+	return search_among(enclosing, enclosed, true, &several);
 }
 
 struct grf_type *grf_enclosing_type(struct grf_enclosing_types *enclosing,

@@ -3,7 +3,8 @@
  * The struct around a field, where all that is known of an object is a pointer to the field: such
  * as to an embedded sync.Mutex. Size class and pointer mask of the object say that there is more
  * than the field. Of the types that the program's code makes values of, one alone may have just
- * that mask, a size of that class, and such a field in that place: then it is that.
+ * that mask, a size of that class, and such a field in that place: then it is that. A type that
+ * stands for all of one shape in the code of generics is no other than the one that it stands for.
  */
 #ifndef GRF_GRAPH_ENCLOSING_TYPE_H
 #define GRF_GRAPH_ENCLOSING_TYPE_H

@@ -379,18 +379,6 @@ static void set_variant(struct grf_types *types, struct grf_type *type,
 	}
 }
 
-/* Code for pointers of any type is compiled once, for *uint8: "go.shape.*uint8", and in Go 1.18 and
- * 1.19 "go.shape.*uint8_0", by the place of the type parameter. */
-static bool is_any_pointer(const char *name)
-{
-	static const char any[] = "go.shape.*uint8";
-	const char *rest = name + sizeof(any) - 1;
-
-	if (strncmp(name, any, sizeof(any) - 1) != 0)
-		return false;
-	return !*rest || (*rest == '_' && rest[1] && !rest[1 + strspn(rest + 1, "0123456789")]);
-}
-
 /* The channel that an hchan is, by its element's type; the size of an element, in the hchan as 16
  * bits, must be that of the type. */
 static struct grf_type *channel_variant(struct grf_types *types, const struct grf_type *type,
@@ -431,7 +419,7 @@ struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type
 void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
 			     struct grf_shape *shape)
 {
-	if (shape->kind == GRF_KIND_POINTER && is_any_pointer(type->name))
+	if (shape->kind == GRF_KIND_POINTER && grf_type_is_any_pointer(type))
 		shape->kind = GRF_KIND_UNSAFE_POINTER;
 	if (shape->kind == GRF_KIND_POINTER && shape->element &&
 	    !strcmp(shape->element->name, "runtime.funcval"))

@@ -235,6 +235,17 @@ struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
 bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
 			const struct grf_type *field, uint64_t offset);
 
+/* Whether a type is one that stands for all of one shape in the code of generics, or is made with
+ * such: "go.shape.int", "p.Box[go.shape.int]". */
+bool grf_type_is_shape(const struct grf_type *type);
+
+/**
+ * Whether the code compiled for `shape` works for `type`: the same type, or `shape` stands for all
+ * that look as `type` does (grf_type_is_shape). Names of fields and of generic types count;
+ * pointers are followed some steps deep.
+ */
+bool grf_type_has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape);
+
 /* The element "?. (type)": a pointer that nobody names, to a `type` all the same. Interned. NULL:
  * out of memory. */
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type);

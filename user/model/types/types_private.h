@@ -268,6 +268,11 @@ bool grf_type_references_find(struct grf_types *types);
 struct grf_type *grf_types_by_descriptors_name(struct grf_types *types, const char *name);
 void grf_type_names_destroy(struct grf_type_names *names);
 
+/* --- type_shapes.c ---------------------------------------------------------------------------- */
+
+/* Whether it is what stands for all pointers: "go.shape.*uint8". */
+bool grf_type_is_any_pointer(const struct grf_type *type);
+
 /* --- special_types.c -------------------------------------------------------------------------- */
 
 /* Replaces what of a freshly read shape is known better, and sets the type's variant. */
