@@ -396,10 +396,12 @@ bool grf_types_by_interface(struct grf_types *types, uint64_t word, bool is_itab
 	return false;
 }
 
-struct grf_type *grf_types_closure(struct grf_types *types, uint64_t pc)
+struct grf_type *grf_types_closure_object(struct grf_types *types, const uint8_t *memory,
+					  uint64_t room)
 {
 	(void)types;
-	(void)pc;
+	(void)memory;
+	(void)room;
 	return NULL;
 }
 

@@ -80,7 +80,7 @@ static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32
 	}
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return false;
-	ret->type = grf_types_closure(walk->types, grf_load_u64(memory));
+	ret->type = grf_types_closure_object(walk->types, memory, span->element_size);
 	if (ret->type && ret->type->slot_count)
 		return true;
 	if (!inference_of(walk) || !grf_type_infer(walk->inference, span, slot, ret))

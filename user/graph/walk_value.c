@@ -106,39 +106,39 @@ bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data
 	return false;
 }
 
-/* The code of a *funcval, its first word. False: it captures nothing, as those outside of the heap
- * and of the stack at hand. */
-static bool function_code(const struct grf_walk *walk, uint64_t address, uint64_t *ret)
+/* The memory of a *funcval, which begins with the address of its code, and how much of it there is.
+ * NULL: it captures nothing, as those outside of the heap and of the stack at hand. */
+static const uint8_t *function_object(const struct grf_walk *walk, uint64_t address,
+				      uint64_t *ret_room)
 {
 	const struct grf_area *stack = walk->stack;
 	const struct grf_span *span;
 	uint32_t slot;
 
 	if (stack && address >= stack->start && address < stack->end) {
-		if (stack->end - address < 8)
-			return false;
-		*ret = grf_load_u64(stack->memory + (address - stack->start));
-		return true;
+		*ret_room = stack->end - address;
+		return *ret_room < 8 ? NULL : stack->memory + (address - stack->start);
 	}
-	if (!grf_heap_find(walk->heap, address, &span, &slot) ||
-	    address + 8 > span->base + (slot + 1) * span->element_size)
-		return false;
-	*ret = grf_load_u64(span->memory + (address - span->base));
-	return true;
+	if (!grf_heap_find(walk->heap, address, &span, &slot))
+		return NULL;
+	*ret_room = span->base + (slot + 1) * span->element_size - address;
+	return *ret_room < 8 ? NULL : span->memory + (address - span->base);
 }
 
 void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot)
 {
 	struct grf_type *closure;
-	uint64_t pc;
+	const uint8_t *memory;
+	uint64_t room;
 
 	if (!spot) {
 		grf_walk_fail(walk);
 		return;
 	}
-	if (!function_code(walk, address, &pc))
+	memory = function_object(walk, address, &room);
+	if (!memory)
 		return;
-	closure = grf_types_closure(walk->types, pc);
+	closure = grf_types_closure_object(walk->types, memory, room);
 	grf_walk_emit(walk, address, grf_spot_dynamic(&walk->spots, spot, closure, closure));
 }
 

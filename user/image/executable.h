@@ -98,6 +98,10 @@ const struct grf_load *grf_executable_loads(const struct grf_executable *executa
 /* A symbol of .symtab by exact name (hashed once). False when there is none or no symbol table. */
 bool grf_executable_symbol(struct grf_executable *executable, const char *name,
 			   uint64_t *ret_address, uint64_t *ret_size);
+/* Of the symbols whose names begin with `prefix`, by name, the one behind `index` others. NULL:
+ * there are no more. */
+const char *grf_executable_symbol_like(struct grf_executable *executable, const char *prefix,
+				       size_t index, uint64_t *ret_address, uint64_t *ret_size);
 /* The object symbol of .symtab that covers a link-time data address, or NULL. */
 const char *grf_executable_symbol_at(struct grf_executable *executable, uint64_t address,
 				     uint64_t *ret_start, uint64_t *ret_size);

@@ -102,6 +102,32 @@ bool grf_executable_symbol(struct grf_executable *executable, const char *name,
 	return true;
 }
 
+const char *grf_executable_symbol_like(struct grf_executable *executable, const char *prefix,
+				       size_t index, uint64_t *ret_address, uint64_t *ret_size)
+{
+	const struct grf_symbol *symbol;
+	size_t low = 0, high;
+
+	read_symbols(executable);
+	high = executable->by_name.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(executable->by_name.items[middle].name, prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (index >= executable->by_name.count - low)
+		return NULL;
+	symbol = &executable->by_name.items[low + index];
+	if (strncmp(symbol->name, prefix, strlen(prefix)) != 0)
+		return NULL;
+	*ret_address = symbol->address;
+	*ret_size = symbol->size;
+	return symbol->name;
+}
+
 const char *grf_executable_symbol_at(struct grf_executable *executable, uint64_t address,
 				     uint64_t *ret_start, uint64_t *ret_size)
 {

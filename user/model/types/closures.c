@@ -19,6 +19,7 @@
 
 #include "model/code/closure_loads.h"
 #include "model/code/closure_sites.h"
+#include "model/types/closure_instances.h"
 #include "model/types/types_private.h"
 #include "model/variables/variables.h"
 
@@ -58,9 +59,19 @@ struct field {
 	bool named; /* `name` is the captured variable's */
 };
 
+/* A closure of a generic function as it is with one dictionary. */
+struct instance {
+	const struct grf_dictionary *dictionary;
+	struct grf_type *type;
+};
+#define INSTANCES_MAX 64
+
 struct closure {
 	uint64_t pc;
 	struct grf_type *type;
+	struct grf_type *shaped; /* as all instances of a generic function share it */
+	uint64_t dictionary;     /* where in the object its address stands, if it does */
+	GRF_ARRAY(struct instance) instances;
 	UT_hash_handle hh;
 };
 
@@ -92,6 +103,7 @@ void grf_closures_destroy(struct grf_closures *closures)
 	HASH_CLEAR(hh, closures->by_pc);
 	for (; closure; closure = next) {
 		next = closure->hh.next;
+		grf_array_free(&closure->instances);
 		free(closure);
 	}
 	grf_closure_sites_destroy(closures->sites);
@@ -550,19 +562,63 @@ static struct grf_type *closure_type(struct grf_types *types, uint64_t pc)
 	return closure;
 }
 
-struct grf_type *grf_types_closure(struct grf_types *types, uint64_t pc)
+static struct closure *closure_at(struct grf_types *types, uint64_t pc)
 {
 	struct grf_closures *closures = types->closures;
 	struct closure *closure;
 
 	HASH_FIND(hh, closures->by_pc, &pc, sizeof(pc), closure);
 	if (closure)
-		return closure->type;
+		return closure;
 	closure = calloc(1, sizeof(*closure));
 	if (!closure)
 		return NULL;
 	closure->pc = pc;
-	closure->type = closure_type(types, pc);
+	closure->shaped = closure_type(types, pc);
+	closure->dictionary = GRF_CLOSURE_NO_DICTIONARY;
+	if (closure->shaped) {
+		closure->type = grf_closure_instance(types, closure->shaped, NULL);
+		closure->dictionary = grf_closure_dictionary(types, closure->shaped);
+	}
 	HASH_ADD(hh, closures->by_pc, pc, sizeof(closure->pc), closure);
-	return closure->type;
+	return closure;
+}
+
+struct grf_type *grf_types_closure(struct grf_types *types, uint64_t pc)
+{
+	const struct closure *closure = closure_at(types, pc);
+
+	return closure ? closure->type : NULL;
+}
+
+/* The closure's type where it runs with `dictionary`. */
+static struct grf_type *instance_type(struct grf_types *types, struct closure *closure,
+				      const struct grf_dictionary *dictionary)
+{
+	struct instance *instance;
+
+	for (size_t i = 0; i < closure->instances.count; i++)
+		if (closure->instances.items[i].dictionary == dictionary)
+			return closure->instances.items[i].type;
+	instance =
+	    closure->instances.count < INSTANCES_MAX ? grf_array_add(&closure->instances) : NULL;
+	if (!instance)
+		return closure->type;
+	instance->dictionary = dictionary;
+	instance->type = grf_closure_instance(types, closure->shaped, dictionary);
+	return instance->type;
+}
+
+struct grf_type *grf_types_closure_object(struct grf_types *types, const uint8_t *memory,
+					  uint64_t room)
+{
+	struct closure *closure =
+	    room >= sizeof(uint64_t) ? closure_at(types, grf_load_u64(memory)) : NULL;
+	const struct grf_dictionary *dictionary;
+
+	if (!closure || room < sizeof(uint64_t) || closure->dictionary > room - sizeof(uint64_t))
+		return closure ? closure->type : NULL;
+	dictionary = grf_dictionary_at(types, grf_load_u64(memory + closure->dictionary),
+				       closure->shaped->name);
+	return dictionary ? instance_type(types, closure, dictionary) : closure->type;
 }

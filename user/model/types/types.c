@@ -13,6 +13,7 @@
 
 #include "model/types/type_masks.h"
 #include "model/types/types_private.h"
+#include "model/variables/dictionaries.h"
 #include "model/variables/variables.h"
 
 #define ARENA_CHUNK ((size_t)256 << 10)
@@ -509,8 +510,9 @@ static bool create_parts(struct grf_types *types)
 {
 	types->locals = grf_locals_create();
 	types->closures = grf_closures_create();
+	types->dictionaries = grf_dictionaries_create();
 	types->masks = grf_type_masks_create(types->image, types->layout, types->modules);
-	return types->locals && types->closures && types->masks;
+	return types->locals && types->closures && types->dictionaries && types->masks;
 }
 
 struct grf_error *grf_types_create(const struct grf_image *image, struct grf_executable *executable,
@@ -558,6 +560,7 @@ void grf_types_destroy(struct grf_types *types)
 	free(types->globals);
 	grf_locals_destroy(types->locals);
 	grf_closures_destroy(types->closures);
+	grf_dictionaries_destroy(types->dictionaries);
 	grf_type_masks_destroy(types->masks);
 	grf_type_names_destroy(types->names);
 	free(types->references.items);

@@ -159,6 +159,12 @@ bool grf_types_by_interface(struct grf_types *types, uint64_t word, bool is_itab
  * it captures nothing or nothing is known. NULL when `pc` is no function's entry. Cached. */
 struct grf_type *grf_types_closure(struct grf_types *types, uint64_t pc);
 
+/* The same for the closure object at `memory`, of which `room` bytes are there. Where its function
+ * is generic and the object names the dictionary that it runs with, the variables have the types
+ * that stand there. */
+struct grf_type *grf_types_closure_object(struct grf_types *types, const uint8_t *memory,
+					  uint64_t room);
+
 /*
  * The collector's pointer mask of the type whose descriptor is at `address`: one bit a word, for
  * `*ret_words` words, all later words being scalars. GC programs are run, masks built on demand are

@@ -93,6 +93,7 @@ struct grf_type_source {
 struct grf_variables;
 struct grf_locals;
 struct grf_closures;
+struct grf_dictionaries;
 struct grf_type_masks;
 struct grf_arena_chunk;
 struct grf_interned;
@@ -135,6 +136,7 @@ struct grf_types {
 	size_t global_count;
 	struct grf_locals *locals;
 	struct grf_closures *closures;
+	struct grf_dictionaries *dictionaries;
 	struct grf_type_masks *masks;
 	struct grf_type_references references; /* type_list.c */
 	struct grf_type_names *names;          /* type_names.c; NULL until asked for */

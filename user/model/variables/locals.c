@@ -25,6 +25,7 @@
 
 #include "model/code/closure_loads.h"
 #include "model/types/types_private.h"
+#include "model/variables/dictionaries.h"
 #include "model/variables/variables.h"
 
 #define SCOPE_DEPTH_MAX    200
@@ -69,7 +70,8 @@ struct frame_locals {
 	struct grf_local *items;
 	uint64_t *dictionary_entries; /* of each item */
 	size_t count;
-	int64_t dictionary; /* offset of .dict's slot */
+	const char *function; /* of the frame */
+	int64_t dictionary;   /* offset of .dict's slot */
 	bool have_dictionary;
 	bool generic; /* some item is of a shape */
 	UT_hash_handle hh;
@@ -479,6 +481,7 @@ static void fill_frame(struct frame_locals *frame, const struct candidates *cand
 		local->type = candidate->variable->type;
 		local->indirect = candidate->variable->indirect;
 		local->stale_range = !candidate->valid;
+		frame->generic |= local->type && grf_type_is_shape(local->type);
 		if (!is_repeated(frame->items, frame->count, local))
 			frame->count++;
 	}
@@ -510,6 +513,7 @@ static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 		if (candidates.array.count)
 			qsort(candidates.array.items, candidates.array.count,
 			      sizeof(*candidates.array.items), by_likelihood);
+		frame->function = function->description->scopes.items[0].function;
 		fill_frame(frame, &candidates);
 		grf_array_free(&candidates.array);
 	}
@@ -532,62 +536,93 @@ static struct grf_type *true_type(struct grf_types *types, uint64_t dictionary, 
 	return type && type->size == shape->size ? type : NULL;
 }
 
-/* Whether `dictionary` is one for this frame: read-only, with a fitting type in every entry. */
-static bool is_dictionary(struct grf_types *types, const struct frame_locals *frame,
-			  uint64_t dictionary)
+/* Whether what stands at `address` may be the dictionary of this frame, of which no symbol tells:
+ * read-only, with a fitting type in every entry. */
+static bool looks_like_dictionary(struct grf_types *types, const struct frame_locals *frame,
+				  uint64_t address)
 {
-	const struct grf_segment *segment = grf_image_find(types->image, dictionary);
+	const struct grf_segment *segment = grf_image_find(types->image, address);
 	bool any = false;
 
-	if (dictionary % 8 || !segment || (segment->flags & GRF_SEGMENT_WRITE))
+	if (address % 8 || !segment || (segment->flags & GRF_SEGMENT_WRITE) ||
+	    grf_dictionaries_symbol(types, address))
 		return false;
 	for (size_t i = 0; i < frame->count; i++) {
 		if (frame->dictionary_entries[i] == GRF_NO_DICTIONARY || !frame->items[i].type)
 			continue;
-		if (!true_type(types, dictionary, frame->dictionary_entries[i],
-			       frame->items[i].type))
+		if (!true_type(types, address, frame->dictionary_entries[i], frame->items[i].type))
 			return false;
 		any = true;
 	}
 	return any;
 }
 
+/* What a frame runs with. */
+struct frame_dictionary {
+	uint64_t address;                   /* 0: not known */
+	const struct grf_dictionary *named; /* NULL: its symbol is not known */
+};
+
+static bool is_dictionary(struct grf_types *types, const struct frame_locals *frame, uint64_t place,
+			  struct frame_dictionary *ret)
+{
+	uint64_t address;
+
+	if (!grf_image_u64(types->image, place, &address))
+		return false;
+	*ret =
+	    (struct frame_dictionary){address, grf_dictionary_at(types, address, frame->function)};
+	return ret->named || looks_like_dictionary(types, frame, address);
+}
+
 /* The dictionary of a frame at `cfa`. Up to Go 1.26 optimised code has no location for .dict, which
  * then mostly is where arguments in registers are spilled to, first or behind the receiver. */
-static uint64_t find_dictionary(struct grf_types *types, const struct frame_locals *frame,
-				uint64_t cfa)
+static struct frame_dictionary find_dictionary(struct grf_types *types,
+					       const struct frame_locals *frame, uint64_t cfa)
 {
-	uint64_t dictionary;
+	struct frame_dictionary found;
 
-	if (frame->have_dictionary)
-		return grf_image_u64(types->image, cfa + (uint64_t)frame->dictionary,
-				     &dictionary) &&
-			       is_dictionary(types, frame, dictionary)
-			   ? dictionary
-			   : 0;
-	for (uint64_t offset = 0; offset < SPILLS_SEARCHED * 8ul; offset += 8) {
-		if (grf_image_u64(types->image, cfa + offset, &dictionary) &&
-		    is_dictionary(types, frame, dictionary))
-			return dictionary;
-	}
-	return 0;
+	if (frame->have_dictionary &&
+	    is_dictionary(types, frame, cfa + (uint64_t)frame->dictionary, &found))
+		return found;
+	for (uint64_t offset = 0; offset < SPILLS_SEARCHED * 8ul; offset += 8)
+		if (!frame->have_dictionary && is_dictionary(types, frame, cfa + offset, &found))
+			return found;
+	return (struct frame_dictionary){0};
+}
+
+/* What a variable of a generic function is of, in a frame that runs with `dictionary`. */
+static struct grf_type *local_type(struct grf_types *types, const struct frame_locals *frame,
+				   const struct grf_local *local, uint64_t entry,
+				   const struct frame_dictionary *dictionary)
+{
+	struct grf_type *type = NULL;
+
+	if (!local->type)
+		return NULL;
+	if (entry != GRF_NO_DICTIONARY)
+		type = true_type(types, dictionary->address, entry, local->type);
+	if (!type && dictionary->named && local->function == frame->function)
+		type = grf_dictionary_type(types, dictionary->named, local->type);
+	return type ? type : grf_dictionaries_type(types, local->function, local->type);
 }
 
 size_t grf_types_locals(struct grf_types *types, uint64_t pc, uint64_t cfa, struct grf_local *ret,
 			size_t capacity)
 {
 	const struct frame_locals *frame = frame_at(types, pc);
-	uint64_t dictionary;
+	struct frame_dictionary dictionary = {0};
 
 	if (!frame)
 		return 0;
-	dictionary = frame->generic ? find_dictionary(types, frame, cfa) : 0;
+	if (frame->generic)
+		dictionary = find_dictionary(types, frame, cfa);
 	for (size_t i = 0; i < frame->count && i < capacity; i++) {
 		ret[i] = frame->items[i];
 		ret[i].address += cfa;
-		if (dictionary && frame->dictionary_entries[i] != GRF_NO_DICTIONARY && ret[i].type)
-			ret[i].type =
-			    true_type(types, dictionary, frame->dictionary_entries[i], ret[i].type);
+		if (frame->generic)
+			ret[i].type = local_type(types, frame, &ret[i],
+						 frame->dictionary_entries[i], &dictionary);
 	}
 	return frame->count;
 }

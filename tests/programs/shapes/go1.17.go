@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+//go:build !go1.18
+
+// Generics came with Go 1.18.
+package main
+
+import (
+	"os"
+	"time"
+)
+
+func main() {
+	os.Stdout.WriteString("READY\n")
+	time.Sleep(time.Hour)
+}
