@@ -3,6 +3,7 @@
 only by what the core says, records named many times, segments of the same bytes. What they cost is
 bounded by their bytes, and they end in a result or in one line."""
 
+import array
 import os
 import pathlib
 import re
@@ -13,9 +14,8 @@ import struct
 import subprocess
 
 import pytest
-from running import GRF, OK
+from running import BAD_INPUT, GRF, OK, UNSUPPORTED, Target
 
-BAD_INPUT = 8
 # What it takes for the core as it was is a hundredth of this.
 CPU_SECONDS = 15
 MEMORY = 256 << 20
@@ -23,6 +23,8 @@ MEMORY = 256 << 20
 FREE = 0x10_0000_0000
 LOAD, NOTE, READ_WRITE = 1, 4, 6
 THREADS = 8000
+# In a list of spans or goroutines; GRF_TEST_NAMES=67108864 makes cores of half a gigabyte.
+NAMES = int(os.environ.get("GRF_TEST_NAMES", 1 << 23))
 
 
 def offsets(executable, fields):
@@ -63,6 +65,10 @@ class Core:
     def word(self, address):
         self.file.seek(self._at(address, 8))
         return struct.unpack("<Q", self.file.read(8))[0]
+
+    def byte(self, address):
+        self.file.seek(self._at(address, 1))
+        return self.file.read(1)[0]
 
     def set(self, address, *words):
         self.file.seek(self._at(address, 8 * len(words)))
@@ -114,6 +120,37 @@ def zero_spans(core, at):
     core.set(at["runtime.mheap_"] + at["runtime.mheap/allspans"], FREE, 1 << 30, 1 << 30)
 
 
+def crowd(start):
+    """Addresses that are eight bytes apart."""
+    words = array.array("Q", range(start, start + 8 * NAMES, 8))
+    return words.tobytes()
+
+
+def name_spans(core, at, content):
+    core.add(FREE, content)
+    count = len(content) // 8
+    core.set(at["runtime.mheap_"] + at["runtime.mheap/allspans"], FREE, count, count)
+
+
+def one_span(core, at):
+    """One span, named again and again."""
+    first = core.word(at["runtime.mheap_"] + at["runtime.mheap/allspans"])
+    count = core.word(at["runtime.mheap_"] + at["runtime.mheap/allspans"] + 8)
+    spans = [core.word(first + 8 * i) for i in range(count)]
+    used = next(span for span in spans if core.byte(span + at["runtime.mspan/state"]) == 1)
+    name_spans(core, at, struct.pack("<Q", used) * NAMES)
+
+
+def no_spans(core, at):
+    """Addresses of nothing, and of memory that is no span."""
+    name_spans(core, at, struct.pack("<2Q", 0x8, at["runtime.mheap_"]) * (NAMES // 2))
+
+
+def crowded_spans(core, at):
+    """Each is a span by what it says, and shares most of its bytes with the next."""
+    name_spans(core, at, crowd(FREE))
+
+
 def huge_span(core, at):
     span = core.word(core.word(at["runtime.mheap_"] + at["runtime.mheap/allspans"]))
     core.add(FREE, size=1 << 43)
@@ -141,6 +178,34 @@ def one_goroutine(core, at):
     g = goroutines(core, at)[0]
     core.add(FREE, struct.pack("<Q", g) * (1 << 22))
     core.set(at["runtime.allgs"], FREE, 1 << 22, 1 << 22)
+
+
+def name_goroutines(core, at, content):
+    core.add(FREE, content)
+    core.set(at["runtime.allgs"], FREE, len(content) // 8, len(content) // 8)
+
+
+def no_goroutines(core, at):
+    name_goroutines(core, at, crowd(FREE << 1))
+
+
+def crowded_goroutines(core, at):
+    """Each shares most of its bytes with the next, and waits."""
+    core.add(FREE << 1, struct.pack("<Q", 4) * NAMES)
+    name_goroutines(core, at, crowd(FREE << 1))
+
+
+def crowded_machines(core, at):
+    """A list of them in which each is eight bytes behind the one before."""
+    link = at["runtime.m/alllink"]
+    core.add(FREE, bytes(link) + crowd(FREE + 8))
+    core.set(core.word(at["runtime.allm"]) + link, FREE)
+
+
+def crowded_defers(core, at):
+    link = at["runtime._defer/link"]
+    core.add(FREE, bytes(link) + crowd(FREE + 8))
+    core.set(goroutines(core, at)[0] + at["runtime.g/_defer"], FREE)
 
 
 def defer_circle(core, at):
@@ -187,9 +252,16 @@ FIELDS = [
 ]
 CASES = [
     (zero_spans, (BAD_INPUT,)),
+    (one_span, (BAD_INPUT,)),
+    (no_spans, (UNSUPPORTED,)),
+    (crowded_spans, (UNSUPPORTED,)),
     (huge_span, (OK,)),
     (zero_stacks, (OK,)),
     (one_goroutine, (OK,)),
+    (no_goroutines, (OK,)),
+    (crowded_goroutines, (BAD_INPUT,)),
+    (crowded_machines, (OK,)),
+    (crowded_defers, (OK,)),
     (defer_circle, (OK,)),
     (machine_circle, (OK,)),
     (shared_bytes, (BAD_INPUT,)),
@@ -197,8 +269,16 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def places(core):
-    return offsets(core[0], FIELDS)
+def small(build, tmp_path_factory):
+    """(executable, core), with no more in the core than the program wrote to."""
+    executable = build("slices")
+    with Target(executable) as target:
+        return executable, target.core(tmp_path_factory.mktemp("core") / "core")
+
+
+@pytest.fixture(scope="module")
+def places(small):
+    return offsets(small[0], FIELDS)
 
 
 def measured(command):
@@ -218,12 +298,14 @@ def measured(command):
         said = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = usage.ru_utime + usage.ru_stime
+    print(f"{seconds:.2f} s, {usage.ru_maxrss >> 10} MiB, status {process.returncode}: {said}")
     return process.returncode, said, usage.ru_maxrss << 10
 
 
 @pytest.mark.parametrize("damage,statuses", CASES, ids=[case[0].__name__ for case in CASES])
-def test_costs_what_it_holds(core, places, tmp_path, damage, statuses):
-    executable, source = core
+def test_costs_what_it_holds(small, places, tmp_path, damage, statuses):
+    executable, source = small
     bad = Core(source, tmp_path / "core")
     damage(bad, places)
     bad.close()

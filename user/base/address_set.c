@@ -20,6 +20,7 @@ static bool make_room(struct grf_address_set *set)
 	struct grf_address_set grown = {
 	    .capacity = set->capacity ? set->capacity * 2 : 64,
 	    .count = set->count,
+	    .limit = set->limit,
 	};
 
 	if (set->count < set->capacity / 3 * 2)
@@ -47,6 +48,9 @@ bool grf_address_set_add(struct grf_address_set *set, uint64_t address, size_t n
 	}
 	entry = place_of(set, address);
 	if (entry->address)
+		return false;
+	set->full = set->limit && set->count >= set->limit;
+	if (set->full)
 		return false;
 	*entry = (struct grf_address_entry){address, number};
 	set->count++;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file_data.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/regular_file.h"
@@ -31,6 +32,7 @@ struct core_reader {
 	const char *path;
 	const uint8_t *file;
 	uint64_t size;
+	int fd; /* of the same file */
 	Elf64_Ehdr header;
 	uint64_t segment_count;
 	struct grf_image *image;
@@ -218,6 +220,15 @@ static uint32_t segment_flags(uint32_t flags)
 	       (flags & PF_X ? GRF_SEGMENT_EXECUTE : 0);
 }
 
+static bool add_bytes(struct core_reader *reader, const Elf64_Phdr *header)
+{
+	reader->image->holes +=
+	    header->p_filesz -
+	    grf_file_data(reader->fd, header->p_offset, header->p_offset + header->p_filesz);
+	return grf_image_add(reader->image, header->p_vaddr, header->p_vaddr + header->p_filesz,
+			     segment_flags(header->p_flags), reader->file + header->p_offset);
+}
+
 static struct grf_error *read_segments(struct core_reader *reader)
 {
 	for (uint64_t i = 0; i < reader->segment_count; i++) {
@@ -230,9 +241,7 @@ static struct grf_error *read_segments(struct core_reader *reader)
 		data = reader->file + header.p_offset;
 		if (header.p_type == PT_NOTE)
 			grf_notes_read(data, header.p_filesz, header.p_align, take_note, reader);
-		else if (!grf_image_add(reader->image, header.p_vaddr,
-					header.p_vaddr + header.p_filesz,
-					segment_flags(header.p_flags), data))
+		else if (!add_bytes(reader, &header))
 			reader->no_memory = true;
 		if (reader->no_memory)
 			return grf_error_no_memory();
@@ -444,6 +453,7 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 		return error;
 	reader.file = file;
 	reader.size = (uint64_t)status.st_size;
+	reader.fd = fd;
 	reader.image = grf_image_new();
 	backing = reader.image ? grf_array_add(&reader.image->backings) : NULL;
 	if (!backing) {

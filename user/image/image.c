@@ -17,6 +17,9 @@
 /* Of executables with more segments none is joined: each costs a look at all of the image. Linkers
  * make about ten. */
 #define MAX_JOINED 64u
+/* Records that are as small as none, and how many may be where their bytes are not counted. */
+#define LEAST_RECORD 32
+#define FEW_RECORDS  64u
 
 struct grf_image *grf_image_new(void)
 {
@@ -479,6 +482,14 @@ const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uin
 uint64_t grf_image_held(const struct grf_image *image)
 {
 	return image->held.count ? image->held.items[image->held.count - 1] : 0;
+}
+
+uint64_t grf_image_room(const struct grf_image *image, int64_t size)
+{
+	uint64_t held = grf_image_held(image);
+	uint64_t filled = held > image->holes ? held - image->holes : 0;
+
+	return FEW_RECORDS + filled / (size > LEAST_RECORD ? (uint64_t)size : LEAST_RECORD);
 }
 
 /* The bytes held below `address`. */

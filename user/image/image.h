@@ -102,6 +102,10 @@ bool grf_image_is_left_out(const struct grf_image *image, uint64_t address, uint
 /* Bytes of memory that the input really has. Its structures together cannot be larger. */
 uint64_t grf_image_held(const struct grf_image *image);
 
+/* How many records of `size` bytes there can be beside each other, if none is all zero: of a core,
+ * which is full of holes, by the bytes that are in none. A size of 0 or less is not known. */
+uint64_t grf_image_room(const struct grf_image *image, int64_t size);
+
 /* The bytes of [start, end) that are held. */
 uint64_t grf_image_held_in(const struct grf_image *image, uint64_t start, uint64_t end);
 

@@ -22,6 +22,7 @@ struct grf_image {
 	GRF_ARRAY(uint64_t) auxv; /* pairs */
 	GRF_ARRAY(struct grf_image_backing) backings;
 	GRF_ARRAY(uint64_t) held;       /* bytes held in the segments before each, and in all */
+	uint64_t holes;                 /* bytes of them that are in holes of the file */
 	const struct grf_run *left_out; /* ascending, of the parts; what was not copied */
 	size_t left_out_count;
 	struct grf_provenance provenance;

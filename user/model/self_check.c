@@ -137,6 +137,14 @@ static uint64_t count_timeless(const struct grf_heap *heap)
 	return count;
 }
 
+struct grf_error *grf_spans_self_check(const struct grf_layout *layout, uint64_t wrong,
+				       uint64_t spans)
+{
+	if (wrong > FEW_SPANS && wrong > spans / 4)
+		return misread(layout, "spans of the heap contradict themselves", wrong, spans);
+	return NULL;
+}
+
 struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 				      const struct grf_modules *modules,
 				      const struct grf_heap *heap)
@@ -144,11 +152,11 @@ struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 	struct sample sample = {.modules = modules, .heap = heap};
 	size_t step = heap->span_count / SAMPLED_SPANS + 1;
 	uint64_t timeless = count_timeless(heap);
-	uint64_t spans = heap->span_count + heap->left_out;
+	struct grf_error *error =
+	    grf_spans_self_check(layout, heap->left_out, heap->span_count + heap->left_out);
 
-	if (heap->left_out > FEW_SPANS && heap->left_out > spans / 4)
-		return misread(layout, "spans of the heap contradict themselves", heap->left_out,
-			       spans);
+	if (error)
+		return error;
 	if (heap->miscounted > FEW_SPANS && heap->miscounted > heap->span_count / 4)
 		return misread(layout, "spans of the heap count other objects than they have",
 			       heap->miscounted, heap->span_count);

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "model/heap/heap_private.h"
+#include "model/self_check.h"
 
 #define SIZE_CLASSES 68
 /* The largest object that has its heap bits in the span (goarch.PtrSize * 64, mbitmap.go). */
@@ -117,34 +118,66 @@ static struct grf_error *no_heap(const struct grf_heap_reader *reader)
 				(unsigned long long)reader->mheap);
 }
 
-/* The spans in use among those that are named in [at, end). */
-static struct grf_error *find_spans_in(struct grf_heap_reader *reader, uint64_t at, uint64_t end,
-				       struct candidates *candidates)
+/*
+ * No two spans are at one address, so there are no more than the image has bytes for. Where the
+ * list names more, or so many that contradict themselves that the rest of it cannot make up for
+ * them, it is not read to its end.
+ */
+static struct grf_error *check_list(const struct grf_heap_reader *reader, uint64_t found,
+				    uint64_t left)
 {
+	uint64_t room = grf_image_room(reader->image, grf_offset(reader->layout, mspan, _size));
+
+	if (found > room)
+		return grf_error_create(GRF_ERROR_BAD_INPUT,
+					"the list of spans (runtime.mheap_.allspans) names more of "
+					"them than the image has room for: it is damaged");
+	if (left > room - found)
+		left = room - found;
+	return grf_spans_self_check(reader->layout, reader->implausible,
+				    found + left + reader->implausible);
+}
+
+/* Reads the span that a word of the list names, if it is in use. False: out of memory. */
+static bool find_span(struct grf_heap_reader *reader, uint64_t at, struct candidates *candidates)
+{
+	struct candidate *candidate;
+	struct grf_raw_span raw;
 	uint64_t address;
 
-	for (uint64_t i = 0; at + 8 <= end; at += 8, i++) {
-		struct candidate *candidate;
-		struct grf_raw_span raw;
-
-		if (!(i & 0xffff) && grf_interrupted())
-			return grf_error_interrupted();
-		if (!grf_image_u64(reader->image, at, &address) ||
-		    !read_raw(reader, address, &raw)) {
-			reader->implausible++;
-			continue;
-		}
-		if (raw.state != GRF_SPAN_IN_USE)
-			continue;
-		if (!grf_raw_span_plausible(&raw)) {
-			reader->implausible++;
-			continue;
-		}
-		candidate = grf_array_add(&candidates->array);
-		if (!candidate)
-			return grf_error_no_memory();
+	if (!grf_image_u64(reader->image, at, &address) || !read_raw(reader, address, &raw)) {
+		reader->implausible++;
+		return true;
+	}
+	if (raw.state != GRF_SPAN_IN_USE)
+		return true;
+	if (!grf_raw_span_plausible(&raw)) {
+		reader->implausible++;
+		return true;
+	}
+	candidate = grf_array_add(&candidates->array);
+	if (candidate)
 		*candidate =
 		    (struct candidate){raw.start, raw.start + raw.pages * GRF_PAGE_BYTES, address};
+	return candidate;
+}
+
+/* The spans in use among those that are named in [at, until); the list ends at `end`. */
+static struct grf_error *find_spans_in(struct grf_heap_reader *reader, uint64_t at, uint64_t until,
+				       uint64_t end, struct candidates *candidates)
+{
+	for (uint64_t i = 0; at + 8 <= until; at += 8, i++) {
+		if (!find_span(reader, at, candidates))
+			return grf_error_no_memory();
+		if ((i & 0xffff) == 0xffff) {
+			struct grf_error *error =
+			    check_list(reader, candidates->array.count, (end - at) / 8);
+
+			if (error)
+				return error;
+			if (grf_interrupted())
+				return grf_error_interrupted();
+		}
 	}
 	return NULL;
 }
@@ -163,7 +196,7 @@ static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candi
 	end = data + count * 8;
 	reader->implausible += count - grf_image_held_in(reader->image, data, end) / 8;
 	for (; !error && (until = grf_image_next_held(reader->image, &data, end)); data = until)
-		error = find_spans_in(reader, data, until, candidates);
+		error = find_spans_in(reader, data, until, end, candidates);
 	return error;
 }
 

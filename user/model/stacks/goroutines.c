@@ -20,7 +20,6 @@
 #include "model/stacks/stack_words.h"
 
 #define MAX_GOROUTINES ((uint64_t)1 << 24)
-#define MIN_G          256 /* bytes; a runtime.g is larger in all releases */
 /* No stack is larger than Go's own limit for 64-bit systems. */
 #define MAX_STACK ((uint64_t)1 << 33)
 /* A function has fewer bytes of arguments. */
@@ -571,20 +570,33 @@ static bool read_goroutine(struct goroutine_reader *reader, uint64_t g,
 
 typedef GRF_ARRAY(struct grf_goroutine) goroutine_array;
 
+/* Notes that there is a goroutine at `g`. False: it was read before, or nothing is there. */
+static bool is_new(struct goroutine_reader *reader, uint64_t g)
+{
+	uint32_t status;
+
+	return grf_image_u32(reader->image,
+			     g + (uint64_t)grf_offset(reader->layout, g, atomicstatus), &status) &&
+	       grf_address_set_add(&reader->goroutine_of, g, 0);
+}
+
 /* Reads the goroutine at `g`, if it is one, for the first time. */
 static struct grf_error *add_goroutine(struct goroutine_reader *reader, uint64_t g,
 				       goroutine_array *items)
 {
 	struct grf_goroutine goroutine, *item;
 
-	if (!grf_address_set_add(&reader->goroutine_of, g, 0))
-		return reader->goroutine_of.no_memory ? grf_error_no_memory() : NULL;
+	if (!is_new(reader, g)) {
+		if (reader->goroutine_of.no_memory)
+			return grf_error_no_memory();
+		if (reader->goroutine_of.full)
+			return grf_error_create(GRF_ERROR_BAD_INPUT,
+						"runtime.allgs names more goroutines than the "
+						"image has room for: it is damaged");
+		return NULL;
+	}
 	if (!read_goroutine(reader, g, &goroutine))
 		return NULL;
-	if (items->count >= grf_image_held(reader->image) / MIN_G)
-		return grf_error_create(GRF_ERROR_BAD_INPUT,
-					"runtime.allgs names more goroutines than the image has "
-					"room for: it is damaged");
 	if (!keep(reader, &goroutine))
 		return grf_error_no_memory();
 	item = grf_array_add(items);
@@ -645,6 +657,18 @@ static void tell_failures(const struct grf_goroutines *goroutines)
 				  goroutines->items[i].failure);
 }
 
+static void limit_records(struct goroutine_reader *reader)
+{
+	const struct grf_layout *layout = reader->layout;
+	const struct grf_image *image = reader->image;
+
+	reader->goroutine_of.limit = grf_image_room(image, grf_offset(layout, g, _size));
+	reader->machine_of.limit = reader->machine_by_tid.limit =
+	    grf_image_room(image, grf_offset(layout, m, _size));
+	/* A sudog is larger. */
+	reader->records.limit = grf_image_room(image, grf_offset(layout, defer, _size));
+}
+
 struct grf_error *grf_goroutines_read(const struct grf_image *image,
 				      const struct grf_layout *layout,
 				      const struct grf_modules *modules, struct grf_pclntab *table,
@@ -666,6 +690,7 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 	reader.scans_vector_registers = grf_has(layout, g, x_regs) &&
 					grf_has(layout, x_reg_per_g, state) &&
 					grf_pclntab_by_name(table, "runtime.xRegScan", &scan);
+	limit_records(&reader);
 	read_machines(&reader, allm);
 	error = read_all(&reader, allgs, goroutines);
 	grf_stack_scan_free(&reader.scan);

@@ -46,7 +46,8 @@ static bool add_machines(const struct grf_image *image, const struct grf_layout 
 			 uint64_t allm, struct grf_scheduler *scheduler)
 {
 	uint64_t m = word(image, allm, 0);
-	struct grf_address_set seen = {0};
+	struct grf_address_set seen = {.limit =
+					   grf_image_room(image, grf_offset(layout, m, _size))};
 	bool fits = true;
 
 	for (; fits && grf_address_set_add(&seen, m, 0);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a sparse file really has: its bytes without the holes, which read as zero and cost nothing.
+ */
+#ifndef GRF_BASE_FILE_DATA_H
+#define GRF_BASE_FILE_DATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Moves *at to the first byte of [*at, end) that is in no hole. Returns where that run of data
+ * ends, at most `end`; 0: there is none. Where the file system does not tell, all is data. Moves
+ * the offset of `fd`.
+ */
+uint64_t grf_file_next_data(int fd, uint64_t *at, uint64_t end);
+
+/* The bytes of [start, end) that are in no hole. */
+uint64_t grf_file_data(int fd, uint64_t start, uint64_t end);
+
+#endif
