@@ -107,6 +107,26 @@ TYPE(element, "Element", 40, 3, {.offset = 0, .target = &leaf, PATH("A. (*Leaf)"
 TYPE(list, "List", 48, 3, {.offset = 0, .target = &leaf, INNER("A. (*Leaf)")},
      {.offset = 8, .target = &leaf, INNER("B. (*Leaf)")});
 
+TYPE(wrapped, "Wrapped", 40, 3, {.offset = 0, .target = &leaf, INNER("A. (*Leaf)")},
+     {.offset = 8, .target = &leaf, INNER("B. (*Leaf)")});
+
+/* Pointers to nodes, which are more than their type says: by a flag, one of two things. */
+TYPE(pointing, "Pointing", 32, 2, POINTER(8, &leaf));
+TYPE(naming, "Naming", 32, 1, STRING(0));
+static struct grf_type first_node, second_node;
+TYPE(to_first_node, "ToFirst", 32, 1, POINTER(0, &first_node));
+TYPE(to_second_node, "ToSecond", 32, 1, POINTER(0, &second_node));
+static struct grf_type first_node = {.name = "FirstNode",
+				     .size = 8,
+				     .variant = GRF_VARIANT_IF_BYTE_SET,
+				     .variant_type = &pointing,
+				     .planned = true};
+static struct grf_type second_node = {.name = "SecondNode",
+				      .size = 8,
+				      .variant = GRF_VARIANT_IF_BYTE_SET,
+				      .variant_type = &naming,
+				      .planned = true};
+
 /* A list, and what it is told from by one word of each. */
 static struct grf_type chain;
 TYPE(chain, "Chain", 32, 3, POINTER(0, &chain), POINTER(8, &leaf));
@@ -270,6 +290,15 @@ bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct g
 {
 	(void)types;
 	return itab == ITAB && interface == &reader;
+}
+
+struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type,
+				  const uint8_t *memory, uint64_t room)
+{
+	(void)types;
+	(void)memory;
+	(void)room;
+	return type->variant_type;
 }
 
 bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret)
@@ -519,6 +548,22 @@ static void test_what_it_begins_with(void **state)
 	assert_taken_for(SCAN, "List", false);
 	use(&element, GRF_MADE_ONE);
 	assert_taken_for(SCAN, "Element", false);
+	/* So too where the larger has nothing else. */
+	world.uses[0] = (struct grf_type_use){&wrapped, GRF_MADE_ONE};
+	assert_taken_for(SCAN, "Element", false);
+}
+
+/* What a node is by its flag must be what the object there looks like. */
+static void test_nodes(void **state)
+{
+	(void)state;
+	use(&to_first_node, GRF_MADE_ONE);
+	use(&to_second_node, GRF_MADE_ONE);
+	mark(SCAN, 1);
+	put(SCAN, SCAN + 32);
+	mark(SCAN + 32, 2);
+	put(SCAN + 40, NOSCAN);
+	assert_taken_for(SCAN, "ToFirst", false);
 }
 
 /* A list is no more of one for being long: what one word says, another outweighs. */
@@ -554,6 +599,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_words_that_are_no_pointers, begin),
 	    cmocka_unit_test_setup(test_a_struct_and_an_array, begin),
 	    cmocka_unit_test_setup(test_what_it_begins_with, begin),
+	    cmocka_unit_test_setup(test_nodes, begin),
 	    cmocka_unit_test_setup(test_a_list_counts_once, begin),
 	};
 

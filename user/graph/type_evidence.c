@@ -227,12 +227,55 @@ static int score_static(const struct pointer *pointer, const struct view *view)
 	return inner.memory && score_value(type, &inner) < 0 ? NO_FIT : 0;
 }
 
+/* What is pointed to, where a flag in it says what follows its type (nodes of sync.Map). */
+static struct grf_type *pointee_type(const struct pointer *pointer, const struct object *object,
+				     const struct view *view)
+{
+	struct grf_types *types = view->model->types;
+	struct grf_type *type = pointer->type, *real;
+	uint64_t size = object->span->element_size;
+
+	if (type->variant == GRF_VARIANT_IF_BYTE_SET && !pointer->array) {
+		real = grf_type_variant(types, type,
+					object->span->memory + object->slot * size + object->offset,
+					size - object->offset);
+		type = real ? real : type;
+	}
+	grf_type_plan(types, type);
+	return type;
+}
+
+/* What speaks for `pointer` being a pointer into that object. */
+static int score_object(const struct pointer *pointer, const struct object *object,
+			const struct view *view)
+{
+	struct grf_type *type = pointer->type;
+	int fitting, score;
+
+	if (!has_room(pointer, object, &fitting))
+		return NO_FIT;
+	if (object->span->pointer_layout == GRF_POINTERS_NONE && !type->pointer_bytes)
+		return fitting;
+	if (!object->offset &&
+	    grf_evidence_of_channel(
+		view->model, type, object->span->memory + object->slot * object->span->element_size,
+		&score))
+		return score;
+	/* A channel of what has no pointers is an object without pointers, in spite of its type. */
+	if (object->span->pointer_layout == GRF_POINTERS_NONE)
+		return strcmp(type->name, "runtime.hchan") ? NO_FIT : 0;
+	if (type->pointer_bytes && object->offset % WORD_BYTES)
+		return NO_FIT;
+	return add_score(fitting, object->span->pointer_bits
+				      ? score_contents(pointer, object, view)
+				      : score_stored(view->model, type, object));
+}
+
 /* What speaks for `pointer` being a pointer to such a type, or to an array of them. */
 static int score_pointee(const struct pointer *pointer, const struct view *view)
 {
-	struct grf_type *type = pointer->type;
+	struct pointer real = *pointer;
 	struct object object;
-	int fitting, score;
 
 	if (!pointer->value)
 		return 0;
@@ -240,26 +283,11 @@ static int score_pointee(const struct pointer *pointer, const struct view *view)
 		return score_static(pointer, view);
 	if (!grf_heap_find(view->model->heap, pointer->value, &object.span, &object.slot))
 		return NO_FIT;
-	grf_type_plan(view->model->types, type);
+	grf_type_plan(view->model->types, pointer->type);
 	object.offset =
 	    pointer->value - object.span->base - object.slot * object.span->element_size;
-	if (!has_room(pointer, &object, &fitting))
-		return NO_FIT;
-	if (object.span->pointer_layout == GRF_POINTERS_NONE && !type->pointer_bytes)
-		return fitting;
-	if (!object.offset &&
-	    grf_evidence_of_channel(view->model, type,
-				    object.span->memory + object.slot * object.span->element_size,
-				    &score))
-		return score;
-	/* A channel of what has no pointers is an object without pointers, in spite of its type. */
-	if (object.span->pointer_layout == GRF_POINTERS_NONE)
-		return strcmp(type->name, "runtime.hchan") ? NO_FIT : 0;
-	if (type->pointer_bytes && object.offset % WORD_BYTES)
-		return NO_FIT;
-	return add_score(fitting, object.span->pointer_bits
-				      ? score_contents(pointer, &object, view)
-				      : score_stored(view->model, type, &object));
+	real.type = pointee_type(pointer, &object, view);
+	return score_object(&real, &object, view);
 }
 
 /* --- words of a value ------------------------------------------------------------------------- */
