@@ -135,7 +135,8 @@ def test_no_wrong_type(version, build, tmp_path):
 PROGRAMS = [
     "buffers", "channels", "cleanups", "closures", "concurrent", "demo", "facts", "finalizers",
     "generics", "goroutines", "hardroots", "interfaces", "locals", "maps", "names", "pieces",
-    "pointers", "recursion", "reflection", "slices", "strings", "structs", "timers", "unsafe",
+    "pointers", "recursion", "reflection", "shapes", "slices", "strings", "structs", "timers",
+    "unsafe",
 ]
 # Where types of one size, mask and contents leave no choice but none: recursion has two lists whose
 # elements are as like as can be; the others hold little but such.

@@ -280,3 +280,18 @@ def test_what_a_sync_map_holds(version, build, tmp_path):
     }
     assert sum(values.values()) == 1000
     assert all(sum(element.startswith("?. (") for element in chain) == 1 for chain in values), values
+
+
+@pytest.mark.parametrize("version", [v for v in versions() if int(v.split(".")[1]) >= 22])
+def test_a_local_sync_map(version, build, tmp_path):
+    """A sync.Map that only a frame holds, though another type of the program is all a sync.Map, and
+    package unique has trees of the same kind; and what that keeps."""
+    with Target(build("concurrent", version=version, flags=(STRIPPED,))) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    chains = pprof.read(tmp_path / "out").chains
+    below = {chain: found for chain, found in chains.items() if chain[0] == "main.holdMap"}
+    assert all(chain[1] == "?. (sync.Map)" for chain in below), below
+    assert sum(size for chain, (_, size) in below.items() if chain[-1] == "Name. (string)") == 52800
+    unique = [chain for chain in chains if any("unique.label" in element or "canonMap" in element
+                                               for element in chain)]
+    assert not [chain for chain in unique if "$sub_objects$" in chain]

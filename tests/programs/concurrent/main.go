@@ -18,6 +18,11 @@ type Named struct {
 	ID   int
 }
 
+// Cache is all a sync.Map, and looks like one.
+type Cache struct {
+	sync.Map
+}
+
 type Server struct {
 	mutex   sync.Mutex
 	config  namedPointer
@@ -37,6 +42,8 @@ var (
 	atomicString  atomic.Value
 	server        *Server
 	onceValue     func() *Named
+	cache         *Cache
+	waiting       = make(chan struct{})
 )
 
 //go:noinline
@@ -51,6 +58,17 @@ func text(length int) string {
 //go:noinline
 func named(length int) *Named {
 	return &Named{Name: text(length)}
+}
+
+//go:noinline
+func holdMap() {
+	var local sync.Map
+	for i := 0; i < 300; i++ {
+		local.Store(i, named(176))
+	}
+	waiting <- struct{}{}
+	waiting <- struct{}{}
+	local.Delete(0)
 }
 
 //go:noinline
@@ -75,6 +93,11 @@ func setUp() {
 	server.clients.Store("key", named(128))
 	onceValue = once(func() *Named { return named(144) })
 	onceValue()
+	cache = &Cache{}
+	cache.Store("key", named(192))
+	makeUnique()
+	go holdMap()
+	<-waiting
 }
 
 //go:noinline

@@ -10,9 +10,6 @@
 #include "model/types/types_private.h"
 
 #define WORD_BYTES UINT64_C(8)
-#define NAME_SIZE  4096
-
-static const char shape_prefix[] = "go.shape.";
 
 enum field_action {
 	POINTS_TO,          /* a pointer to the type `argument` */
@@ -185,96 +182,6 @@ static void apply_rule(struct grf_types *types, const struct field_rule *rule,
 
 /* --- variants --------------------------------------------------------------------------------- */
 
-/* "p.entry[K,V]" as the compiler names the instance that all types of one shape share:
- * "p.entry[go.shape.K,go.shape.V]". NULL: out of memory. */
-static const char *shaped_name(struct grf_types *types, const char *name)
-{
-	char text[NAME_SIZE];
-	size_t length = 0;
-	int nesting = 0;
-
-	for (; *name; name++) {
-		bool begins;
-
-		if (length + sizeof(shape_prefix) + 1 >= sizeof(text))
-			return NULL;
-		text[length++] = *name;
-		nesting += (strchr("[({", *name) != NULL) - (strchr("])}", *name) != NULL);
-		begins = nesting == 1 && (*name == '[' || *name == ',');
-		if (begins) {
-			memcpy(text + length, shape_prefix, sizeof(shape_prefix) - 1);
-			length += sizeof(shape_prefix) - 1;
-		}
-	}
-	text[length] = '\0';
-	return grf_types_intern(types, text);
-}
-
-/* A name without its "go.shape."s. */
-static const char *plain_name(struct grf_types *types, const char *name)
-{
-	char text[NAME_SIZE];
-	size_t length = 0;
-
-	while (*name && length < sizeof(text) - 1) {
-		if (!strncmp(name, shape_prefix, sizeof(shape_prefix) - 1))
-			name += sizeof(shape_prefix) - 1;
-		else
-			text[length++] = *name++;
-	}
-	text[length] = '\0';
-	return grf_types_intern(types, text);
-}
-
-/* A field's type in the instance `made`, given that in the instance of its shape. */
-static struct grf_type *plain_type(struct grf_types *types, struct grf_type *type,
-				   const struct grf_type *shaped, struct grf_type *made)
-{
-	const struct grf_slot *slot;
-	struct grf_type *plain;
-	const char *name;
-
-	if (!strstr(type->name, shape_prefix))
-		return type;
-	name = plain_name(types, type->name);
-	plain = name ? grf_types_by_name(types, name) : NULL;
-	if (plain && plain->size == type->size)
-		return plain;
-	slot = type->size == WORD_BYTES ? grf_plans_first_pointer(types, type) : NULL;
-	if (slot && slot->kind == GRF_SLOT_POINTER && slot->target == shaped)
-		return grf_types_make_pointer(types, GRF_KIND_POINTER, made);
-	return type;
-}
-
-/* The instance `name` made from that of its shape, where DWARF has only the latter (1.27). */
-static struct grf_type *from_shape(struct grf_types *types, const char *name)
-{
-	const char *other = shaped_name(types, name);
-	struct grf_type *shaped = other ? grf_types_by_name(types, other) : NULL, *made;
-	const struct grf_shape *shape;
-
-	if (!shaped || types->depth >= GRF_TYPES_DEPTH_MAX)
-		return NULL;
-	shape = grf_types_shape(types, shaped);
-	made = grf_types_make(types, GRF_KIND_STRUCT, name, shaped->size, shape->field_count);
-	if (!made)
-		return NULL;
-	types->depth++;
-	for (uint32_t i = 0; i < shape->field_count; i++) {
-		const struct grf_type_field *field = &shape->fields[i];
-		const char *type_name = plain_name(types, field->type->name);
-		const char *path =
-		    type_name ? grf_types_intern_format(types, "%s. (%s)",
-							field->name ? field->name : "_", type_name)
-			      : NULL;
-
-		grf_types_add_field(made, path, plain_type(types, field->type, shaped, made),
-				    field->offset);
-	}
-	types->depth--;
-	return made;
-}
-
 /* An instance of another generic type with the same arguments: "p.entry[" of "p.node[K,V]". */
 static struct grf_type *sibling(struct grf_types *types, const struct grf_type *type,
 				const char *name)
@@ -282,9 +189,8 @@ static struct grf_type *sibling(struct grf_types *types, const struct grf_type *
 	const char *arguments = strchr(type->name, '[');
 	const char *full =
 	    arguments ? grf_types_intern_format(types, "%s%s", name, arguments + 1) : NULL;
-	struct grf_type *found = full ? grf_types_by_name(types, full) : NULL;
 
-	return found || !full ? found : from_shape(types, full);
+	return full ? grf_types_instance(types, full) : NULL;
 }
 
 /* "sync/atomic.Pointer[go.shape.struct {...}]", where only the struct's own name says what it is.

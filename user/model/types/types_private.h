@@ -275,6 +275,12 @@ void grf_type_names_destroy(struct grf_type_names *names);
 /* Whether it is what stands for all pointers: "go.shape.*uint8". */
 bool grf_type_is_any_pointer(const struct grf_type *type);
 
+/* --- shaped_instances.c ----------------------------------------------------------------------- */
+
+/* The instance of a generic struct by its name: where there is but that of its shape, made from it.
+ * NULL: there is neither, or memory is out. */
+struct grf_type *grf_types_instance(struct grf_types *types, const char *name);
+
 /* --- special_types.c -------------------------------------------------------------------------- */
 
 /* Replaces what of a freshly read shape is known better, and sets the type's variant. */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "model/variables/instance_names.h"
+#include "model/types/instance_names.h"
 
 #define ENTRIES_MAX      4096 /* of a dictionary */
 #define DICTIONARIES_MAX 64   /* of one function, that are looked at */

@@ -7,8 +7,8 @@
  *	p.(*Box[go.shape.int]).Get        p..dict.Box[p.Celsius]
  *	                 to Go 1.19:      p..dict.(*Box[p.Celsius]).Get
  */
-#ifndef GRF_MODEL_VARIABLES_INSTANCE_NAMES_H
-#define GRF_MODEL_VARIABLES_INSTANCE_NAMES_H
+#ifndef GRF_MODEL_TYPES_INSTANCE_NAMES_H
+#define GRF_MODEL_TYPES_INSTANCE_NAMES_H
 
 #include "model/types/types_private.h"
 
@@ -28,6 +28,10 @@ const char *grf_instance_prefix(struct grf_types *types, const char *function, i
  * memory is out. Lives as long as `types`. */
 const struct grf_instance_names *grf_instance_names_read(struct grf_types *types,
 							 const char *function, const char *symbol);
+
+/* The same for the names of a generic type's instance `shaped` and of what it stands for. */
+const struct grf_instance_names *grf_instance_names_of(struct grf_types *types, const char *shaped,
+						       const char *instance);
 
 /* `name` with the type arguments in place of the shapes; interned. NULL: it has one that no
  * argument is told of, or of which two differ. */

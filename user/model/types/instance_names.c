@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/variables/instance_names.h"
+#include "model/types/instance_names.h"
 
 #include <string.h>
 
@@ -127,15 +127,16 @@ const char *grf_instance_prefix(struct grf_types *types, const char *function, i
 				       dictionary_mark, (int)base.length, base.begin);
 }
 
-const struct grf_instance_names *grf_instance_names_read(struct grf_types *types,
-							 const char *function, const char *symbol)
+/* What the arguments of `shaped` are in `instance`, behind whose package `mark` stands. */
+static const struct grf_instance_names *read_names(struct grf_types *types, const char *shaped,
+						   const char *instance, const char *mark)
 {
-	const char *from = grf_types_intern(types, function), *to = grf_types_intern(types, symbol);
+	const char *from = grf_types_intern(types, shaped), *to = grf_types_intern(types, instance);
 	struct instance code, dictionary;
 	struct grf_instance_names *names;
 
-	if (!from || !to || !take_apart(from, ".", &code) ||
-	    !take_apart(to, dictionary_mark, &dictionary) || code.count != dictionary.count)
+	if (!from || !to || !take_apart(from, ".", &code) || !take_apart(to, mark, &dictionary) ||
+	    code.count != dictionary.count)
 		return NULL;
 	names = grf_types_allocate(types, sizeof(*names));
 	if (!names)
@@ -155,6 +156,18 @@ const struct grf_instance_names *grf_instance_names_read(struct grf_types *types
 		}
 	}
 	return names;
+}
+
+const struct grf_instance_names *grf_instance_names_read(struct grf_types *types,
+							 const char *function, const char *symbol)
+{
+	return read_names(types, function, symbol, dictionary_mark);
+}
+
+const struct grf_instance_names *grf_instance_names_of(struct grf_types *types, const char *shaped,
+						       const char *instance)
+{
+	return read_names(types, shaped, instance, ".");
 }
 
 /* The argument whose shape a name goes on with. */
