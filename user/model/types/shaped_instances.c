@@ -54,7 +54,7 @@ static size_t qualifier_length(const char *name)
 static void append_struct(struct text *text, const char *name, const struct grf_shape *shape)
 {
 	append_string(text, "struct {");
-	for (uint32_t i = 0; i < shape->field_count; i++) {
+	for (uint32_t i = 0; i < shape->field_count && !text->broken; i++) {
 		const struct grf_type_field *field = &shape->fields[i];
 
 		append_string(text, i ? "; " : " ");

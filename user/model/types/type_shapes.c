@@ -10,8 +10,9 @@
 
 #include "model/types/types_private.h"
 
-/* How far pointers, fields and elements are followed. */
+/* How far pointers, fields and elements are followed, and how many are looked at in all. */
 #define DEPTH_MAX 4
+#define STEPS_MAX 4096
 /* Up to Go 1.19 the place of the type parameter follows: "go.shape.int_0". */
 #define DIGITS "0123456789"
 
@@ -50,10 +51,15 @@ static bool is_instance_of_one(const struct grf_type *type, const struct grf_typ
 	       type->name[length] == shape->name[length];
 }
 
-static bool has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape,
+struct comparison {
+	struct grf_types *types;
+	unsigned int steps; /* left */
+};
+
+static bool has_shape(struct comparison *comparison, struct grf_type *type, struct grf_type *shape,
 		      unsigned int depth);
 
-static bool has_fields(struct grf_types *types, const struct grf_shape *left,
+static bool has_fields(struct comparison *comparison, const struct grf_shape *left,
 		       const struct grf_shape *right, unsigned int depth)
 {
 	if (left->field_count != right->field_count)
@@ -63,47 +69,50 @@ static bool has_fields(struct grf_types *types, const struct grf_shape *left,
 
 		if (a->offset != b->offset || !a->name != !b->name ||
 		    (a->name && strcmp(a->name, b->name) != 0) ||
-		    !has_shape(types, a->type, b->type, depth))
+		    !has_shape(comparison, a->type, b->type, depth))
 			return false;
 	}
 	return true;
 }
 
-static bool has_parts(struct grf_types *types, const struct grf_shape *left,
+static bool has_parts(struct comparison *comparison, const struct grf_shape *left,
 		      const struct grf_shape *right, unsigned int depth)
 {
 	if (left->count != right->count || !left->element != !right->element ||
 	    !left->key != !right->key)
 		return false;
-	return (!left->element || has_shape(types, left->element, right->element, depth)) &&
-	       (!left->key || has_shape(types, left->key, right->key, depth));
+	return (!left->element || has_shape(comparison, left->element, right->element, depth)) &&
+	       (!left->key || has_shape(comparison, left->key, right->key, depth));
 }
 
-static bool has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape,
+static bool has_shape(struct comparison *comparison, struct grf_type *type, struct grf_type *shape,
 		      unsigned int depth)
 {
 	const struct grf_shape *left, *right;
 
+	if (!comparison->steps)
+		return false;
+	comparison->steps--;
 	if (is_same(type, shape))
 		return true;
 	if (type->size != shape->size || !grf_type_is_shape(shape) ||
 	    !is_instance_of_one(type, shape))
 		return false;
-	left = grf_types_shape(types, type);
-	right = grf_types_shape(types, shape);
+	left = grf_types_shape(comparison->types, type);
+	right = grf_types_shape(comparison->types, shape);
 	if (left->declared != right->declared)
 		return false;
 	if (!depth || grf_type_is_any_pointer(shape))
 		return true;
 	switch (left->declared) {
 	case GRF_KIND_STRUCT:
-		return has_fields(types, left, right, depth - 1);
+		return has_fields(comparison, left, right, depth - 1);
 	case GRF_KIND_ARRAY:
 	case GRF_KIND_CHAN:
 	case GRF_KIND_MAP:
 	case GRF_KIND_POINTER:
 	case GRF_KIND_SLICE:
-		return has_parts(types, left, right, depth - 1);
+		return has_parts(comparison, left, right, depth - 1);
 	default:
 		return true;
 	}
@@ -111,5 +120,7 @@ static bool has_shape(struct grf_types *types, struct grf_type *type, struct grf
 
 bool grf_type_has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape)
 {
-	return has_shape(types, type, shape, DEPTH_MAX);
+	struct comparison comparison = {types, STEPS_MAX};
+
+	return has_shape(&comparison, type, shape, DEPTH_MAX);
 }
