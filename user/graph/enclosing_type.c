@@ -10,7 +10,7 @@
 
 struct answer {
 	struct grf_enclosed asked; /* no field: nothing was asked yet */
-	struct grf_type *type;
+	struct grf_enclosing found;
 };
 
 struct grf_enclosing_types {
@@ -89,21 +89,33 @@ static bool has_all_shapes(struct grf_enclosing_types *enclosing,
 	return true;
 }
 
-static struct grf_type *search(struct grf_enclosing_types *enclosing,
-			       const struct grf_enclosed *enclosed)
+static bool is_made_as_array(const struct grf_enclosing_types *enclosing,
+			     const struct grf_type *element)
 {
-	bool several = false;
-	struct grf_type *type = search_among(enclosing, enclosed, false, &several);
-
-	if (several)
-		return NULL;
-	if (type)
-		return has_all_shapes(enclosing, enclosed, type) ? type : NULL;
-	return search_among(enclosing, enclosed, true, &several);
+	for (size_t i = 0; i < enclosing->list.count; i++)
+		if (enclosing->list.items[i].made & GRF_MADE_ARRAY &&
+		    is_same(enclosing->list.items[i].type, element))
+			return true;
+	return false;
 }
 
-struct grf_type *grf_enclosing_type(struct grf_enclosing_types *enclosing,
-				    const struct grf_enclosed *enclosed)
+static struct grf_enclosing search(struct grf_enclosing_types *enclosing,
+				   const struct grf_enclosed *enclosed)
+{
+	struct grf_enclosing found = {.array = is_made_as_array(enclosing, enclosed->field)};
+
+	found.type = search_among(enclosing, enclosed, false, &found.several);
+	if (found.type && !has_all_shapes(enclosing, enclosed, found.type)) {
+		found.type = NULL;
+		found.several = true;
+	}
+	if (!found.type && !found.several)
+		found.type = search_among(enclosing, enclosed, true, &found.several);
+	return found;
+}
+
+struct grf_enclosing grf_enclosing_type(struct grf_enclosing_types *enclosing,
+					const struct grf_enclosed *enclosed)
 {
 	uint64_t hash = ((uintptr_t)enclosed->field >> 4 ^ enclosed->mask ^ enclosed->size << 48 ^
 			 enclosed->offset << 32) *
@@ -113,7 +125,7 @@ struct grf_type *grf_enclosing_type(struct grf_enclosing_types *enclosing,
 	if (answer->asked.field != enclosed->field || answer->asked.size != enclosed->size ||
 	    answer->asked.mask != enclosed->mask || answer->asked.offset != enclosed->offset) {
 		answer->asked = *enclosed;
-		answer->type = search(enclosing, enclosed);
+		answer->found = search(enclosing, enclosed);
 	}
-	return answer->type;
+	return answer->found;
 }

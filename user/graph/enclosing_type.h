@@ -27,8 +27,13 @@ struct grf_enclosed {
 	const struct grf_type *field;
 };
 
-/* The type of the object. NULL: none, or several. */
-struct grf_type *grf_enclosing_type(struct grf_enclosing_types *enclosing,
-				    const struct grf_enclosed *enclosed);
+/* What the object may be. */
+struct grf_enclosing {
+	struct grf_type *type; /* the only one; NULL: none, or several */
+	bool several;
+	bool array; /* the code makes slices of what is known to stand there */
+};
+struct grf_enclosing grf_enclosing_type(struct grf_enclosing_types *enclosing,
+					const struct grf_enclosed *enclosed);
 
 #endif

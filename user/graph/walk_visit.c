@@ -219,41 +219,34 @@ static void revisit_small(struct grf_walk *walk, const struct object *object, ui
 		walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
 }
 
-/* The struct that has what `spot` says for a field, where one type alone may be that. 0: none. */
-static uint32_t enclosing_spot(struct grf_walk *walk, const struct object *object, uint32_t id)
+/* What a small object may be of which what `spot` says is a part. */
+static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct object *object,
+					   const struct grf_spot *spot)
 {
-	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
 	const struct grf_enclosed enclosed = {
 	    .size = object->size,
 	    .mask = small_mask(object),
 	    .offset = object->value - object->address,
 	    .field = spot->type,
 	};
-	struct grf_type *type;
-	const char *name;
-	uint32_t node;
 
 	if (!spot->type || spot->content != GRF_CONTENT_ONE)
-		return 0;
+		return (struct grf_enclosing){0};
 	if (!walk->enclosing)
 		walk->enclosing = grf_enclosing_types_create(walk->types);
-	type = walk->enclosing ? grf_enclosing_type(walk->enclosing, &enclosed) : NULL;
-	if (!type)
-		return 0;
-	name = grf_type_found_name(walk->types, type);
-	node = name ? grf_tree_child(&walk->builder, spot->node, name) : GRF_TREE_NONE;
-	if (node == GRF_TREE_NONE) {
-		grf_walk_fail(walk);
-		return 0;
-	}
-	return grf_spot_get(&walk->spots, node, type, GRF_CONTENT_ONE);
+	return walk->enclosing ? grf_enclosing_type(walk->enclosing, &enclosed)
+			       : (struct grf_enclosing){0};
 }
 
 /* Follows what is left of a small object by the plan of the struct around what is known of it. */
 static void finish_enclosing(struct grf_walk *walk, const struct object *object, uint32_t id,
-			     uint64_t *pending)
+			     struct grf_type *type, uint64_t *pending)
 {
-	uint32_t enclosing = enclosing_spot(walk, object, id);
+	const char *name = grf_type_found_name(walk->types, type);
+	uint32_t parent = grf_spot_at(&walk->spots, id)->node;
+	uint32_t node = name ? grf_tree_child(&walk->builder, parent, name) : GRF_TREE_NONE;
+	uint32_t enclosing =
+	    node == GRF_TREE_NONE ? 0 : grf_spot_get(&walk->spots, node, type, GRF_CONTENT_ONE);
 	struct grf_view view = {
 	    .memory = object->memory,
 	    .room = object->size,
@@ -263,41 +256,61 @@ static void finish_enclosing(struct grf_walk *walk, const struct object *object,
 
 	if (enclosing)
 		grf_walk_value(walk, enclosing, &view);
+	else
+		grf_walk_fail(walk);
+}
+
+/* Whether a small object has just the mask of an array of what `spot` says; *ret: as such. */
+static bool is_like_array(struct grf_walk *walk, const struct object *object,
+			  const struct grf_spot *spot, struct grf_spot *ret)
+{
+	*ret = *spot;
+	ret->content = GRF_CONTENT_ARRAY;
+	ret->coverage_key = 0;
+	return spot->content == GRF_CONTENT_ONE && spot->type && spot->type->size >= 8 &&
+	       object->size >= 2 * spot->type->size &&
+	       coverage(walk, ret, object) == small_mask(object);
+}
+
+/* Follows what is left of a small object as the other elements of `array`. */
+static void finish_array(struct grf_walk *walk, const struct object *object, uint32_t id,
+			 const struct grf_spot *array, uint64_t *pending)
+{
+	uint64_t stride = array->type->size;
+	struct grf_view view;
+
+	if (!view_of(array, object, 0, pending, &view))
+		return;
+	for (uint64_t at = 0; at + stride <= view.room; at += stride) {
+		struct grf_view element = view;
+
+		element.memory += at;
+		element.room = stride;
+		element.first += at / 8;
+		grf_walk_value(walk, id, &element);
+	}
 }
 
 /*
  * What is left of a small object when no typed way to it is left. A pointer to one element of an
- * array looks like a pointer to a lone value; when the element, repeated, has just the object's
- * mask, it is taken for an array. All else is untyped.
+ * array looks like a pointer to a lone value, and so does one to a field. Of the types that have
+ * such a field, and arrays where the code makes them, what alone may be there is believed. All else
+ * is untyped.
  */
 static void finish_small(struct grf_walk *walk, const struct object *object,
 			 struct grf_partial *partial)
 {
-	struct grf_spot *spot = grf_spot_at(&walk->spots, partial->spot);
 	uint64_t pending = partial->pending;
-	struct grf_spot repeated = *spot;
-	struct grf_view view;
 	uint32_t id = partial->spot;
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	struct grf_enclosing enclosing = enclosing_type(walk, object, spot);
+	struct grf_spot array;
+	bool like_array = is_like_array(walk, object, spot, &array);
 
-	repeated.content = GRF_CONTENT_ARRAY;
-	repeated.coverage_key = 0;
-	if (spot->content == GRF_CONTENT_ONE && spot->type && spot->type->size >= 8 &&
-	    object->size >= 2 * spot->type->size &&
-	    coverage(walk, &repeated, object) == small_mask(object) &&
-	    view_of(&repeated, object, 0, &pending, &view)) {
-		uint64_t stride = spot->type->size, total = view.room;
-
-		for (uint64_t at = 0; at + stride <= total; at += stride) {
-			struct grf_view element = view;
-
-			element.memory += at;
-			element.room = stride;
-			element.first += at / 8;
-			grf_walk_value(walk, id, &element);
-		}
-	}
-	if (pending)
-		finish_enclosing(walk, object, partial->spot, &pending);
+	if (like_array && !enclosing.type && !enclosing.several)
+		finish_array(walk, object, id, &array, &pending);
+	else if (enclosing.type && !(like_array && enclosing.array))
+		finish_enclosing(walk, object, id, enclosing.type, &pending);
 	defer_words(walk, id, object->memory, &pending, object->size / 8);
 }
 

@@ -3,8 +3,8 @@
 //go:build go1.18
 
 // What the code of generics has shapes for: variables of generic functions, each for two types of
-// one shape. And a struct of which only a field is pointed to, while a generic function is made for
-// it too.
+// one shape. And structs of which only a field is pointed to: one that a generic function is made for
+// too, and one that looks like an array of its field.
 package main
 
 import (
@@ -46,8 +46,20 @@ type Outer struct {
 	After *Leaf
 }
 
+// Middle repeated is as Triple.
+type Middle struct {
+	Name *Leaf
+}
+
+type Triple struct {
+	First *Leaf
+	Middle
+	Last *Leaf
+}
+
 var (
 	inner   *Inner
+	middle  *Middle
 	sink    interface{}
 	waiting int32
 	release = make(chan struct{})
@@ -237,6 +249,8 @@ func setUp() {
 	outer := &Outer{leaf(), Inner{leaf(), 1}, leaf()}
 	inner = &outer.Inner
 	escape(copied(Outer{}))
+	triple := &Triple{leaf(), Middle{leaf()}, leaf()}
+	middle = &triple.Middle
 	start(node)
 	start(other)
 	go alone(1, node)
