@@ -127,6 +127,11 @@ static struct grf_type second_node = {.name = "SecondNode",
 				      .variant_type = &naming,
 				      .planned = true};
 
+/* What code for boxes of any pointer has for a type, and two of those. */
+TYPE(box_shape, "Box[go.shape.*uint8]", 32, 1, {.offset = 0, .kind = GRF_SLOT_UNSAFE});
+TYPE(leaf_box, "Box[*Leaf]", 32, 1, POINTER(0, &leaf));
+TYPE(other_leaf_box, "Box[*Other]", 32, 1, POINTER(0, &leaf));
+
 /* A list, and what it is told from by one word of each. */
 static struct grf_type chain;
 TYPE(chain, "Chain", 32, 3, POINTER(0, &chain), POINTER(8, &leaf));
@@ -290,6 +295,18 @@ bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct g
 {
 	(void)types;
 	return itab == ITAB && interface == &reader;
+}
+
+bool grf_type_is_shape(const struct grf_type *type)
+{
+	return type == &box_shape;
+}
+
+bool grf_type_has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape)
+{
+	(void)types;
+	return type == shape ||
+	       (shape == &box_shape && (type == &leaf_box || type == &other_leaf_box));
 }
 
 struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type,
@@ -553,6 +570,23 @@ static void test_what_it_begins_with(void **state)
 	assert_taken_for(SCAN, "Element", false);
 }
 
+/* Of two boxes as like as can be, what stands for both in the code of generics is true. */
+static void test_what_stands_for_several(void **state)
+{
+	(void)state;
+	mark(SCAN, 1);
+	put(SCAN, NOSCAN);
+	use(&leaf_box, GRF_MADE_ONE);
+	use(&other_leaf_box, GRF_MADE_ONE);
+	assert_unknown(SCAN);
+	use(&box_shape, GRF_MADE_ONE);
+	put(SCAN, 0);
+	assert_taken_for(SCAN, "Box[go.shape.*uint8]", false);
+	/* Not so beside what it does not stand for. */
+	use(&second, GRF_MADE_ONE);
+	assert_unknown(SCAN);
+}
+
 /* What a node is by its flag must be what the object there looks like. */
 static void test_nodes(void **state)
 {
@@ -599,6 +633,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_words_that_are_no_pointers, begin),
 	    cmocka_unit_test_setup(test_a_struct_and_an_array, begin),
 	    cmocka_unit_test_setup(test_what_it_begins_with, begin),
+	    cmocka_unit_test_setup(test_what_stands_for_several, begin),
 	    cmocka_unit_test_setup(test_nodes, begin),
 	    cmocka_unit_test_setup(test_a_list_counts_once, begin),
 	};

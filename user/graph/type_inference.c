@@ -250,8 +250,15 @@ static bool begins_with(const struct grf_type *outer, const struct grf_type *inn
 	return true;
 }
 
+/* Whether a type is an instance of a generic one that stands for several; what stands for all types
+ * of a shape, such as "go.shape.struct { A int }", names none of them. */
+static bool is_generic_shape(const struct grf_type *type)
+{
+	return grf_type_is_shape(type) && strncmp(type->name, "go.shape.", 9) != 0;
+}
+
 /* Whether who says `what` of an object says nothing wrong of a `that`: its elements, the map type
- * without a name of its own, what it begins with. */
+ * without a name of its own, what it begins with, what stands for it in the code of generics. */
 static bool covers(struct grf_types *types, struct grf_inferred what, struct grf_inferred that)
 {
 	if (what.array != that.array)
@@ -260,6 +267,8 @@ static bool covers(struct grf_types *types, struct grf_inferred what, struct grf
 		return true;
 	if (is_shape_of(what.type->name, that.type->name))
 		return strlen(what.type->name) <= strlen(that.type->name);
+	if (is_generic_shape(what.type) && grf_type_has_shape(types, that.type, what.type))
+		return true;
 	return is_plain_map(what.type->name) &&
 	       has_same_slots(types, what.type, that.type, SAME_DEPTH);
 }

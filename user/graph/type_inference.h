@@ -10,7 +10,7 @@
  * when it is the only one that fits, or the one for which the most speaks; among equals, the one
  * that the code makes and does not only refer to. Where several are left, none is believed, unless
  * one says nothing wrong of the others: the elements of an array, what the others begin with, the
- * map type without a name of its own.
+ * map type without a name of its own, the type that stands for them in the code of generics.
  */
 #ifndef GRF_GRAPH_TYPE_INFERENCE_H
 #define GRF_GRAPH_TYPE_INFERENCE_H

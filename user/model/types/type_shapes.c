@@ -85,6 +85,17 @@ static bool has_parts(struct comparison *comparison, const struct grf_shape *lef
 	       (!left->key || has_shape(comparison, left->key, right->key, depth));
 }
 
+/* Whether an interface or function type is declared as its shape says: what methods and parameters
+ * it has, the names alone tell here. */
+static bool has_signature(const struct grf_type *type, const struct grf_type *shape,
+			  const struct grf_shape *left, const struct grf_shape *right)
+{
+	if (left->declared == GRF_KIND_INTERFACE && left->empty_interface && right->empty_interface)
+		return true;
+	return !strncmp(shape->name, shape_mark, sizeof(shape_mark) - 1) &&
+	       !strcmp(shape->name + sizeof(shape_mark) - 1, type->name);
+}
+
 static bool has_shape(struct comparison *comparison, struct grf_type *type, struct grf_type *shape,
 		      unsigned int depth)
 {
@@ -102,6 +113,8 @@ static bool has_shape(struct comparison *comparison, struct grf_type *type, stru
 	right = grf_types_shape(comparison->types, shape);
 	if (left->declared != right->declared)
 		return false;
+	if (left->declared == GRF_KIND_INTERFACE || left->declared == GRF_KIND_FUNC)
+		return has_signature(type, shape, left, right);
 	if (!depth || grf_type_is_any_pointer(shape))
 		return true;
 	switch (left->declared) {

@@ -135,6 +135,13 @@ const struct grf_dictionary *grf_dictionary_at(struct grf_types *types, uint64_t
 
 /* --- the type for a shape --------------------------------------------------------------------- */
 
+/* Whether a type that is named as what `shape` stands for may be that. */
+static bool agrees(struct grf_types *types, struct grf_type *type, struct grf_type *shape)
+{
+	return type->size == shape->size &&
+	       grf_types_shape(types, type)->declared == grf_types_shape(types, shape)->declared;
+}
+
 /* The type in the dictionary by that name. */
 static struct grf_type *entry_type(struct grf_types *types, const struct grf_dictionary *dictionary,
 				   const char *name, struct grf_type *shape)
@@ -148,7 +155,7 @@ static struct grf_type *entry_type(struct grf_types *types, const struct grf_dic
 		    !grf_modules_by_type(types->modules, descriptor))
 			continue;
 		type = grf_types_by_descriptor(types, descriptor);
-		if (type && !strcmp(type->name, name) && grf_type_has_shape(types, type, shape))
+		if (type && !strcmp(type->name, name) && agrees(types, type, shape))
 			return type;
 	}
 	return NULL;
@@ -162,7 +169,7 @@ static struct grf_type *named_type(struct grf_types *types, const struct grf_dic
 	if (found)
 		return found;
 	found = grf_types_by_name(types, name);
-	return found && grf_type_has_shape(types, found, shape) ? found : NULL;
+	return found && agrees(types, found, shape) ? found : NULL;
 }
 
 static struct grf_type *find_type(struct grf_types *types, const struct grf_dictionary *dictionary,
