@@ -138,10 +138,8 @@ PROGRAMS = [
     "pointers", "recursion", "reflection", "shapes", "slices", "strings", "structs", "timers",
     "unsafe",
 ]
-# Where types of one size, mask and contents leave no choice but none: recursion has two lists whose
-# elements are as like as can be; the others hold little but such.
+# Where types of one size, mask and contents leave no choice but none.
 ALIKE = {
-    ("recursion", STRIPPED): 50,
     ("reflection", STRIPPED): 98.5,
     ("strings", STRIPPED): 98.5,
     ("unsafe", STRIPPED): 98.5,
@@ -168,3 +166,30 @@ def test_type_word_beside_a_pointer(version, build, tmp_path):
     roots = {chain[:2] for chain in profile.chains if chain[0] == "main.list" and len(chain) > 1}
     assert ("main.list", "?. (main.Node)") in roots
     assert not [chain for chain in roots if re.search(r"Leaf|int|Large", chain[1])]
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_types_by_code(version, build, tmp_path):
+    """Of two types that look the same, the one that the code makes, where it makes but one."""
+    executable, stripped = build("alike", version=version), tmp_path / "alike"
+    program = Program(executable)
+    subprocess.run(["strip", "-o", stripped, executable], check=True)
+    with Target(stripped) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    bss, found = program.symbols["runtime.bss"], {}
+    for chain in pprof.read(tmp_path / "out").chains:
+        match = re.match(r"bss\+(?:0x)?([0-9a-f]+)$", chain[0])
+        name = program.names.get(bss + int(match.group(1), 16)) if match else chain[0]
+        if len(chain) > 1:
+            found.setdefault(name, set()).add(chain[1])
+    sure = {
+        "main.first": "?. (main.First)",
+        "main.second": "?. (main.Second)",
+        "main.returned": "?. (main.Second)",
+        "main.list": "?. (*main.Second)",
+        "main.raw": "?. (main.First)",
+        "main.main": "?. (main.Second)",
+    }
+    assert {name: found.get(name) for name in sure} == {name: {sure[name]} for name in sure}
+    for name in ("main.either", "main.joined", "main.given", "main.swapped"):
+        assert found[name] == {"$sub_objects$"}, name

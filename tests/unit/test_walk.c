@@ -332,6 +332,25 @@ bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct g
 	return false;
 }
 
+bool grf_types_in_data(struct grf_types *types, uint64_t address, struct grf_code_object *ret)
+{
+	(void)types;
+	(void)address;
+	(void)ret;
+	return false;
+}
+
+bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
+			struct grf_code_object *ret)
+{
+	(void)types;
+	(void)pc;
+	(void)cfa;
+	(void)address;
+	(void)ret;
+	return false;
+}
+
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type)
 {
 	(void)types;

@@ -205,13 +205,24 @@ static void data_word_name(struct grf_walk *walk, const struct grf_area *area, u
 		name[end] = '\0';
 }
 
-/* A root word that no variable covers. Without DWARF, the word before it may tell that it is an
- * interface's. */
-static void follow_unnamed(struct grf_walk *walk, uint64_t before, uint64_t value, uint32_t spot)
+/* A root word that no variable covers. The word before it may tell that it is an interface's, and
+ * the code what it makes to put there. */
+struct unnamed {
+	uint64_t before, value;
+	bool is_made;
+	struct grf_code_object made;
+};
+
+static void follow_unnamed(struct grf_walk *walk, const struct unnamed *word, uint32_t spot)
 {
-	if (!walk->inference || !before || !spot ||
-	    !grf_walk_emit_interface(walk, before, value, spot))
-		grf_walk_defer(walk, value, spot);
+	if (!spot)
+		return;
+	if (walk->inference && word->before &&
+	    grf_walk_emit_interface(walk, word->before, word->value, spot))
+		return;
+	if (word->is_made && grf_walk_emit_made(walk, word->value, &word->made, spot))
+		return;
+	grf_walk_defer(walk, word->value, spot);
 }
 
 static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_class)
@@ -223,6 +234,7 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 		uint64_t bits = (area->end - area->start) / 8;
 
 		for (uint64_t i = 0; i < bits && !walk->no_memory; i++) {
+			struct unnamed word = {0};
 			uint64_t value;
 
 			if (!area->pending[i >> 6]) {
@@ -238,8 +250,11 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 			if (root_class != GRF_ROOT_RUNTIME && is_runtime_name(name))
 				continue;
 			grf_bit_clear(area->pending, i);
-			follow_unnamed(walk, i ? grf_load_u64(area->memory + (i - 1) * 8) : 0,
-				       value, root_spot(walk, root_class, name, NULL));
+			word.value = value;
+			word.before = i ? grf_load_u64(area->memory + (i - 1) * 8) : 0;
+			word.is_made =
+			    grf_types_in_data(walk->types, area->start + i * 8, &word.made);
+			follow_unnamed(walk, &word, root_spot(walk, root_class, name, NULL));
 		}
 	}
 }
@@ -406,24 +421,42 @@ static void walk_values(struct stack_walk *stack, const struct grf_goroutine *go
 	}
 }
 
+/* What the code of its function made that the word leads to. */
+static bool is_made_in_frame(struct stack_walk *stack, const struct grf_goroutine *goroutine,
+			     const struct grf_stack_word *word, struct grf_code_object *ret)
+{
+	const struct grf_frame *frame;
+
+	if (word->conservative || word->frame >= goroutine->frame_count)
+		return false;
+	frame = &goroutine->frames[word->frame];
+	return !frame->conservative && grf_types_in_frame(stack->walk->types, frame->lookup_pc,
+							  frame->fp, word->address, ret);
+}
+
 /* The words that no variable covers. */
 static void defer_stack_words(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	for (uint32_t i = 0; i < goroutine->word_count; i++) {
 		const struct grf_stack_word *word = &goroutine->words[i];
 		uint64_t bit = (word->address - stack->area.start) / 8, value;
+		struct unnamed unnamed;
 
 		if (word->address < stack->area.start || word->address >= stack->area.end ||
 		    !grf_bit(stack->area.pending, bit) ||
 		    !is_of_class(stack, goroutine, word->frame))
 			continue;
 		value = grf_load_u64(stack->area.memory + bit * 8);
-		if (value && grf_heap_span(stack->walk->heap, value))
-			follow_unnamed(stack->walk,
-				       bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
-				       value,
-				       root_spot(stack->walk, stack->root_class,
-						 frame_name(goroutine, word->frame), NULL));
+		if (!value || !grf_heap_span(stack->walk->heap, value))
+			continue;
+		unnamed = (struct unnamed){
+		    .value = value,
+		    .before = bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
+		};
+		unnamed.is_made = is_made_in_frame(stack, goroutine, word, &unnamed.made);
+		follow_unnamed(stack->walk, &unnamed,
+			       root_spot(stack->walk, stack->root_class,
+					 frame_name(goroutine, word->frame), NULL));
 	}
 }
 

@@ -368,3 +368,32 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 	}
 	return true;
 }
+
+/* The same for an object without pointers, of which the size is all there is to see. */
+static bool has_size(struct grf_inferred object, uint64_t size)
+{
+	uint64_t bytes = object.type->size;
+
+	if (object.type->pointer_bytes || !bytes)
+		return false;
+	return object.array ? bytes <= size : fills(object.type, size);
+}
+
+bool grf_type_agrees(const struct grf_type_inference *inference, const struct grf_span *span,
+		     uint32_t slot, struct grf_inferred object)
+{
+	const struct candidate candidate = {object.type, object.array, true};
+	uint64_t mask, size = span->element_size, payload;
+
+	if (is_any_map(object.type))
+		return false;
+	if (span->pointer_layout == GRF_POINTERS_NONE)
+		return has_size(object, size);
+	if (!span->pointer_bits || grf_span_stored_type(span, slot, &payload))
+		return false;
+	mask = grf_evidence_slot_mask(span, slot);
+	if (object.array ? !repeats(object.type, mask, size) && object.type->pointer_mask != mask
+			 : object.type->pointer_mask != mask || !fills(object.type, size))
+		return false;
+	return score_candidate(inference->model, &candidate, span->memory + slot * size, size) >= 0;
+}

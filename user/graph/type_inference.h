@@ -11,6 +11,9 @@
  * that the code makes and does not only refer to. Where several are left, none is believed, unless
  * one says nothing wrong of the others: the elements of an array, what the others begin with, the
  * map type without a name of its own, the type that stands for them in the code of generics.
+ *
+ * What the code puts into a nameless root goes before all this (model/types/types.h): where it is
+ * objects of one type, wherever the code names the root, the object there is one if it may be.
  */
 #ifndef GRF_GRAPH_TYPE_INFERENCE_H
 #define GRF_GRAPH_TYPE_INFERENCE_H
@@ -32,5 +35,12 @@ void grf_type_inference_destroy(struct grf_type_inference *inference);
 /* The type of the object in `slot` of `span`. False: none, or several with as much reason. */
 bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
 		    uint32_t slot, struct grf_inferred *ret);
+
+/**
+ * Whether the object in `slot` of `span` may be what `object` says: it has the size and the pointer
+ * mask, and nothing in it speaks against.
+ */
+bool grf_type_agrees(const struct grf_type_inference *inference, const struct grf_span *span,
+		     uint32_t slot, struct grf_inferred object);
 
 #endif

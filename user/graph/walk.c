@@ -93,18 +93,13 @@ static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32
 	return true;
 }
 
-/* The spot for an object that an untyped pointer leads to, where its type can be found out: an
- * element of its own, "?. (type)", in place of "$sub_objects$". 0: it cannot. */
-static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_span *span,
-			   uint32_t slot)
+/* The element "?. (type)" below the node of a spot, or of what "$sub_objects$" stands below. */
+static uint32_t named_spot(struct grf_walk *walk, uint32_t id, struct grf_inferred found)
 {
 	uint32_t node = grf_spot_at(&walk->spots, id)->node;
 	const struct grf_tree_node *nodes = walk->builder.tree->nodes;
-	struct grf_inferred found;
 	const char *name;
 
-	if (grf_spot_at(&walk->spots, id)->type || !find_type(walk, span, slot, &found))
-		return 0;
 	if (nodes[node].name == grf_sub_objects_name && nodes[node].parent != GRF_TREE_NONE)
 		node = nodes[node].parent;
 	name = grf_type_found_name(walk->types, found.type);
@@ -116,6 +111,40 @@ static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_
 	grf_type_plan(walk->types, found.type);
 	return grf_spot_get(&walk->spots, node, found.type,
 			    found.array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE);
+}
+
+bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
+			const struct grf_code_object *object, uint32_t spot)
+{
+	struct grf_inferred found = {object->type, object->array};
+	const struct grf_span *span;
+	struct grf_type *closure;
+	uint32_t slot;
+
+	if (!inference_of(walk) || !grf_heap_find(walk->heap, address, &span, &slot) ||
+	    address != span->base + slot * span->element_size ||
+	    !grf_type_agrees(walk->inference, span, slot, found))
+		return false;
+	if (span->pointer_layout != GRF_POINTERS_NONE) {
+		closure = grf_types_closure_object(
+		    walk->types, span->memory + slot * span->element_size, span->element_size);
+		if (closure && closure->slot_count)
+			return false;
+	}
+	grf_walk_emit(walk, address, named_spot(walk, spot, found));
+	return true;
+}
+
+/* The spot for an object that an untyped pointer leads to, where its type can be found out: an
+ * element of its own, "?. (type)", in place of "$sub_objects$". 0: it cannot. */
+static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_span *span,
+			   uint32_t slot)
+{
+	struct grf_inferred found;
+
+	if (grf_spot_at(&walk->spots, id)->type || !find_type(walk, span, slot, &found))
+		return 0;
+	return named_spot(walk, id, found);
 }
 
 /* The spot for an object with pointers that a pointer to an instance's shape leads to, of which the

@@ -132,6 +132,11 @@ bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab,
  * another type than what the data word leads to. */
 bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot);
 
+/* The same for what the code that put the pointer there says it leads to. False: what is there is
+ * something else, or says of itself what it is. */
+bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
+			const struct grf_code_object *object, uint32_t spot);
+
 /* Notes a pointer of unknown type; looked at when no typed place is left. */
 void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot);
 

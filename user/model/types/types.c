@@ -563,6 +563,7 @@ void grf_types_destroy(struct grf_types *types)
 	grf_dictionaries_destroy(types->dictionaries);
 	grf_type_masks_destroy(types->masks);
 	grf_type_names_destroy(types->names);
+	grf_code_types_destroy(types->code);
 	free(types->references.items);
 	HASH_CLEAR(hh, types->interned);
 	HASH_CLEAR(hh, types->by_die);

@@ -252,6 +252,25 @@ bool grf_type_is_shape(const struct grf_type *type);
  */
 bool grf_type_has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape);
 
+/** What the program's code puts somewhere: nothing else, in any of its functions. */
+struct grf_code_object {
+	struct grf_type *type; /* planned */
+	bool array;            /* an array of them */
+};
+
+/**
+ * What objects the word at `address`, of a data segment, leads to: those of one type, as far as
+ * all code that names the word goes. False: not known. The first call goes through all code.
+ */
+bool grf_types_in_data(struct grf_types *types, uint64_t address, struct grf_code_object *ret);
+
+/**
+ * What the word at `address` of a stack leads to, in the frame of the function around `pc` with
+ * canonical frame address `cfa`, or among its arguments. False: not known.
+ */
+bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
+			struct grf_code_object *ret);
+
 /* The element "?. (type)": a pointer that nobody names, to a `type` all the same. Interned. NULL:
  * out of memory. */
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type);

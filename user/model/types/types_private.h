@@ -101,6 +101,7 @@ struct grf_type_entry;
 struct grf_interface_entry;
 struct grf_die_index;
 struct grf_type_names;
+struct grf_code_types;
 
 /* A descriptor that the program's code refers to. */
 struct grf_type_reference {
@@ -140,6 +141,7 @@ struct grf_types {
 	struct grf_type_masks *masks;
 	struct grf_type_references references; /* type_list.c */
 	struct grf_type_names *names;          /* type_names.c; NULL until asked for */
+	struct grf_code_types *code;           /* code_types.c; NULL until asked for */
 
 	/* types.c */
 	struct grf_arena_chunk *arena;
@@ -280,6 +282,10 @@ bool grf_type_is_any_pointer(const struct grf_type *type);
 /* The instance of a generic struct by its name: where there is but that of its shape, made from it.
  * NULL: there is neither, or memory is out. */
 struct grf_type *grf_types_instance(struct grf_types *types, const char *name);
+
+/* --- code_types.c ----------------------------------------------------------------------------- */
+
+void grf_code_types_destroy(struct grf_code_types *code);
 
 /* --- special_types.c -------------------------------------------------------------------------- */
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+// Two types that look the same in memory: only the code that makes them tells which is which.
+package main
+
+import (
+	"os"
+	"runtime"
+	"time"
+	"unsafe"
+)
+
+// Leaf is 24 bytes without pointers.
+type Leaf struct {
+	Numbers [3]int
+}
+
+// First and Second are 16 bytes.
+type First struct {
+	Next *First
+	Leaf *Leaf
+}
+
+type Second struct {
+	Next *Second
+	Leaf *Leaf
+}
+
+var (
+	first    *First
+	second   *Second
+	returned *Second
+	list     []*Second
+	raw      unsafe.Pointer
+	either   unsafe.Pointer
+	joined   unsafe.Pointer
+	given    unsafe.Pointer
+	swapped  unsafe.Pointer
+)
+
+//go:noinline
+func leaf() *Leaf {
+	return &Leaf{Numbers: [3]int{1, 2, 3}}
+}
+
+//go:noinline
+func seconds(count int) *Second {
+	var first *Second
+	for i := 0; i < count; i++ {
+		first = &Second{Next: first, Leaf: leaf()}
+	}
+	return first
+}
+
+//go:noinline
+func choose(which bool) unsafe.Pointer {
+	if which {
+		return unsafe.Pointer(&First{Leaf: leaf()})
+	}
+	return unsafe.Pointer(&Second{Leaf: leaf()})
+}
+
+//go:noinline
+func give(where *unsafe.Pointer) {
+	*where = unsafe.Pointer(&Second{Leaf: leaf()})
+}
+
+//go:noinline
+func setFirst() {
+	either = unsafe.Pointer(&First{Leaf: leaf()})
+	given = unsafe.Pointer(&First{Leaf: leaf()})
+	swapped = unsafe.Pointer(&First{Leaf: leaf()})
+}
+
+//go:noinline
+func setSecond(count int) {
+	either = unsafe.Pointer(&Second{Leaf: leaf()})
+	give(&given)
+	*(**Second)(unsafe.Pointer(&swapped)) = seconds(count)
+}
+
+//go:noinline
+func setUp(count int) {
+	first = &First{Leaf: leaf()}
+	second = &Second{Leaf: leaf()}
+	returned = seconds(count)
+	list = make([]*Second, count)
+	for i := range list {
+		list[i] = &Second{Leaf: leaf()}
+	}
+	raw = unsafe.Pointer(&First{Leaf: leaf()})
+	joined = choose(count > 100)
+	setFirst()
+	setSecond(count)
+}
+
+func main() {
+	setUp(4)
+	held := seconds(3)
+	runtime.GC()
+	runtime.GC()
+	os.Stdout.WriteString("READY\n")
+	time.Sleep(time.Hour)
+	println(held)
+}

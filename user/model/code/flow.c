@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/code/flow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/code/instructions.h"
+
+#define WORD_BYTES   8
+#define FUNCTION_MAX (UINT64_C(1) << 18) /* bytes of code */
+#define TARGETS_MAX  4096                /* of branches */
+#define STATE_BYTES  (UINT64_C(32) << 20)
+#define FRAME_MAX    4096 /* bytes; slots beyond are unknown */
+#define ABOVE_BYTES  128  /* return address and what arguments are spilled to */
+#define PASSES       32
+#define NOT_EXPOSED  INT64_MAX
+#define VECTOR_BYTES 16
+#define UNKNOWN      0u /* GRF_FLOW_UNKNOWN of nothing */
+#define ZERO_VECTOR  15 /* X15 is zero in Go's internal ABI */
+#define R11          11
+#define RETURN_BYTES 8
+
+const uint8_t grf_flow_result_registers[GRF_FLOW_RESULTS] = {
+    GRF_RAX, GRF_RBX, GRF_RCX, GRF_RDI, GRF_RSI, 8, 9, 10, 11};
+
+/* Registers, then the slots of the frame from the lowest on. */
+struct state {
+	bool reached;
+	int64_t stack; /* rsp, from where the return address stands */
+	grf_flow_value *values;
+};
+
+struct grf_flow {
+	const uint8_t *code;
+	uint64_t length, entry;
+	struct grf_flow_context context;
+	uint32_t *targets; /* offsets, in order */
+	struct state *states;
+	size_t target_count;
+	grf_flow_value *memory; /* of all states, the one at work last */
+	uint32_t value_count;   /* of each state */
+	int64_t lowest;         /* offset of the first slot */
+	int64_t exposed;        /* slots from here on have had their address taken */
+	struct state now;
+	grf_flow_value results[GRF_FLOW_RESULTS];
+	bool changed;
+	bool failed;
+	bool quiet; /* looks only: nothing is told */
+};
+
+grf_flow_value grf_flow_join(grf_flow_value left, grf_flow_value right)
+{
+	if (left == right || grf_flow_kind(right) == GRF_FLOW_UNSET)
+		return left;
+	if (grf_flow_kind(left) == GRF_FLOW_UNSET)
+		return right;
+	if (grf_flow_kind(left) == GRF_FLOW_NIL && grf_flow_is_object(right))
+		return right;
+	if (grf_flow_kind(right) == GRF_FLOW_NIL && grf_flow_is_object(left))
+		return left;
+	return UNKNOWN;
+}
+
+/* --- states ----------------------------------------------------------------------------------- */
+
+static grf_flow_value *slot_at(struct grf_flow *flow, int64_t offset)
+{
+	int64_t index = (offset - flow->lowest) / WORD_BYTES;
+
+	if (offset < flow->lowest || offset % WORD_BYTES ||
+	    index >= (int64_t)(flow->value_count - GRF_FLOW_REGISTERS))
+		return NULL;
+	return &flow->now.values[GRF_FLOW_REGISTERS + index];
+}
+
+static grf_flow_value read_slot(struct grf_flow *flow, int64_t offset)
+{
+	const grf_flow_value *slot = slot_at(flow, offset);
+
+	return slot && offset < flow->exposed ? *slot : UNKNOWN;
+}
+
+static void tell_escape(struct grf_flow *flow, grf_flow_value value)
+{
+	if (grf_flow_kind(value) == GRF_FLOW_DATA && !flow->quiet)
+		flow->context.escape(flow->context.context, grf_flow_address(value));
+}
+
+/* Writes `bytes` from `offset` on; a word that is written in part is unknown. */
+static void write_slots(struct grf_flow *flow, int64_t offset, uint64_t bytes, grf_flow_value value)
+{
+	int64_t first = offset & ~(int64_t)(WORD_BYTES - 1);
+	bool whole = !(offset % WORD_BYTES) && !(bytes % WORD_BYTES);
+
+	for (int64_t at = first; at < offset + (int64_t)bytes; at += WORD_BYTES) {
+		grf_flow_value *slot = slot_at(flow, at);
+
+		if (slot)
+			*slot = whole ? value : UNKNOWN;
+	}
+	if (offset >= flow->exposed)
+		tell_escape(flow, value);
+}
+
+static void expose(struct grf_flow *flow, int64_t offset)
+{
+	if (offset >= flow->exposed)
+		return;
+	flow->exposed = offset;
+	flow->changed = true;
+}
+
+/* Takes from what work is allowed. False: none is left. */
+static bool afford(struct grf_flow *flow, uint64_t work)
+{
+	if (*flow->context.budget < work) {
+		flow->failed = true;
+		return false;
+	}
+	*flow->context.budget -= work;
+	return true;
+}
+
+static void merge_into(struct grf_flow *flow, struct state *to)
+{
+	if (!flow->now.reached || !afford(flow, flow->value_count))
+		return;
+	if (!to->reached) {
+		to->reached = true;
+		to->stack = flow->now.stack;
+		memcpy(to->values, flow->now.values, flow->value_count * sizeof(*to->values));
+		flow->changed = true;
+		return;
+	}
+	if (to->stack != flow->now.stack) {
+		flow->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < flow->value_count; i++) {
+		grf_flow_value joined = grf_flow_join(to->values[i], flow->now.values[i]);
+
+		/* Data whose address meets another one may be either. */
+		if (joined != to->values[i]) {
+			tell_escape(flow, to->values[i]);
+			tell_escape(flow, flow->now.values[i]);
+			to->values[i] = joined;
+			flow->changed = true;
+		}
+	}
+}
+
+static int by_offset(const void *left, const void *right)
+{
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+static struct state *state_at(const struct grf_flow *flow, uint64_t offset)
+{
+	uint32_t key = (uint32_t)offset;
+	const uint32_t *found =
+	    flow->target_count
+		? bsearch(&key, flow->targets, flow->target_count, sizeof(key), by_offset)
+		: NULL;
+
+	return found ? &flow->states[found - flow->targets] : NULL;
+}
+
+/* --- operands --------------------------------------------------------------------------------- */
+
+static void set_register(struct grf_flow *flow, unsigned int reg, grf_flow_value value)
+{
+	if (reg < GRF_FLOW_REGISTERS && reg != GRF_RSP)
+		flow->now.values[reg] = value;
+}
+
+static bool on_stack(const struct grf_instruction *at)
+{
+	return at->is_memory && at->base == GRF_RSP && at->index == GRF_NO_REGISTER;
+}
+
+/* Where in a data segment an operand is, if that is known. */
+static bool in_data(const struct grf_flow *flow, const struct grf_instruction *at, uint64_t next,
+		    uint64_t *ret)
+{
+	grf_flow_value base;
+
+	if (!at->is_memory || at->index != GRF_NO_REGISTER)
+		return false;
+	if (at->rip) {
+		*ret = next + (uint64_t)(int64_t)at->displacement;
+		return true;
+	}
+	if (at->base >= GRF_FLOW_REGISTERS)
+		return false;
+	base = flow->now.values[at->base];
+	if (grf_flow_kind(base) != GRF_FLOW_DATA)
+		return false;
+	*ret = grf_flow_address(base) + (uint64_t)(int64_t)at->displacement;
+	return true;
+}
+
+/* The operand that may be in memory, of 8 bytes, as it is read. */
+static grf_flow_value operand(struct grf_flow *flow, const struct grf_instruction *at,
+			      uint64_t next)
+{
+	uint64_t address;
+
+	if (!at->is_memory)
+		return flow->now.values[at->base & 15];
+	if (on_stack(at))
+		return read_slot(flow, flow->now.stack + at->displacement);
+	if (in_data(flow, at, next, &address))
+		return flow->context.load(flow->context.context, address);
+	return UNKNOWN;
+}
+
+/* Writes `bytes` to the operand that may be in memory. */
+static void write_operand(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next,
+			  uint64_t bytes, grf_flow_value value)
+{
+	uint64_t address;
+
+	if (!at->is_memory) {
+		set_register(flow, at->base & 15, value);
+		return;
+	}
+	if (on_stack(at)) {
+		write_slots(flow, flow->now.stack + at->displacement, bytes, value);
+		return;
+	}
+	/* A place on the stack that an index chooses. */
+	if (at->base == GRF_RSP)
+		expose(flow, flow->now.stack + at->displacement);
+	tell_escape(flow, value);
+	if (flow->quiet)
+		return;
+	if (in_data(flow, at, next, &address)) {
+		for (uint64_t i = 0; i < bytes; i += WORD_BYTES)
+			flow->context.store(flow->context.context, address + i, value);
+	} else {
+		/* Data that an index chooses. */
+		if (at->base < GRF_FLOW_REGISTERS)
+			tell_escape(flow, flow->now.values[at->base]);
+		if (at->index < GRF_FLOW_REGISTERS)
+			tell_escape(flow, flow->now.values[at->index]);
+	}
+}
+
+/* --- instructions ----------------------------------------------------------------------------- */
+
+/* What an instruction computes from a register is not followed, nor is what it may be used for. */
+static void spoil(struct grf_flow *flow, unsigned int reg)
+{
+	tell_escape(flow, flow->now.values[reg & 15]);
+	set_register(flow, reg & 15, UNKNOWN);
+}
+
+static void spoil_all(struct grf_flow *flow)
+{
+	for (unsigned int i = 0; i < GRF_FLOW_REGISTERS; i++)
+		spoil(flow, i);
+}
+
+/* Arithmetic on the operand that may be in memory. */
+static void spoil_operand(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	if (at->is_memory)
+		write_operand(flow, at, next, WORD_BYTES, UNKNOWN);
+	else
+		spoil(flow, at->base);
+}
+
+/* What is not known by itself may change its operands, and the registers that some instructions
+ * have without naming them: multiplications, divisions, those on strings, cpuid. */
+static void take_other(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	if (at->is_memory)
+		write_operand(flow, at, next, 64, UNKNOWN);
+	spoil_all(flow);
+}
+
+static void take_call(struct grf_flow *flow, uint64_t target)
+{
+	struct grf_flow_call call = {.returns = true};
+
+	flow->context.call(flow->context.context, target, flow->now.values, &call);
+	if (!call.returns) {
+		flow->now.reached = false;
+		return;
+	}
+	if (call.keeps_registers) {
+		set_register(flow, R11, UNKNOWN);
+		return;
+	}
+	spoil_all(flow);
+	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
+		set_register(flow, grf_flow_result_registers[i], call.results[i]);
+	if (call.args_size >= FRAME_MAX)
+		return;
+	for (uint64_t i = 0; i < call.args_size; i += WORD_BYTES)
+		tell_escape(flow, read_slot(flow, flow->now.stack + (int64_t)i));
+	write_slots(flow, flow->now.stack, call.args_size, UNKNOWN);
+}
+
+static void take_return(struct grf_flow *flow)
+{
+	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++) {
+		grf_flow_value value = flow->now.values[grf_flow_result_registers[i]];
+
+		tell_escape(flow, value);
+		if (grf_flow_kind(value) == GRF_FLOW_DATA ||
+		    grf_flow_kind(value) == GRF_FLOW_DESCRIPTOR)
+			value = UNKNOWN;
+		flow->results[i] = grf_flow_join(flow->results[i], value);
+	}
+	flow->now.reached = false;
+}
+
+static void take_branch(struct grf_flow *flow, uint64_t next, const struct grf_instruction *at)
+{
+	uint64_t offset = next - flow->entry + (uint64_t)at->immediate;
+	struct state *to = offset < flow->length ? state_at(flow, offset) : NULL;
+
+	if (to)
+		merge_into(flow, to);
+	else if (offset < flow->length)
+		flow->failed = true;
+	else if (flow->now.reached)
+		/* A tail call: nothing is known of what it returns. */
+		for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
+			flow->results[i] = UNKNOWN;
+}
+
+static void take_lea(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	grf_flow_value value = UNKNOWN;
+	uint64_t address;
+
+	if (on_stack(at)) {
+		if (at->reg == GRF_RSP) {
+			flow->now.stack += at->displacement;
+			return;
+		}
+		if (at->reg != GRF_RBP)
+			expose(flow, flow->now.stack + at->displacement);
+	} else if (at->base == GRF_RSP) {
+		expose(flow, flow->now.stack + at->displacement);
+	} else if (in_data(flow, at, next, &address)) {
+		value = flow->context.address(flow->context.context, address);
+	} else {
+		if (at->base < GRF_FLOW_REGISTERS)
+			tell_escape(flow, flow->now.values[at->base]);
+		if (at->index < GRF_FLOW_REGISTERS)
+			tell_escape(flow, flow->now.values[at->index]);
+	}
+	set_register(flow, at->reg, value);
+}
+
+static void take_immediate(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next,
+			   uint64_t bytes)
+{
+	/* A nil is one of 8 bytes, or of 4 in a register, whose upper half is cleared. */
+	bool nil = !at->immediate && (bytes == WORD_BYTES || (bytes == 4 && !at->is_memory));
+
+	write_operand(flow, at, next, bytes, nil ? grf_flow_make(GRF_FLOW_NIL, 0) : UNKNOWN);
+}
+
+static bool writes_stack_pointer(struct grf_flow *flow, const struct grf_instruction *at)
+{
+	if ((at->opcode != 0x83 && at->opcode != 0x81) || at->is_memory || at->base != GRF_RSP)
+		return false;
+	if ((at->reg & 7) == 0)
+		flow->now.stack += at->immediate;
+	else if ((at->reg & 7) == 5)
+		flow->now.stack -= at->immediate;
+	else if ((at->reg & 7) != 7)
+		flow->failed = true;
+	return true;
+}
+
+/* What is left of the one-byte table: arithmetic, mostly. */
+static void take_arithmetic(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	uint8_t opcode = at->opcode, extension = at->reg & 7;
+
+	if (opcode < 0x40 && (opcode & 7) < 2) {
+		tell_escape(flow, flow->now.values[at->reg & 15]);
+		spoil_operand(flow, at, next);
+	} else if (opcode < 0x40 && (opcode & 7) < 4) {
+		if (!at->is_memory)
+			tell_escape(flow, flow->now.values[at->base & 15]);
+		spoil(flow, at->reg);
+	} else if (opcode < 0x40 && (opcode & 7) < 6) {
+		spoil(flow, GRF_RAX);
+	} else if (opcode == 0x80 || opcode == 0x81 || opcode == 0x83 || opcode == 0xc0 ||
+		   opcode == 0xc1 || (opcode >= 0xd0 && opcode <= 0xd3) ||
+		   ((opcode == 0xfe || opcode == 0xff || opcode == 0xf6 || opcode == 0xf7) &&
+		    extension < 4 && !(opcode == 0xff && extension > 1))) {
+		spoil_operand(flow, at, next);
+	} else if (opcode == 0xf6 || opcode == 0xf7) {
+		spoil(flow, GRF_RAX);
+		spoil(flow, GRF_RDX);
+	} else if (opcode == 0x63 || opcode == 0x69 || opcode == 0x6b || opcode == 0x8a) {
+		spoil(flow, at->reg);
+	} else if (opcode == 0x86 || opcode == 0x87) {
+		spoil_operand(flow, at, next);
+		spoil(flow, at->reg);
+	} else if (opcode == 0x98 || opcode == 0x99) {
+		spoil(flow, opcode == 0x98 ? GRF_RAX : GRF_RDX);
+	} else {
+		take_other(flow, at, next);
+	}
+}
+
+/* Instructions of the one-byte table. */
+static void take_one_byte(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	uint8_t opcode = at->opcode;
+	uint64_t bytes = at->wide ? 8 : at->narrow ? 2 : 4;
+
+	if (opcode == 0xe8) {
+		take_call(flow, next + (uint64_t)at->immediate);
+	} else if (opcode == 0xc3) {
+		take_return(flow);
+	} else if (opcode == 0xe9 || opcode == 0xeb) {
+		take_branch(flow, next, at);
+		flow->now.reached = false;
+	} else if ((opcode & 0xf0) == 0x70 || opcode == 0xe3) {
+		take_branch(flow, next, at);
+	} else if (opcode == 0x8d) {
+		take_lea(flow, at, next);
+	} else if (opcode == 0x8b) {
+		set_register(flow, at->reg, at->wide ? operand(flow, at, next) : UNKNOWN);
+	} else if (opcode == 0x89) {
+		if (at->base == GRF_RSP && !at->is_memory)
+			flow->failed = true;
+		write_operand(flow, at, next, bytes,
+			      at->wide && at->reg != GRF_RSP ? flow->now.values[at->reg] : UNKNOWN);
+	} else if (opcode == 0x88) {
+		write_operand(flow, at, next, 1, UNKNOWN);
+	} else if (opcode == 0xc7) {
+		take_immediate(flow, at, next, bytes);
+	} else if (opcode == 0xc6) {
+		write_operand(flow, at, next, 1, UNKNOWN);
+	} else if ((opcode & 0xf8) == 0xb8) {
+		take_immediate(flow, at, next, bytes);
+	} else if ((opcode == 0x31 || opcode == 0x33) && !at->is_memory && at->reg == at->base &&
+		   !at->narrow) {
+		set_register(flow, at->reg, grf_flow_make(GRF_FLOW_NIL, 0));
+	} else if (opcode == 0x84 || opcode == 0x85 || opcode == 0xa8 || opcode == 0xa9 ||
+		   (opcode >= 0x38 && opcode <= 0x3d) ||
+		   ((opcode == 0x80 || opcode == 0x81 || opcode == 0x83) && (at->reg & 7) == 7) ||
+		   ((opcode == 0xf6 || opcode == 0xf7) && (at->reg & 7) < 2) || opcode == 0x90 ||
+		   opcode == 0xcc) {
+		/* Comparisons change nothing. */
+		return;
+	} else if ((opcode & 0xf8) == 0x50) {
+		flow->now.stack -= WORD_BYTES;
+		write_slots(flow, flow->now.stack, WORD_BYTES, UNKNOWN);
+	} else if ((opcode & 0xf8) == 0x58) {
+		flow->now.stack += WORD_BYTES;
+		set_register(flow, at->base, UNKNOWN);
+	} else if (opcode == 0x9c || opcode == 0x9d) {
+		flow->now.stack += opcode == 0x9c ? -WORD_BYTES : WORD_BYTES;
+	} else if (opcode == 0xff && (at->reg & 7) == 2) {
+		take_call(flow, 0);
+	} else if (opcode == 0xff && (at->reg & 7) == 4) {
+		flow->failed = true;
+	} else if (!writes_stack_pointer(flow, at)) {
+		take_arithmetic(flow, at, next);
+	}
+}
+
+/* Instructions that work on vector registers and on memory alone. */
+static bool is_vector(uint8_t opcode)
+{
+	return (opcode >= 0x10 && opcode <= 0x17) || (opcode >= 0x28 && opcode <= 0x2b) ||
+	       opcode == 0x2e || opcode == 0x2f || (opcode >= 0x51 && opcode <= 0x76) ||
+	       opcode == 0x7f || opcode == 0xc2 || opcode == 0xc6 ||
+	       (opcode >= 0xd0 && opcode != 0xd7);
+}
+
+static bool stores_vector(uint8_t opcode)
+{
+	return opcode == 0x11 || opcode == 0x13 || opcode == 0x17 || opcode == 0x29 ||
+	       opcode == 0x2b || opcode == 0x7f || opcode == 0xd6 || opcode == 0xe7;
+}
+
+/* Instructions of the table behind 0f. */
+static void take_two_bytes(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	uint8_t opcode = at->opcode;
+
+	if (opcode >= 0x80 && opcode <= 0x8f) {
+		take_branch(flow, next, at);
+	} else if (opcode == 0x0b) {
+		flow->now.reached = false;
+	} else if (opcode == 0x1f || opcode == 0x18 || opcode == 0x0d) {
+		return;
+	} else if (opcode >= 0x40 && opcode <= 0x4f) {
+		set_register(flow, at->reg,
+			     at->wide
+				 ? grf_flow_join(flow->now.values[at->reg], operand(flow, at, next))
+				 : UNKNOWN);
+	} else if (opcode >= 0x90 && opcode <= 0x9f) {
+		write_operand(flow, at, next, 1, UNKNOWN);
+	} else if (opcode == 0x11 && at->is_memory && !at->repeated && at->reg == ZERO_VECTOR) {
+		write_operand(flow, at, next, VECTOR_BYTES, grf_flow_make(GRF_FLOW_NIL, 0));
+	} else if (is_vector(opcode)) {
+		if (at->is_memory && stores_vector(opcode))
+			write_operand(flow, at, next, VECTOR_BYTES, UNKNOWN);
+	} else if (opcode == 0xb6 || opcode == 0xb7 || opcode == 0xbe || opcode == 0xbf ||
+		   opcode == 0xaf || opcode == 0xbc || opcode == 0xbd || opcode == 0xb8 ||
+		   opcode == 0x2c || opcode == 0x2d || opcode == 0x50 || opcode == 0xd7) {
+		spoil(flow, at->reg);
+	} else if (opcode == 0xb0 || opcode == 0xb1 || opcode == 0xc0 || opcode == 0xc1) {
+		tell_escape(flow, flow->now.values[at->reg & 15]);
+		spoil_operand(flow, at, next);
+		spoil(flow, opcode < 0xc0 ? GRF_RAX : at->reg);
+	} else if (opcode == 0x7e && !at->repeated) {
+		write_operand(flow, at, next, WORD_BYTES, UNKNOWN);
+	} else if (opcode == 0x7e || opcode == 0xa3) {
+		return;
+	} else {
+		take_other(flow, at, next);
+	}
+}
+
+static void take(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	/* A vector instruction may have a third operand. */
+	if (at->map == GRF_OPCODES_ONE_BYTE)
+		take_one_byte(flow, at, next);
+	else if (at->map == GRF_OPCODES_0F)
+		take_two_bytes(flow, at, next);
+	else
+		take_other(flow, at, next);
+}
+
+/* --- the way through -------------------------------------------------------------------------- */
+
+static void begin(struct grf_flow *flow)
+{
+	flow->now.reached = true;
+	flow->now.stack = 0;
+	memset(flow->now.values, 0, flow->value_count * sizeof(*flow->now.values));
+}
+
+/* Goes through the code once, up to `stop` bytes of it. */
+static void pass(struct grf_flow *flow, uint64_t stop)
+{
+	struct grf_instruction at;
+	size_t target = 0;
+
+	begin(flow);
+	for (uint64_t offset = 0; offset < flow->length && !flow->failed;) {
+		while (target < flow->target_count && flow->targets[target] < offset)
+			target++;
+		if (target < flow->target_count && flow->targets[target] == offset) {
+			struct state *saved = &flow->states[target];
+
+			merge_into(flow, saved);
+			flow->now.reached = saved->reached;
+			flow->now.stack = saved->stack;
+			memcpy(flow->now.values, saved->values,
+			       flow->value_count * sizeof(*saved->values));
+		}
+		if (!grf_instruction_read(flow->code + offset, flow->length - offset, &at)) {
+			flow->failed = flow->now.reached;
+			return;
+		}
+		if (offset + at.length > stop)
+			return;
+		if (flow->now.reached && afford(flow, 1))
+			take(flow, &at, flow->entry + offset + at.length);
+		offset += at.length;
+	}
+}
+
+static bool is_branch(const struct grf_instruction *at)
+{
+	if (at->map == GRF_OPCODES_0F)
+		return at->opcode >= 0x80 && at->opcode <= 0x8f;
+	return at->map == GRF_OPCODES_ONE_BYTE &&
+	       (at->opcode == 0xe9 || at->opcode == 0xeb || (at->opcode & 0xf0) == 0x70 ||
+		at->opcode == 0xe3);
+}
+
+/* What branches lead to, and how much of the stack the function takes. False: it is none to follow.
+ */
+static bool survey(struct grf_flow *flow)
+{
+	struct grf_instruction at;
+	int64_t frame = 0;
+	size_t kept = 0;
+
+	flow->targets = malloc((TARGETS_MAX + 1) * sizeof(*flow->targets));
+	if (!flow->targets)
+		return false;
+	for (uint64_t offset = 0; offset < flow->length; offset += at.length) {
+		uint64_t target;
+
+		if (!grf_instruction_read(flow->code + offset, flow->length - offset, &at))
+			return false;
+		if (at.map == GRF_OPCODES_ONE_BYTE && (at.opcode == 0x83 || at.opcode == 0x81) &&
+		    !at.is_memory && at.base == GRF_RSP) {
+			int64_t taken = at.immediate < 0 ? -at.immediate : at.immediate;
+
+			frame = taken > frame ? taken : frame;
+		}
+		target = offset + at.length + (uint64_t)at.immediate;
+		if (!is_branch(&at) || target >= flow->length)
+			continue;
+		if (flow->target_count == TARGETS_MAX)
+			return false;
+		flow->targets[flow->target_count++] = (uint32_t)target;
+	}
+	qsort(flow->targets, flow->target_count, sizeof(*flow->targets), by_offset);
+	for (size_t i = 0; i < flow->target_count; i++)
+		if (!kept || flow->targets[kept - 1] != flow->targets[i])
+			flow->targets[kept++] = flow->targets[i];
+	flow->target_count = kept;
+	frame = (frame < FRAME_MAX ? frame : FRAME_MAX) + 4 * WORD_BYTES;
+	flow->lowest = -(frame & ~(int64_t)(WORD_BYTES - 1));
+	flow->value_count =
+	    GRF_FLOW_REGISTERS + (uint32_t)((ABOVE_BYTES - flow->lowest) / WORD_BYTES);
+	return true;
+}
+
+static bool make_room(struct grf_flow *flow)
+{
+	uint64_t values = (flow->target_count + 1) * (uint64_t)flow->value_count;
+
+	if (values * sizeof(*flow->memory) > STATE_BYTES)
+		return false;
+	flow->memory = calloc(values, sizeof(*flow->memory));
+	flow->states = calloc(flow->target_count + 1, sizeof(*flow->states));
+	if (!flow->memory || !flow->states)
+		return false;
+	for (size_t i = 0; i < flow->target_count; i++)
+		flow->states[i].values = flow->memory + i * flow->value_count;
+	flow->now.values = flow->memory + flow->target_count * flow->value_count;
+	return true;
+}
+
+struct grf_flow *grf_flow_create(const uint8_t *code, uint64_t length, uint64_t entry,
+				 const struct grf_flow_context *context)
+{
+	struct grf_flow *flow;
+	int passes = 0;
+
+	if (length > FUNCTION_MAX)
+		return NULL;
+	flow = calloc(1, sizeof(*flow));
+	if (!flow)
+		return NULL;
+	*flow = (struct grf_flow){.code = code,
+				  .length = length,
+				  .entry = entry,
+				  .context = *context,
+				  .exposed = NOT_EXPOSED};
+	flow->failed = !survey(flow) || !make_room(flow);
+	do {
+		if (flow->failed || passes++ == PASSES) {
+			grf_flow_destroy(flow);
+			return NULL;
+		}
+		for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
+			flow->results[i] = grf_flow_make(GRF_FLOW_UNSET, 0);
+		flow->changed = false;
+		pass(flow, length);
+	} while (flow->changed || flow->failed);
+	return flow;
+}
+
+void grf_flow_refuse(const uint8_t *code, uint64_t length, uint64_t entry,
+		     const struct grf_flow_context *context)
+{
+	struct grf_instruction at;
+
+	for (uint64_t offset = 0; offset < length; offset++) {
+		uint64_t address;
+
+		if (!grf_instruction_read(code + offset, length - offset, &at) || !at.rip)
+			continue;
+		address = entry + offset + at.length + (uint64_t)(int64_t)at.displacement;
+		if (at.map == GRF_OPCODES_ONE_BYTE &&
+		    (at.opcode == 0x8b || (at.opcode >= 0x38 && at.opcode <= 0x3d)))
+			continue;
+		context->escape(context->context, address);
+	}
+}
+
+void grf_flow_destroy(struct grf_flow *flow)
+{
+	if (!flow)
+		return;
+	free(flow->targets);
+	free(flow->states);
+	free(flow->memory);
+	free(flow);
+}
+
+void grf_flow_results(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_RESULTS])
+{
+	memcpy(ret, flow->results, sizeof(flow->results));
+}
+
+grf_flow_value grf_flow_slot(struct grf_flow *flow, uint64_t pc, int64_t offset)
+{
+	if (pc < flow->entry || pc - flow->entry >= flow->length)
+		return UNKNOWN;
+	flow->quiet = true;
+	pass(flow, pc - flow->entry);
+	flow->quiet = false;
+	return flow->now.reached && !flow->failed ? read_slot(flow, offset) : UNKNOWN;
+}

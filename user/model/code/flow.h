@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What registers and frames hold, from the machine code of a function: private to the model.
+ *
+ * A value made by the code has the type whose descriptor the allocator was given. From there it is
+ * followed through registers, the slots of the frame, and back over every branch until nothing
+ * changes. Where two ways meet with different values, or an instruction does what is not modelled,
+ * the value is unknown. So what is said holds for every run of the function.
+ */
+#ifndef GRF_MODEL_CODE_FLOW_H
+#define GRF_MODEL_CODE_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a register or a slot holds; the address of a descriptor, or of data, in the low 56 bits. */
+enum grf_flow_kind {
+	GRF_FLOW_UNKNOWN,
+	GRF_FLOW_NIL,
+	GRF_FLOW_OBJECT,     /* the beginning of a new value of the type, or nil */
+	GRF_FLOW_CONTAINER,  /* what a new map or channel of the type points to, or nil */
+	GRF_FLOW_ARRAY,      /* the beginning of a new array of the type, or nil */
+	GRF_FLOW_DESCRIPTOR, /* the descriptor itself */
+	GRF_FLOW_DATA,       /* an address in a data segment */
+	GRF_FLOW_UNSET,      /* nothing that is known of got there yet */
+};
+
+typedef uint64_t grf_flow_value;
+
+static inline grf_flow_value grf_flow_make(enum grf_flow_kind kind, uint64_t address)
+{
+	return (uint64_t)kind << 56 | (address & (UINT64_MAX >> 8));
+}
+
+static inline enum grf_flow_kind grf_flow_kind(grf_flow_value value)
+{
+	return (enum grf_flow_kind)(value >> 56);
+}
+
+static inline uint64_t grf_flow_address(grf_flow_value value)
+{
+	return value & (UINT64_MAX >> 8);
+}
+
+/** Whether a value says what kind of object a pointer leads to. */
+static inline bool grf_flow_is_object(grf_flow_value value)
+{
+	enum grf_flow_kind kind = grf_flow_kind(value);
+
+	return kind == GRF_FLOW_OBJECT || kind == GRF_FLOW_CONTAINER || kind == GRF_FLOW_ARRAY;
+}
+
+/** What is known where either of two values may be. */
+grf_flow_value grf_flow_join(grf_flow_value left, grf_flow_value right);
+
+/** The registers that results come in, in their order (Go's internal ABI, amd64, 1.17 to 1.27). */
+#define GRF_FLOW_RESULTS 9
+extern const uint8_t grf_flow_result_registers[GRF_FLOW_RESULTS];
+
+#define GRF_FLOW_REGISTERS 16
+
+/** What a call leaves behind. */
+struct grf_flow_call {
+	bool returns;         /* false: the code behind it is not reached from here */
+	bool keeps_registers; /* all but r11 */
+	uint64_t args_size;   /* bytes on the stack that the callee may have changed */
+	grf_flow_value results[GRF_FLOW_RESULTS];
+};
+
+/** What the function's surroundings know, and are told. */
+struct grf_flow_context {
+	/* A direct call of `target`, 0: of what is not known; `registers` as at the call. */
+	void (*call)(void *context, uint64_t target, const grf_flow_value *registers,
+		     struct grf_flow_call *ret);
+	/* What the address of something in the image is: a descriptor, or data. */
+	grf_flow_value (*address)(void *context, uint64_t address);
+	/* A word of a data segment, as it is read. */
+	grf_flow_value (*load)(void *context, uint64_t address);
+	/* A word of a data segment is written, or its address goes where it is not followed. */
+	void (*store)(void *context, uint64_t address, grf_flow_value value);
+	void (*escape)(void *context, uint64_t address);
+	void *context;
+	uint64_t *budget; /* instructions and values that may still be looked at; goes down */
+};
+
+struct grf_flow;
+
+/**
+ * Follows a function of `length` bytes of machine code at `code`, which stands at `entry`. NULL: it
+ * is too large, jumps to where nobody knows, or budget or memory is out; nothing can be said of it.
+ * While it works it tells of stores and escapes as it meets them, once or more: what is stored at
+ * an address is the join of all that it was told.
+ */
+struct grf_flow *grf_flow_create(const uint8_t *code, uint64_t length, uint64_t entry,
+				 const struct grf_flow_context *context);
+void grf_flow_destroy(struct grf_flow *flow);
+
+/** Tells of all that a function that is not to be followed may do to data: escapes of whatever its
+ * instructions name, and of what bytes within them would name. */
+void grf_flow_refuse(const uint8_t *code, uint64_t length, uint64_t entry,
+		     const struct grf_flow_context *context);
+
+/** What all returns have in the result registers. All unset: it does not return. */
+void grf_flow_results(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_RESULTS]);
+
+/** What the word `offset` bytes from the return address's place holds at `pc`, an address within
+ * the call instruction or behind it, as frames have it. Negative: in the frame. Goes through the
+ * code once more. */
+grf_flow_value grf_flow_slot(struct grf_flow *flow, uint64_t pc, int64_t offset);
+
+#endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the program's code puts into package variables and frames.
+ *
+ * Each function is followed by itself (code/flow.h). What it returns is what its callers get: so
+ * those that may return something new are gone through more than once, and all code at last. It
+ * begins with nothing known of any function, and each round knows what the one before it has shown;
+ * so whatever has been shown holds, however many rounds there are. What is loaded from a package
+ * variable is known when frames are looked at.
+ *
+ * A word of a data segment leads to objects of a type when all that is stored there is a new one or
+ * nil, wherever the code names the word, and its address goes nowhere where it is not followed.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/array.h"
+#include "model/code/flow.h"
+#include "model/types/types_private.h"
+
+#define CALL_LENGTH   5
+#define ROUNDS        3
+#define NEW_GROW      20                   /* growslice has the type last from Go 1.20 on */
+#define TEXT_MAX      (UINT64_C(64) << 20) /* more code than this is not gone through */
+#define WORK_PER_BYTE 128                  /* of code; a tenth of it is what programs need */
+#define WORDS_MAX     (1u << 22)
+#define FRAMES_MAX    (1u << 16)
+#define RETURN_SIZE   8
+
+/* What is special about calling a function. */
+enum callee {
+	CALLEE_PLAIN,
+	CALLEE_NO_RETURN,
+	CALLEE_BARRIER,       /* runtime.gcWriteBarrier and its like */
+	CALLEE_OBJECT,        /* makes what the descriptor in rax says */
+	CALLEE_OBJECT_SECOND, /* the one in rbx */
+	CALLEE_CONTAINER,
+	CALLEE_ARRAY,
+	CALLEE_GROW,
+};
+
+/* By name; a name with a '*' at its end: what begins with it. */
+static const struct {
+	const char *name;
+	enum callee kind;
+} special_callees[] = {
+    {"runtime.newobject", CALLEE_OBJECT},
+    {"runtime.convT", CALLEE_OBJECT},
+    {"runtime.mallocgcSmallScanNoHeaderSC*", CALLEE_OBJECT_SECOND},
+    {"runtime.mallocgcSmallNoScanSC*", CALLEE_OBJECT_SECOND},
+    {"runtime.makemap", CALLEE_CONTAINER},
+    {"runtime.makemap64", CALLEE_CONTAINER},
+    {"runtime.makechan", CALLEE_CONTAINER},
+    {"runtime.makechan64", CALLEE_CONTAINER},
+    {"runtime.makeslice", CALLEE_ARRAY},
+    {"runtime.makeslice64", CALLEE_ARRAY},
+    {"runtime.makeslicecopy", CALLEE_ARRAY},
+    {"runtime.growslice", CALLEE_GROW},
+    {"runtime.gcWriteBarrier*", CALLEE_BARRIER},
+    {"runtime.panic*", CALLEE_NO_RETURN},
+    {"runtime.goPanic*", CALLEE_NO_RETURN},
+    {"runtime.gopanic", CALLEE_NO_RETURN},
+    {"runtime.throw", CALLEE_NO_RETURN},
+    {"runtime.fatal*", CALLEE_NO_RETURN},
+    {"runtime.block", CALLEE_NO_RETURN},
+};
+
+struct code_function {
+	uint64_t entry, end;
+	uint8_t kind;  /* enum callee */
+	bool recovers; /* may return after a panic, from another place */
+	uint32_t args; /* bytes on the stack */
+	grf_flow_value results[GRF_FLOW_RESULTS];
+};
+
+struct code_word {
+	uint64_t address;
+	grf_flow_value value;
+	bool escaped;
+	UT_hash_handle hh;
+};
+
+struct frame_word {
+	struct frame_key {
+		uint64_t pc;
+		int64_t offset;
+	} key;
+	grf_flow_value value;
+	UT_hash_handle hh;
+};
+
+struct grf_code_types {
+	struct grf_types *types;
+	GRF_ARRAY(struct code_function) functions; /* by entry */
+	struct code_word *words;                   /* when all code has been gone through */
+	struct code_word *finding;                 /* until then */
+	struct frame_word *frames;
+	uint64_t budget;
+	bool results_only; /* what is stored is not asked for */
+	bool no_memory;
+};
+
+static void free_words(struct code_word **words)
+{
+	struct code_word *word, *next;
+
+	word = *words;
+	HASH_CLEAR(hh, *words);
+	for (; word; word = next) {
+		next = word->hh.next;
+		free(word);
+	}
+	*words = NULL;
+}
+
+void grf_code_types_destroy(struct grf_code_types *code)
+{
+	struct frame_word *frame, *next;
+
+	if (!code)
+		return;
+	frame = code->frames;
+	HASH_CLEAR(hh, code->frames);
+	for (; frame; frame = next) {
+		next = frame->hh.next;
+		free(frame);
+	}
+	free_words(&code->words);
+	free_words(&code->finding);
+	grf_array_free(&code->functions);
+	free(code);
+}
+
+/* --- functions -------------------------------------------------------------------------------- */
+
+static enum callee kind_of(const char *name)
+{
+	if (strncmp(name, "runtime.", 8) != 0)
+		return CALLEE_PLAIN;
+	for (size_t i = 0; i < sizeof(special_callees) / sizeof(*special_callees); i++) {
+		const char *special = special_callees[i].name;
+		size_t length = strlen(special);
+
+		if (special[length - 1] == '*' ? !strncmp(name, special, length - 1)
+					       : !strcmp(name, special))
+			return special_callees[i].kind;
+	}
+	return CALLEE_PLAIN;
+}
+
+/* Lists the functions of a module. False: out of memory, or it has more code than is looked at. */
+static bool list_functions(struct grf_code_types *code, const struct grf_module *module)
+{
+	uint64_t end = module->maxpc < module->etext ? module->maxpc : module->etext;
+	struct grf_function function;
+
+	if (module->etext < module->text || module->etext - module->text > TEXT_MAX)
+		return false;
+	for (uint64_t pc = module->text; pc < end; pc = function.end) {
+		struct code_function *added;
+
+		if (!grf_pclntab_find(code->types->table, pc, &function))
+			return false;
+		added = grf_array_add(&code->functions);
+		if (!added)
+			return false;
+		code->budget += (function.end - function.entry) * WORK_PER_BYTE;
+		added->entry = function.entry;
+		added->end = function.end < end ? function.end : end;
+		added->kind = (uint8_t)kind_of(function.name);
+		added->recovers = function.deferreturn != 0;
+		added->args = function.args_size > 0 ? (uint32_t)function.args_size : 0;
+	}
+	return true;
+}
+
+static int by_entry(const void *left, const void *right)
+{
+	const struct code_function *a = left, *b = right;
+
+	return a->entry < b->entry ? -1 : a->entry > b->entry;
+}
+
+static struct code_function *function_at(const struct grf_code_types *code, uint64_t entry)
+{
+	const struct code_function key = {.entry = entry};
+
+	return code->functions.count ? bsearch(&key, code->functions.items, code->functions.count,
+					       sizeof(key), by_entry)
+				     : NULL;
+}
+
+/* --- what the flow of a function asks and tells ----------------------------------------------- */
+
+static bool in_data(const struct grf_code_types *code, uint64_t address)
+{
+	for (size_t i = 0; i < code->types->modules->count; i++) {
+		const struct grf_module *module = &code->types->modules->items[i];
+
+		if ((address >= module->data && address < module->edata) ||
+		    (address >= module->bss && address < module->ebss))
+			return true;
+	}
+	return false;
+}
+
+static grf_flow_value made(enum grf_flow_kind kind, grf_flow_value descriptor)
+{
+	return grf_flow_kind(descriptor) == GRF_FLOW_DESCRIPTOR
+		   ? grf_flow_make(kind, grf_flow_address(descriptor))
+		   : 0;
+}
+
+static void on_call(void *context, uint64_t target, const grf_flow_value *registers,
+		    struct grf_flow_call *ret)
+{
+	const struct grf_code_types *code = context;
+	const struct code_function *function = target ? function_at(code, target) : NULL;
+	bool last = code->types->layout->version.minor >= NEW_GROW;
+
+	if (!function)
+		return;
+	switch ((enum callee)function->kind) {
+	case CALLEE_NO_RETURN:
+		ret->returns = false;
+		break;
+	case CALLEE_BARRIER:
+		ret->keeps_registers = true;
+		break;
+	case CALLEE_OBJECT:
+		ret->results[0] = made(GRF_FLOW_OBJECT, registers[0]);
+		break;
+	case CALLEE_OBJECT_SECOND:
+		ret->results[0] = made(GRF_FLOW_OBJECT, registers[3]);
+		break;
+	case CALLEE_CONTAINER:
+		ret->results[0] = made(GRF_FLOW_CONTAINER, registers[0]);
+		break;
+	case CALLEE_ARRAY:
+		ret->results[0] = made(GRF_FLOW_ARRAY, registers[0]);
+		break;
+	case CALLEE_GROW:
+		ret->results[0] = made(GRF_FLOW_ARRAY, registers[last ? 6 : 0]);
+		break;
+	case CALLEE_PLAIN:
+		ret->args_size = function->args;
+		memcpy(ret->results, function->results, sizeof(ret->results));
+		break;
+	}
+}
+
+static grf_flow_value on_address(void *context, uint64_t address)
+{
+	const struct grf_code_types *code = context;
+
+	if (in_data(code, address))
+		return grf_flow_make(GRF_FLOW_DATA, address);
+	if (!(address % 8) && grf_modules_by_type(code->types->modules, address))
+		return grf_flow_make(GRF_FLOW_DESCRIPTOR, address);
+	return 0;
+}
+
+static grf_flow_value on_load(void *context, uint64_t address)
+{
+	const struct grf_code_types *code = context;
+	const struct code_word *word;
+
+	HASH_FIND(hh, code->words, &address, sizeof(address), word);
+	return word && !word->escaped && grf_flow_is_object(word->value) ? word->value : 0;
+}
+
+static struct code_word *word_at(struct grf_code_types *code, uint64_t address)
+{
+	struct code_word *word;
+
+	if (code->results_only || !in_data(code, address))
+		return NULL;
+	HASH_FIND(hh, code->finding, &address, sizeof(address), word);
+	if (word)
+		return word;
+	word = HASH_COUNT(code->finding) < WORDS_MAX ? calloc(1, sizeof(*word)) : NULL;
+	if (!word) {
+		code->no_memory = true;
+		return NULL;
+	}
+	word->address = address;
+	word->value = grf_flow_make(GRF_FLOW_UNSET, 0);
+	HASH_ADD(hh, code->finding, address, sizeof(word->address), word);
+	return word;
+}
+
+/* A write that is not of a whole word is one to each word that it may touch. */
+static void on_store(void *context, uint64_t address, grf_flow_value value)
+{
+	struct grf_code_types *code = context;
+	struct code_word *word = word_at(code, address & ~UINT64_C(7));
+
+	if (address % 8) {
+		struct code_word *next = word_at(code, (address | 7) + 1);
+
+		if (next)
+			next->value = grf_flow_join(next->value, 0);
+		value = 0;
+	}
+	if (word)
+		word->value = grf_flow_join(word->value, value);
+}
+
+static void on_escape(void *context, uint64_t address)
+{
+	struct code_word *word = word_at(context, address & ~UINT64_C(7));
+
+	if (word)
+		word->escaped = true;
+}
+
+/* --- all code --------------------------------------------------------------------------------- */
+
+static struct grf_flow *follow(struct grf_code_types *code, const struct code_function *function)
+{
+	uint64_t length = function->end - function->entry;
+	const struct grf_flow_context context = {on_call,   on_address, on_load,      on_store,
+						 on_escape, code,       &code->budget};
+	const uint8_t *bytes = grf_image_at(code->types->image, function->entry, length);
+	struct grf_flow *flow;
+
+	if (!bytes)
+		return NULL;
+	flow = grf_flow_create(bytes, length, function->entry, &context);
+	if (!flow)
+		grf_flow_refuse(bytes, length, function->entry, &context);
+	return flow;
+}
+
+/* Whether a function calls one of which it is known that its results are objects: else it has none
+ * to return. */
+static bool gets_objects(const struct grf_code_types *code, const struct code_function *function)
+{
+	uint64_t length = function->end - function->entry;
+	const uint8_t *bytes = grf_image_at(code->types->image, function->entry, length);
+	const uint8_t *at = bytes, *end = bytes + length;
+
+	while (bytes && end - at >= CALL_LENGTH &&
+	       (at = memchr(at, 0xe8, (size_t)(end - at - CALL_LENGTH + 1)))) {
+		const struct code_function *callee =
+		    function_at(code, function->entry + (uint64_t)(at - bytes) + CALL_LENGTH +
+					  (uint64_t)(int64_t)(int32_t)grf_load_u32(at + 1));
+
+		at++;
+		if (!callee)
+			continue;
+		if (callee->kind >= CALLEE_OBJECT)
+			return true;
+		for (int i = 0; i < GRF_FLOW_RESULTS; i++)
+			if (grf_flow_is_object(callee->results[i]))
+				return true;
+	}
+	return false;
+}
+
+static void go_through(struct grf_code_types *code)
+{
+	for (size_t i = 0; i < code->functions.count && !code->no_memory; i++) {
+		struct code_function *function = &code->functions.items[i];
+		struct grf_flow *flow;
+
+		if (code->results_only && !gets_objects(code, function))
+			continue;
+		flow = follow(code, function);
+		if (!flow)
+			continue;
+		if (!function->recovers)
+			grf_flow_results(flow, function->results);
+		grf_flow_destroy(flow);
+	}
+}
+
+static struct grf_code_types *code_of(struct grf_types *types)
+{
+	struct grf_code_types *code = types->code;
+
+	if (code || !types->table || !types->modules)
+		return code;
+	code = types->code = calloc(1, sizeof(*code));
+	if (!code)
+		return NULL;
+	code->types = types;
+	for (size_t i = 0; i < types->modules->count; i++)
+		if (!list_functions(code, &types->modules->items[i])) {
+			code->functions.count = 0;
+			return code;
+		}
+	if (code->functions.count)
+		qsort(code->functions.items, code->functions.count, sizeof(*code->functions.items),
+		      by_entry);
+	for (int round = 0; round < ROUNDS && !code->no_memory; round++) {
+		code->results_only = round + 1 < ROUNDS;
+		go_through(code);
+	}
+	code->results_only = true;
+	code->words = code->finding;
+	code->finding = NULL;
+	if (code->no_memory)
+		free_words(&code->words);
+	return code;
+}
+
+static bool resolve(struct grf_types *types, grf_flow_value value, struct grf_code_object *ret)
+{
+	*ret = (struct grf_code_object){0};
+	if (!grf_flow_is_object(value))
+		return false;
+	ret->type = grf_types_by_descriptor(types, grf_flow_address(value));
+	if (ret->type && grf_flow_kind(value) == GRF_FLOW_CONTAINER)
+		ret->type = grf_type_object(types, ret->type);
+	ret->array = grf_flow_kind(value) == GRF_FLOW_ARRAY;
+	if (ret->type)
+		grf_type_plan(types, ret->type);
+	return ret->type != NULL;
+}
+
+bool grf_types_in_data(struct grf_types *types, uint64_t address, struct grf_code_object *ret)
+{
+	struct grf_code_types *code = code_of(types);
+
+	return code && resolve(types, on_load(code, address), ret);
+}
+
+/* Frames are looked at when all code has been gone through. */
+static grf_flow_value find_in_frame(struct grf_code_types *code, const struct frame_key *key)
+{
+	struct grf_function around;
+	const struct code_function *function;
+	struct grf_flow *flow;
+	grf_flow_value value;
+
+	if (!grf_pclntab_find(code->types->table, key->pc, &around))
+		return 0;
+	function = function_at(code, around.entry);
+	flow = function ? follow(code, function) : NULL;
+	value = flow ? grf_flow_slot(flow, key->pc, key->offset) : 0;
+	grf_flow_destroy(flow);
+	return value;
+}
+
+bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
+			struct grf_code_object *ret)
+{
+	struct grf_code_types *code = code_of(types);
+	struct frame_key key = {pc, (int64_t)(address - (cfa - RETURN_SIZE))};
+	struct frame_word *found;
+
+	if (!code || code->no_memory || !code->functions.count)
+		return false;
+	HASH_FIND(hh, code->frames, &key, sizeof(key), found);
+	if (!found && HASH_COUNT(code->frames) < FRAMES_MAX) {
+		found = calloc(1, sizeof(*found));
+		if (!found)
+			return false;
+		found->key = key;
+		found->value = find_in_frame(code, &key);
+		HASH_ADD(hh, code->frames, key, sizeof(found->key), found);
+	}
+	return found && resolve(types, found->value, ret);
+}
