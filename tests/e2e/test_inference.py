@@ -138,12 +138,9 @@ PROGRAMS = [
     "pointers", "recursion", "reflection", "shapes", "slices", "strings", "structs", "timers",
     "unsafe",
 ]
-# Where types of one size, mask and contents leave no choice but none.
-ALIKE = {
-    ("reflection", STRIPPED): 98.5,
-    ("strings", STRIPPED): 98.5,
-    ("unsafe", STRIPPED): 98.5,
-}
+# Where types of one size, mask and contents leave no choice but none: two pointers into the midst of
+# arrays of structs that have two pointers to the same, which might be arrays of those.
+ALIKE = {("unsafe", STRIPPED): 99.3}
 
 
 @pytest.mark.parametrize("version", [v for v in versions() if int(v.split(".")[1]) >= 22])
