@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-
-pytestmark = pytest.mark.once
 """
 What becomes of an attach by a user who lacks one capability: docs/capabilities.md. It ends in a
 result or in one line, the target runs on, and nothing is left.
@@ -13,6 +11,8 @@ import shutil
 
 import pytest
 from running import OK, PERMISSION, Target, grf
+
+pytestmark = pytest.mark.once
 
 # Their numbers are of linux/capability.h.
 NUMBERS = {

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-
-pytestmark = pytest.mark.once
 """
 What becomes of an attach where the kernel refuses a single system call (refuse.c): a result, by
 another way, or one line and a documented status. The process runs on, and nothing is left in it.
@@ -18,6 +16,8 @@ from running import (
     Target, grf, wait_until,
 )
 from toolchains import ROOT
+
+pytestmark = pytest.mark.once
 
 ALL = os.environ.get("GRF_TEST_REFUSED") == "all"
 WAYS = ("auto", "precopy", "fork", "stop")

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-
-pytestmark = pytest.mark.once
 """
 Targets that become another program, end, start children, change their credentials, or load and unload
 plugins and libraries while they are looked at. None is harmed, and each attach ends in a result or a documented status.
@@ -20,6 +18,8 @@ from running import (
     EXITED, FAILURE, GRF, NO_PROCESS, OK, PERMISSION, TOO_LONG, UNSUPPORTED, Target, wait_until,
 )
 from toolchains import go_build
+
+pytestmark = pytest.mark.once
 
 ATTACHES = int(os.environ.get("GRF_TEST_RESTLESS", "3"))
 REPLACED = 15

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-
-pytestmark = pytest.mark.once
 """
 The target survives whatever becomes of grf-bpf while it copies memory of a running process.
 
@@ -23,6 +21,8 @@ from collections import Counter
 import pprof
 import pytest
 from running import GRF, HURRIED, OK, UNSUPPORTED, grf, processes, start_grf, wait_until
+
+pytestmark = pytest.mark.once
 
 KILLS = int(os.environ.get("GRF_TEST_KILLS", "25"))
 IN_A_ROW = int(os.environ.get("GRF_TEST_ROW", "40"))
