@@ -129,7 +129,7 @@ def start(build):
         target.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def core(build, tmp_path_factory):
     """(executable, core) of a small program."""
     if not shutil.which("gcore"):

@@ -44,6 +44,10 @@ def processes():
     return [pathlib.Path("/proc", name) for name in os.listdir("/proc") if name.isdigit()]
 
 
+# Threads that a program may start while it is looked at: one where a system call takes long.
+GO_STARTS = 3
+
+
 class Target:
     """A program that has said READY."""
 
@@ -132,6 +136,13 @@ class Target:
                 r"Sig(?:Blk|Ign|Cgt):\s+\S+", (process / "status").read_text()
             ),
         }
+
+    def check_shape(self, before):
+        """That nothing is different, but for some threads that the Go runtime started by itself."""
+        now = self.shape()
+        threads, new = set(before["threads"]), set(now["threads"]) - set(before["threads"])
+        assert threads <= set(now["threads"]) and len(new) <= GO_STARTS, (before, now)
+        assert now | {"threads": []} == before | {"threads": []}
 
     def core(self, path):
         """Writes a core file as gcore does, in a fiftieth of the time."""

@@ -31,7 +31,7 @@ from running import (
 )
 
 
-@pytest.fixture(name="target", scope="module")
+@pytest.fixture(name="target", scope="session")
 def fixture_target(build):
     with Target(build("slices")) as running:
         yield running

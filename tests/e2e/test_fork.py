@@ -120,7 +120,7 @@ def test_a_hundred_leave_no_trace(start, tmp_path):
     for _ in range(100):
         grf(*arguments).expect(OK)
         assert not children(target.pid)
-    assert target.shape() == before
+    target.check_shape(before)
     target.check_runs()
 
 

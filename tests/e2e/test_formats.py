@@ -25,7 +25,7 @@ def chains(document):
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def results(core, tmp_path_factory):
     """One run with a result in every format."""
     folder = tmp_path_factory.mktemp("results")

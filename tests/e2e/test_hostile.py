@@ -268,7 +268,7 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small(build, tmp_path_factory):
     """(executable, core), with no more in the core than the program wrote to."""
     executable = build("slices")
@@ -276,7 +276,7 @@ def small(build, tmp_path_factory):
         return executable, target.core(tmp_path_factory.mktemp("core") / "core")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def places(small):
     return offsets(small[0], FIELDS)
 

@@ -67,7 +67,7 @@ NAMES = [
 ]
 
 
-@pytest.fixture(scope="module", name="refuse")
+@pytest.fixture(scope="session", name="refuse")
 def fixture_refuse(tmp_path_factory):
     program = tmp_path_factory.mktemp("refuse") / "refuse"
     command = ["gcc", "-O1", "-o", program, ROOT / "tests" / "e2e" / "refuse.c", "-lseccomp"]
@@ -79,7 +79,7 @@ def fixture_refuse(tmp_path_factory):
     return program
 
 
-@pytest.fixture(scope="module", name="target")
+@pytest.fixture(scope="session", name="target")
 def fixture_target(build):
     with Target(build("slices")) as target:
         yield target

@@ -96,7 +96,7 @@ def test_exit(build, tmp_path):
             assert target.process.wait(PATIENCE) == 0
 
 
-@pytest.fixture(scope="module", name="loaded")
+@pytest.fixture(scope="session", name="loaded")
 def fixture_loaded(toolchain, tmp_path_factory):
     """(the loader, what it loads by its mode)"""
     folder = tmp_path_factory.mktemp("loader")

@@ -34,7 +34,7 @@ def test_a_hundred_attaches_leave_no_trace(start, tmp_path):
     before = target.shape()
     for _ in range(100):
         grf("attach", target.pid, "--gc-wait", "20ms", "-o", out).expect(OK)
-    assert target.shape() == before
+    target.check_shape(before)
     target.check_runs()
 
 
@@ -48,7 +48,7 @@ def test_kill_of_the_tool_leaves_the_target_running(start, tmp_path):
         tool.kill()
         tool.communicate()
         target.check_runs()
-    assert target.shape() == before
+    target.check_shape(before)
 
 
 def test_two_at_once(start, tmp_path):
