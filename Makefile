@@ -17,6 +17,7 @@
 #   make servers    look into Prometheus and rclone under load
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make format     make lint     make SANITIZE=1      (build in build-sanitize/)
+#   make DEBUG=1    with assertions, as SANITIZE=1 has them     (build in build-debug/)
 
 VERSION   := 0.1.0
 CC        ?= cc
@@ -26,17 +27,20 @@ PROTOC_C  ?= protoc-c
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 SANITIZE  ?=
+DEBUG     ?= $(SANITIZE)
 
 # V=1 prints the commands.
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
 
-BUILD     := build$(if $(SANITIZE),-sanitize)
+BUILD     := build$(if $(SANITIZE),-sanitize,$(if $(DEBUG),-debug))
 ARCH      := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 
 comma     := ,
 CFLAGS    ?= -O2 -g
 CFLAGS    += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
+# Assertions hold contracts of our own; what comes from a target is never asserted.
+CFLAGS    += $(if $(DEBUG),,-DNDEBUG)
 ALL_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -D_GNU_SOURCE -DGRF_VERSION='"$(VERSION)"' \
 	      -Iuser -Iinclude -I$(BUILD)/generated -pthread -MMD -MP $(CFLAGS)
 LDLIBS    := -ljansson -lbpf -ldw -lelf -lprotobuf-c -lseccomp -lz -lzstd -lpthread
@@ -153,11 +157,11 @@ fuzz: $(FUZZ_NAMES:%=build-fuzz/fuzz_%)
 build-fuzz/%.o: %.c Makefile | $(SKELETONS) $(PROTO_C)
 	@mkdir -p $(@D)
 	$(call say,FUZZ)
-	$(Q)$(CLANG) $(filter-out -Werror -O2 -g,$(ALL_CFLAGS)) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link \
+	$(Q)$(CLANG) $(filter-out -Werror -O2 -g -DNDEBUG,$(ALL_CFLAGS)) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link \
 		-c -o $@ $<
 build-fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIB_SOURCES:%.c=build-fuzz/%.o) $(PROTO_C:%.c=%.o)
 	$(call say,FUZZ)
-	$(Q)$(CLANG) $(filter-out -Werror -O2 -g,$(ALL_CFLAGS)) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ \
+	$(Q)$(CLANG) $(filter-out -Werror -O2 -g -DNDEBUG,$(ALL_CFLAGS)) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ \
 		$< $(filter %.o,$^) $(LDLIBS)
 # What is new goes to build-fuzz/corpus; an input that fails stays in build-fuzz.
 check-fuzz: fuzz
@@ -231,7 +235,7 @@ lint: $(SKELETONS) $(PROTO_C)
 		-Iuser -Iinclude -I$(BUILD)/generated' lint
 
 clean:
-	rm -rf build build-sanitize build-fuzz
+	rm -rf build build-debug build-sanitize build-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:

@@ -6,6 +6,7 @@
  */
 #include "base/sandbox.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -98,8 +99,11 @@ struct grf_error *grf_sandbox_enter(enum grf_sandbox_stage stage,
 	    .place_count = count,
 	    .network = stage == GRF_SANDBOX_OPENS && servers && *servers,
 	};
+	static int __attribute__((unused)) entered = -1;
 	struct grf_error *error;
 
+	assert((int)stage > entered && "each stage once, and none after a later one");
+	entered = (int)stage;
 	if (__gcov_init || __llvm_profile_initialize) {
 		grf_verbose("no sandbox: this build counts what runs, and writes that to files");
 		return NULL;

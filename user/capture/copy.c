@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "capture/copy.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -40,9 +41,19 @@ void grf_copy_destroy(struct grf_copy *copy)
 	pthread_mutex_destroy(&copy->mutex);
 }
 
+/* Ascending, not overlapping: what copiers go by, and what searches for a piece rest on. */
+static __attribute__((unused)) bool pieces_ascend(const struct grf_piece *pieces, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pieces[i].start >= pieces[i].end || (i && pieces[i].start < pieces[i - 1].end))
+			return false;
+	return true;
+}
+
 void grf_copy_begin(struct grf_copy *copy, enum grf_copy_action action,
 		    const struct grf_piece *pieces, size_t count)
 {
+	assert(pieces_ascend(pieces, count));
 	copy->action = action;
 	copy->pieces = pieces;
 	copy->count = count;

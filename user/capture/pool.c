@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "capture/pool.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ struct grf_error *grf_pool_create(unsigned int threads, struct grf_pool **ret)
 void grf_pool_start(struct grf_pool *pool, grf_pool_work *work, void *context)
 {
 	pthread_mutex_lock(&pool->mutex);
+	assert(!pool->busy && "grf_pool_wait() comes between two works");
 	pool->work = work;
 	pool->context = context;
 	pool->busy = pool->count;

@@ -31,6 +31,7 @@
  */
 #include "capture/precopy.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -522,6 +523,7 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
 {
 	struct grf_error *error;
 
+	assert(precopy->tracker && !precopy->units.items);
 	precopy->copy = copy;
 	precopy->swap = system_has_swap();
 	precopy->units.capacity = 2 * grf_units_count(precopy, plan) + MORE_UNITS;
@@ -546,6 +548,7 @@ void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds)
 	uint64_t before = UINT64_MAX;
 	struct grf_pace pace;
 
+	assert(precopy->units.items && "grf_precopy_begin() comes first");
 	grf_pace_begin(&pace);
 	precopy->pace = &pace;
 	for (unsigned int i = 0; i < rounds && !has_reason_to_end(precopy); i++) {

@@ -6,6 +6,7 @@
  */
 #include "capture/resident.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -116,6 +117,7 @@ size_t grf_resident_runs(struct grf_resident *resident, enum grf_resident_kind k
 {
 	size_t count = 0;
 
+	assert(from < to && capacity);
 	if (!__atomic_load_n(&resident->no_scan, __ATOMIC_RELAXED)) {
 		if (scan(resident, kind, from, to, runs, capacity, max_pages, &count, ret_next))
 			return count;

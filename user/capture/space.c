@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "capture/space.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -53,6 +54,7 @@ struct grf_error *grf_space_reserve(struct grf_space *space, size_t count,
 		uint64_t above = NEAR;
 
 		get(context, i, &start, &end);
+		assert(start < end && start >= next_start);
 		for (i++; i < count; i++) {
 			get(context, i, &next_start, &next_end);
 			if (next_start - end > NEAR)
@@ -138,6 +140,8 @@ void grf_space_release(struct grf_space *space, const struct grf_image_range *ra
 {
 	size_t i;
 
+	for (i = 1; i < count; i++)
+		assert(ranges[i].start >= ranges[i - 1].end);
 	for (i = 0; i < space->count; i++)
 		release_area(&space->areas[i], ranges, count);
 	free(space->areas);

@@ -7,6 +7,7 @@
 #ifndef GRF_GRAPH_GRAPH_H
 #define GRF_GRAPH_GRAPH_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,6 +52,7 @@ static inline void grf_graph_cleanup_fn(struct grf_graph **graph)
 /* Whether an object is alive; where places are kept. */
 static inline bool grf_graph_reached(const struct grf_graph *graph, uint64_t id)
 {
+	assert(graph->states && "made with places");
 	return graph->states[id] & GRF_OBJECT_REACHED;
 }
 

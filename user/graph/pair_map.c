@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "graph/pair_map.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ bool grf_pair_map_put(struct grf_pair_map *map, uint64_t first, uint64_t second,
 {
 	struct grf_pair_entry *entry;
 
+	assert(value != GRF_PAIR_MAP_NONE);
 	/* At most three quarters full: a probe then meets a free entry after two or three. */
 	if (map->count + 1 > map->capacity / 4 * 3 && !grow(map))
 		return false;

@@ -64,7 +64,7 @@ uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *t
 	if (spots->count >> 12 >= spots->block_count && !add_block(spots))
 		return 0;
 	id = spots->count;
-	*grf_spot_at(spots, id) = (struct grf_spot){
+	spots->blocks[id >> 12][id & 4095] = (struct grf_spot){
 	    .type = type,
 	    .node = node,
 	    .content = (uint8_t)content,

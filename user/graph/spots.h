@@ -9,6 +9,8 @@
 #define GRF_GRAPH_SPOTS_H
 
 #include "graph/pair_map.h"
+
+#include <assert.h>
 #include "model/types/types.h"
 #include "graph/tree_builder.h"
 
@@ -59,6 +61,7 @@ void grf_spots_free(struct grf_spots *spots);
 
 static inline struct grf_spot *grf_spot_at(const struct grf_spots *spots, uint32_t id)
 {
+	assert(id < spots->count);
 	return &spots->blocks[id >> 12][id & 4095];
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "graph/tree.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -140,6 +141,7 @@ uint32_t grf_tree_child(struct grf_tree_builder *builder, uint32_t parent, const
 	const struct grf_tree_node *above = &builder->tree->nodes[parent];
 	uint32_t index = grf_pair_map_get(&builder->children, parent, (uintptr_t)name);
 
+	assert(parent < builder->tree->node_count);
 	if (index != GRF_PAIR_MAP_NONE)
 		return index;
 	/* Untyped below untyped says nothing more, folded or not. */

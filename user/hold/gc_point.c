@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "hold/gc_point.h"
 
+#include <assert.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <poll.h>
@@ -225,6 +226,7 @@ struct grf_error *grf_gc_point_wait(const struct grf_freeze *freeze,
 	struct grf_gc_point_probe *probe = freeze->gc_point;
 	struct grf_error *error;
 
+	assert(probe && point_of(probe)->state != GRF_GC_POINT_HELD);
 	*ret_hit = 0;
 	ring_buffer__consume(probe->events);
 	__atomic_store_n(&point_of(probe)->state, GRF_GC_POINT_ARMED, __ATOMIC_SEQ_CST);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "image/left_out.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,6 +151,7 @@ size_t grf_left_out_index(const struct grf_left_out_set *set, uint64_t address)
 bool grf_left_out_next(const struct grf_left_out_set *set, size_t *index, uint64_t start,
 		       uint64_t end, struct grf_run *ret)
 {
+	assert(start <= end);
 	for (; *index < set->run_count && set->runs[*index].start < end; ++*index) {
 		const struct grf_run *run = &set->runs[*index];
 
@@ -159,6 +161,9 @@ bool grf_left_out_next(const struct grf_left_out_set *set, size_t *index, uint64
 			*ret = (struct grf_run){start, run->start};
 			return true;
 		}
+		/* The rest of a run that goes on behind the range is for the next call. */
+		if (run->end > end)
+			return false;
 		start = run->end;
 	}
 	*ret = (struct grf_run){start, end};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "image/parts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -21,6 +22,17 @@ void grf_image_parts_destroy(struct grf_image_parts *parts)
 	free(parts->stacks);
 	free(parts->auxv);
 	free(parts);
+}
+
+static __attribute__((unused)) bool ranges_ascend(const struct grf_image_parts *parts)
+{
+	for (size_t i = 1; i < parts->range_count; i++)
+		if (parts->ranges[i].start < parts->ranges[i - 1].end)
+			return false;
+	for (size_t i = 1; i < parts->left_out_count; i++)
+		if (parts->left_out[i].start < parts->left_out[i - 1].end)
+			return false;
+	return true;
 }
 
 static bool take_parts(struct grf_image *image, const struct grf_image_parts *parts)
@@ -65,6 +77,7 @@ struct grf_error *grf_image_create(struct grf_image_parts *parts, struct grf_exe
 		grf_image_parts_destroy(parts);
 		return grf_error_no_memory();
 	}
+	assert(ranges_ascend(parts));
 	image->parts = parts;
 	image->left_out = parts->left_out;
 	image->left_out_count = parts->left_out_count;

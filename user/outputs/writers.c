@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <assert.h>
 #include <string.h>
 
 #include "base/mapped_file.h"
@@ -41,20 +42,27 @@ struct grf_error *grf_writer_begin(struct grf_writer *writer, const struct grf_f
 
 struct grf_error *grf_writer_tree(struct grf_writer *writer, const struct grf_tree *tree)
 {
+	assert(writer->format && "between begin and end");
 	return writer->format->tree ? writer->format->tree(writer, tree) : NULL;
 }
 
 struct grf_error *grf_writer_table(struct grf_writer *writer, const struct grf_table *table)
 {
+	assert(writer->format && "between begin and end");
+	assert(table->column_count && table->column_count <= GRF_TABLE_COLUMNS);
 	return writer->format->table ? writer->format->table(writer, table) : NULL;
 }
 
 struct grf_error *grf_writer_end(struct grf_writer *writer, struct grf_error *error)
 {
-	if (!error && writer->format->end)
-		error = writer->format->end(writer);
-	if (writer->format->release)
-		writer->format->release(writer);
+	const struct grf_format *format = writer->format;
+
+	assert(format && "once after begin");
+	if (!error && format->end)
+		error = format->end(writer);
+	if (format->release)
+		format->release(writer);
+	writer->format = NULL;
 	/* By now all that names come from has been read. */
 	return error ? error : grf_mapped_files_check();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "views/verification.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -415,6 +416,7 @@ struct grf_error *grf_verification_create(const struct grf_graph *graph,
 	};
 	struct grf_error *error;
 
+	assert(graph->states && graph->nodes && "made with places");
 	if (!verification)
 		return grf_error_no_memory();
 	error = compare(&comparison);

@@ -9,6 +9,7 @@
 #ifndef GRF_MODEL_HEAP_HEAP_H
 #define GRF_MODEL_HEAP_HEAP_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,11 +102,13 @@ static inline const struct grf_span *grf_heap_span(const struct grf_heap *heap, 
 /* The slot of `span` that holds `address` (>= base). May be >= slot_count: in the span's tail. */
 static inline uint32_t grf_span_slot(const struct grf_span *span, uint64_t address)
 {
+	assert(address >= span->base);
 	return (uint32_t)(((unsigned __int128)(address - span->base) * span->division) >> 64);
 }
 
 static inline bool grf_span_allocated(const struct grf_span *span, uint32_t slot)
 {
+	assert(slot < span->slot_count);
 	return span->allocated[slot >> 3] >> (slot & 7) & 1;
 }
 
