@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "go_code.h"
+#include "image/parts.h"
+#include "model/stacks/goroutine_records.h"
 #include "model/stacks/goroutines.h"
 #include "model/stacks/scheduler.h"
 
@@ -356,6 +358,112 @@ static void test_too_many(void **state)
 	end();
 }
 
+/* What was taken at the stop, as the g that begin() makes has it. */
+static struct grf_goroutine_record taken(void)
+{
+	return (struct grf_goroutine_record){.g = G,
+					     .status = 4,
+					     .id = 7,
+					     .low = STACK_LOW,
+					     .high = STACK_HIGH,
+					     .sp = STACK_HIGH - 0x200,
+					     .pc = inner + 0x20};
+}
+
+/* Reads an image with `record` beside its memory. */
+static struct grf_error *read_with(const struct grf_goroutine_record *record)
+{
+	struct grf_image_parts *parts = calloc(1, sizeof(*parts));
+
+	assert_non_null(parts);
+	parts->goroutines = malloc(sizeof(*record));
+	assert_non_null(parts->goroutines);
+	parts->goroutines[parts->goroutine_count++] = *record;
+	go_code_ready(&code);
+	code.image->parts = parts;
+	return grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS, ALLM,
+				   &goroutines);
+}
+
+static void test_a_record_of_the_stop(void **state)
+{
+	struct grf_goroutine_record record;
+
+	(void)state;
+	begin(4);
+	record = taken();
+	assert_null(read_with(&record));
+	assert_two_frames();
+	assert_int_equal(goroutines->items[0].id, 7);
+	end();
+	/* One of another g says nothing of this one. */
+	begin(4);
+	record.g = G + 8;
+	assert_null(read_with(&record));
+	assert_two_frames();
+	end();
+}
+
+/* Any word of a g that is not what it was at the stop makes the copy one of two instants. */
+static void test_a_torn_image(void **state)
+{
+	static const size_t words[] = {
+	    offsetof(struct grf_goroutine_record, status),
+	    offsetof(struct grf_goroutine_record, id),
+	    offsetof(struct grf_goroutine_record, low),
+	    offsetof(struct grf_goroutine_record, high),
+	    offsetof(struct grf_goroutine_record, sp),
+	    offsetof(struct grf_goroutine_record, pc),
+	    offsetof(struct grf_goroutine_record, bp),
+	    offsetof(struct grf_goroutine_record, syscall_sp),
+	    offsetof(struct grf_goroutine_record, syscall_pc),
+	    offsetof(struct grf_goroutine_record, syscall_bp),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		struct grf_goroutine_record record;
+		struct grf_error *error;
+
+		begin(4);
+		record = taken();
+		*(uint64_t *)(void *)((uint8_t *)&record + words[i]) ^= 8;
+		error = read_with(&record);
+		assert_non_null(error);
+		assert_int_equal(error->code, GRF_ERROR_TORN);
+		assert_non_null(strstr(error->message, "the copy is torn"));
+		assert_null(strchr(error->message, '\n'));
+		grf_error_free(error);
+		end();
+	}
+}
+
+static void test_where_the_fields_of_a_record_are(void **state)
+{
+	struct grf_goroutine_fields fields;
+
+	(void)state;
+	begin(4);
+	assert_true(grf_goroutine_fields_find(&code.layout, &fields));
+	assert_int_equal(fields.low, 0);
+	assert_int_equal(fields.high, 8);
+	assert_int_equal(fields.status, grf_offset(&code.layout, g, atomicstatus));
+	/* One too far from the beginning, and one that nobody knows. */
+	grf_offset(&code.layout, g, goid) = GRF_G_BYTES;
+	assert_false(grf_goroutine_fields_find(&code.layout, &fields));
+	grf_offset(&code.layout, g, goid) = -1;
+	assert_false(grf_goroutine_fields_find(&code.layout, &fields));
+	go_code_ready(&code);
+	end();
+	/* A release without syscallbp, as those before 1.23, has records all the same. */
+	begin(4);
+	grf_offset(&code.layout, g, syscallbp) = -1;
+	assert_true(grf_goroutine_fields_find(&code.layout, &fields));
+	assert_int_equal(fields.syscall_bp, GRF_G_NO_FIELD);
+	go_code_ready(&code);
+	end();
+}
+
 static void test_the_scheduler_s_own(void **state)
 {
 	struct grf_scheduler scheduler;
@@ -396,6 +504,9 @@ int main(void)
 	    cmocka_unit_test(test_one_whose_stack_is_copied),
 	    cmocka_unit_test(test_a_stack_in_pieces),
 	    cmocka_unit_test(test_too_many),
+	    cmocka_unit_test(test_a_record_of_the_stop),
+	    cmocka_unit_test(test_a_torn_image),
+	    cmocka_unit_test(test_where_the_fields_of_a_record_are),
 	    cmocka_unit_test(test_the_scheduler_s_own),
 	};
 

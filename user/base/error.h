@@ -31,6 +31,7 @@ enum grf_error_code {
 	GRF_ERROR_INTERRUPTED, /* SIGINT or SIGTERM */
 	GRF_ERROR_FAULT,       /* an address is not in the image */
 	GRF_ERROR_TOO_LONG,    /* the target would have to stand for longer than it may */
+	GRF_ERROR_TORN,        /* parts of a copy are not of one instant */
 };
 
 struct grf_error {

@@ -24,7 +24,6 @@
 
 #define MORE_THREADS    1024
 #define THREADS_LIMIT   256u
-#define STACKS_LIMIT    (4u << 20)
 #define AUXV_SIZE_LIMIT 4096
 
 /* Threads may take so long to stop in any case: they may be waiting for a CPU; ns. */
@@ -78,20 +77,6 @@ static struct grf_error *read_auxv(struct grf_session *session)
 	return NULL;
 }
 
-/* How many goroutines there may be at the stop, from how many there are. 0: not to be read. */
-static size_t goroutine_room(struct grf_session *session)
-{
-	uint64_t slice[2];
-
-	if (!session->options->allgs_address ||
-	    pread(session->mem, slice, sizeof(slice), (off_t)session->options->allgs_address) !=
-		(ssize_t)sizeof(slice))
-		return 0;
-	if (slice[1] > STACKS_LIMIT)
-		return STACKS_LIMIT;
-	return (size_t)(slice[1] + slice[1] / 4 + MORE_THREADS);
-}
-
 /* Says why a program is missing, and goes on. */
 static void without(struct grf_session *session, enum grf_lack lack, struct grf_error *error,
 		    const char *instead)
@@ -139,7 +124,6 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 static void open_probes(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
-	size_t room = goroutine_room(session);
 	struct grf_error *error;
 
 	if (options->no_ebpf) {
@@ -156,11 +140,6 @@ static void open_probes(struct grf_session *session)
 		grf_pause_open(grf_registers_kernel_tgid(session->registers), session->thread_room,
 			       &session->pause),
 		"pause by our own clock");
-	if (room && session->method->reads_stacks)
-		without(session, GRF_LACK_STACKS,
-			grf_stacks_open(session->target.pid, options->allgs_address,
-					options->g_stack_offset, room, &session->stacks),
-			"stack bounds from the copied memory");
 }
 
 /* Whether an error only means that this way is not to be had. */
@@ -297,6 +276,7 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 		struct grf_error *error, *none;
 
 		session->freeze.stands = session->registers && !method->needs_stops ? stands : NULL;
+		grf_session_open_goroutines(session);
 		error = method->ahead ? method->ahead(session) : NULL;
 		if (!error || error->code != GRF_ERROR_UNSUPPORTED || !next_method(session, method))
 			return error;
@@ -359,7 +339,7 @@ static struct grf_error *prepare(struct grf_session *session)
 	if (error)
 		return error;
 	open_probes(session);
-	error = grf_pool_create(session->copiers + (session->stacks ? 1 : 0), &session->pool);
+	error = grf_pool_create(session->copiers, &session->pool);
 	if (!error)
 		error = open_gc_point(session);
 	session->freeze.context = session;
@@ -445,7 +425,7 @@ static void close_session(struct grf_session *session)
 	grf_pool_destroy(session->round_pool);
 	grf_gc_point_close(session->freeze.gc_point);
 	grf_pause_close(session->pause);
-	grf_stacks_close(session->stacks);
+	grf_session_close_goroutines(session);
 	grf_registers_close(session->registers);
 	grf_left_out_free(&session->left_out);
 	grf_copy_destroy(&session->copy);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "capture/goroutines.h"
 #include "image/parts.h"
 #include "hold/gc_point.h"
 #include "hold/injection.h"
@@ -46,14 +47,11 @@ struct grf_capture_options {
 	const struct grf_left_out_finder *left_out; /* what is not needed; NULL: all is */
 	/* Of a word of 4 bytes that is not 0 while garbage is collected; 0: not known. */
 	uint64_t gc_phase_address;
-	unsigned int threads;     /* copying threads; 0: one for each core */
-	bool no_ebpf;             /* do as if eBPF were not permitted */
-	bool no_process_vm_readv; /* do as if it were refused */
-	bool no_userfaultfd;      /* do as if the kernel lacked it */
-	/* Where the target keeps runtime.allgs (address in the image), for the stack bounds, and
-	 * the offsets of g.stack.lo; 0: not known. */
-	uint64_t allgs_address;
-	uint64_t g_stack_offset;
+	unsigned int threads;                 /* copying threads; 0: one for each core */
+	bool no_ebpf;                         /* do as if eBPF were not permitted */
+	bool no_process_vm_readv;             /* do as if it were refused */
+	bool no_userfaultfd;                  /* do as if the kernel lacked it */
+	struct grf_goroutine_site goroutines; /* what their records are taken by */
 };
 
 /*

@@ -329,6 +329,74 @@ static void read_batch(struct grf_copy *copy, struct batch *batch)
 	}
 }
 
+/* The first dead part that ends behind `address`. */
+static size_t find_dead(const struct grf_dead_stacks *dead, uint64_t address)
+{
+	size_t low = 0, high = dead->run_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (dead->runs[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void add_live(struct grf_copy *copy, struct batch *live, const struct iovec *remote,
+		     const struct iovec *local, size_t start, size_t end)
+{
+	if (start == end)
+		return;
+	if (live->count == BATCH_RUNS) {
+		read_batch(copy, live);
+		live->count = 0;
+	}
+	live->remote[live->count] =
+	    (struct iovec){(uint8_t *)remote->iov_base + start, end - start};
+	live->local[live->count++] =
+	    (struct iovec){(uint8_t *)local->iov_base + start, end - start};
+}
+
+/* Reads a batch less the parts of stacks that are dead. What goes to the file is read whole. */
+static void read_live(struct grf_copy *copy, const struct batch *batch)
+{
+	const struct grf_dead_stacks *dead = copy->dead;
+	struct batch live;
+	uint64_t offset;
+
+	live.first = live.count = 0;
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct iovec *remote = &batch->remote[i], *local = &batch->local[i];
+		uint64_t start = (uint64_t)(uintptr_t)remote->iov_base;
+		size_t length = remote->iov_len, at = 0;
+
+		for (size_t k = is_in_file(copy, local->iov_base, &offset) ? dead->run_count
+									   : find_dead(dead, start);
+		     k < dead->run_count && dead->runs[k].start < start + length; k++) {
+			const struct grf_run *run = &dead->runs[k];
+
+			size_t from = run->start > start ? run->start - start : 0;
+
+			add_live(copy, &live, remote, local, at, from);
+			at = run->end - start < length ? run->end - start : length;
+			__atomic_fetch_add(&copy->dead_bytes, at - from, __ATOMIC_RELAXED);
+		}
+		add_live(copy, &live, remote, local, at, length);
+	}
+	read_batch(copy, &live);
+}
+
+static void read_needed(struct grf_copy *copy, struct batch *batch)
+{
+	if (copy->dead && copy->dead->run_count)
+		read_live(copy, batch);
+	else
+		read_batch(copy, batch);
+}
+
 void grf_copy_discard(struct grf_copy *copy, uint8_t *data, uint64_t length)
 {
 	uint64_t offset;
@@ -405,7 +473,7 @@ void grf_copy_runs(struct grf_copy *copy, const struct grf_run *runs, size_t cou
 		batch.local[i] = (struct iovec){data + (runs[i].start - base), length};
 		batch.count++;
 	}
-	read_batch(copy, &batch);
+	read_needed(copy, &batch);
 }
 
 void grf_copy_long_run(struct grf_copy *copy, const struct grf_run *run, uint8_t *data,
@@ -444,6 +512,6 @@ void grf_copy_work(struct grf_copy *copy)
 		if (copy->action == GRF_COPY_TOUCH)
 			touch(copy, &batch);
 		else
-			read_batch(copy, &batch);
+			read_needed(copy, &batch);
 	}
 }

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "image/left_out.h"
+#include "capture/dead_stacks.h"
 #include "capture/maps.h"
 #include "capture/resident.h"
 #include "capture/space.h"
@@ -43,6 +44,8 @@ struct grf_copy {
 
 	/* What the passes leave out, or NULL. */
 	const struct grf_left_out_set *left_out;
+	/* Parts of stacks that are not read, or NULL; bytes, not pages. */
+	const struct grf_dead_stacks *dead;
 	/* One pass over the pieces, handed out to the threads in batches. */
 	enum grf_copy_action action;
 	const struct grf_piece *pieces;
@@ -54,6 +57,7 @@ struct grf_copy {
 
 	/* Results, written atomically. */
 	uint64_t bytes;
+	uint64_t dead_bytes;    /* that were left out as `dead` */
 	uint64_t pages_skipped; /* that were there and could not be read */
 	bool late;              /* the pass was broken off */
 	int error;              /* errno; ESRCH: the process is gone */

@@ -47,21 +47,6 @@ void grf_registers_convert(const struct grf_thread_registers *record, struct grf
 /* The same of one stopped thread through ptrace, by its tracer. */
 bool grf_registers_ptrace(pid_t tid, struct grf_thread *ret);
 
-/* The stack bounds of goroutines: bpf/stack_bounds.bpf.c. */
-struct grf_stacks_probe;
-
-/* `room`: how many goroutines there may be. */
-struct grf_error *grf_stacks_open(pid_t pid, uint64_t allgs_address, uint64_t g_stack_offset,
-				  size_t room, struct grf_stacks_probe **ret);
-void grf_stacks_close(struct grf_stacks_probe *probe);
-
-/* Runs the program once; allocates nothing. */
-bool grf_stacks_run(struct grf_stacks_probe *probe);
-
-/* What it found, goroutines without a stack left out. */
-struct grf_error *grf_stacks_take(struct grf_stacks_probe *probe, struct grf_stack_bounds **ret,
-				  size_t *ret_count);
-
 /* The clock of the pause: bpf/pause_clock.bpf.c. */
 struct grf_pause_probe;
 

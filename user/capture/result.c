@@ -221,17 +221,22 @@ static size_t read_copied(void *context, const struct grf_run *runs, size_t coun
 }
 
 /* What was left out is what the copy, too, says that it is. */
-static void take_left_out(struct grf_session *session)
+static struct grf_error *take_left_out(struct grf_session *session)
 {
+	struct grf_image_parts *parts = session->parts;
 	struct grf_left_out_set *set =
 	    session->method->left_out ? session->method->left_out(session) : &session->left_out;
 
 	grf_left_out_check(set, read_copied, &session->final, NULL, NULL);
-	session->parts->left_out = set->runs;
-	session->parts->left_out_count = set->run_count;
-	session->parts->provenance.left_out = set->bytes;
+	parts->left_out = set->runs;
+	parts->left_out_count = set->run_count;
+	parts->provenance.left_out = set->bytes;
 	set->runs = NULL;
 	set->count = set->run_count = 0;
+	if (!session->copy.dead_bytes)
+		return NULL;
+	return grf_dead_stacks_add_to(&session->goroutines.dead, &parts->left_out,
+				      &parts->left_out_count);
 }
 
 /* Pieces that touch, in both address spaces, are one range. */
@@ -286,7 +291,6 @@ static struct grf_error *build_mappings(struct grf_session *session)
 
 struct grf_error *grf_session_finish(struct grf_session *session)
 {
-	struct grf_image_parts *parts = session->parts;
 	struct grf_error *error;
 
 	fill_provenance(session);
@@ -303,13 +307,12 @@ struct grf_error *grf_session_finish(struct grf_session *session)
 	grf_verbose("held %zu threads, found in %zu pass%s", session->report.threads,
 		    session->report.passes, session->report.passes == 1 ? "" : "es");
 	error = build_mappings(session);
-	if (!error && session->stacks && session->stacks_taken)
-		error = grf_stacks_take(session->stacks, &parts->stacks, &parts->stack_count);
+	if (!error)
+		error = grf_session_finish_goroutines(session);
 	if (!error)
 		error = map_spilled(session);
-	if (error)
-		return error;
-	take_left_out(session);
+	if (!error)
+		error = take_left_out(session);
 	/* Last, because it hands the memory over to the ranges. */
-	return build_ranges(session);
+	return error ? error : build_ranges(session);
 }

@@ -9,6 +9,8 @@
 
 #include "capture/capture.h"
 #include "capture/copy.h"
+#include "capture/dead_stacks.h"
+#include "capture/goroutines.h"
 #include "capture/plan.h"
 #include "capture/pool.h"
 #include "capture/precopy.h"
@@ -45,7 +47,7 @@ struct grf_copy_method {
 	enum grf_lack lack; /* where it is not to be had */
 	const char *name;
 	bool needs_stops;  /* all threads have really stopped at at_stop(): it traces them */
-	bool reads_stacks; /* has a thread of the pool read stack bounds at the stop */
+	bool reads_stacks; /* leaves out at the stop the parts of stacks that are not in use */
 	/* Whether the way is to be had; makes what it needs. UNSUPPORTED, PERMISSION and OTHER mean
 	 * that it is not, and another one may be taken. */
 	struct grf_error *(*open)(struct grf_session *session);
@@ -69,6 +71,20 @@ extern const struct grf_copy_method grf_copy_by_soft_dirty;
 extern const struct grf_copy_method grf_copy_by_fork;
 extern const struct grf_copy_method grf_copy_at_stop;
 
+/* Records of goroutines (stack_roots.c). All zero: none are taken. */
+struct grf_session_goroutines {
+	struct grf_goroutine_taker *taker;
+	bool by_ebpf;
+	size_t before; /* how many there were before the stop */
+	struct grf_dead_stacks dead;
+	uint64_t minimum; /* bytes of a dead part that is left out */
+	/* Written at the stop. */
+	bool tried, taken;
+	const struct grf_goroutine_record *records; /* the taker's */
+	size_t count;
+	uint64_t time; /* that it took; ns */
+};
+
 struct grf_session {
 	const struct grf_capture_options *options;
 	struct grf_target target;
@@ -85,7 +101,7 @@ struct grf_session {
 	struct grf_pool *round_pool; /* for rounds, as long as the target runs; NULL: none */
 	uint64_t max_pause;          /* for which the target may stand; ns; 0: for any time */
 	bool stood;                  /* stopped by a signal before anything was done */
-	unsigned int copiers; /* threads of the pool that copy; one more may read stack bounds */
+	unsigned int copiers;        /* threads of the pool */
 
 	/* What passes over all memory leave out. */
 	struct grf_left_out_set left_out;
@@ -106,7 +122,7 @@ struct grf_session {
 	} fork;
 
 	struct grf_registers_probe *registers;
-	struct grf_stacks_probe *stacks;
+	struct grf_session_goroutines goroutines;
 	struct grf_pause_probe *pause;
 	struct grf_freeze freeze;
 	struct grf_thread_registers *records;
@@ -115,8 +131,7 @@ struct grf_session {
 	/* Written at the stop. */
 	enum grf_stop_failure failure;
 	size_t record_count; /* of `records`, where session->freeze.stands read them */
-	bool stacks_taken;
-	bool by_ptrace; /* registers of some thread at least */
+	bool by_ptrace;      /* registers of some thread at least */
 	uint64_t registers_time;
 	uint64_t forking_time;
 	uint64_t stop_bytes;
@@ -130,6 +145,22 @@ struct grf_session {
 /* The registers of every held thread, into session->parts; for at_stop(). Sets
  * session->registers_time, and session->failure when there is no room. */
 void grf_session_take_registers(struct grf_session *session, const pid_t *tids, size_t count);
+
+/* Makes ready to take the records of goroutines, as the way to copy needs them; before ahead(). */
+void grf_session_open_goroutines(struct grf_session *session);
+void grf_session_close_goroutines(struct grf_session *session);
+
+/* Finds where stacks are, so that their dead parts can be left out at the stop; for ahead(). */
+void grf_session_expect_stacks(struct grf_session *session);
+
+/* Takes the records, and sets session->copy.dead where stacks were expected; for at_stop(). */
+void grf_session_take_goroutines(struct grf_session *session);
+
+/* Whether the records cost next to nothing. */
+bool grf_session_has_few_goroutines(const struct grf_session *session);
+
+/* Puts the records into session->parts. Errors: NO_MEMORY. */
+struct grf_error *grf_session_finish_goroutines(struct grf_session *session);
 
 /* Makes the pages that session->first is copied to; for ahead(). */
 struct grf_error *grf_session_touch_destination(struct grf_session *session);

@@ -8,7 +8,8 @@
  *
  * What a child does not get of its parent is copied at the stop: mappings that are marked so
  * (MADV_DONTFORK) are missing in it, others (MADV_WIPEONFORK) are empty. Both show in that a
- * mapping has pages in the process, and not one in the child.
+ * mapping has pages in the process, and not one in the child. Of stacks in it only the parts that
+ * are in use are copied.
  *
  * Where no child is to be had after all, be it that no thread is fit to make one or that the kernel
  * refuses it, the target stands already, perhaps at the end of a garbage collection that was long
@@ -34,6 +35,8 @@
 /* What a fork takes the kernel: some 20 ms for each GB; ns. */
 #define FORK_TIME 500000u
 #define PAGE_TIME 80u
+/* What is larger, and copied at the stop, may be stacks; bytes. */
+#define LARGE (1u << 20)
 
 static void copy_child(void *context);
 
@@ -97,6 +100,7 @@ static struct grf_error *get_ready(struct grf_session *session)
 	    session->options->copy == GRF_COPY_AUTO && grf_session_may_copy_all(session);
 	grf_pool_start(session->pool, be_usual, NULL);
 	grf_pool_wait(session->pool);
+	grf_session_expect_stacks(session);
 	return error;
 }
 
@@ -118,6 +122,8 @@ static void copy_withheld(struct grf_session *session, const struct grf_piece *p
 {
 	struct grf_run runs[RUNS];
 
+	if (end - start >= LARGE && !session->goroutines.tried)
+		grf_session_take_goroutines(session);
 	while (start < end && !grf_interrupted()) {
 		size_t count = grf_resident_runs(&session->copy.resident, kind, start, end, runs,
 						 RUNS, SCAN_PAGES, &start);
@@ -170,6 +176,9 @@ static void fork_it(struct grf_session *session, const pid_t *tids, size_t count
 	grf_session_take_registers(session, tids, count);
 	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy, NULL, NULL);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
+	session->goroutines.tried = false;
+	if (grf_session_has_few_goroutines(session))
+		grf_session_take_goroutines(session);
 	began = grf_now();
 	if (!grf_forked_make(session->fork.forked, tids, count) || !open_child(session)) {
 		session->fork.copied_all =
@@ -221,6 +230,7 @@ static void copy_child(void *context)
 		bool through_mem = copy->through_mem;
 
 		let_it_run(session);
+		copy->dead = NULL;
 		copy->through_mem = true;
 		copy->mem = session->fork.mem;
 		copy->resident.pagemap = session->fork.pagemap;
@@ -307,6 +317,7 @@ const struct grf_copy_method grf_copy_by_fork = {
     .lack = GRF_LACK_FORK,
     .name = "a child that the process makes at the stop",
     .needs_stops = true,
+    .reads_stacks = true,
     .open = open_forked,
     .ahead = get_ready,
     .at_stop = fork_it,

@@ -292,6 +292,7 @@ void grf_precopy_at_stop(struct grf_session *session, const pid_t *tids, size_t 
 	if (!alone)
 		grf_pool_start(session->pool, stop_work, session);
 	grf_session_take_registers(session, tids, count);
+	grf_session_take_goroutines(session);
 	grf_precopy_stop(precopy, alone ? 1 : session->copiers);
 	if (!alone)
 		grf_pool_wait(session->pool);

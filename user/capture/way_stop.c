@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * All is copied at the stop. The destination's pages are made before it, which halves the time; the
- * stack bounds of goroutines are read by eBPF beside the copying. How long that takes is plain from
- * the amount. It is not begun where it would be longer than the target may stand, and broken off
+ * All is copied at the stop, but for the parts of stacks that are not in use. The destination's
+ * pages are made before it, which halves the time. How long the copying takes is plain from the
+ * amount. It is not begun where it would be longer than the target may stand, and broken off
  * when it turns out to be.
  */
 #include "capture/session.h"
@@ -63,8 +63,8 @@ static void touch_work(void *context, unsigned int index)
 {
 	struct grf_session *session = context;
 
-	if (index < session->copiers)
-		grf_copy_work(&session->copy);
+	(void)index;
+	grf_copy_work(&session->copy);
 }
 
 struct grf_error *grf_session_touch_destination(struct grf_session *session)
@@ -87,6 +87,7 @@ static struct grf_error *get_ready(struct grf_session *session)
 	session->freeze.urgent = estimate(session) <= SHORT_STOP;
 	grf_pool_start(session->pool, be_ready, session);
 	grf_pool_wait(session->pool);
+	grf_session_expect_stacks(session);
 	return error;
 }
 
@@ -94,14 +95,13 @@ static void stop_work(void *context, unsigned int index)
 {
 	struct grf_session *session = context;
 
-	if (index < session->copiers)
-		grf_copy_work(&session->copy);
-	else
-		session->stacks_taken = grf_stacks_run(session->stacks);
+	(void)index;
+	grf_copy_work(&session->copy);
 }
 
 void grf_session_copy_all(struct grf_session *session, const pid_t *tids, size_t count)
 {
+	grf_session_take_goroutines(session);
 	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy, NULL, NULL);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, session->final.pieces,
 		       session->final.piece_count);

@@ -30,6 +30,7 @@ enum grf_exit {
 	GRF_EXIT_NO_ROOM = 13,      /* no memory, or no disk, within its limits */
 	GRF_EXIT_TOO_LONG = 14,     /* the target would have to stand for too long */
 	GRF_EXIT_REPLACED = 15,     /* the target became another program by exec(2) */
+	GRF_EXIT_TORN = 16,         /* parts of the copy are not of one instant */
 };
 
 /* What every command understands. */

@@ -398,6 +398,13 @@ const struct grf_segment *grf_image_segments(const struct grf_image *image, size
 	return image->segments.items;
 }
 
+const struct grf_goroutine_record *grf_image_goroutines(const struct grf_image *image,
+							size_t *ret_count)
+{
+	*ret_count = image->parts ? image->parts->goroutine_count : 0;
+	return image->parts ? image->parts->goroutines : NULL;
+}
+
 const struct grf_provenance *grf_image_provenance(const struct grf_image *image)
 {
 	return &image->provenance;

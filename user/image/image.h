@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "grf/goroutine_records.h"
 
 struct grf_executable;
 struct grf_provenance;
@@ -75,6 +76,11 @@ void grf_image_destroy(struct grf_image *image);
 const struct grf_segment *grf_image_segments(const struct grf_image *image, size_t *ret_count);
 const struct grf_mapping *grf_image_mappings(const struct grf_image *image, size_t *ret_count);
 const struct grf_thread *grf_image_threads(const struct grf_image *image, size_t *ret_count);
+
+/* What was taken of goroutines while the process stood, beside their memory, in any order; none of
+ * a core. */
+const struct grf_goroutine_record *grf_image_goroutines(const struct grf_image *image,
+							size_t *ret_count);
 
 /* How the image came to be. */
 const struct grf_provenance *grf_image_provenance(const struct grf_image *image);

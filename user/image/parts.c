@@ -19,7 +19,7 @@ void grf_image_parts_destroy(struct grf_image_parts *parts)
 	free(parts->left_out);
 	free(parts->mappings);
 	free(parts->threads);
-	free(parts->stacks);
+	free(parts->goroutines);
 	free(parts->auxv);
 	free(parts);
 }

@@ -18,13 +18,6 @@ struct grf_image_range {
 	uint8_t *data;
 };
 
-/* The stack bounds of a goroutine, as the eBPF side took them at the stop. */
-struct grf_stack_bounds {
-	uint64_t g;
-	uint64_t low;
-	uint64_t high;
-};
-
 /* Owns all that its pointers lead to. */
 struct grf_image_parts {
 	struct grf_image_range *ranges; /* ascending, not overlapping */
@@ -35,8 +28,8 @@ struct grf_image_parts {
 	size_t mapping_count;
 	struct grf_thread *threads;
 	size_t thread_count;
-	struct grf_stack_bounds *stacks;
-	size_t stack_count;
+	struct grf_goroutine_record *goroutines; /* taken at the stop, in any order */
+	size_t goroutine_count;
 	uint64_t *auxv;    /* pairs type, value; ends with AT_NULL */
 	size_t auxv_count; /* words, two for each pair */
 	struct grf_provenance provenance;

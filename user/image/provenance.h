@@ -35,6 +35,12 @@ enum grf_registers_by {
 	GRF_REGISTERS_BY_PTRACE,
 };
 
+/* Where the stack roots of goroutines come from: status, stack bounds, pc and stack pointer. */
+enum grf_goroutines_by {
+	GRF_GOROUTINES_FROM_MEMORY, /* the copied memory, or what was read of it at the stop */
+	GRF_GOROUTINES_BY_EBPF,     /* read by an eBPF program at the stop */
+};
+
 /* Who measured the pause. By the eBPF clock, it is from the first thread that left its CPU, or came
  * to the freeze point, to the last one that was back on one; by our own, from the first interrupt
  * to the last detach. */
@@ -48,7 +54,7 @@ enum grf_lack {
 	GRF_LACK_NOTHING,
 	GRF_LACK_REGISTERS,   /* no eBPF: registers by ptrace, the pause by our own clock */
 	GRF_LACK_CLOCK,       /* the pause by our own clock */
-	GRF_LACK_STACKS,      /* stack bounds from the copied memory */
+	GRF_LACK_STACKS,      /* stack roots of goroutines from memory */
 	GRF_LACK_GC_POINT,    /* no probe at the end of a garbage collection */
 	GRF_LACK_READV,       /* process_vm_readv: copied through /proc/PID/mem */
 	GRF_LACK_USERFAULTFD, /* no pre-copy under userfaultfd */
@@ -60,12 +66,13 @@ enum grf_lack {
 /* Times of a stop in nanoseconds. `total` is the sum of `stop`, `copying` and `resume`. */
 struct grf_pause {
 	uint64_t total;
-	uint64_t stop;      /* until every thread stood */
-	uint64_t copying;   /* and all else that was done while they stood */
-	uint64_t scanning;  /* of that, until it was known what is to be copied */
-	uint64_t registers; /* of that, to read those of all threads */
-	uint64_t forking;   /* of that, until there was a child to copy; 0: none was made */
-	uint64_t resume;    /* until every thread ran */
+	uint64_t stop;       /* until every thread stood */
+	uint64_t copying;    /* and all else that was done while they stood */
+	uint64_t scanning;   /* of that, until it was known what is to be copied */
+	uint64_t registers;  /* of that, to read those of all threads */
+	uint64_t goroutines; /* of that, to take their records; 0: none were taken */
+	uint64_t forking;    /* of that, until there was a child to copy; 0: none was made */
+	uint64_t resume;     /* until every thread ran */
 	enum grf_pause_clock_kind clock;
 };
 
@@ -76,18 +83,21 @@ struct grf_provenance {
 	enum grf_copied_by copied_by;
 	bool through_mem; /* by /proc/PID/mem instead of process_vm_readv */
 	enum grf_registers_by registers_by;
+	enum grf_goroutines_by goroutines_by;
+	uint64_t goroutine_records; /* taken at the stop; 0: none, all is in the copied memory */
 	struct grf_pause pause;
 	/* Beside the pause, in nanoseconds. */
 	uint64_t preparation; /* for which one thread stood, before */
 	uint64_t reaping;     /* for which one thread stood, after, to reap the child */
 	uint64_t given_up;    /* of stops before, that would have been too long */
 	/* In bytes, where nothing else is said. */
-	uint64_t bytes;      /* copied, in the stop and before */
-	uint64_t stop_bytes; /* of them, in the stop */
-	uint64_t stop_pages; /* that these are */
-	uint64_t left_out;   /* not copied, as nothing of them is needed */
-	uint64_t spilled;    /* of the copy, in a file */
-	unsigned int rounds; /* of copying before the stop; 0: all was copied in it */
+	uint64_t bytes;       /* copied, in the stop and before */
+	uint64_t stop_bytes;  /* of them, in the stop */
+	uint64_t stop_pages;  /* that these are */
+	uint64_t left_out;    /* not copied, as nothing of them is needed */
+	uint64_t dead_stacks; /* not copied: parts of stacks that are not in use */
+	uint64_t spilled;     /* of the copy, in a file */
+	unsigned int rounds;  /* of copying before the stop; 0: all was copied in it */
 	/* Why something was missing: enum grf_error_code; 0: it was there, or not asked for. */
 	uint8_t lacks[GRF_LACKS];
 	/* Where and when. */

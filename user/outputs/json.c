@@ -129,6 +129,7 @@ static json_t *json_of_pause(const struct grf_pause *pause)
 	    {"copying_ns", offsetof(struct grf_pause, copying)},
 	    {"scanning_ns", offsetof(struct grf_pause, scanning)},
 	    {"registers_ns", offsetof(struct grf_pause, registers)},
+	    {"goroutines_ns", offsetof(struct grf_pause, goroutines)},
 	    {"forking_ns", offsetof(struct grf_pause, forking)},
 	    {"resume_ns", offsetof(struct grf_pause, resume)},
 	};
@@ -169,6 +170,8 @@ static json_t *json_of_provenance(const struct grf_provenance *from)
 	    {"copied_at_stop_bytes", offsetof(struct grf_provenance, stop_bytes)},
 	    {"copied_at_stop_pages", offsetof(struct grf_provenance, stop_pages)},
 	    {"left_out_bytes", offsetof(struct grf_provenance, left_out)},
+	    {"dead_stacks_bytes", offsetof(struct grf_provenance, dead_stacks)},
+	    {"goroutine_records", offsetof(struct grf_provenance, goroutine_records)},
 	    {"spilled_bytes", offsetof(struct grf_provenance, spilled)},
 	};
 	json_t *object = json_object();
@@ -184,6 +187,7 @@ static json_t *json_of_provenance(const struct grf_provenance *from)
 	put(&object, "copied_by", json_string(grf_name_copy(from->copied_by)));
 	put(&object, "through_mem", json_boolean(from->through_mem));
 	put(&object, "registers_by", json_string(grf_name_registers(from->registers_by)));
+	put(&object, "goroutines_by", json_string(grf_name_goroutines(from->goroutines_by)));
 	put(&object, "rounds", json_integer(from->rounds));
 	PUT_NUMBERS(&object, from, numbers);
 	put(&object, "pause", json_of_pause(&from->pause));

@@ -59,7 +59,15 @@ void grf_summary_print_held(FILE *stream, const struct grf_provenance *from)
 		fprintf(stream, "; %s without pointers left out", grf_format_bytes(from->left_out));
 	if (from->spilled)
 		fprintf(stream, "; %s to a file", grf_format_bytes(from->spilled));
-	fprintf(stream, "; registers by %s\n", grf_word_registers(from));
+	if (from->dead_stacks)
+		fprintf(stream, "; %s of stacks that are not in use left out",
+			grf_format_bytes(from->dead_stacks));
+	fprintf(stream, "; registers by %s", grf_word_registers(from));
+	if (from->goroutine_records)
+		fprintf(stream, "; stack roots of %s goroutines by %s\n",
+			grf_format_count_of(from->goroutine_records), grf_word_goroutines(from));
+	else
+		fputs("; stack roots from the copied memory\n", stream);
 }
 
 /* What is allocated and not reachable waits for a collection that frees it. */

@@ -34,6 +34,11 @@ const char *grf_word_registers(const struct grf_provenance *from)
 	return from->registers_by == GRF_REGISTERS_BY_PTRACE ? "ptrace" : "eBPF task iterator";
 }
 
+const char *grf_word_goroutines(const struct grf_provenance *from)
+{
+	return from->goroutines_by == GRF_GOROUTINES_BY_EBPF ? "eBPF" : "memory";
+}
+
 const char *grf_word_clock(const struct grf_provenance *from)
 {
 	return from->pause.clock == GRF_CLOCK_EBPF ? "eBPF" : "user space";
@@ -70,6 +75,11 @@ const char *grf_name_copy(enum grf_copied_by copied_by)
 const char *grf_name_registers(enum grf_registers_by by)
 {
 	return by == GRF_REGISTERS_BY_PTRACE ? "ptrace" : "ebpf";
+}
+
+const char *grf_name_goroutines(enum grf_goroutines_by by)
+{
+	return by == GRF_GOROUTINES_BY_EBPF ? "ebpf" : "memory";
 }
 
 const char *grf_name_clock(enum grf_pause_clock_kind clock)

@@ -15,6 +15,7 @@
 const char *grf_word_freeze(const struct grf_provenance *from);
 const char *grf_word_copy(const struct grf_provenance *from);
 const char *grf_word_registers(const struct grf_provenance *from);
+const char *grf_word_goroutines(const struct grf_provenance *from);
 const char *grf_word_clock(const struct grf_provenance *from);
 
 /* Static texts, such as "gc" and "soft-dirty". */
@@ -22,6 +23,7 @@ const char *grf_name_origin(enum grf_origin origin);
 const char *grf_name_freeze(enum grf_freeze_point freeze);
 const char *grf_name_copy(enum grf_copied_by copied_by);
 const char *grf_name_registers(enum grf_registers_by by);
+const char *grf_name_goroutines(enum grf_goroutines_by by);
 const char *grf_name_clock(enum grf_pause_clock_kind clock);
 const char *grf_name_lack(enum grf_lack lack);
 const char *grf_name_reason(enum grf_error_code why);

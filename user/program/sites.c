@@ -13,6 +13,7 @@
 #include "hold/probe_site.h"
 #include "model/code/entry_points.h"
 #include "model/model.h"
+#include "model/stacks/goroutine_records.h"
 
 /* How far a position-independent executable was moved: where the process began, less where the file
  * says that it begins. */
@@ -120,17 +121,19 @@ static void find_injection_site(struct grf_executable *executable, uint64_t allm
 	memcpy(ret->sigreturn_code, short_sigreturn, sizeof(short_sigreturn));
 }
 
-/* Tells the capture how to find what it need not copy. */
-static void find_left_out(struct grf_executable *executable, uint64_t mheap,
+/* The layout of the program's runtime, as far as its file tells. */
+static struct grf_error *find_layout(struct grf_executable *executable, struct grf_layout *ret)
+{
+	struct grf_version version;
+	struct grf_error *error = grf_version_find(executable, NULL, &version);
+
+	return error ? error : grf_layout_resolve(&version, grf_executable_dwarf(executable), ret);
+}
+
+/* Tells the capture how to find what it need not copy. `error`: why the layout is not known. */
+static void find_left_out(const struct grf_error *error, uint64_t mheap,
 			  struct grf_pointer_free *site, struct grf_left_out_finder *ret)
 {
-	_cleanup_error_ struct grf_error *error = NULL;
-	struct grf_version version;
-
-	error = grf_version_find(executable, NULL, &version);
-	if (!error)
-		error =
-		    grf_layout_resolve(&version, grf_executable_dwarf(executable), &site->layout);
 	if (error || !mheap) {
 		grf_verbose("contents of objects without pointers are copied too: %s",
 			    error ? error->message : "runtime.mheap_ was not found");
@@ -144,6 +147,7 @@ void grf_sites_find(const struct grf_process_options *options, const struct grf_
 		    struct grf_sites *sites, struct grf_capture_options *capture)
 {
 	struct grf_executable *executable = file->executable;
+	_cleanup_error_ struct grf_error *error = NULL;
 	struct grf_entry_points found;
 	_cleanup_close_ int memory = -1;
 	char name[64];
@@ -153,15 +157,18 @@ void grf_sites_find(const struct grf_process_options *options, const struct grf_
 	if (!grf_executable_is_placed(executable))
 		grf_executable_set_bias(executable, load_bias(options->pid, executable));
 	found = grf_entry_points_find(executable, memory);
-	capture->allgs_address = found.allgs;
+	error = find_layout(executable, &sites->pointer_free.layout);
+	capture->goroutines.allgs = found.allgs;
+	capture->goroutines.known =
+	    !error &&
+	    grf_goroutine_fields_find(&sites->pointer_free.layout, &capture->goroutines.fields);
 	capture->gc_phase_address = found.gc_phase;
-	capture->g_stack_offset = 0; /* g.stack comes first in g, in every Go version */
 	capture->gc_point =
 	    (struct grf_gc_point_site){.path = file->name, .without = file->without_probe};
 	set_gc_point(executable, found.gc_sweep, &capture->gc_point);
 	if (capture->copy != GRF_COPY_STOP)
 		find_injection_site(executable, found.allm, &capture->injection);
 	if (!options->contents)
-		find_left_out(executable, found.mheap, &sites->pointer_free, &sites->left_out);
+		find_left_out(error, found.mheap, &sites->pointer_free, &sites->left_out);
 	capture->left_out = &sites->left_out;
 }

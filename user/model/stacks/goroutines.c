@@ -17,7 +17,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "model/code/entry_points.h"
+#include "model/stacks/goroutine_records.h"
 #include "model/stacks/stack_words.h"
+#include "model/stacks/system_goroutine.h"
 
 #define MAX_GOROUTINES ((uint64_t)1 << 24)
 /* No stack is larger than Go's own limit for 64-bit systems. */
@@ -63,7 +65,9 @@ struct goroutine_reader {
 	/* Bytes of stacks and deferred arguments that the image can have beside those read. */
 	uint64_t stacks_left, arguments_left;
 	struct grf_stack_scan scan;
-	struct grf_goroutines *goroutines; /* the result */
+	struct grf_goroutines *goroutines;  /* the result */
+	struct grf_goroutine_index index;   /* what was taken at the stop */
+	struct grf_goroutine_record record; /* of the goroutine at hand */
 	grf_frame_array frames;
 	grf_value_array values;
 	GRF_ARRAY(struct grf_goroutine_wait) waits;
@@ -177,8 +181,6 @@ static bool in_stack(const struct goroutine_reader *reader, uint64_t g, uint64_t
 	int64_t stack = grf_offset(reader->layout, g, stack);
 	uint64_t low, high;
 
-	if (!g)
-		return false;
 	low = word(reader, g, stack + grf_offset(reader->layout, stack, lo));
 	high = word(reader, g, stack + grf_offset(reader->layout, stack, hi));
 	return sp >= low && sp < high;
@@ -247,23 +249,19 @@ static bool start_running(struct goroutine_reader *reader, const struct machine 
 static bool find_start(struct goroutine_reader *reader, struct grf_goroutine *goroutine,
 		       struct grf_unwind_start *ret)
 {
-	uint64_t g = goroutine->address, syscall_sp = WORD(g, g, syscallsp);
-	int64_t sched = grf_offset(reader->layout, g, sched);
-	const struct machine *machine = machine_of(reader, g);
+	const struct grf_goroutine_record *record = &reader->record;
+	const struct machine *machine = machine_of(reader, record->g);
 
 	if (machine)
 		goroutine->tid = machine->tid;
-	if (syscall_sp) {
-		*ret = (struct grf_unwind_start){WORD(g, g, syscallpc), syscall_sp, false};
+	if (record->syscall_sp) {
+		*ret = (struct grf_unwind_start){record->syscall_pc, record->syscall_sp, false};
 		return true;
 	}
 	if (goroutine->status == STATUS_RUNNING && machine && machine->thread &&
 	    start_running(reader, machine, goroutine, ret))
 		return true;
-	*ret = (struct grf_unwind_start){
-	    .pc = word(reader, g, sched + grf_offset(reader->layout, gobuf, pc)),
-	    .sp = word(reader, g, sched + grf_offset(reader->layout, gobuf, sp)),
-	};
+	*ret = (struct grf_unwind_start){.pc = record->pc, .sp = record->sp};
 	return ret->pc && ret->sp >= goroutine->stack_low && ret->sp < goroutine->stack_high;
 }
 
@@ -383,31 +381,6 @@ static void add_vector_registers(struct goroutine_reader *reader,
 	size = (uint64_t)grf_offset(layout, x_reg_state, _size);
 	for (uint64_t at = 0; state && at < size && size < 65536; at += 8)
 		add_value(reader, word(reader, state, (int64_t)at), 0, GRF_VALUE_REGISTER, true);
-}
-
-/* isSystemGoroutine in runtime/traceback.go. Those that run finalizers and cleanups count as the
- * user's while user code is on their stack. */
-static bool is_system(const struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
-{
-	static const char *const user[] = {"runtime.main", "runtime.corostart",
-					   "runtime.handleAsyncEvent"};
-	static const char *const either[] = {"runtime.runfinq", "runtime.runFinalizers",
-					     "runtime.runCleanups"};
-	struct grf_function function;
-
-	if (!goroutine->start_pc ||
-	    !grf_pclntab_find(reader->table, goroutine->start_pc, &function) ||
-	    strncmp(function.name, "runtime.", 8) != 0)
-		return false;
-	for (size_t i = 0; i < sizeof(user) / sizeof(*user); i++)
-		if (!strcmp(function.name, user[i]))
-			return false;
-	for (size_t i = 0; i < sizeof(either) / sizeof(*either); i++)
-		for (size_t k = 0; !strcmp(function.name, either[i]) && k < reader->frames.count;
-		     k++)
-			if (strncmp(reader->frames.items[k].function.name, "runtime.", 8) != 0)
-				return false;
-	return true;
 }
 
 /* Moves the frames, words and values of the goroutine at hand into memory of its own. */
@@ -539,32 +512,28 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 			      (uint32_t)reader->values.count);
 }
 
-/* Reads one g. False: it is dead, or no g at all. */
-static bool read_goroutine(struct goroutine_reader *reader, uint64_t g,
-			   struct grf_goroutine *goroutine)
+/* Reads the goroutine of the record at hand. False: it is dead. */
+static bool read_goroutine(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
 {
-	int64_t stack = grf_offset(reader->layout, g, stack);
-	uint32_t status;
+	uint32_t status = (uint32_t)reader->record.status & ~STATUS_SCAN_BIT;
+	uint64_t g = reader->record.g;
 
-	if (!grf_image_u32(reader->image, g + (uint64_t)grf_offset(reader->layout, g, atomicstatus),
-			   &status))
-		return false;
-	status &= ~STATUS_SCAN_BIT;
 	if (status == STATUS_IDLE || status == STATUS_DEAD || status == STATUS_DEAD_EXTRA)
 		return false;
 	*goroutine = (struct grf_goroutine){
 	    .address = g,
-	    .id = WORD(g, g, goid),
+	    .id = reader->record.id,
 	    .status = status,
-	    .stack_low = word(reader, g, stack + grf_offset(reader->layout, stack, lo)),
-	    .stack_high = word(reader, g, stack + grf_offset(reader->layout, stack, hi)),
+	    .stack_low = reader->record.low,
+	    .stack_high = reader->record.high,
 	    .start_pc = WORD(g, g, startpc),
 	    .creator_pc = WORD(g, g, gopc),
 	    .parent_id = WORD(g, g, parent_goid),
 	    .wait_reason = (uint8_t)WORD(g, g, waitreason),
 	};
 	walk_stack(reader, goroutine);
-	goroutine->system = is_system(reader, goroutine);
+	goroutine->system = grf_goroutine_is_system(reader->table, goroutine->start_pc,
+						    reader->frames.items, reader->frames.count);
 	return true;
 }
 
@@ -585,6 +554,7 @@ static struct grf_error *add_goroutine(struct goroutine_reader *reader, uint64_t
 				       goroutine_array *items)
 {
 	struct grf_goroutine goroutine, *item;
+	struct grf_error *error;
 
 	if (!is_new(reader, g)) {
 		if (reader->goroutine_of.no_memory)
@@ -595,8 +565,9 @@ static struct grf_error *add_goroutine(struct goroutine_reader *reader, uint64_t
 						"image has room for: it is damaged");
 		return NULL;
 	}
-	if (!read_goroutine(reader, g, &goroutine))
-		return NULL;
+	error = grf_goroutine_index_find(&reader->index, g, &reader->record);
+	if (error || !read_goroutine(reader, &goroutine))
+		return error;
 	if (!keep(reader, &goroutine))
 		return grf_error_no_memory();
 	item = grf_array_add(items);
@@ -692,7 +663,10 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 					grf_pclntab_by_name(table, "runtime.xRegScan", &scan);
 	limit_records(&reader);
 	read_machines(&reader, allm);
-	error = read_all(&reader, allgs, goroutines);
+	error = grf_goroutine_index_make(image, layout, &reader.index);
+	if (!error)
+		error = read_all(&reader, allgs, goroutines);
+	grf_goroutine_index_free(&reader.index);
 	grf_stack_scan_free(&reader.scan);
 	grf_address_set_free(&reader.machine_of);
 	grf_address_set_free(&reader.machine_by_tid);

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Stack roots of goroutines: taken at the stop by eBPF, or from memory, and all the same; of stacks only
+the part that is in use is copied at the stop."""
+
+import json
+import os
+import signal
+
+import pprof
+import pytest
+from running import OK, grf, wait_until
+from toolchains import versions
+
+NOW = ("--freeze", "now")
+STOP = [
+    ("--copy", "stop"),
+    ("--copy", "stop", "--no-ebpf"),
+    ("--copy", "stop", "--no-process-vm-readv"),
+]
+WAYS = STOP + [
+    ("--copy", "fork"),
+    ("--copy", "fork", "--no-ebpf"),
+    ("--copy", "precopy"),
+    ("--copy", "precopy", "--no-ebpf"),
+]
+
+
+def attach(target, tmp_path, *options):
+    """The chains of the profile, the provenance, and what was said."""
+    profile, document = tmp_path / "out.pb.gz", tmp_path / "out.json"
+    outputs = ("-v", "-o", profile, "-o", document)
+    done = grf("attach", target.pid, *NOW, *options, *outputs).expect(OK)
+    provenance = json.loads(document.read_text())["provenance"]
+    return pprof.read(profile).chains, provenance, done.stdout + done.stderr
+
+
+def lacks(provenance):
+    return {lack["what"]: lack["why"] for lack in provenance["lacks"]}
+
+
+def main_chains(chains):
+    return {chain: counts for chain, counts in chains.items() if chain[0].startswith("main.")}
+
+
+def check_provenance(options, provenance, said):
+    by_ebpf = "--no-ebpf" not in options
+    assert provenance["goroutines_by"] == ("ebpf" if by_ebpf else "memory"), options
+    if by_ebpf:
+        assert provenance["goroutine_records"] > 300
+        assert "ebpf-stacks" not in lacks(provenance)
+        assert "stack roots of" in said and "goroutines by eBPF" in said
+    else:
+        assert lacks(provenance)["ebpf-stacks"] == "not supported"
+        assert "from memory" in said or "from the copied memory" in said
+
+
+@pytest.mark.parametrize("version", versions())
+def test_every_way_gives_the_same(version, start, tmp_path):
+    target = start("stacks", "-goroutines", "300", version=version)
+    expected = attach(target, tmp_path, *WAYS[0])[0]
+    assert sum(n for chain, (n, _) in expected.items() if "main.wait" in chain[0]) >= 300
+    for options in WAYS:
+        chains, provenance, said = attach(target, tmp_path, *options)
+        assert main_chains(chains) == main_chains(expected), options
+        check_provenance(options, provenance, said)
+    target.check_runs()
+
+
+def test_the_same_profile_of_a_process_that_stands(start, tmp_path):
+    """Down to the last object of the runtime."""
+    target = start("stacks", "-goroutines", "300")
+    os.kill(target.pid, signal.SIGSTOP)
+    assert wait_until(lambda: set(target.states()) == {"T"})
+    expected = attach(target, tmp_path, *STOP[0])[0]
+    for options in STOP:
+        chains, provenance, said = attach(target, tmp_path, *options)
+        assert chains == expected, options
+        check_provenance(options, provenance, said)
+    os.kill(target.pid, signal.SIGCONT)
+    assert wait_until(lambda: not set(target.states()) & {"T", "t"})
+
+
+def test_stacks_are_copied_where_they_are_in_use(start, tmp_path):
+    """3,000 goroutines have stacks of 16 KiB, of which each uses less than 1 KiB."""
+    target = start("stacks")
+    whole = attach(target, tmp_path, "--copy", "precopy")
+    for options in (("--copy", "stop"), ("--copy", "stop", "--no-ebpf")):
+        chains, provenance, said = attach(target, tmp_path, *options)
+        assert provenance["dead_stacks_bytes"] > 3000 * 14 << 10
+        assert provenance["copied_bytes"] < whole[1]["copied_bytes"] - (3000 * 14 << 10)
+        assert provenance["goroutine_records"] > 3000
+        assert provenance["pause"]["goroutines_ns"] > 0
+        assert "of stacks that are not in use left out" in said
+        held = [counts for chain, counts in chains.items() if chain[0] == "main.wait.held"]
+        assert [sum(numbers) for numbers in zip(*held)] == [3000, 96000]
+        assert main_chains(chains) == main_chains(whole[0])
+    target.check_runs()
+
+
+def test_not_where_it_would_be_in_the_way(start, tmp_path):
+    """A way whose stop copies no stacks has it taken of few goroutines only, and says why."""
+    target = start("stacks")
+    for way in ("precopy", "fork"):
+        chains, provenance, _ = attach(target, tmp_path, "--copy", way)
+        assert provenance["goroutine_records"] == 0
+        assert provenance["dead_stacks_bytes"] == 0
+        assert lacks(provenance)["ebpf-stacks"] == "would take too long"
+        assert sum(n for chain, (n, _) in chains.items() if "main.wait" in chain[0]) >= 3000
+    target.check_runs()
+
+
+def test_stacks_that_a_child_does_not_get(start, tmp_path):
+    target = start("stacks", "-withhold")
+    whole = attach(target, tmp_path, "--copy", "stop")
+    for options in (("--copy", "fork"), ("--copy", "fork", "--no-ebpf")):
+        chains, provenance, _ = attach(target, tmp_path, *options)
+        assert provenance["copied_by"] == "fork"
+        assert provenance["goroutine_records"] > 3000
+        assert provenance["dead_stacks_bytes"] > 3000 * 14 << 10
+        assert main_chains(chains) == main_chains(whole[0])
+    target.check_runs()
