@@ -737,6 +737,8 @@ static void test_root_words_without_a_variable_have_their_symbol(void **state)
 	assert_int_equal(count_at("main..stmp_"), 1);
 	assert_int_equal(count_at("runtime.hidden"), 1);
 	assert_int_equal(world.tree->class_objects[GRF_ROOT_RUNTIME], 1);
+	/* They have pointers, and nothing says what they are. */
+	assert_int_equal(world.tree->untyped_objects, 2);
 }
 
 static void test_statically_laid_out_values_stand_under_who_points_at_them(void **state)

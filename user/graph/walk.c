@@ -41,6 +41,11 @@ static void reach(struct grf_walk *walk, uint64_t id, const struct grf_span *spa
 	walk->reached++;
 	node->objects++;
 	node->bytes += span->element_size;
+	/* A nameless root or an unsafe.Pointer leads to it: it stands at that element itself. */
+	if (!spot->type && !node->untyped && span->pointer_layout != GRF_POINTERS_NONE) {
+		walk->builder.tree->untyped_objects++;
+		walk->builder.tree->untyped_bytes += span->element_size;
+	}
 }
 
 /* Whether a pointer of unknown type, such as one in a register, leads to a structure of the
