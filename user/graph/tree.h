@@ -39,7 +39,8 @@ struct grf_tree {
 	struct grf_tree_node *nodes; /* parents before their children; roots in class order */
 	uint32_t node_count;
 	uint64_t objects, bytes; /* totals over all nodes */
-	/* Those at or below "$sub_objects$", and those with pointers that have no type elsewhere. */
+	/* Those at or below "$sub_objects$", and those with pointers that have no type elsewhere.
+	 */
 	uint64_t untyped_objects, untyped_bytes;
 	uint64_t class_objects[GRF_ROOT_CLASSES], class_bytes[GRF_ROOT_CLASSES];
 	uint64_t heap_objects, heap_bytes; /* allocated slots in the heap, reached or not */
