@@ -85,6 +85,38 @@ def test_standard_output_is_closed(core, tmp_path):
     assert os.listdir(tmp_path) == ["executable"]
 
 
+@pytest.fixture(name="full")
+def fixture_full(tmp_path):
+    """A folder with room for next to nothing."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", folder], check=False)
+    if done.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_none_of_several_results_stays_where_one_fails(first, core, full, tmp_path):
+    good, bad = ("-o", tmp_path / "good.json"), ("-o", full / "bad.json")
+    (tmp_path / "good.json").write_text("before")
+    several = (*good, *bad) if first else (*bad, *good)
+    grf("core", *core, *several, "-o", "-").expect(OUTPUT, "bad.json", "space")
+    assert sorted(os.listdir(tmp_path)) == ["full", "good.json"] and not os.listdir(full)
+    assert (tmp_path / "good.json").read_text() == "before"
+
+
+def test_no_result_stays_where_standard_output_fails(core, tmp_path):
+    with open("/dev/full", "wb") as closed:
+        done = subprocess.run(
+            [GRF, "core", *core, "-o", tmp_path / "out", "-o", "-"],
+            stdout=closed, stderr=subprocess.PIPE, text=True, check=False,
+        )
+    assert done.returncode == OUTPUT and len(done.stderr.splitlines()) == 1, done.stderr
+    assert not os.listdir(tmp_path)
+
+
 def test_what_cannot_be_printed(core):
     for arguments in (["version"], ["verify", *core], ["--help"]):
         with open("/dev/full", "wb") as full:

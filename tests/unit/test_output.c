@@ -315,6 +315,41 @@ static void test_put_there_in_the_middle(void **state)
 			swap_in_the_middle(i, how & 1, how & 2);
 }
 
+/* Of several results, none comes to its place where one cannot. */
+static void test_all_or_none(void **state)
+{
+	char other[sizeof(path) + 8];
+	struct grf_output *outputs[2];
+
+	(void)state;
+	snprintf(other, sizeof(other), "%s-other", path);
+	make(other, "old", 0600);
+	for (size_t bad = 0; bad < 2; bad++) {
+		outputs[0] = create(bad ? other : path);
+		outputs[1] = create(bad ? path : other);
+		for (size_t i = 0; i < 2; i++)
+			assert_null(grf_output_write(outputs[i], "new", 3));
+		assert_int_equal(symlink(victim, path), 0);
+		assert_error(grf_outputs_commit(outputs, 2), "symbolic link");
+		for (size_t i = 0; i < 2; i++)
+			grf_output_destroy(outputs[i]);
+		assert_holds(other, "old");
+		assert_int_equal(files(folder), 2);
+		assert_int_equal(unlink(path), 0);
+		assert_victim_is_well();
+	}
+	outputs[0] = create(path);
+	outputs[1] = create(other);
+	for (size_t i = 0; i < 2; i++)
+		assert_null(grf_output_write(outputs[i], "new", 3));
+	assert_null(grf_outputs_commit(outputs, 2));
+	for (size_t i = 0; i < 2; i++)
+		grf_output_destroy(outputs[i]);
+	assert_holds(path, "new");
+	assert_holds(other, "new");
+	assert_int_equal(unlink(other), 0);
+}
+
 /* Another name of a file is replaced as a name: the file stays. */
 static void test_hard_link(void **state)
 {
@@ -563,6 +598,7 @@ int main(void)
 	    TEST(test_descriptors),
 	    TEST(test_there_at_the_start),
 	    TEST(test_put_there_in_the_middle),
+	    TEST(test_all_or_none),
 	    TEST(test_hard_link),
 	    TEST(test_folder_replaced),
 	    TEST(test_linked_folder),

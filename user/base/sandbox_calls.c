@@ -273,7 +273,7 @@ static void add_priorities(struct filter *filter, const struct grf_priority_usua
 		    SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)classes[i]));
 }
 
-/* What grf_output_commit() does. */
+/* What grf_outputs_commit() does. */
 static void add_naming(struct filter *filter, const struct grf_sandbox_place *place)
 {
 	const uint32_t here = (uint32_t)AT_FDCWD;

@@ -162,8 +162,7 @@ static struct grf_error *write_result(struct grf_output *output, const struct gr
 	/* Where the summary is, they are in it. */
 	if (!error && !format->has_summary)
 		error = grf_writer_table(&writer, &largest);
-	error = grf_writer_end(&writer, error);
-	return error ? error : grf_output_commit(output);
+	return grf_writer_end(&writer, error);
 }
 
 struct grf_error *grf_results_write(const struct grf_results *results,
@@ -171,7 +170,12 @@ struct grf_error *grf_results_write(const struct grf_results *results,
 {
 	struct grf_error *error = NULL;
 
-	for (size_t i = 0; !error && i < results->count; i++)
-		error = write_result(results->outputs[i], results->formats[i], facts, tree);
-	return error;
+	/* What is written to standard output cannot be taken back: that is done when all files are
+	 * written, and before they have their names, since it may fail too. */
+	for (int streams = 0; streams <= 1; streams++)
+		for (size_t i = 0; !error && i < results->count; i++)
+			if (grf_output_is_stream(results->outputs[i]) == streams)
+				error = write_result(results->outputs[i], results->formats[i],
+						     facts, tree);
+	return error ? error : grf_outputs_commit(results->outputs, results->count);
 }

@@ -35,6 +35,9 @@ struct grf_output {
 	int folder;        /* O_PATH; -1 */
 	int fd;            /* what is written to; a stream's is not closed */
 	bool nameless;     /* `fd` is a nameless file in the folder; false: in memory */
+	/* Of a whole result that is not at its place yet. */
+	char beside[NAME_BYTES]; /* its name in the folder; empty: none */
+	struct stat result;
 };
 
 static struct grf_error *output_failed(const struct grf_output *output, const char *operation)
@@ -302,10 +305,19 @@ struct grf_error *grf_output_create(const char *path, struct grf_output **ret)
 	return error;
 }
 
+/* Removes a result that did not come to its place. */
+static void remove_beside(struct grf_output *output)
+{
+	if (*output->beside)
+		unlinkat(output->folder, output->beside, 0);
+	*output->beside = '\0';
+}
+
 void grf_output_destroy(struct grf_output *output)
 {
 	if (!output)
 		return;
+	remove_beside(output);
 	if (output->kind != OUTPUT_STREAM && output->fd >= 0)
 		close(output->fd);
 	if (output->folder >= 0)
@@ -318,6 +330,11 @@ void grf_output_destroy(struct grf_output *output)
 const char *grf_output_path(const struct grf_output *output)
 {
 	return output->path;
+}
+
+bool grf_output_is_stream(const struct grf_output *output)
+{
+	return output->kind == OUTPUT_STREAM;
 }
 
 bool grf_output_is_standard(const struct grf_output *output)
@@ -397,67 +414,90 @@ static bool copy_to(const struct grf_output *output, int fd)
 	return !size && !fsync(fd);
 }
 
-/* Makes the whole result a file of a name beside; `ret_status` tells which. */
-static struct grf_error *name_beside(struct grf_output *output, char name[NAME_BYTES],
-				     struct stat *ret_status)
+/* The same as a file of a name beside. */
+static struct grf_error *copy_beside(struct grf_output *output)
 {
 	_cleanup_close_ int fd = -1;
-	struct grf_error *error;
+	struct grf_error *error = open_beside(output, output->beside, &fd);
 
-	if (!output->nameless) {
-		error = open_beside(output, name, &fd);
-		if (error || (copy_to(output, fd) && !fstat(fd, ret_status)))
-			return error;
+	if (error)
+		*output->beside = '\0';
+	else if (!copy_to(output, fd) || fstat(fd, &output->result))
 		error = output_failed(output, "write");
-		unlinkat(output->folder, name, 0);
-		return error;
-	}
-	if (fsync(output->fd) || fstat(output->fd, ret_status))
+	return error;
+}
+
+/* That the whole result is on the disk, as far as that can be before it has a name. */
+static struct grf_error *settle(struct grf_output *output)
+{
+	if (output->kind != OUTPUT_FILE || !output->nameless)
+		return NULL;
+	if (fsync(output->fd) || fstat(output->fd, &output->result))
 		return output_failed(output, "write");
+	return NULL;
+}
+
+/* Makes the whole result a file of a name beside, and looks whether it can go to its place. */
+static struct grf_error *name_beside(struct grf_output *output)
+{
+	struct grf_error *error = look_at_folder(output);
+
+	if (!error)
+		error = look_at_name(output);
+	if (error)
+		return error;
+	if (!output->nameless)
+		return copy_beside(output);
 	for (unsigned int i = 0; i < NAME_TRIES; i++) {
+		char name[NAME_BYTES];
+
 		error = make_name(output, name);
-		if (error || link_nameless(output, name))
+		if (error)
 			return error;
+		if (link_nameless(output, name)) {
+			memcpy(output->beside, name, sizeof(name));
+			return NULL;
+		}
 		if (errno != EEXIST)
 			break;
 	}
 	return output_failed(output, "create a file beside");
 }
 
-/* Moves the file `name` to where the result belongs. */
-static struct grf_error *move_to_place(struct grf_output *output, const char *name,
-				       const struct stat *result)
+/* Moves the file beside to where the result belongs. */
+static struct grf_error *move_to_place(struct grf_output *output)
 {
 	struct grf_error *error;
 	struct stat named;
 
-	if (fstatat(output->folder, name, &named, AT_SYMLINK_NOFOLLOW) ||
-	    named.st_dev != result->st_dev || named.st_ino != result->st_ino)
+	if (fstatat(output->folder, output->beside, &named, AT_SYMLINK_NOFOLLOW) ||
+	    named.st_dev != output->result.st_dev || named.st_ino != output->result.st_ino)
 		return output_refused(output, "somebody moves files in its folder");
 	/* What comes to stand there after this look is replaced, not followed. */
 	error = look_at_name(output);
 	if (!error && output->kind != OUTPUT_FILE)
 		error = output_refused(output, "it is a device; name a file with -o");
-	if (!error && renameat(output->folder, name, output->folder, output->name))
+	if (!error && renameat(output->folder, output->beside, output->folder, output->name))
 		error = output_failed(output, "rename the result to");
+	if (!error)
+		*output->beside = '\0';
 	return error;
 }
 
-struct grf_error *grf_output_commit(struct grf_output *output)
+/* What may fail for want of room comes before anything is given its place. */
+struct grf_error *grf_outputs_commit(struct grf_output *const *outputs, size_t count)
 {
-	struct grf_error *error;
-	char name[NAME_BYTES];
-	struct stat result = {0};
+	struct grf_error *error = NULL;
 
-	if (output->kind != OUTPUT_FILE)
-		return NULL;
-	error = look_at_folder(output);
-	if (!error)
-		error = name_beside(output, name, &result);
-	if (error)
-		return error;
-	error = move_to_place(output, name, &result);
-	if (error)
-		unlinkat(output->folder, name, 0);
+	for (size_t i = 0; !error && i < count; i++)
+		error = settle(outputs[i]);
+	for (size_t i = 0; !error && i < count; i++)
+		if (outputs[i]->kind == OUTPUT_FILE)
+			error = name_beside(outputs[i]);
+	for (size_t i = 0; !error && i < count; i++)
+		if (*outputs[i]->beside)
+			error = move_to_place(outputs[i]);
+	for (size_t i = 0; i < count; i++)
+		remove_beside(outputs[i]);
 	return error;
 }

@@ -12,7 +12,7 @@
  * grf_output_create().
  *
  * grf_output_write() needs the descriptors that are open, and no rights but those: write(2).
- * grf_output_commit() makes these calls: fsync, fstat, newfstatat, getrandom, linkat, renameat,
+ * grf_outputs_commit() makes these calls: fsync, fstat, newfstatat, getrandom, linkat, renameat,
  * unlinkat; where the file system has no nameless files (O_TMPFILE) also openat, pread and write.
  * It needs what anyone needs who makes a file in the folder: write permission there, for root in
  * the folder of another user CAP_DAC_OVERRIDE, and Landlock's MAKE_REG and REMOVE_FILE (WRITE_FILE
@@ -49,10 +49,13 @@ static inline void grf_output_cleanup_fn(struct grf_output **output)
 /* The path as it was given; borrowed. */
 const char *grf_output_path(const struct grf_output *output);
 
+/* Whether it is a descriptor that was open: what is written there cannot be taken back. */
+bool grf_output_is_stream(const struct grf_output *output);
+
 /* Whether it is standard output. */
 bool grf_output_is_standard(const struct grf_output *output);
 
-/* What grf_output_commit() needs inside a sandbox. */
+/* What grf_outputs_commit() needs inside a sandbox. */
 struct grf_sandbox_place grf_output_place(const struct grf_output *output);
 
 /* Whether both are the same name in the same folder, however they were spelled. */
@@ -64,7 +67,17 @@ struct grf_error *grf_output_check_apart(const struct grf_output *output, const 
 /* Adds `size` bytes. GRF_ERROR_OUTPUT. */
 struct grf_error *grf_output_write(struct grf_output *output, const void *data, size_t size);
 
-/* Puts what was written at the path, once. GRF_ERROR_OUTPUT: what was there is there still. */
-struct grf_error *grf_output_commit(struct grf_output *output);
+/*
+ * Puts what was written to `count` outputs at their paths, once: all of it, or nothing.
+ * GRF_ERROR_OUTPUT: what was there is there still, unless somebody kept one of the results from its
+ * path between the last look at that and the rename.
+ */
+struct grf_error *grf_outputs_commit(struct grf_output *const *outputs, size_t count);
+
+/* The same of one output. */
+static inline struct grf_error *grf_output_commit(struct grf_output *output)
+{
+	return grf_outputs_commit(&output, 1);
+}
 
 #endif
