@@ -46,7 +46,7 @@ def check_provenance(options, provenance, said):
     by_ebpf = "--no-ebpf" not in options
     assert provenance["goroutines_by"] == ("ebpf" if by_ebpf else "memory"), options
     if by_ebpf:
-        assert provenance["goroutine_records"] > 300
+        assert provenance["goroutine_records"] > 150
         assert "ebpf-stacks" not in lacks(provenance)
         assert "stack roots of" in said and "goroutines by eBPF" in said
     else:
@@ -56,9 +56,9 @@ def check_provenance(options, provenance, said):
 
 @pytest.mark.parametrize("version", versions())
 def test_every_way_gives_the_same(version, start, tmp_path):
-    target = start("stacks", "-goroutines", "300", version=version)
+    target = start("stacks", "-goroutines", "150", version=version)
     expected = attach(target, tmp_path, *WAYS[0])[0]
-    assert sum(n for chain, (n, _) in expected.items() if "main.wait" in chain[0]) >= 300
+    assert sum(n for chain, (n, _) in expected.items() if "main.wait" in chain[0]) >= 150
     for options in WAYS:
         chains, provenance, said = attach(target, tmp_path, *options)
         assert main_chains(chains) == main_chains(expected), options
@@ -68,7 +68,7 @@ def test_every_way_gives_the_same(version, start, tmp_path):
 
 def test_the_same_profile_of_a_process_that_stands(start, tmp_path):
     """Down to the last object of the runtime."""
-    target = start("stacks", "-goroutines", "300")
+    target = start("stacks", "-goroutines", "150")
     os.kill(target.pid, signal.SIGSTOP)
     assert wait_until(lambda: set(target.states()) == {"T"})
     expected = attach(target, tmp_path, *STOP[0])[0]
