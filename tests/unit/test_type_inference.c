@@ -72,6 +72,7 @@ TYPE(second, "Second", 32, 1, POINTER(0, &int_type));
 TYPE(to_leaf, "*Leaf", 8, 1, POINTER(0, &leaf));
 TYPE(to_int, "*int", 8, 1, POINTER(0, &int_type));
 TYPE(to_first, "*First", 8, 1, POINTER(0, &first));
+TYPE(to_anything, "unsafe.Pointer", 8, 1, {.offset = 0, .kind = GRF_SLOT_UNSAFE});
 static struct grf_type ring;
 TYPE(ring, "Ring", 32, 1, POINTER(0, &ring));
 TYPE(to_ring, "*Ring", 8, 1, POINTER(0, &ring));
@@ -434,6 +435,19 @@ static void test_arrays(void **state)
 	assert_unknown(ARRAYS);
 }
 
+/* Whatever stands in an object, it may be unsafe.Pointers; to say so says nothing. */
+static void test_words_that_may_be_anything(void **state)
+{
+	(void)state;
+	use(&to_anything, GRF_MADE_ARRAY);
+	mark(ARRAYS, 0xff);
+	assert_unknown(ARRAYS);
+	use(&to_leaf, 0);
+	for (uint64_t i = 0; i < 8; i++)
+		put(ARRAYS + 8 * i, NOSCAN + 32 * i);
+	assert_unknown(ARRAYS);
+}
+
 /* A word that is a pointer to the collector is none to a number. */
 static void test_no_number_where_a_pointer_is(void **state)
 {
@@ -625,6 +639,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_of_equals_what_is_made, begin),
 	    cmocka_unit_test_setup(test_the_contents_come_first, begin),
 	    cmocka_unit_test_setup(test_arrays, begin),
+	    cmocka_unit_test_setup(test_words_that_may_be_anything, begin),
 	    cmocka_unit_test_setup(test_no_number_where_a_pointer_is, begin),
 	    cmocka_unit_test_setup(test_circles_end, begin),
 	    cmocka_unit_test_setup(test_any_map_comes_last, begin),

@@ -333,6 +333,12 @@ static bool is_any_map(const struct grf_type *type)
 	       !strcmp(type->name, "internal/runtime/maps.Map");
 }
 
+/* Words that may be anything: no contents speak against it, and it tells nothing of them. */
+static bool says_nothing(const struct grf_type *type)
+{
+	return !strcmp(type->name, "unsafe.Pointer");
+}
+
 /* Of as good fits, what the code makes comes before what it only refers to. */
 static int rank(const struct candidate *candidate, int score)
 {
@@ -362,7 +368,7 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 		enter(&contest, (struct grf_inferred){candidate->type, candidate->array},
 		      rank(candidate, score_candidate(inference->model, candidate, memory, size)));
 	}
-	if (!decide(&contest, inference->model->types, ret)) {
+	if (!decide(&contest, inference->model->types, ret) || says_nothing(ret->type)) {
 		++*failures;
 		return false;
 	}
@@ -385,7 +391,7 @@ bool grf_type_agrees(const struct grf_type_inference *inference, const struct gr
 	const struct candidate candidate = {object.type, object.array, true};
 	uint64_t mask, size = span->element_size, payload;
 
-	if (is_any_map(object.type))
+	if (is_any_map(object.type) || says_nothing(object.type))
 		return false;
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return has_size(object, size);
