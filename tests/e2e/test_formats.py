@@ -2,12 +2,14 @@
 """Results in every format, and several of one run: they say the same."""
 
 import json
+import os
 import re
+import shutil
 
 import jsonschema
 import pprof
 import pytest
-from running import OK, USAGE, grf
+from running import OK, USAGE, Target, grf
 from toolchains import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "grf-bpf.schema.json").read_text())
@@ -58,6 +60,39 @@ def test_all_say_the_same(results):
     rows = document["tables"]["largest_roots"]["rows"]
     printed = re.findall(r"%\s+[\d,]+  (\S+)$", shown, re.M)
     assert [row[3] for row in rows] == printed
+
+
+def program_of(target, folder, *arguments):
+    grf("attach", target.pid, *arguments, "--freeze", "now", "-o", folder / "out.json").expect(OK)
+    document = json.loads((folder / "out.json").read_text())
+    jsonschema.validate(document, SCHEMA)
+    return {name: document["program"][name] for name in ("path", "opened", "deleted")}
+
+
+def test_the_path_is_the_processs(build, tmp_path):
+    """Also where its file is gone, and its name has an escape sequence."""
+    program = tmp_path / "the\x1bserver"
+    shutil.copy(build("slices"), program)
+    shown = str(program).replace("\x1b", "\\x1b")
+    with Target(program) as target:
+        opened = f"/proc/{target.pid}/exe"
+        found = program_of(target, tmp_path)
+        assert found == {"path": shown, "opened": opened, "deleted": False}
+        named = str(build("slices"))
+        found = program_of(target, tmp_path, named)
+        assert found == {"path": shown, "opened": named, "deleted": False}
+        os.link(program, tmp_path / "other")
+        program.unlink()
+        found = program_of(target, tmp_path)
+        assert found == {"path": shown, "opened": opened, "deleted": True}
+
+
+def test_a_file_that_is_called_deleted(build, tmp_path):
+    program = tmp_path / "server (deleted)"
+    shutil.copy(build("slices"), program)
+    with Target(program) as target:
+        found = program_of(target, tmp_path)
+        assert (found["path"], found["deleted"]) == (str(program), False)
 
 
 def test_text_adds_up(results):

@@ -49,6 +49,7 @@ static const struct grf_provenance core = {.origin = GRF_ORIGIN_CORE};
 static struct grf_facts facts = {
     .provenance = &core,
     .program = "./server",
+    .opened = "./server",
     .build_id = "00ff",
     .go_version = "go1.26",
     .has_dwarf = true,

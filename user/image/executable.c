@@ -281,12 +281,35 @@ void grf_executable_destroy(struct grf_executable *executable)
 	grf_array_free(&executable->by_address);
 	free(executable->go_build_id);
 	free(executable->path);
+	free(executable->name);
 	free(executable);
 }
 
 const char *grf_executable_path(const struct grf_executable *executable)
 {
 	return executable->path;
+}
+
+const char *grf_executable_name(const struct grf_executable *executable)
+{
+	return executable->name ? executable->name : executable->path;
+}
+
+bool grf_executable_is_deleted(const struct grf_executable *executable)
+{
+	return executable->deleted;
+}
+
+bool grf_executable_set_name(struct grf_executable *executable, const char *name, bool deleted)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return false;
+	free(executable->name);
+	executable->name = copy;
+	executable->deleted = deleted;
+	return true;
 }
 
 uint64_t grf_executable_bias(const struct grf_executable *executable)

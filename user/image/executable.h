@@ -35,7 +35,15 @@ void grf_executable_destroy(struct grf_executable *executable);
 /* Has symbols and DWARF, where `executable` lacks them, come from `debug`, which it takes over. */
 void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug);
 
+/* The path by which it was opened. */
 const char *grf_executable_path(const struct grf_executable *executable);
+
+/* What the process that runs it calls it: its path there, which need not lead to it from here. That
+ * by which it was opened until it is set. `deleted`: no name leads to it any more. */
+const char *grf_executable_name(const struct grf_executable *executable);
+bool grf_executable_is_deleted(const struct grf_executable *executable);
+/* Takes a copy of the name. False: out of memory. */
+bool grf_executable_set_name(struct grf_executable *executable, const char *name, bool deleted);
 
 /* What to add to link-time addresses; 0 until an image set it (PIE) and for fixed executables. */
 uint64_t grf_executable_bias(const struct grf_executable *executable);

@@ -23,6 +23,8 @@ struct grf_unpacked {
 
 struct grf_executable {
 	char *path;
+	char *name; /* what the process calls it; NULL: as `path` */
+	bool deleted;
 	int fd;
 	uint8_t *file; /* mapped */
 	uint64_t size;

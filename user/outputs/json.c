@@ -115,6 +115,8 @@ static json_t *json_of_program(const struct grf_facts *facts)
 	json_t *object = json_object();
 
 	put(&object, "path", json_of_text(facts->program));
+	put(&object, "opened", json_of_text(facts->opened));
+	put(&object, "deleted", json_boolean(facts->deleted));
 	put(&object, "go_version", json_of_text(facts->go_version));
 	put(&object, "build_id", json_of_text(facts->build_id));
 	put(&object, "has_dwarf", json_boolean(facts->has_dwarf));

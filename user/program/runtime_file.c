@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "model/release_facts.h"
 #include "program/go_library.h"
 #include "program/unpacked.h"
@@ -67,6 +69,35 @@ static struct grf_error *take_plugins(pid_t pid, struct grf_executable *executab
 	return error;
 }
 
+/* Whether the process has that file at this path. */
+static bool is_at(pid_t pid, const struct stat *file, const char *path)
+{
+	_cleanup_free_ char *there = NULL;
+	struct stat found;
+
+	if (asprintf(&there, "/proc/%d/root%s", pid, path) < 0) {
+		there = NULL;
+		return false;
+	}
+	return !stat(there, &found) && found.st_dev == file->st_dev && found.st_ino == file->st_ino;
+}
+
+/* Where the executable of a process is, in its own eyes: the kernel adds to the path of one that is
+ * there no longer. */
+static void read_link(pid_t pid, const char *link, char *path, size_t size, bool *ret_deleted)
+{
+	static const char mark[] = " (deleted)";
+	ssize_t length = readlink(link, path, size - 1);
+	size_t rest = sizeof(mark) - 1;
+	struct stat status;
+
+	path[length > 0 ? length : 0] = '\0';
+	*ret_deleted = length > (ssize_t)rest && !strcmp(path + (size_t)length - rest, mark) &&
+		       !stat(link, &status) && !is_at(pid, &status, path);
+	if (*ret_deleted)
+		path[(size_t)length - rest] = '\0';
+}
+
 /* The executable that runs, or the one that the user named in its stead. */
 static struct grf_error *take_program(const struct grf_process_options *options,
 				      struct grf_executable *running, struct grf_executable *named,
@@ -75,18 +106,19 @@ static struct grf_error *take_program(const struct grf_process_options *options,
 	struct grf_error *error =
 	    named && !ret->without_probe ? check_same_build(running, named) : NULL;
 	char link[64], path[4096];
-	ssize_t length;
+	bool deleted;
 
 	if (error)
 		return error;
 	snprintf(link, sizeof(link), "/proc/%d/exe", options->pid);
-	length = readlink(link, path, sizeof(path) - 1);
-	path[length > 0 ? length : 0] = '\0';
+	read_link(options->pid, link, path, sizeof(path), &deleted);
 	ret->opened = strdup(link);
 	ret->path = strdup(named ? options->executable : path);
 	if (!ret->opened || !ret->path)
 		return grf_error_no_memory();
 	ret->executable = named ? named : running;
+	if (*path && !grf_executable_set_name(ret->executable, path, deleted))
+		return grf_error_no_memory();
 	return take_plugins(options->pid, ret->executable);
 }
 
@@ -107,12 +139,14 @@ static struct grf_error *take_library(const struct grf_process_options *options,
 		return error;
 	*ret =
 	    (struct grf_runtime_file){library.executable, library.opened, library.path, .fd = -1};
-	if (!named)
-		return NULL;
-	grf_executable_place_like(named, library.executable);
-	grf_executable_destroy(library.executable);
-	ret->executable = named;
-	return NULL;
+	if (named) {
+		grf_executable_place_like(named, library.executable);
+		grf_executable_destroy(library.executable);
+		ret->executable = named;
+	}
+	return grf_executable_set_name(ret->executable, library.path, false)
+		   ? NULL
+		   : grf_error_no_memory();
 }
 
 /*

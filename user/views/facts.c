@@ -21,7 +21,9 @@ void grf_facts_collect(const struct grf_graph *graph, struct grf_facts *ret)
 
 	*ret = (struct grf_facts){
 	    .provenance = grf_image_provenance(model->image),
-	    .program = grf_executable_path(model->executable),
+	    .program = grf_executable_name(model->executable),
+	    .opened = grf_executable_path(model->executable),
+	    .deleted = grf_executable_is_deleted(model->executable),
 	    .go_version = model->layout.version.text,
 	    .has_dwarf = grf_types_have_dwarf(model->types),
 	    .allocated_objects = tree->heap_objects,

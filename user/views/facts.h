@@ -12,7 +12,9 @@
 /* Sizes in bytes. Borrows from the graph and its model. */
 struct grf_facts {
 	const struct grf_provenance *provenance;
-	const char *program;    /* the path of the executable as it was opened */
+	const char *program;    /* the path of the executable as the process has it */
+	const char *opened;     /* the path of the file that was read in its stead, or the same */
+	bool deleted;           /* no path leads to the executable any more */
 	const char *build_id;   /* in hexadecimal digits; empty: none */
 	const char *go_version; /* as the program says */
 	bool has_dwarf;
