@@ -377,6 +377,7 @@ uint64_t grf_precopy_round(struct grf_precopy *precopy)
 		grf_units_look_again(precopy, precopy->units.items[i].start,
 				     precopy->units.items[i].end);
 	precopy->rounds++;
+	precopy->rounds_with += precopy->copy->bytes > before;
 	precopy->copied = true;
 	if (done == precopy->units.count)
 		precopy->round_bytes = precopy->copy->bytes - before;
@@ -583,6 +584,11 @@ void grf_precopy_catch_up(struct grf_precopy *precopy)
 	grf_verbose("rounds before the stop: %u in %.1f ms, %.2f MiB copied in the last",
 		    precopy->rounds - first, (double)(grf_now() - began) / 1e6,
 		    (double)precopy->round_bytes / (1 << 20));
+}
+
+bool grf_precopy_is_settled(const struct grf_precopy *precopy)
+{
+	return precopy->copied && precopy->round_bytes < LITTLE_LEFT;
 }
 
 bool grf_precopy_last_round(struct grf_precopy *precopy)

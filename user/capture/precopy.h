@@ -56,10 +56,11 @@ struct grf_precopy {
 	struct grf_pool *helpers;  /* take part in rounds after the first; NULL: none */
 	unsigned int helper_count; /* of them */
 	unsigned int rounds;
-	bool copied;          /* all of it, once, since it was watched */
-	uint64_t round_bytes; /* that the last whole round copied */
-	uint64_t round_limit; /* grf_now() at which a round is broken off; 0: none */
-	bool swap;            /* the system has swap space */
+	unsigned int rounds_with; /* of them, those that copied anything */
+	bool copied;              /* all of it, once, since it was watched */
+	uint64_t round_bytes;     /* that the last whole round copied */
+	uint64_t round_limit;     /* grf_now() at which a round is broken off; 0: none */
+	bool swap;                /* the system has swap space */
 	/* Whether a round is to be broken off, since the stop has come; or NULL. */
 	bool (*is_due)(void *context);
 	void *context;
@@ -84,6 +85,9 @@ bool grf_precopy_extend(struct grf_precopy *precopy, const struct grf_plan *firs
 
 /* Rounds right before the stop, for as long as each leaves less for the next. */
 void grf_precopy_catch_up(struct grf_precopy *precopy);
+
+/* Whether the last whole round found next to nothing to copy. */
+bool grf_precopy_is_settled(const struct grf_precopy *precopy);
 
 /* A round that is broken off when it takes long. Whether it was not, and leaves little. */
 bool grf_precopy_last_round(struct grf_precopy *precopy);

@@ -121,7 +121,8 @@ static uint64_t go_on(void *context)
  * The last rounds, as near to the stop as can be. They are at the usual priority, for long: urgent
  * ones would leave the target no CPU, which is as bad as a stop. But between the last of them and
  * the stop nobody may keep us from a CPU, or the target writes to more pages in that time than the
- * rounds have copied. So the very last round is urgent, and short, or it is not the last.
+ * rounds have copied. So the very last round is urgent, and short, or it is not the last. A process
+ * that wrote next to nothing in the last round gets none but that one.
  */
 static void catch_up(void *context)
 {
@@ -133,7 +134,8 @@ static void catch_up(void *context)
 		grf_priority_usual();
 		precopy->helpers = session->round_pool;
 		take_new_mappings(session);
-		grf_precopy_catch_up(precopy);
+		if (i || !grf_precopy_is_settled(precopy))
+			grf_precopy_catch_up(precopy);
 		grf_hold_urgently();
 		precopy->helpers = session->pool;
 		if (grf_precopy_last_round(precopy))
@@ -332,7 +334,7 @@ struct grf_left_out_set *grf_precopy_left_out(struct grf_session *session)
 
 static void describe(const struct grf_session *session, struct grf_provenance *ret)
 {
-	ret->rounds = session->precopy.rounds;
+	ret->rounds = session->precopy.rounds_with;
 	ret->preparation = session->injection.ended - session->injection.began;
 }
 

@@ -109,7 +109,7 @@ static void go_round_again(struct grf_session *session)
 
 static void describe(const struct grf_session *session, struct grf_provenance *ret)
 {
-	ret->rounds = session->precopy.rounds;
+	ret->rounds = session->precopy.rounds_with;
 }
 
 const struct grf_copy_method grf_copy_by_soft_dirty = {

@@ -97,7 +97,7 @@ struct grf_provenance {
 	uint64_t left_out;    /* not copied, as nothing of them is needed */
 	uint64_t dead_stacks; /* not copied: parts of stacks that are not in use */
 	uint64_t spilled;     /* of the copy, in a file */
-	unsigned int rounds;  /* of copying before the stop; 0: all was copied in it */
+	unsigned int rounds;  /* before the stop that copied anything; 0: all was copied in it */
 	/* Why something was missing: enum grf_error_code; 0: it was there, or not asked for. */
 	uint8_t lacks[GRF_LACKS];
 	/* Where and when. */

@@ -50,8 +50,9 @@ void grf_summary_print_held(FILE *stream, const struct grf_provenance *from)
 	fprintf(stream, "  %-12s %s by %s", "copied", grf_format_bytes(from->bytes),
 		grf_word_copy(from));
 	if (from->rounds)
-		fprintf(stream, " in %u rounds, of it %s in %s pages at the stop", from->rounds,
-			grf_format_bytes(from->stop_bytes), grf_format_count_of(from->stop_pages));
+		fprintf(stream, " in %u round%s, of it %s in %s pages at the stop", from->rounds,
+			from->rounds == 1 ? "" : "s", grf_format_bytes(from->stop_bytes),
+			grf_format_count_of(from->stop_pages));
 	if (from->reaping)
 		fprintf(stream, ", for whose end a thread stood for %s after",
 			grf_format_time(from->reaping));
