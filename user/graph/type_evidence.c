@@ -298,6 +298,7 @@ static bool is_text(const struct grf_image *image, const struct grf_heap *heap, 
 		    uint64_t length)
 {
 	const struct grf_span *span = grf_heap_span(heap, address);
+	static const char spaces[] = {'\t', '\n', '\r'};
 	const uint8_t *text;
 
 	if (length < TEXT_LEAST || (span && (span->element_size <= TINY_BYTES ||
@@ -307,7 +308,7 @@ static bool is_text(const struct grf_image *image, const struct grf_heap *heap, 
 		length = TEXT_MOST;
 	text = span ? span->memory + (address - span->base) : grf_image_at(image, address, length);
 	for (uint64_t i = 0; text && i < length; i++)
-		if ((text[i] < ' ' && !memchr("\t\n\r", text[i], 3)) || text[i] == 0x7f)
+		if ((text[i] < ' ' && !memchr(spaces, text[i], sizeof(spaces))) || text[i] == 0x7f)
 			return false;
 	return text;
 }

@@ -438,13 +438,9 @@ static void take_one_byte(struct grf_flow *flow, const struct grf_instruction *a
 			flow->failed = true;
 		write_operand(flow, at, next, bytes,
 			      at->wide && at->reg != GRF_RSP ? flow->now.values[at->reg] : UNKNOWN);
-	} else if (opcode == 0x88) {
+	} else if (opcode == 0x88 || opcode == 0xc6) {
 		write_operand(flow, at, next, 1, UNKNOWN);
-	} else if (opcode == 0xc7) {
-		take_immediate(flow, at, next, bytes);
-	} else if (opcode == 0xc6) {
-		write_operand(flow, at, next, 1, UNKNOWN);
-	} else if ((opcode & 0xf8) == 0xb8) {
+	} else if (opcode == 0xc7 || (opcode & 0xf8) == 0xb8) {
 		take_immediate(flow, at, next, bytes);
 	} else if ((opcode == 0x31 || opcode == 0x33) && !at->is_memory && at->reg == at->base &&
 		   !at->narrow) {
@@ -521,9 +517,7 @@ static void take_two_bytes(struct grf_flow *flow, const struct grf_instruction *
 		spoil(flow, opcode < 0xc0 ? GRF_RAX : at->reg);
 	} else if (opcode == 0x7e && !at->repeated) {
 		write_operand(flow, at, next, WORD_BYTES, UNKNOWN);
-	} else if (opcode == 0x7e || opcode == 0xa3) {
-		return;
-	} else {
+	} else if (opcode != 0x7e && opcode != 0xa3) {
 		take_other(flow, at, next);
 	}
 }
@@ -622,7 +616,7 @@ static bool survey(struct grf_flow *flow)
 		if (!kept || flow->targets[kept - 1] != flow->targets[i])
 			flow->targets[kept++] = flow->targets[i];
 	flow->target_count = kept;
-	frame = (frame < FRAME_MAX ? frame : FRAME_MAX) + 4 * WORD_BYTES;
+	frame = (frame < FRAME_MAX ? frame : FRAME_MAX) + (int64_t)4 * WORD_BYTES;
 	flow->lowest = -(frame & ~(int64_t)(WORD_BYTES - 1));
 	flow->value_count =
 	    GRF_FLOW_REGISTERS + (uint32_t)((ABOVE_BYTES - flow->lowest) / WORD_BYTES);

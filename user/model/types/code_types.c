@@ -453,6 +453,7 @@ bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint
 
 	if (!code || code->no_memory || !code->functions.count)
 		return false;
+	/* NOLINTNEXTLINE(clang-analyzer-*): all of the key is set. */
 	HASH_FIND(hh, code->frames, &key, sizeof(key), found);
 	if (!found && HASH_COUNT(code->frames) < FRAMES_MAX) {
 		found = calloc(1, sizeof(*found));
