@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/cleanup.h"
+#include "base/file_data.h"
 #include "base/log.h"
 #include "base/regular_file.h"
 #include "image/executable_private.h"
@@ -17,7 +17,6 @@
 #define DEBUG_ROOT   "/usr/lib/debug"
 #define PATH_BYTES   4096
 #define MAX_BUILD_ID 64
-#define READ_BYTES   65536u
 
 /* A file with debug information may be this large, and by that many times the executable larger:
  * more than any linker makes. It is read in full for its checksum. */
@@ -104,23 +103,6 @@ static bool by_build_id(struct grf_executable *executable, const char *directory
 	return fd >= 0 && take(executable, fd, full, false);
 }
 
-/* Of no more bytes than `limit`: the file may grow meanwhile. */
-static bool has_checksum(int fd, uint64_t limit, uint32_t wanted)
-{
-	_cleanup_free_ uint8_t *buffer = malloc(READ_BYTES);
-	uLong checksum = crc32(0, NULL, 0);
-	uint64_t at = 0;
-	ssize_t length = buffer ? 1 : -1;
-
-	while (length > 0 && at <= limit && !grf_interrupted()) {
-		length = pread(fd, buffer, READ_BYTES, (off_t)at);
-		if (length > 0)
-			checksum = crc32(checksum, buffer, (uInt)length);
-		at += length > 0 ? (uint64_t)length : 0;
-	}
-	return !length && checksum == wanted;
-}
-
 /* .gnu_debuglink: a file's name, padded to four bytes, and the CRC of what is in it. */
 struct debug_link {
 	const char *name;
@@ -149,10 +131,13 @@ static bool take_linked(struct grf_executable *executable, const struct debug_li
 {
 	char full[PATH_BYTES];
 	int fd = open_candidate(executable, candidate, full, sizeof(full));
+	uint32_t checksum;
 
 	if (fd < 0)
 		return false;
-	if (!has_checksum(fd, SIZE_BASE + SIZE_RATIO * executable->size, link->checksum)) {
+	/* The file may grow meanwhile. */
+	if (!grf_file_checksum(fd, SIZE_BASE + SIZE_RATIO * executable->size, &checksum) ||
+	    checksum != link->checksum) {
 		grf_verbose("debug information: %s has another checksum than %s says", full,
 			    grf_executable_path(executable));
 		close(fd);
