@@ -71,7 +71,7 @@ class Target:
                 self.facts.update(json.loads(line))
 
     def _line(self, deadline):
-        """The next line of output, a byte at a time: nothing is left in a buffer of ours."""
+        """The next line of output, a byte at a time: nothing is left in our buffer."""
         line = b""
         stream = self.process.stdout.fileno()
         while not line.endswith(b"\n"):

@@ -448,7 +448,7 @@ def collect_until(tool, pid):
 
 
 def test_a_collection_that_was_waited_for_is_not_lost(group, build, tmp_path):
-    """No child is to be had at the freeze point: all is copied in that stop, and not in another."""
+    """No child can be made at the freeze point: all is copied in that stop, and not in another."""
     pids = group("pids")
     with Target(
         build("asked"), preexec_fn=lambda: pids.take(os.getpid()), environment={"GOMAXPROCS": "1"}

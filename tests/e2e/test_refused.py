@@ -43,7 +43,7 @@ IOCTL = {
     "UFFDIO_WRITEPROTECT": 0xC018AA06, "PAGEMAP_SCAN": 0xC0606610,
     "PERF_EVENT_IOC_ENABLE": 0x2400, "PERF_EVENT_IOC_DISABLE": 0x2401,
 }
-# What is called of the process, of helpers of ours that have to do with it, and for the priority
+# What is called of the process, of our helpers that have to do with it, and for the priority
 # with which that is done. What only reads files and makes room for ourselves is not here.
 PLAIN = (
     "process_vm_readv", "pwrite64", "pidfd_open", "pidfd_getfd", "perf_event_open", "bpf",

@@ -76,7 +76,7 @@ def children(target):
 
 
 def check(target, zombies=False):
-    """It runs, checks what it keeps, and nothing of ours is left; children that ended may be."""
+    """It runs, checks what it keeps, and nothing that we made is left; children that ended may be."""
     assert wait_until(lambda: not set(target.states()) & {"T", "t", "Z"}), target.states()
     assert wait_until(lambda: not is_protected(target))
     assert wait_until(lambda: not left_of_us()), left_of_us()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Processes of ours that do not end: whoever interrupts does not wait for them. */
+/* Our processes that do not end: whoever interrupts does not wait for them. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

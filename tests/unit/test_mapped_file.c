@@ -95,7 +95,7 @@ static bool cut(void)
 	       says("was cut");
 }
 
-/* A page of ours that is written to, of a private mapping, is cut too. */
+/* One of our pages that is written to, of a private mapping, is cut too. */
 static bool cut_where_written(void)
 {
 	if (!map() || mprotect(memory, PAGE, PROT_READ | PROT_WRITE) || ftruncate(fd, 0))

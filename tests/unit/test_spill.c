@@ -27,7 +27,7 @@
 #define PAGES 2048u /* of the original */
 #define CUT   600u  /* the first that is in the file */
 
-/* Ours, copied to another place of ours. */
+/* Ours, copied to another place. */
 struct copied {
 	uint8_t *original;
 	struct grf_space space;

@@ -9,8 +9,8 @@
 
 /*
  * Moves *at to the first byte of [*at, end) that is in no hole. Returns where that run of data
- * ends, at most `end`; 0: there is none. Where the file system does not tell, all is data. Moves
- * the offset of `fd`.
+ * ends, at most `end`; 0: nothing of it is held. Where the file system does not tell, all is data.
+ * Moves the offset of `fd`.
  */
 uint64_t grf_file_next_data(int fd, uint64_t *at, uint64_t end);
 

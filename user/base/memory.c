@@ -2,7 +2,7 @@
 /*
  * In a container (docker exec, kubectl exec) we are in the control group of the target, and what we
  * take counts against its limit. There are three lines of defence: what we plan to take is half of
- * what is free at the most; a thread of ours looks fifty times a second how much is left, and has
+ * what is free at the most; one of our threads looks fifty times a second how much is left, and has
  * us give up when it is nearly nothing; and should the kernel have to end a process before that, it
  * takes us, as we raise our own oom_score_adj. A group with memory.oom.group is ended as a whole,
  * which is why the last is not enough.

@@ -4,7 +4,7 @@
  * and wake thousands of times a second, each of their short absences is a turn for us, after which
  * they find cold caches, and wait until we are seen off; in a control group of our own, as a
  * service or a container, we are not weighed against theirs at all; and two CPUs can be one core.
- * A server that used all of two CPUs lost a quarter of its throughput to one thread of ours with a
+ * A server that used all of two CPUs lost a quarter of its throughput to one of our threads with a
  * nice value of 15.
  *
  * What is asked of us is to take little at a time rather than little in all. So who had to wait

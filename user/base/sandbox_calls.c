@@ -256,7 +256,7 @@ static void add_parts(struct filter *filter)
 	ADD(filter, SCMP_ACT_ALLOW, prlimit64, SCMP_A0_32(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
 }
 
-/* The way back to the usual priority, of any thread of ours; whose a thread is, no filter knows. */
+/* The way back to the usual priority, of any of our threads; whose a thread is, no filter knows. */
 static void add_priorities(struct filter *filter, const struct grf_priority_usual *usual)
 {
 	const int classes[] = {SCHED_OTHER, SCHED_FIFO};

@@ -142,7 +142,7 @@ static void open_probes(struct grf_session *session)
 		"pause by our own clock");
 }
 
-/* Whether an error only means that this way is not to be had. */
+/* Whether an error only means that this way does not work here. */
 static bool can_do_without(const struct grf_error *error)
 {
 	return error->code == GRF_ERROR_UNSUPPORTED || error->code == GRF_ERROR_PERMISSION ||
@@ -164,7 +164,7 @@ static const struct grf_copy_method *next_method(const struct grf_session *sessi
 	return NULL;
 }
 
-/* Opens the first way of copying that is to be had, of those after the one that was tried last. If
+/* Opens the first way of copying that works here, of those after the one that was tried last. If
  * none is, the error is that of the first. */
 static struct grf_error *choose_method(struct grf_session *session)
 {
@@ -497,7 +497,8 @@ static struct grf_error *hold_by_method(struct grf_session *session)
 	return error;
 }
 
-/* Whether a way turned out at the stop not to be had, or to take too long, and another may do. */
+/* Whether a way turned out at the stop not to work here, or to take too long, and another may do.
+ */
 static bool may_do_otherwise(const struct grf_session *session, const struct grf_error *error)
 {
 	if (!next_method(session, session->method) || session->copy.error || session->spill.error)

@@ -39,7 +39,7 @@ struct grf_capture_options {
 	enum grf_copy_way copy;
 	struct grf_injection_site injection; /* for pre-copy and fork */
 	uint64_t max_pause;          /* for which the target may stand; ns; 0: for any time */
-	uint64_t max_memory;         /* of ours, as far as we can know; 0: what is free */
+	uint64_t max_memory;         /* that we may use, as far as we can know; 0: what is free */
 	const char *spill_directory; /* for what does not fit into memory; NULL: see spill.h */
 	enum grf_freeze_wish freeze;
 	uint64_t gc_wait;                           /* how long to wait for the collection; ns */

@@ -68,7 +68,7 @@ struct grf_error *grf_dead_stacks_expect(struct grf_dead_stacks *dead,
 			dead->places[dead->place_count++] =
 			    (struct grf_stack_place){records[i].low, records[i].high, i};
 	qsort(dead->places, dead->place_count, sizeof(*dead->places), by_low);
-	/* So that no page of ours is missing at the stop. */
+	/* So that none of our pages is missing at the stop. */
 	memset(dead->runs, 0, (count + 1) * sizeof(*dead->runs));
 	return NULL;
 }

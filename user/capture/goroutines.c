@@ -29,7 +29,7 @@ struct grf_goroutine_taker {
 	struct goroutine_records_bpf *skeleton;
 	struct bpf_link *link;
 
-	struct grf_goroutine_record *records; /* the program's map, or memory of ours */
+	struct grf_goroutine_record *records; /* the program's map, or our memory */
 
 	/* Only by process_vm_readv. */
 	struct grf_copy *copy;

@@ -52,7 +52,7 @@ struct grf_precopy {
 	bool overflow;             /* the arrays were too small: too much too */
 	bool too_much;             /* more than `limit`, or too late: the stop was for nothing */
 	uint64_t scanned;          /* when the scan at the stop ended; grf_now() */
-	struct grf_pace *pace;     /* kept by rounds that have time; NULL: there is none */
+	struct grf_pace *pace;     /* kept by rounds that have time; NULL: by none */
 	struct grf_pool *helpers;  /* take part in rounds after the first; NULL: none */
 	unsigned int helper_count; /* of them */
 	unsigned int rounds;

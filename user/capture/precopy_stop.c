@@ -35,7 +35,7 @@ static bool make_runs(struct grf_runs *runs, size_t capacity, bool with_data)
 	runs->data = with_data ? malloc(capacity * sizeof(*runs->data)) : NULL;
 	if (!runs->items || (with_data && !runs->data))
 		return false;
-	/* So that no page of ours is missing at the stop. */
+	/* So that none of our pages is missing at the stop. */
 	memset(runs->items, 0, capacity * sizeof(*runs->items));
 	if (with_data)
 		memset((void *)runs->data, 0, capacity * sizeof(*runs->data));

@@ -44,11 +44,11 @@ struct grf_session;
 struct grf_copy_method {
 	enum grf_copy_way way;
 	enum grf_copied_by copied_by;
-	enum grf_lack lack; /* where it is not to be had */
+	enum grf_lack lack; /* where this kernel or process does not allow it */
 	const char *name;
 	bool needs_stops;  /* all threads have really stopped at at_stop(): it traces them */
 	bool reads_stacks; /* leaves out at the stop the parts of stacks that are not in use */
-	/* Whether the way is to be had; makes what it needs. UNSUPPORTED, PERMISSION and OTHER mean
+	/* Whether the way works here; makes what it needs. UNSUPPORTED, PERMISSION and OTHER mean
 	 * that it is not, and another one may be taken. */
 	struct grf_error *(*open)(struct grf_session *session);
 	/* What is done before the stop. */
@@ -116,7 +116,7 @@ struct grf_session {
 		struct grf_forked *forked;
 		int mem, pagemap;  /* of the child; -1: none */
 		bool gone;         /* it was not there to the end */
-		bool may_copy_all; /* in the same stop, if there is no child to be had */
+		bool may_copy_all; /* in the same stop, if no child can be made */
 		bool copied_all;   /* that was done */
 		uint64_t reaping;  /* how long a thread stood for that */
 	} fork;

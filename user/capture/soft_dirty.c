@@ -95,7 +95,7 @@ static bool clear_bits(int clear_refs)
 /* --- whether there are such bits ---------------------------------------------------------------
  */
 
-/* The entry of a page of ours; 0: cannot be read. */
+/* The entry of one of our pages; 0: cannot be read. */
 static uint64_t own_entry(int pagemap, const volatile uint8_t *page)
 {
 	uint64_t entry;

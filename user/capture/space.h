@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where copies go. The target's address space is mirrored: neighbouring mappings are copied to
- * neighbouring memory of ours, so that a heap whose mappings the kernel keeps as several, or that
- * grows between plan and stop, still becomes one range. For each cluster of mappings an area of
- * address space is reserved that also covers the gaps between them and what may grow at both ends:
- * heaps grow up, what the kernel chose the place of grows down. Only pages that are written to cost
- * memory. A page's copy stays where it is, whatever its mapping has become since.
+ * neighbouring memory of our own, so that a heap whose mappings the kernel keeps as several, or
+ * that grows between plan and stop, still becomes one range. For each cluster of mappings an area
+ * of address space is reserved that also covers the gaps between them and what may grow at both
+ * ends: heaps grow up, what the kernel chose the place of grows down. Only pages that are written
+ * to cost memory. A page's copy stays where it is, whatever its mapping has become since.
  *
  * The end of an area may be kept in a file (spill.h). Its addresses stay without access until all
  * is copied; then the file is mapped there.
@@ -44,7 +44,7 @@ struct grf_error *grf_space_reserve(struct grf_space *space, size_t count,
 /* Memory for [start, *ret_end), where *ret_end is `end`, or less where an area, or the part of it
  * that is in the file, ends or begins;
  * reserved further where no area covers it; not yet accessible. NULL: no address space. Allocates
- * nothing of ours. */
+ * nothing of our own. */
 uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end, uint64_t *ret_end);
 
 /* Has what an area mirrors from `from` on be in the file; before anything is copied. */

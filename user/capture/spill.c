@@ -7,7 +7,7 @@
  * Nothing is ever written through a mapping of it. A page fault there would have to find room on
  * the disk, and may wait for the disk; with the disk full it is a signal, and if it is the kernel
  * that copies into the page (process_vm_readv), it looks as if the target's page had gone. So the
- * threads read into buffers of theirs and write those: a full disk is an error like any other.
+ * threads read into their own buffers and write those: a full disk is an error like any other.
  *
  * While the target stands nothing is written at all, as a write waits when too much of the page
  * cache is dirty. What is read then goes to memory that was made before, and to the file when the
@@ -98,7 +98,7 @@ static bool can_have_holes(int fd)
 	return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, GRF_PAGE);
 }
 
-/* A file of ours in `directory`, or NULL and why not. */
+/* A new file in `directory`, or NULL and why not. */
 static struct grf_error *try_directory(struct grf_spill *spill, const char *directory, bool named,
 				       uint64_t bytes)
 {

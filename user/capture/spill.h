@@ -76,7 +76,7 @@ void grf_spill_flush(struct grf_spill *spill);
 /* [offset, offset + length) reads as zero from now on. */
 void grf_spill_discard(struct grf_spill *spill, uint64_t offset, uint64_t length);
 
-/* Maps a part of the file over `data`, which is address space of ours; to be read only. */
+/* Maps a part of the file over `data`, which is our own address space; to be read only. */
 bool grf_spill_map(struct grf_spill *spill, uint8_t *data, uint64_t length, uint64_t offset);
 
 /* Makes the file `length` bytes long, for grf_spill_map(). */

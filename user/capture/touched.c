@@ -104,7 +104,7 @@ static bool write_in_kernel(char *page)
 	return zero >= 0 && read(zero, page, 1) == 1;
 }
 
-/* Does to memory of ours what the programs are to see. Returns what of it they do not. */
+/* Does to our own memory what the programs are to see. Returns what of it they do not. */
 static const char *try_out(struct grf_touched *touched, char *page)
 {
 	const char *unseen = NULL;
@@ -132,7 +132,7 @@ static const char *try_out(struct grf_touched *touched, char *page)
 	return unseen;
 }
 
-/* Other threads of ours may do something meanwhile. */
+/* Our other threads may do something meanwhile. */
 #define TRIES 3
 
 static struct grf_error *try_on_ourselves(struct grf_touched *touched)

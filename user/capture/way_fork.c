@@ -11,7 +11,7 @@
  * mapping has pages in the process, and not one in the child. Of stacks in it only the parts that
  * are in use are copied.
  *
- * Where no child is to be had after all, be it that no thread is fit to make one or that the kernel
+ * Where no child can be made after all, be it that no thread is fit to make one or that the kernel
  * refuses it, the target stands already, perhaps at the end of a garbage collection that was long
  * waited for. That stop is not thrown away: all is copied in it, where there is time for that.
  *

@@ -226,7 +226,7 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 	return grf_precopy_ahead(session, ROUNDS);
 }
 
-/* Of what a stop may take; all of it when there is none. UINT64_MAX: any time. */
+/* Of what a stop may take; all of it if nothing limits it. UINT64_MAX: any time. */
 static uint64_t time_left(const struct grf_session *session)
 {
 	uint64_t deadline = session->precopy.deadline, now = grf_now();

@@ -60,7 +60,7 @@ static const struct argp_option live_argp_options[] = {
     {"no-process-vm-readv", OPTION_NO_READV, NULL, 0,
      "Do as if process_vm_readv were refused: read /proc/PID/mem", 10},
     {"no-userfaultfd", OPTION_NO_USERFAULTFD, NULL, 0,
-     "Do as if userfaultfd were not to be had: pre-copy by soft-dirty bits, where there are such",
+     "Do as if the kernel had no userfaultfd: pre-copy by soft-dirty bits, where there are such",
      10},
     {0},
 };

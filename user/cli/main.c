@@ -67,7 +67,7 @@ static void secure_descriptors(void)
 		close(fd);
 }
 
-/* As many descriptors as we may have: each thread of ours and each probe needs some. */
+/* As many descriptors as we may have: each of our threads and each probe needs some. */
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;

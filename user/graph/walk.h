@@ -70,7 +70,7 @@ struct grf_area {
 	uint8_t *assembled; /* `memory` when it is ours to free */
 };
 
-/* A value in memory of ours, and which of its words may be followed. */
+/* A value in our memory, and which of its words may be followed. */
 struct grf_view {
 	const uint8_t *memory; /* where the value begins */
 	uint64_t room;         /* bytes there */

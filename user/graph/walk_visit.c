@@ -65,7 +65,8 @@ static void defer_words(struct grf_walk *walk, uint32_t spot, const uint8_t *mem
 	}
 }
 
-/* The index of an object's entry in the partial table; made when there is none and `add` is set. */
+/* The index of an object's entry in the partial table; made if the object has none and `add` is
+ * set. */
 static struct grf_partial *partial_entry(struct grf_walk *walk, const struct object *object,
 					 bool add)
 {

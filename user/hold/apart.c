@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The process is a fork of ours: it knows what we know. The result comes back as one message over a
+ * The process is our fork: it knows what we know. The result comes back as one message over a
  * socket, with the descriptor beside it. It leaves our session, as terminals, shells and timeout(1)
  * kill whole process groups; should we be gone by the time that it is through, the message goes
  * nowhere, and the descriptor is closed with it.
@@ -61,7 +61,8 @@ static void send_result(int fd, const struct result *result, int descriptor)
 	sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-/* Until the other end of the socket is closed. Nothing else of ours may hang on this process. */
+/* Until the other end of the socket is closed. Nothing else that we have may hang on this process.
+ */
 static void keep(int fd, int descriptor)
 {
 	char byte;

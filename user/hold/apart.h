@@ -12,7 +12,7 @@
 typedef struct grf_error *grf_apart_work(void *context, int *ret);
 
 /*
- * Has a child process in a session of its own do `work`, and waits for it. An interruption of ours
+ * Has a child process in a session of its own do `work`, and waits for it. An interruption of us
  * is passed on to it, so that grf_interrupted() holds there. `shared`, of `size` bytes (up to 256),
  * which the work may write to, is brought back from there; nothing else that it changes is. The
  * descriptor in *ret is the caller's. Errors: those of the work; OTHER.
@@ -22,7 +22,7 @@ struct grf_error *grf_apart_run(grf_apart_work *work, void *context, void *share
 
 /* A process apart that keeps a descriptor. */
 struct grf_apart {
-	pid_t pid; /* 0: there is none */
+	pid_t pid; /* 0: none was started */
 	int socket;
 };
 

@@ -36,6 +36,6 @@ struct grf_error *grf_ebpf_error(const char *what, int errnum)
 					"%s by eBPF is not permitted (it needs CAP_BPF and "
 					"CAP_PERFMON, or CAP_SYS_ADMIN)",
 					what);
-	return grf_error_create(GRF_ERROR_UNSUPPORTED, "%s by eBPF is not to be had here (%s)",
-				what, strerror(errnum));
+	return grf_error_create(GRF_ERROR_UNSUPPORTED, "%s by eBPF is not possible here (%s)", what,
+				strerror(errnum));
 }

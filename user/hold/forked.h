@@ -16,7 +16,7 @@ enum grf_child_outcome {
 	GRF_CHILD_NONE,   /* none was made */
 	GRF_CHILD_REAPED, /* nothing is left of it */
 	GRF_CHILD_LEFT,   /* it is dead, but nobody could wait for it */
-	GRF_CHILD_PENDING /* a process of ours is at that yet, and goes on without us */
+	GRF_CHILD_PENDING /* one of our processes is at that yet, and goes on without us */
 };
 
 struct grf_reaping {
@@ -26,7 +26,7 @@ struct grf_reaping {
 
 /*
  * Looks whether a child of the target can be made, and may be: limits of the target that it would
- * count against are not to be reached. Starts a process of ours that survives a kill of ours.
+ * count against are not to be reached. Starts a process that survives a kill of this one.
  * Nothing of the target stops. Errors: UNSUPPORTED, with the reason; PERMISSION, EXITED, OTHER.
  */
 struct grf_error *grf_forked_open(const struct grf_target *target,
@@ -42,7 +42,7 @@ struct grf_error *grf_forked_explain(const struct grf_forked *forked);
 /* Whether, when none was made, all threads stand yet as they did before. */
 bool grf_forked_stands(const struct grf_forked *forked);
 
-/* The child, which does not run; for reading its memory. `pid` 0: there is none. */
+/* The child, which does not run; for reading its memory. `pid` 0: no child. */
 const struct grf_target *grf_forked_image(const struct grf_forked *forked);
 
 /* Ends the child; by the same tracer. */

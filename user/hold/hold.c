@@ -19,7 +19,7 @@
  *   is set that would kill.
  *
  * - A thread that cannot be detached. Detaching needs a stopped thread; one in uninterruptible
- *   sleep does not stop. The tracer is a thread of ours that ends with the hold, and its end
+ *   sleep does not stop. The tracer is one of our threads that ends with the hold, and its end
  *   detaches what is left, in any state.
  *
  * - New threads. A thread may be just making another one. The list of threads is read again until

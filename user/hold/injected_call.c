@@ -5,7 +5,7 @@
  *
  * A thread is stopped. On the stack where it handles signals, which nobody uses as long as it
  * handles none, we lay a frame as the kernel lays it for a signal handler: with the thread's
- * registers, extended state and signal mask of this moment. Then it is given registers of ours: the
+ * registers, extended state and signal mask of this moment. Then it is given our registers: the
  * instruction pointer is at a `syscall; ret` in the target's own code, the stack pointer at the
  * frame, whose first word is the address of code that calls rt_sigreturn. Let go, the thread makes
  * our call, returns "from the handler", and is restored by the kernel from the frame. No tracer is
@@ -200,7 +200,7 @@ bool grf_injector_has_hope(const struct grf_injector *injector)
 	return false;
 }
 
-/* An interruption of ours waits until we are through. The last look comes after the time is over:
+/* An interruption of us waits until we are through. The last look comes after the time is over:
  * on a busy machine it may have passed without a CPU for us. */
 bool grf_injector_wait(const struct grf_target *target, pid_t tid, uint64_t limit, int *ret_status)
 {
@@ -579,7 +579,8 @@ bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *
 
 /* --- what it takes ---------------------------------------------------------------------------- */
 
-/* Where the CPU keeps a second stack of return addresses, no frame of ours can be returned to. */
+/* Where the CPU keeps a second stack of return addresses, no frame that we made can be returned to.
+ */
 static bool has_shadow_stack(const char *status)
 {
 	const char *line = strstr(status, "\nx86_Thread_features:");
@@ -601,7 +602,7 @@ struct grf_error *grf_injector_open(struct grf_injector *injector, const struct 
 	if (!site->stack_bytes || !site->system_call || !site->sigreturn)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"the program does not tell where its threads have room for "
-					"a system call of ours");
+					"our system call");
 	if (grf_target_read_small(target->directory, "status", status, sizeof(status)) < 0)
 		return grf_target_exited(target->pid);
 	if (!site->sigreturn_size || site->sigreturn_size > sizeof(site->sigreturn_code))

@@ -36,7 +36,8 @@ struct grf_injector {
 	int memory;         /* /proc/PID/mem, to read and write */
 	long options;       /* of ptrace(2) */
 	bool persistent;    /* an interruption and the death of the tool are no reasons to end */
-	pid_t tool, helper; /* the process that was started by the user, and another of ours or 0 */
+	pid_t tool, helper; /* the process that was started by the user, and another that we
+			       started, or 0 */
 	unsigned int first_step; /* for tests: the steps of this injector are counted from here */
 
 	/* The thread that was last found fit; all of it was read while it stood. */

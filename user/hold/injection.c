@@ -3,10 +3,10 @@
  * A userfaultfd of the target's memory. It takes two calls that a thread of the target makes for us
  * (injected_call.c): userfaultfd, at whose end the thread stops for us once more, so that the
  * descriptor can be copied, and close from the same frame. In between the target has a descriptor
- * too many. So that a kill of ours does not leave it there, all this is done by a process apart,
- * which takes no notice of that (apart.h). Should it be killed in just that moment as well, by the
- * end of a whole control group, the descriptor stays until the target's next exec, with nothing
- * registered to it.
+ * too many. So that a kill of this process does not leave it there, all this is done by a process
+ * apart, which takes no notice of that (apart.h). Should it be killed in just that moment as well,
+ * by the end of a whole control group, the descriptor stays until the target's next exec, with
+ * nothing registered to it.
  */
 #include "hold/injection.h"
 

@@ -38,7 +38,7 @@ struct grf_injection_report {
 };
 
 /*
- * Makes a userfaultfd of the target's memory, and a descriptor of ours for it; the target keeps
+ * Makes a userfaultfd of the target's memory, and our own descriptor for it; the target keeps
  * none. Errors: UNSUPPORTED (the kernel lacks it, no thread is fit, `site` is incomplete),
  * PERMISSION, EXITED, INTERRUPTED.
  */

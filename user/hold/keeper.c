@@ -29,7 +29,8 @@ struct duty {
 
 /* Runs in the keeper, on memory shared with us: system calls and nothing else. All signals are
  * blocked but SIGKILL, which comes when the thread that started the keeper ends. It ends at a word
- * of ours, as a signal can be refused; and looks whether we are there yet, should it not be told.
+ * that we hold, as a signal can be refused; and looks whether we are there yet, should it not be
+ * told.
  */
 static int keep(void *argument)
 {
@@ -58,7 +59,7 @@ void grf_keeper_start(struct grf_keeper *ret)
 	*(struct duty *)stack = (struct duty){.owner = getpid()};
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	/* No exit signal: other waits of ours do not see it. */
+	/* No exit signal: our other waits do not see it. */
 	ret->pid =
 	    clone(keep, (char *)stack + STACK_SIZE, CLONE_VM | CLONE_FS | CLONE_FILES, stack);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

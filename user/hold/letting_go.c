@@ -58,7 +58,7 @@ size_t grf_held_release_stopped(struct grf_held *hold)
 
 /*
  * Letting go. A thread that is woken goes to a CPU that has nothing to do, if there is one, and
- * waits for its turn behind others if there is none. Where it waits it stays for some milliseconds,
+ * waits for its turn behind others if none is free. Where it waits it stays for some milliseconds,
  * much longer than the stop took, also if another CPU falls idle meanwhile. So a CPU shall be free
  * for each thread that can have one.
  *

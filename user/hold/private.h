@@ -25,12 +25,12 @@ struct grf_error *grf_target_refused(pid_t pid);
 struct grf_error *grf_target_exited(pid_t pid);
 struct grf_error *grf_target_traced(pid_t pid, pid_t tracer);
 
-/* How long a process of ours is waited for yet when the user has interrupted; ns. */
+/* How long one of our processes is waited for yet when the user has interrupted; ns. */
 #define GRF_HELPER_PATIENCE UINT64_C(3000000000)
 
 /**
- * Waits until a process of ours has ended, and reaps it.
- * @param pid         the process, a child of ours of any kind
+ * Waits until one of our processes has ended, and reaps it.
+ * @param pid         the process, our child of any kind
  * @param ret_status  as of waitpid(2); not written where nobody can wait for it
  * @return false: the user has interrupted, and some seconds later it had not ended. It goes on by
  *         itself then.

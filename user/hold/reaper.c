@@ -100,7 +100,7 @@ static int has_returned(const struct work *work)
 	return result;
 }
 
-/* The child of which we were not told; 0: there is none. */
+/* The child of which we were not told; 0: no such child. */
 static pid_t find_child(const struct work *work)
 {
 	unsigned int length = FIRST_NAP;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Shared inside the stage: a process of ours that sees to it that the target keeps no child that it
- * did not make; see reaper.c. */
+/* Shared inside the stage: a process of this tool that sees to it that the target keeps no child
+ * that it did not make; see reaper.c. */
 #ifndef GRF_HOLD_REAPER_H
 #define GRF_HOLD_REAPER_H
 

@@ -56,7 +56,7 @@ static const struct group_files memory_files[] = {
 
 static const struct group_files pids_files = {"pids.max", NULL, "pids.current", NULL, NULL};
 
-/* The number behind `name` in a text of lines, `otherwise` where there is none. */
+/* The number behind `name` in a text of lines, `otherwise` where it has no such line. */
 static uint64_t field(const char *text, const char *name, uint64_t otherwise)
 {
 	const char *found = strstr(text, name);
@@ -80,7 +80,7 @@ static bool read_file(const struct room *room, const char *directory, const char
 	return grf_target_read_small(AT_FDCWD, path, room->buffer, FILE_BYTES) >= 0;
 }
 
-/* The number in a file; NO_LIMIT where there is none, or it says "max". */
+/* The number in a file; NO_LIMIT where the file is missing, or it says "max". */
 static uint64_t read_number(const struct room *room, const char *directory, const char *name)
 {
 	uint64_t value;

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* Of one thread of ours at a time. */
+/* Of one of our threads at a time. */
 struct grf_seizer {
 	timer_t timer;
 	bool armed;

@@ -103,7 +103,7 @@ struct grf_load {
 const struct grf_load *grf_executable_loads(const struct grf_executable *executable,
 					    size_t *ret_count);
 
-/* A symbol of .symtab by exact name (hashed once). False when there is none or no symbol table. */
+/* A symbol of .symtab by exact name (hashed once). False: no such symbol, or no symbol table. */
 bool grf_executable_symbol(struct grf_executable *executable, const char *name,
 			   uint64_t *ret_address, uint64_t *ret_size);
 /* Of the symbols whose names begin with `prefix`, by name, the one behind `index` others. NULL:

@@ -70,7 +70,7 @@ struct grf_packed_section {
 
 /* The name of a section, or NULL. */
 const char *grf_section_name(const struct grf_executable *executable, const GElf_Shdr *header);
-/* The section of that name; false: there is none. */
+/* The section of that name; false: the file has none. */
 bool grf_section_find(const struct grf_executable *executable, const char *name, GElf_Shdr *ret);
 /* Where a section's bytes are. False: not in the file, or packed in an unknown way. */
 bool grf_section_contents(const struct grf_executable *executable, const GElf_Shdr *header,

@@ -3,9 +3,9 @@
  * The image: a process at one instant. Memory segments, threads, notes; one reader interface,
  * whether the bytes came from a live capture or from an ELF core (gcore, the kernel, dlv, ours).
  *
- * Every segment is addressable as plain memory of ours for its whole length: a core is mapped, what
- * a core leaves out (memsz > filesz) reads as zero or comes from the executable. The image owns the
- * memory; pointers into it live as long as the image does.
+ * Every segment is addressable as plain memory of our own for its whole length: a core is mapped,
+ * what a core leaves out (memsz > filesz) reads as zero or comes from the executable. The image
+ * owns the memory; pointers into it live as long as the image does.
  *
  * Zero memory costs its input nothing, so whoever works through memory works through what is
  * *held*: grf_image_held() bounds the records that an image can have, and grf_image_next_held()
@@ -85,7 +85,7 @@ const struct grf_goroutine_record *grf_image_goroutines(const struct grf_image *
 /* How the image came to be. */
 const struct grf_provenance *grf_image_provenance(const struct grf_image *image);
 
-/* The entry of type `type` in the auxiliary vector; false when there is none. */
+/* The entry of type `type` in the auxiliary vector; false: it has none. */
 bool grf_image_auxv(const struct grf_image *image, uint64_t type, uint64_t *ret);
 
 /* The segment that holds `address`, or NULL. Remembers nothing; binary search. */

@@ -9,7 +9,7 @@
 #include "image/image.h"
 #include "image/provenance.h"
 
-/* Memory of ours that an image lets go of at its end. */
+/* Our memory that an image lets go of at its end. */
 struct grf_image_backing {
 	void *memory;
 	size_t size;

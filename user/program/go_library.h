@@ -39,7 +39,7 @@ struct grf_error *grf_go_library_error(struct grf_executable *program, struct gr
 
 /*
  * Takes out the one that is the guest of a C program, which `program` names for messages. `named`,
- * or NULL: a file of the same build as the one that is wanted. Errors: NOT_GO (there is none),
+ * or NULL: a file of the same build as the one that is wanted. Errors: NOT_GO (no library is Go's),
  * MISMATCH (none is of the named build), OTHER (there are several).
  */
 struct grf_error *grf_go_library_choose(struct grf_go_libraries *libraries,
