@@ -16,6 +16,7 @@
 #   make stops      200 stops at any instruction, against the collections before and after
 #   make servers    look into Prometheus and rclone under load
 #   make install    PREFIX=/usr/local DESTDIR=
+#   make layout     user/model/layout_table.h, from the DWARF of each Go release
 #   make format     make lint     make SANITIZE=1      (build in build-sanitize/)
 #   make DEBUG=1    with assertions, as SANITIZE=1 has them     (build in build-debug/)
 
@@ -60,7 +61,7 @@ TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
 .PHONY: all clean unit unit-offline check test-binaries check-copy check-survival check-kernels e2e deps demo \
 	bench bench-pause bench-latency exactness builds stops servers install uninstall format \
-	lint check-hostile check-long check-fuzz fuzz fuzz-replay
+	lint layout layout-check check-hostile check-long check-fuzz fuzz fuzz-replay
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -146,7 +147,7 @@ check-hostile: all fuzz-replay
 		-n $(E2E_JOBS) tests/e2e/test_restless.py $(E2E_ARGS)
 	GRF_TEST_REFUSED=all GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q \
 		-n $(E2E_JOBS) tests/e2e/test_refused.py $(E2E_ARGS)
-check-long: check-hostile check-copy check-survival check-fuzz
+check-long: layout-check check-hostile check-copy check-survival check-fuzz
 
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_NAMES   := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)
@@ -215,6 +216,10 @@ stops: all
 servers: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/servers/servers.py
 
+# The offsets of the runtime's fields; layout-check holds what is committed against the toolchains.
+layout layout-check: $(SKELETONS) $(PROTO_C)
+	tests/scripts/layout.py $(if $(filter %-check,$@),--check)
+
 install: all
 	install -D -m 755 $(BUILD)/grf-bpf $(DESTDIR)$(PREFIX)/bin/grf-bpf
 	install -D -m 644 docs/grf-bpf.1 $(DESTDIR)$(PREFIX)/share/man/man1/grf-bpf.1
@@ -229,6 +234,7 @@ format:
 
 lint: $(SKELETONS) $(PROTO_C)
 	tests/scripts/layers.py user
+	tests/scripts/layout.py --rows
 	clang-format --dry-run -Werror $(FORMATTED)
 	printf '%s\n' $(LIB_SOURCES) $(CLI_SOURCES) | xargs -P 2 -n 4 sh -c \
 		'clang-tidy --quiet "$$@" -- -std=gnu17 -D_GNU_SOURCE -DGRF_VERSION=\"0\" \

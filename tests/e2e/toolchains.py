@@ -25,7 +25,7 @@ ALL_VERSIONS = (
     "1.22.12 1.22.12+noallocheaders 1.23.12 1.24.9 1.24.9+noswissmap 1.25.5 1.25.5+noswissmap "
     "1.25.5+greenteagc 1.27.0 1.27.0+nogreenteagc 1.26+nogreenteagc 1.26"
 )
-FETCHED = {"1.26": "1.26.0"}
+FETCHED = {"1.26": "1.26.8"}
 # In the environment of a program that build() made: it collects garbage again and again, by a
 # goroutine that is in each of them.
 COLLECT = {"GRF_COLLECT": "1"}
