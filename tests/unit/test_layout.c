@@ -11,33 +11,34 @@
 
 #include "elf_file.h"
 #include "model/layout.h"
+#include "model/layout_table.h"
 
 static void test_versions(void **state)
 {
 	static const struct {
 		const char *text;
 		int minor, patch;
-		bool alloc_headers, swiss_map, green_tea, arenas;
+		struct grf_experiments experiments;
 	} cases[] = {
-	    {"go1.17.13", 17, 13, false, false, false, false},
-	    {"go1.22.0", 22, 0, true, false, false, false},
-	    {"go1.22.12 X:noallocheaders", 22, 12, false, false, false, false},
-	    {"go1.23.4 X:noallocheaders", 23, 4, true, false, false, false},
-	    {"go1.24", 24, 0, true, true, false, false},
-	    {"go1.24.9 X:noswissmap,arenas", 24, 9, true, false, false, true},
-	    {"go1.25.12 X:greenteagc", 25, 12, true, true, true, false},
-	    {"go1.26.8", 26, 8, true, true, true, false},
-	    {"go1.26.10-X:nogreenteagc,foo", 26, 10, true, true, false, false},
-	    {"go1.26.10-X:noswissmap", 26, 10, true, true, true, false},
-	    {"go1.27rc1", 27, 0, true, true, true, false},
-	    {"go1.22.3 (Red Hat 1.22.3-1.el9)", 22, 3, true, false, false, false},
-	    {"devel go1.28-0123abcd Mon Jan 2 X:arenas", 28, 0, true, true, true, true},
-	    {"go2.1", 28, 0, true, true, true, false},
+	    {"go1.17.13", 17, 13, {false, false, false}},
+	    {"go1.22.0", 22, 0, {true, false, false}},
+	    {"go1.22.12 X:noallocheaders", 22, 12, {false, false, false}},
+	    {"go1.23.4 X:noallocheaders", 23, 4, {true, false, false}},
+	    {"go1.24", 24, 0, {true, true, false}},
+	    {"go1.24.9 X:noswissmap,arenas", 24, 9, {true, false, false}},
+	    {"go1.25.12 X:greenteagc", 25, 12, {true, true, true}},
+	    {"go1.26.8", 26, 8, {true, true, true}},
+	    {"go1.26.10-X:nogreenteagc,foo", 26, 10, {true, true, false}},
+	    {"go1.26.10-X:noswissmap", 26, 10, {true, true, true}},
+	    {"go1.27rc1", 27, 0, {true, true, true}},
+	    {"go1.22.3 (Red Hat 1.22.3-1.el9)", 22, 3, {true, false, false}},
+	    {"devel go1.28-0123abcd Mon Jan 2 X:arenas", 28, 0, {true, true, true}},
+	    {"go2.1", 28, 0, {true, true, true}},
 	    /* What a vendor writes is no list of experiments. */
-	    {"go1.26.8 (custom X:nogreenteagc build)", 26, 8, true, true, true, false},
-	    {"go1.26.8 X:nogreenteagc (custom)", 26, 8, true, true, true, false},
-	    {"go1.26.8 (custom X:foo) X:nogreenteagc", 26, 8, true, true, false, false},
-	    {"go1.24.9	X: 1 X:noswissmap", 24, 9, true, false, false, false},
+	    {"go1.26.8 (custom X:nogreenteagc build)", 26, 8, {true, true, true}},
+	    {"go1.26.8 X:nogreenteagc (custom)", 26, 8, {true, true, true}},
+	    {"go1.26.8 (custom X:foo) X:nogreenteagc", 26, 8, {true, true, false}},
+	    {"go1.24.9	X: 1 X:noswissmap", 24, 9, {true, false, false}},
 	};
 
 	(void)state;
@@ -49,11 +50,33 @@ static void test_versions(void **state)
 		assert_int_equal(version.newer, cases[i].minor > 27);
 		assert_int_equal(version.minor, cases[i].minor);
 		assert_int_equal(version.patch, cases[i].patch);
-		assert_int_equal(version.alloc_headers, cases[i].alloc_headers);
-		assert_int_equal(version.swiss_map, cases[i].swiss_map);
-		assert_int_equal(version.green_tea, cases[i].green_tea);
-		assert_int_equal(version.arenas, cases[i].arenas);
+		assert_int_equal(version.experiments.alloc_headers,
+				 cases[i].experiments.alloc_headers);
+		assert_int_equal(version.experiments.swiss_map, cases[i].experiments.swiss_map);
+		assert_int_equal(version.experiments.green_tea, cases[i].experiments.green_tea);
 	}
+}
+
+/* A row for each release of the layout's table, in order, and with all facts. */
+static void test_releases(void **state)
+{
+	size_t count, columns = sizeof(grf_layout_releases) / sizeof(*grf_layout_releases);
+	const struct grf_release *releases = grf_releases(&count);
+
+	(void)state;
+	assert_int_equal(releases[0].minor, grf_layout_releases[0].minor);
+	assert_int_equal(grf_release_newest()->minor, grf_layout_releases[columns - 1].minor);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(releases[i].minor, releases[0].minor + (int)i);
+		assert_true(releases[i].function && releases[i].pclntab && releases[i].func_ids);
+		assert_true(releases[i].descriptor && releases[i].specials);
+		assert_ptr_equal(grf_release_of(releases[i].minor), &releases[i]);
+		assert_ptr_equal(grf_pclntab_format_of(releases[i].pclntab->magic),
+				 releases[i].pclntab);
+	}
+	assert_ptr_equal(grf_release_of(-1), releases);
+	assert_ptr_equal(grf_release_of(99), grf_release_newest());
+	assert_null(grf_pclntab_format_of(0));
 }
 
 static void expect_code(struct grf_error *error, enum grf_error_code code)
@@ -89,7 +112,7 @@ static void test_versions_without_a_release(void **state)
 	memcpy(text + sizeof(text) - 16, " X:nogreenteagc", 16);
 	assert_true(grf_version_parse(text, &version));
 	assert_int_equal(version.minor, 26);
-	assert_false(version.green_tea);
+	assert_false(version.experiments.green_tea);
 	assert_null(strchr(version.text, '\x1b'));
 	assert_int_equal(strlen(version.text), sizeof(version.text) - 1);
 }
@@ -461,6 +484,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_versions),
+	    cmocka_unit_test(test_releases),
 	    cmocka_unit_test(test_versions_without_a_release),
 	    cmocka_unit_test(test_tables),
 	    cmocka_unit_test(test_experiments_change_the_layout),

@@ -56,6 +56,7 @@ static void start(struct fixture *fixture, int minor)
 	for (int i = 0; i < GRF_FIELD_COUNT; i++)
 		layout->offset[i] = -1;
 	layout->version.minor = minor;
+	layout->release = grf_release_of(minor);
 	grf_offset(layout, type, _size) = 48;
 	grf_offset(layout, type, size) = 0;
 	grf_offset(layout, type, ptr_bytes) = 8;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "model/release.h"
 
 static struct grf_common_options options;
 
@@ -15,9 +16,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 static struct grf_error *print_version(void *unused, int *ret_status)
 {
+	size_t count;
+
 	(void)unused;
 	(void)ret_status;
-	puts("grf-bpf " GRF_VERSION "\nreads programs built with Go 1.17 to 1.27, linux/amd64");
+	printf("grf-bpf " GRF_VERSION "\nreads programs built with Go 1.%d to 1.%d, linux/amd64\n",
+	       grf_releases(&count)->minor, grf_release_newest()->minor);
 	return NULL;
 }
 

@@ -16,7 +16,7 @@
 
 /* Longer names than this are cut; the longest that Go's own library has are around 300 bytes. */
 #define NAME_BYTES 4096
-/* The id of the goroutine that runs main.main (runtime/proc.go, Go 1.17 to 1.27). */
+/* The id of the goroutine that runs main.main (runtime/proc.go, in every release). */
 #define MAIN_GOROUTINE 1
 
 /* No stack is larger than Go's own limit, 1 GB. */

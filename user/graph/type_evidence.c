@@ -15,7 +15,7 @@
 #define TEXT_LEAST 3
 #define TEXT_MOST  64
 
-/* The size classes up to 512 bytes (runtime/sizeclasses.go, the same in Go 1.17 to 1.27). */
+/* The size classes up to 512 bytes (runtime/sizeclasses.go, the same in every release). */
 static const uint16_t size_classes[] = {8,   16,  24,  32,  48,  64,  80,  96,  112,
 					128, 144, 160, 176, 192, 208, 224, 240, 256,
 					288, 320, 352, 384, 416, 448, 480, 512};

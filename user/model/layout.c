@@ -29,29 +29,18 @@
 #define AT_GO_EMBEDDED_FIELD 0x2903
 
 static const struct {
+	const char *structure;
 	const char *structures; /* Go names, parted by '|' */
 	const char *fields;     /* likewise; empty: the size of the structure */
 } names[GRF_FIELD_COUNT] = {
-#define GRF_LAYOUT_FIELD(structure, field, go_structures, go_fields) {go_structures, go_fields},
+#define GRF_LAYOUT_FIELD(structure, field, go_structures, go_fields)                               \
+	{#structure, go_structures, go_fields},
 #include "model/layout_fields.h"
 #undef GRF_LAYOUT_FIELD
 };
 
 _Static_assert(sizeof(grf_layout_table) / sizeof(*grf_layout_table) == GRF_FIELD_COUNT,
 	       "layout_table.h and layout_fields.h have the same rows");
-
-/* Builds whose structures look like those of another release. */
-static const struct {
-	size_t flag; /* of the experiment, in struct grf_version */
-	bool value;
-	int since;              /* minor release that this holds from on */
-	const char *structures; /* the row's Go structure names */
-	int like;               /* minor release */
-} experiment_layouts[] = {
-    {offsetof(struct grf_version, alloc_headers), false, 22, "runtime.heapArena", 21},
-    {offsetof(struct grf_version, swiss_map), false, 24, "runtime.hmap", 23},
-    {offsetof(struct grf_version, green_tea), true, 25, "runtime.spanInlineMarkBits", 26},
-};
 
 /* Without these there is no reading a program. */
 static const struct {
@@ -92,11 +81,6 @@ static const struct {
     {GRF_FIELD_mspan__size, 18, 9, 136},
     {GRF_FIELD_mspan__size, 19, 4, 136},
 };
-
-int grf_layout_newest_minor(void)
-{
-	return grf_layout_releases[GRF_LAYOUT_RELEASES - 1].minor;
-}
 
 /* The column of the release nearest to `version`: of the same minor the newest that is not newer,
  * else the oldest; of no such minor, the newest before it, else the first. */
@@ -139,6 +123,29 @@ static bool is_one_of(const char *name, const char *alternatives)
 	return false;
 }
 
+/* Builds whose structures look like those of another release. */
+static void take_experiments(struct grf_layout *layout)
+{
+	struct grf_version *version = &layout->version;
+	size_t count;
+	const struct grf_experiment *experiments = grf_experiments(&count);
+
+	for (size_t k = 0; k < count; k++) {
+		struct grf_version like = {.minor = experiments[k].like,
+					   .patch = GRF_PATCH_UNKNOWN};
+		unsigned int column;
+
+		if (version->minor < experiments[k].odd_since ||
+		    *grf_experiment_flag(&experiments[k], &version->experiments) !=
+			experiments[k].odd)
+			continue;
+		column = column_for(&like);
+		for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++)
+			if (!strcmp(names[i].structure, experiments[k].structure))
+				layout->offset[i] = grf_layout_table[i][column];
+	}
+}
+
 static void take_table(struct grf_layout *layout)
 {
 	const struct grf_version *version = &layout->version;
@@ -149,18 +156,7 @@ static void take_table(struct grf_layout *layout)
 	for (size_t k = 0; k < sizeof(patches) / sizeof(*patches); k++)
 		if (patches[k].minor == version->minor && version->patch < patches[k].patch)
 			layout->offset[patches[k].field] = patches[k].before;
-	for (size_t k = 0; k < sizeof(experiment_layouts) / sizeof(*experiment_layouts); k++) {
-		struct grf_version like = {.minor = experiment_layouts[k].like, .patch = 9999};
-		bool value = *(const bool *)((const char *)version + experiment_layouts[k].flag);
-
-		if (version->minor < experiment_layouts[k].since ||
-		    value != experiment_layouts[k].value)
-			continue;
-		column = column_for(&like);
-		for (unsigned int i = 0; i < GRF_FIELD_COUNT; i++)
-			if (!strcmp(names[i].structures, experiment_layouts[k].structures))
-				layout->offset[i] = grf_layout_table[i][column];
-	}
+	take_experiments(layout);
 }
 
 /* The structure that an embedded field is, through its typedef. */
@@ -345,6 +341,7 @@ struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *d
 					"%s is too old: grf-bpf reads Go 1.%d and later",
 					version->text, grf_layout_releases[0].minor);
 	ret->version = *version;
+	ret->release = grf_release_of(version->minor);
 	ret->from_dwarf = false;
 	take_table(ret);
 	if (dwarf)

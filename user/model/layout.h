@@ -12,21 +12,15 @@
 
 #include "base/error.h"
 #include "image/executable.h"
+#include "model/release.h"
 
 /* A parsed Go version string, "go1.26.8 X:nogreenteagc". */
 struct grf_version {
 	char text[128];
-	int minor;  /* 26 of go1.26.8 */
-	int patch;  /* 8; 0 when absent; GRF_PATCH_UNKNOWN */
-	bool newer; /* than the releases that the tables are of */
-	/* GOEXPERIMENTs in force: the version's defaults, then its X: list. */
-	bool alloc_headers;
-	bool swiss_map;
-	bool green_tea;
-	bool arenas;
-	/* GODEBUG=gccheckmark=1 marks every reachable object: since 1.25; before, it lost most of
-	 * them (runtime/mcheckmark.go). */
-	bool exact_checkmarks;
+	int minor;                          /* 26 of go1.26.8 */
+	int patch;                          /* 8; 0 when absent; GRF_PATCH_UNKNOWN */
+	bool newer;                         /* than the releases that the tables are of */
+	struct grf_experiments experiments; /* the version's defaults, then its X: list */
 };
 
 /* The last patch release of a minor release, and more. */
@@ -48,8 +42,9 @@ enum grf_field {
 
 struct grf_layout {
 	struct grf_version version;
-	int64_t offset[GRF_FIELD_COUNT]; /* bytes; -1: this version has no such field */
-	bool from_dwarf;                 /* all structures were found there */
+	const struct grf_release *release; /* the nearest to the version */
+	int64_t offset[GRF_FIELD_COUNT];   /* bytes; -1: this version has no such field */
+	bool from_dwarf;                   /* all structures were found there */
 };
 
 /* Fills a layout for `version` from the tables (nearest table column of the same minor, else the
@@ -64,9 +59,6 @@ struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *d
 bool grf_layout_take_size(struct grf_layout *layout, const char *structure, uint64_t size);
 void grf_layout_take_field(struct grf_layout *layout, const char *structure, const char *field,
 			   uint64_t offset);
-
-/* The newest minor release that there is a table for. */
-int grf_layout_newest_minor(void);
 
 /* The offset of a field that must exist; asserts nothing: -1 when it does not. */
 #define grf_offset(layout, structure, field) ((layout)->offset[GRF_FIELD_##structure##_##field])

@@ -12,68 +12,41 @@
 #include "image/image.h"
 #include "model/code/pc_header.h"
 
-/* The magic number of a function table that tells more than names do: up to Go 1.17. */
-#define MAGIC_1_17 0xfffffffau
-#define MAGIC_1_18 0xfffffff0u
-
-#define FIRST_MINOR 17
-
-static const struct {
-	const char *name;
-	int minor;
-} marks[] = {
-    {"runtime.mallocgc", FIRST_MINOR},
-    {"runtime.(*gcControllerState).update", 18},
-    {"runtime.(*gcControllerState).heapGoalInternal", 19},
-    {"runtime.(*mheap).initSpan", 20},
-    {"runtime.(*unwinder).next", 21},
-    {"runtime.(*_panic).nextFrame", 22},
-    {"runtime.(*timers).check", 23},
-    {"runtime.getGCMask", 24},
-    {"runtime.(*cleanupQueue).enqueue", 25},
-    {"runtime.gcNextMarkRoot", 26},
-    {"runtime.addModuleItabs", 27},
-};
-
-#define MARKS (sizeof(marks) / sizeof(*marks))
-
-static const struct {
-	const char *name;
-	size_t flag;
-} experiments[] = {
-    {"runtime.(*mspan).writeHeapBitsSmall", offsetof(struct grf_release_facts, alloc_headers)},
-    {"internal/runtime/maps.(*Map).growToTable", offsetof(struct grf_release_facts, swiss_map)},
-    {"runtime.scanObjectsSmall", offsetof(struct grf_release_facts, green_tea)},
-};
+/* No table of releases is longer. */
+#define MAX_RELEASES 64
 
 struct search {
 	struct grf_release_facts *facts;
-	bool seen[MARKS];
+	bool seen[MAX_RELEASES]; /* the functions of the releases, in their order */
 };
 
 static bool take_name(void *context, const char *name)
 {
 	struct search *search = context;
+	size_t releases, experiments;
+	const struct grf_release *release = grf_releases(&releases);
+	const struct grf_experiment *experiment = grf_experiments(&experiments);
 
 	if (strncmp(name, "runtime.", 8) != 0 && strncmp(name, "internal/runtime/maps.", 22) != 0)
 		return true;
-	for (size_t i = 0; i < MARKS; i++)
-		if (!strcmp(name, marks[i].name))
+	for (size_t i = 0; i < releases && i < MAX_RELEASES; i++)
+		if (!strcmp(name, release[i].function))
 			search->seen[i] = true;
-	for (size_t i = 0; i < sizeof(experiments) / sizeof(*experiments); i++)
-		if (!strcmp(name, experiments[i].name))
-			*(bool *)((char *)search->facts + experiments[i].flag) = true;
+	for (size_t i = 0; i < experiments; i++)
+		if (!strcmp(name, experiment[i].function))
+			*grf_experiment_flag(&experiment[i], &search->facts->experiments) = true;
 	return true;
 }
 
-/* The last mark of those that are there without one missing before it. */
-static int newest_seen(const struct search *search)
+/* The last release whose function is there without one missing before it. */
+static const struct grf_release *newest_seen(const struct search *search)
 {
-	int minor = FIRST_MINOR;
+	size_t count, last = 0;
+	const struct grf_release *releases = grf_releases(&count);
 
-	for (size_t i = 0; i < MARKS && search->seen[i]; i++)
-		minor = marks[i].minor;
-	return minor;
+	for (size_t i = 0; i < count && i < MAX_RELEASES && search->seen[i]; i++)
+		last = i;
+	return &releases[last];
 }
 
 void grf_release_facts_find(const struct grf_executable *executable, struct grf_release_facts *ret)
@@ -82,16 +55,15 @@ void grf_release_facts_find(const struct grf_executable *executable, struct grf_
 
 	*ret = (struct grf_release_facts){0};
 	while (!ret->known && (header = grf_pc_header_find(executable, header))) {
-		uint32_t magic = grf_pc_header_magic(executable, header);
 		struct search search = {.facts = ret};
+		const struct grf_release *release;
 
 		grf_pc_header_names(executable, header, take_name, &search);
-		ret->known = search.seen[0];
-		ret->minor = newest_seen(&search);
+		release = newest_seen(&search);
+		ret->minor = release->minor;
 		/* The form of the table says so too. */
-		if ((magic == MAGIC_1_17) != (ret->minor == FIRST_MINOR) ||
-		    (magic == MAGIC_1_18) != (ret->minor == 18 || ret->minor == 19))
-			ret->known = false;
+		ret->known =
+		    search.seen[0] && grf_pc_header_format(executable, header) == release->pclntab;
 	}
 }
 

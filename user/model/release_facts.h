@@ -9,11 +9,12 @@
 #include <stdbool.h>
 
 #include "image/executable.h"
+#include "model/release.h"
 
 struct grf_release_facts {
 	bool known; /* whether there are names of the runtime's functions at all */
 	int minor;  /* the newest release that all of whose functions looked for are there */
-	bool alloc_headers, swiss_map, green_tea;
+	struct grf_experiments experiments; /* that are in force */
 };
 
 void grf_release_facts_find(const struct grf_executable *executable, struct grf_release_facts *ret);

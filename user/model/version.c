@@ -16,22 +16,6 @@
 #define MAX_VERSION_TEXT (sizeof(((struct grf_version *)0)->text) - 1)
 #define MAX_RAW_TEXT     65536u
 
-/* The experiments, and other properties of releases, that decide what stands in memory: since which
- * release each is on by default, and from which on it cannot be switched off any more
- * (internal/buildcfg/exp.go of each release). */
-static const struct {
-	const char *name;
-	size_t offset; /* of its flag in struct grf_version */
-	int on_since;  /* minor; 0: off by default */
-	int fixed_since;
-} experiments[] = {
-    {"allocheaders", offsetof(struct grf_version, alloc_headers), 22, 23},
-    {"swissmap", offsetof(struct grf_version, swiss_map), 24, 26},
-    {"greenteagc", offsetof(struct grf_version, green_tea), 26, 0},
-    {"arenas", offsetof(struct grf_version, arenas), 0, 0},
-    {"(checkmarks)", offsetof(struct grf_version, exact_checkmarks), 25, 1},
-};
-
 static const char build_info_magic[] = "\xff Go buildinf:";
 
 #define BUILD_INFO_MAGIC 14
@@ -39,10 +23,10 @@ static const char build_info_magic[] = "\xff Go buildinf:";
 
 #define EXPERIMENT_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789,"
 
-#define EXPERIMENTS (sizeof(experiments) / sizeof(*experiments))
-
 static void set_experiment(struct grf_version *version, const char *name, size_t length)
 {
+	size_t count;
+	const struct grf_experiment *experiments = grf_experiments(&count);
 	bool on = true;
 
 	if (length > 2 && !strncmp(name, "no", 2)) {
@@ -50,22 +34,14 @@ static void set_experiment(struct grf_version *version, const char *name, size_t
 		name += 2;
 		length -= 2;
 	}
-	for (size_t i = 0; i < EXPERIMENTS; i++) {
-		bool *flag = (bool *)((char *)version + experiments[i].offset);
+	for (size_t i = 0; i < count; i++) {
 		bool fixed =
 		    experiments[i].fixed_since && version->minor >= experiments[i].fixed_since;
 
 		if (strlen(experiments[i].name) == length &&
 		    !strncmp(experiments[i].name, name, length) && !fixed)
-			*flag = on;
+			*grf_experiment_flag(&experiments[i], &version->experiments) = on;
 	}
-}
-
-static void set_defaults(struct grf_version *version)
-{
-	for (size_t i = 0; i < EXPERIMENTS; i++)
-		*(bool *)((char *)version + experiments[i].offset) =
-		    experiments[i].on_since && version->minor >= experiments[i].on_since;
 }
 
 /*
@@ -87,7 +63,7 @@ static void read_experiments(struct grf_version *version)
 {
 	const char *at = experiment_list(version->text);
 
-	set_defaults(version);
+	version->experiments = grf_default_experiments(version->minor);
 	while (at && *at) {
 		size_t length = strcspn(at, ",");
 
@@ -170,9 +146,9 @@ bool grf_version_parse(const char *text, struct grf_version *ret)
 			version.minor = -1;
 	} else if (major > 1) {
 		/* Whatever it is, it is after what is known. */
-		version.minor = grf_layout_newest_minor() + 1;
+		version.minor = grf_release_newest()->minor + 1;
 	}
-	version.newer = version.minor > grf_layout_newest_minor();
+	version.newer = version.minor > grf_release_newest()->minor;
 	read_experiments(&version);
 	*ret = version;
 	return version.minor >= 0;
@@ -324,32 +300,19 @@ static struct grf_error *take_facts(const struct grf_release_facts *facts, bool 
 				 version->text, facts->minor);
 		version->minor = facts->minor;
 		version->patch = GRF_PATCH_UNKNOWN;
-		set_defaults(version);
 	}
 	if (version->newer) {
 		if (say)
 			grf_warn("%s is newer than go1.%d, the newest release that is known: what "
 				 "changed since may be misread (grf-bpf verify tells)",
-				 version->text, grf_layout_newest_minor());
-		if (facts->minor == grf_layout_newest_minor())
+				 version->text, grf_release_newest()->minor);
+		if (facts->minor == grf_release_newest()->minor)
 			return NULL;
 		/* It has not all that the newest has: a vendor's number. */
 		version->minor = facts->minor;
 		version->patch = GRF_PATCH_UNKNOWN;
-		set_defaults(version);
 	}
-	for (size_t i = 0; i < EXPERIMENTS; i++) {
-		bool *flag = (bool *)((char *)version + experiments[i].offset);
-
-		if (!experiments[i].on_since || experiments[i].fixed_since == 1)
-			continue;
-		if (experiments[i].offset == offsetof(struct grf_version, alloc_headers))
-			*flag = facts->alloc_headers;
-		else if (experiments[i].offset == offsetof(struct grf_version, swiss_map))
-			*flag = facts->swiss_map;
-		else
-			*flag = facts->green_tea;
-	}
+	version->experiments = facts->experiments;
 	return NULL;
 }
 

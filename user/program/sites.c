@@ -51,7 +51,7 @@ static bool file_offset(const struct grf_executable *executable, uint64_t addres
 /*
  * Tells the capture where a garbage collection ends: at the beginning of runtime.gcSweep, which
  * runs once in each cycle, on the system stack of the goroutine that ends it, with the world
- * stopped, marking complete and nothing swept (runtime/mgc.go, Go 1.17 to 1.27).
+ * stopped, marking complete and nothing swept (runtime/mgc.go, in every release).
  */
 static void set_gc_point(const struct grf_executable *executable, uint64_t address,
 			 struct grf_gc_point_site *ret)

@@ -14,27 +14,11 @@
 #define HEADER_TAIL 0x0801u
 #define MIN_HEADER  64u
 
-/* Where the offsets of the names and of the units are. */
-static const struct {
-	uint32_t magic;
-	uint8_t names, units;
-} formats[] = {
-    {0xfffffffa, 24, 32}, /* Go 1.16 and 1.17 */
-    {0xfffffff0, 32, 40}, /* 1.18 and 1.19 */
-    {0xfffffff1, 32, 40}, /* 1.20 and later */
-};
-
-#define FORMATS (sizeof(formats) / sizeof(*formats))
-
-/* The format of what begins with `word`; FORMATS: it is no pcHeader. */
-static size_t format_of(uint64_t word)
+/* The format of what begins with `word`; NULL: it is no pcHeader. */
+static const struct grf_pclntab_format *format_of(uint64_t word)
 {
-	size_t format = 0;
-
-	while (format < FORMATS &&
-	       word != ((uint64_t)HEADER_TAIL << 48 | (uint64_t)formats[format].magic))
-		format++;
-	return format;
+	return word >> 32 == (uint64_t)HEADER_TAIL << 16 ? grf_pclntab_format_of((uint32_t)word)
+							 : NULL;
 }
 
 static uint64_t find_in(const struct grf_load *load, uint64_t start)
@@ -43,7 +27,7 @@ static uint64_t find_in(const struct grf_load *load, uint64_t start)
 	     at >= load->address && at - load->address < load->file_size &&
 	     load->file_size - (at - load->address) >= MIN_HEADER;
 	     at += 8)
-		if (format_of(grf_load_u64(load->data + (at - load->address))) < FORMATS)
+		if (format_of(grf_load_u64(load->data + (at - load->address))))
 			return at;
 	return 0;
 }
@@ -70,32 +54,34 @@ uint64_t grf_pc_header_find(const struct grf_executable *executable, uint64_t af
 }
 
 static const uint8_t *header_at(const struct grf_executable *executable, uint64_t address,
-				size_t *ret_format)
+				const struct grf_pclntab_format **ret_format)
 {
 	const uint8_t *header = grf_executable_at(executable, address, MIN_HEADER);
 
-	*ret_format = header ? format_of(grf_load_u64(header)) : FORMATS;
-	return *ret_format < FORMATS ? header : NULL;
+	*ret_format = header ? format_of(grf_load_u64(header)) : NULL;
+	return *ret_format ? header : NULL;
 }
 
-uint32_t grf_pc_header_magic(const struct grf_executable *executable, uint64_t address)
+const struct grf_pclntab_format *grf_pc_header_format(const struct grf_executable *executable,
+						      uint64_t address)
 {
-	size_t format;
+	const struct grf_pclntab_format *format;
 
-	return header_at(executable, address, &format) ? formats[format].magic : 0;
+	header_at(executable, address, &format);
+	return format;
 }
 
 void grf_pc_header_names(const struct grf_executable *executable, uint64_t address,
 			 grf_take_name *take, void *context)
 {
-	size_t format;
+	const struct grf_pclntab_format *format;
 	const uint8_t *header = header_at(executable, address, &format), *names;
 	uint64_t start, end;
 
 	if (!header)
 		return;
-	start = grf_load_u64(header + formats[format].names);
-	end = grf_load_u64(header + formats[format].units);
+	start = grf_load_u64(header + format->names);
+	end = grf_load_u64(header + format->units);
 	names = start < end ? grf_executable_at(executable, address + start, end - start) : NULL;
 	for (uint64_t at = 0, size = end - start; names && at < size;) {
 		const char *name = (const char *)names + at;

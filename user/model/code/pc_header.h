@@ -11,13 +11,15 @@
 #include <stdint.h>
 
 #include "image/executable.h"
+#include "model/release.h"
 
 /* The link-time address of the first pcHeader that is not at or before `after`, in the order of the
  * program's segments; 0: there are no more. `after` 0: from the beginning. */
 uint64_t grf_pc_header_find(const struct grf_executable *executable, uint64_t after);
 
-/* The magic number of the pcHeader at a link-time address; 0: it is not there. */
-uint32_t grf_pc_header_magic(const struct grf_executable *executable, uint64_t address);
+/* The format of the table whose pcHeader is at a link-time address; NULL: there is no pcHeader. */
+const struct grf_pclntab_format *grf_pc_header_format(const struct grf_executable *executable,
+						      uint64_t address);
 
 /* Takes the names of functions one after the other, as (context, name). False from `take`: that
  * was enough. */

@@ -16,33 +16,6 @@
 
 #include "base/log.h"
 
-/* What differs between releases, from the magic number of the pcHeader on. */
-struct table_format {
-	uint32_t magic;
-	uint8_t entry_size;  /* of an ftab entry */
-	bool absolute_pcs;   /* in ftab and _func; else relative to the text */
-	bool wide_funcdata;  /* aligned addresses; else 32-bit offsets from moduledata.gofunc */
-	uint8_t inline_size; /* of a record of the inline tree */
-	bool inline_parents; /* records have a parent index; else the parent is found by its pc */
-};
-
-static const struct table_format formats[] = {
-    {0xfffffffa, 16, true, true, 20, true},   /* 1.16, 1.17 */
-    {0xfffffff0, 8, false, false, 20, true},  /* 1.18, 1.19 */
-    {0xfffffff1, 8, false, false, 16, false}, /* 1.20 and later */
-};
-
-/* runtime/symtab.go, abi/symtab.go: funcID from a minor release on. */
-static const struct {
-	int since;
-	uint8_t async_preempt, debug_call, morestack, sigpanic, systemstack, wrapper;
-} func_ids[] = {
-    {17, 3, 5, 13, 19, 20, 22},
-    {18, 3, 5, 12, 18, 19, 21},
-    {22, 3, 6, 13, 19, 20, 22},
-    {25, 3, 6, 13, 20, 21, 23},
-};
-
 #define PCDATA_INLINE_INDEX  2
 #define FUNCDATA_INLINE_TREE 3
 #define MAX_FUNCTIONS        (1u << 26)
@@ -55,7 +28,7 @@ static const struct {
 
 struct module_table {
 	const struct grf_module *module;
-	const struct table_format *format;
+	const struct grf_pclntab_format *format;
 	const uint8_t *ftab;
 	uint64_t count; /* functions; ftab has one entry more */
 	const uint8_t *pctab, *names, *functions;
@@ -75,7 +48,6 @@ struct grf_pclntab {
 	struct module_table *tables;
 	size_t count;
 	uint8_t quantum;
-	uint8_t ids[6];
 	struct name_entry *by_name;
 	struct name_entry *entries;
 	uint64_t *steps; /* pairs of pc-value tables that may still be read */
@@ -96,9 +68,7 @@ static struct grf_error *read_module(struct grf_pclntab *table, const struct grf
 	*ret = (struct module_table){.module = module};
 	grf_image_u32(table->image, module->pc_header, &magic);
 	grf_image_u8(table->image, module->pc_header + 6, &quantum);
-	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
-		if (formats[i].magic == magic)
-			ret->format = &formats[i];
+	ret->format = grf_pclntab_format_of(magic);
 	if (!ret->format)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"unknown function table format %#x; this Go version is not "
@@ -154,9 +124,6 @@ struct grf_error *grf_pclntab_create(const struct grf_image *image, const struct
 		}
 		table->count++;
 	}
-	for (size_t i = 0; i < sizeof(func_ids) / sizeof(*func_ids); i++)
-		if (layout->version.minor >= func_ids[i].since)
-			memcpy(table->ids, &func_ids[i].async_preempt, sizeof(table->ids));
 	*ret = table;
 	return NULL;
 }
@@ -323,15 +290,25 @@ bool grf_pclntab_by_name(struct grf_pclntab *table, const char *name, struct grf
 enum grf_func_kind grf_pclntab_kind(const struct grf_pclntab *table,
 				    const struct grf_function *function)
 {
-	static const enum grf_func_kind kinds[] = {GRF_FUNC_ASYNC_PREEMPT, GRF_FUNC_DEBUG_CALL,
-						   GRF_FUNC_MORESTACK,     GRF_FUNC_SIGPANIC,
-						   GRF_FUNC_SYSTEMSTACK,   GRF_FUNC_WRAPPER};
+	const struct grf_func_ids *ids = table->layout->release->func_ids;
+	const struct {
+		uint8_t id;
+		enum grf_func_kind kind;
+	} kinds[] = {
+	    {ids->async_preempt, GRF_FUNC_ASYNC_PREEMPT},
+	    {ids->debug_call, GRF_FUNC_DEBUG_CALL},
+	    {ids->cgocallback, GRF_FUNC_CGOCALLBACK},
+	    {ids->morestack, GRF_FUNC_MORESTACK},
+	    {ids->sigpanic, GRF_FUNC_SIGPANIC},
+	    {ids->systemstack, GRF_FUNC_SYSTEMSTACK},
+	    {ids->wrapper, GRF_FUNC_WRAPPER},
+	};
 
 	if (!function->func_id)
 		return GRF_FUNC_NORMAL;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (table->ids[i] == function->func_id)
-			return kinds[i];
+		if (kinds[i].id == function->func_id)
+			return kinds[i].kind;
 	return GRF_FUNC_OTHER;
 }
 

@@ -22,7 +22,7 @@ struct grf_function {
 	uint32_t pcsp;         /* offset in pctab */
 	uint32_t pcfile, pcln; /* the same */
 	uint32_t cu_offset;    /* of its compilation unit's files in cutab */
-	uint8_t func_id;       /* number of this version, see grf_func_kind() */
+	uint8_t func_id;       /* number of this version, see grf_pclntab_kind() */
 	uint8_t flag;          /* 1: top frame, 2: writes SP */
 	uint32_t npcdata, nfuncdata;
 	const uint8_t *tables; /* pcdata offsets, then funcdata */
@@ -33,6 +33,7 @@ enum grf_func_kind {
 	GRF_FUNC_NORMAL,
 	GRF_FUNC_ASYNC_PREEMPT,
 	GRF_FUNC_DEBUG_CALL,
+	GRF_FUNC_CGOCALLBACK,
 	GRF_FUNC_MORESTACK,
 	GRF_FUNC_SIGPANIC,
 	GRF_FUNC_SYSTEMSTACK,

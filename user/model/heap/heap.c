@@ -344,7 +344,7 @@ static enum grf_pointer_layout pointer_layout(const struct grf_heap_reader *read
 {
 	if (raw->span_class & 1)
 		return GRF_POINTERS_NONE;
-	if (!reader->layout->version.alloc_headers)
+	if (!reader->layout->version.experiments.alloc_headers)
 		return GRF_POINTERS_ARENA;
 	if (!(raw->span_class >> 1))
 		return GRF_POINTERS_LARGE;

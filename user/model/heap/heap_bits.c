@@ -57,7 +57,7 @@ static bool has_inline_marks(struct grf_heap_reader *reader, const struct grf_sp
 	uint64_t arena, page = span->base % GRF_ARENA_BYTES / GRF_PAGE_BYTES;
 	uint8_t byte;
 
-	if (!layout->version.green_tea || offset < 0 || span->element_size < 16 ||
+	if (!layout->version.experiments.green_tea || offset < 0 || span->element_size < 16 ||
 	    span->element_size > MAX_HEAP_BITS_OBJECT)
 		return false;
 	arena = grf_heap_arena(reader, span->base);

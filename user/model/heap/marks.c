@@ -9,7 +9,7 @@
 
 /*
  * Where marks are complete and nothing is swept yet: at the beginning of these functions, which one
- * goroutine runs once in each cycle with the world stopped (runtime/mgc.go, Go 1.17 to 1.27).
+ * goroutine runs once in each cycle with the world stopped (runtime/mgc.go, in every release).
  * `bytes`: as far as that holds; before gcSweep takes a lock and begins a new sweep generation,
  * before gcMarkTermination changes anything.
  */
@@ -121,7 +121,7 @@ static bool take_checkmarks(const struct grf_model *model, struct grf_marks *mar
 	    .mheap = grf_types_variable(model->types, "runtime.mheap_"),
 	};
 
-	if (!model->layout.version.exact_checkmarks)
+	if (!model->layout.release->exact_checkmarks)
 		return false;
 	for (size_t i = 0; i < model->heap->span_count; i++)
 		if (!take_checkmarks_of(&reader, &model->heap->spans[i], marks)) {
@@ -155,7 +155,7 @@ bool grf_marks_pass_over(const struct grf_model *model, const struct grf_span *s
 	const uint8_t *memory;
 	uint8_t bits;
 
-	if (!layout->version.exact_checkmarks || !grf_has(layout, mspan, free_index_for_scan))
+	if (!layout->release->exact_checkmarks || !grf_has(layout, mspan, free_index_for_scan))
 		return false;
 	memory =
 	    grf_image_at(model->image, span->address, (uint64_t)grf_offset(layout, mspan, _size));

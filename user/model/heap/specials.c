@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Specials hang from a span as a list sorted by offset and kind (runtime/mheap.go). Their kinds are
- * numbered anew in nearly every release, so the numbers stand in a table; the fields come from the
- * layout.
+ * numbered anew in many releases (release.h); the fields come from the layout.
  *
  * What they keep alive (markrootSpans in mgcmark.go): a finalizer its function and what its object
  * points to, but not the object; a cleanup its function, and since Go 1.26 its argument; a weak
@@ -23,22 +22,11 @@
 /* More blocks than this in a queue is a loop. */
 #define MAX_BLOCKS (1u << 20)
 
-/* _KindSpecial* from a minor release on; 0: the release has no such kind. */
-static const struct {
-	int since;
-	uint8_t finalizer, weak_handle, cleanup;
-} kind_tables[] = {
-    {0, 1, 0, 0},
-    {23, 1, 2, 0},
-    {24, 1, 2, 6},
-    {25, 2, 3, 7},
-};
-
 struct special_reader {
 	const struct grf_image *image;
 	const struct grf_layout *layout;
 	const struct grf_heap *heap;
-	uint8_t finalizer, weak_handle, cleanup;
+	const struct grf_special_kinds *kinds;
 	GRF_ARRAY(struct grf_special_root) roots;
 	bool no_memory;
 	uint64_t left; /* bytes of records that the image can have beside those read */
@@ -97,15 +85,15 @@ static void take_special(struct special_reader *reader, const struct grf_span *s
 {
 	uint64_t object = span->base + offset;
 
-	if (kind == reader->finalizer) {
+	if (kind == reader->kinds->finalizer) {
 		add(reader, "runtime.SetFinalizer.obj", GRF_ROOT_REFERENTS, object,
 		    WORD(special, specialfinalizer, ot));
 		add(reader, "runtime.SetFinalizer.fn", GRF_ROOT_FUNCTION,
 		    WORD(special, specialfinalizer, fn), 0);
-	} else if (reader->weak_handle && kind == reader->weak_handle) {
+	} else if (reader->kinds->weak_handle && kind == reader->kinds->weak_handle) {
 		add(reader, "runtime.weakHandle", GRF_ROOT_OBJECT,
 		    WORD(special, special_weak_handle, handle), 0);
-	} else if (reader->cleanup && kind == reader->cleanup) {
+	} else if (reader->kinds->cleanup && kind == reader->kinds->cleanup) {
 		if (grf_has(reader->layout, special_cleanup, cleanup))
 			add_cleanup_fn(reader,
 				       special + (uint64_t)grf_offset(reader->layout,
@@ -271,17 +259,6 @@ static void read_cleanup_queue(struct special_reader *reader, uint64_t variable)
 	read_queue(reader, &queue);
 }
 
-static void choose_kinds(struct special_reader *reader)
-{
-	for (size_t i = 0; i < sizeof(kind_tables) / sizeof(*kind_tables); i++) {
-		if (kind_tables[i].since > reader->layout->version.minor)
-			break;
-		reader->finalizer = kind_tables[i].finalizer;
-		reader->weak_handle = kind_tables[i].weak_handle;
-		reader->cleanup = kind_tables[i].cleanup;
-	}
-}
-
 struct grf_error *grf_special_roots_read(const struct grf_image *image,
 					 const struct grf_layout *layout,
 					 const struct grf_heap *heap,
@@ -294,7 +271,7 @@ struct grf_error *grf_special_roots_read(const struct grf_image *image,
 	if (!roots)
 		return grf_error_no_memory();
 	reader.left = grf_image_held(image);
-	choose_kinds(&reader);
+	reader.kinds = layout->release->specials;
 	for (size_t i = 0; i < heap->span_count; i++)
 		read_span(&reader, &heap->spans[i]);
 	if (variables->allfin)

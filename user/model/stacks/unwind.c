@@ -16,10 +16,6 @@
 #define FLAG_TOP_FRAME 1
 #define FLAG_SP_WRITE  2
 
-/* abi.FuncID_cgocallback, the same in Go 1.17 to 1.27. It moves from a thread's stack to the
- * goroutine's, but arranges both so that it can be left as its table says (traceback.go). */
-#define FUNC_ID_CGOCALLBACK 4
-
 #define WORD_BYTES 8u
 
 /* No frame is larger than the largest stack that Go allows. */
@@ -72,8 +68,10 @@ bool grf_unwind(const struct grf_image *image, const struct grf_pclntab *table,
 		}
 		if (frame->function.flag & FLAG_TOP_FRAME)
 			return true;
+		/* cgocallback moves from a thread's stack to the goroutine's, but arranges both so
+		 * that it can be left as its table says (traceback.go). */
 		if (frame->function.flag & FLAG_SP_WRITE && frames->count > 1 &&
-		    frame->function.func_id != FUNC_ID_CGOCALLBACK) {
+		    grf_pclntab_kind(table, &frame->function) != GRF_FUNC_CGOCALLBACK) {
 			*ret_failure = "a function moves the stack pointer by itself";
 			frames->count--;
 			return true;

@@ -23,13 +23,11 @@
 #include "model/types/types_private.h"
 #include "model/variables/variables.h"
 
-#define CAPTURES_MAX 1024
-#define OFFSET_MAX   (1 << 20)
-#define NO_OFFSET    GRF_CLOSURE_OFFSET_UNKNOWN
-/* The first release (go1.N) whose DWARF has DW_AT_go_closure_offset. */
-#define CLOSURE_OFFSET_SINCE 23
-#define KIND_MASK            0x1f
-#define STRUCT_FIELD_SIZE    24
+#define CAPTURES_MAX      1024
+#define OFFSET_MAX        (1 << 20)
+#define NO_OFFSET         GRF_CLOSURE_OFFSET_UNKNOWN
+#define KIND_MASK         0x1f
+#define STRUCT_FIELD_SIZE 24
 
 /* Closures that the runtime makes itself, by the function that they call. */
 static const struct {
@@ -291,7 +289,7 @@ static void read_capture_by_code(struct grf_types *types, Dwarf_Die *die, uint64
 
 static void read_captures(struct grf_types *types, Dwarf_Die *function, struct captures *captures)
 {
-	bool by_code = types->layout->version.minor < CLOSURE_OFFSET_SINCE;
+	bool by_code = !types->layout->release->closure_offsets;
 	uint64_t line = unsigned_attribute(function, DW_AT_decl_line, 0);
 	struct grf_closure_loads loads;
 	Dwarf_Die die;

@@ -21,7 +21,6 @@
 
 #define CALL_LENGTH   5
 #define ROUNDS        3
-#define NEW_GROW      20                   /* growslice has the type last from Go 1.20 on */
 #define TEXT_MAX      (UINT64_C(64) << 20) /* more code than this is not gone through */
 #define WORK_PER_BYTE 128                  /* of code; a tenth of it is what programs need */
 #define WORDS_MAX     (1u << 22)
@@ -217,7 +216,7 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 {
 	const struct grf_code_types *code = context;
 	const struct code_function *function = target ? function_at(code, target) : NULL;
-	bool last = code->types->layout->version.minor >= NEW_GROW;
+	bool last = code->types->layout->release->growslice_type_last;
 
 	if (!function)
 		return;

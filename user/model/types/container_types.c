@@ -425,8 +425,9 @@ static uint64_t contents_size(const struct grf_types *types, const struct grf_sh
 {
 	const struct grf_layout *layout = types->layout;
 	int64_t size = shape->kind == GRF_KIND_CHAN ? grf_offset(layout, hchan, _size)
-		       : layout->version.swiss_map  ? grf_offset(layout, swiss_map, _size)
-						    : grf_offset(layout, hmap, _size);
+		       : layout->version.experiments.swiss_map
+			   ? grf_offset(layout, swiss_map, _size)
+			   : grf_offset(layout, hmap, _size);
 
 	return size > 0 ? (uint64_t)size : 0;
 }
@@ -480,7 +481,7 @@ void grf_container_shape(struct grf_types *types, struct grf_type *contents, str
 
 	if (shape->kind == GRF_KIND_CHAN)
 		made = channel(types, container->name, shape);
-	else if (types->layout->version.swiss_map)
+	else if (types->layout->version.experiments.swiss_map)
 		made = swiss_map(types, container->name, shape);
 	else
 		made = hash_map(types, container->name, shape);

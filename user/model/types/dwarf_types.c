@@ -197,7 +197,7 @@ static bool link_index(struct grf_die_index *index)
 }
 
 /* Whether a package was compiled with -gcflags=-dwarf=false: the linker lists its functions all the
- * same, and the compiler says so in the producer (cmd/internal/objabi, Go 1.17 to 1.27). */
+ * same, and the compiler says so in the producer (cmd/internal/objabi, in every release). */
 static bool lacks_dwarf(Dwarf_Die *unit)
 {
 	Dwarf_Attribute attribute;

@@ -49,29 +49,6 @@
 #define POINTER_TAIL_SIZE 8
 #define STRUCT_TAIL_SIZE  32
 
-/* What changed between releases, from go1.N on. */
-static const struct descriptor_form {
-	int first_minor;
-	uint8_t direct_kind;  /* bit of Kind: a value is its own interface data word */
-	uint8_t direct_tflag; /* the same as a bit of TFlag */
-	uint8_t offset_shift; /* of struct field offsets; the low bit then says "embedded" */
-	uint16_t map_tail;    /* bytes */
-} descriptor_forms[] = {
-    {0, 0x20, 0, 1, 40},  {19, 0x20, 0, 0, 40}, {24, 0x20, 0, 0, 64},
-    {26, 0, 0x20, 0, 64}, {27, 0, 0x20, 0, 88},
-};
-
-static const struct descriptor_form *form_of(const struct grf_types *types)
-{
-	const struct descriptor_form *form = descriptor_forms;
-
-	for (size_t i = 1; i < sizeof(descriptor_forms) / sizeof(*descriptor_forms); i++) {
-		if (types->layout->version.minor >= descriptor_forms[i].first_minor)
-			form = &descriptor_forms[i];
-	}
-	return form;
-}
-
 /* --- the common part -------------------------------------------------------------------------- */
 
 /* Sizes that a kind fixes; 0: any. */
@@ -89,7 +66,7 @@ static uint64_t size_of_kind(enum grf_kind kind)
 bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_descriptor *ret)
 {
 	const struct grf_layout *layout = types->layout;
-	const struct descriptor_form *form = form_of(types);
+	const struct grf_descriptor_form *form = layout->release->descriptor;
 	int64_t common = grf_offset(layout, type, _size);
 	const uint8_t *at;
 	uint8_t kind;
@@ -135,7 +112,7 @@ static uint64_t tail_size(const struct grf_types *types, enum grf_kind kind)
 	case GRF_KIND_INTERFACE:
 		return INTERFACE_TAIL;
 	case GRF_KIND_MAP:
-		return form_of(types)->map_tail;
+		return types->layout->release->descriptor->map_tail;
 	case GRF_KIND_POINTER:
 	case GRF_KIND_SLICE:
 		return POINTER_TAIL_SIZE;
@@ -440,7 +417,7 @@ static void read_fields(struct grf_types *types, const struct grf_descriptor *ty
 {
 	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
 	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + WORD_BYTES);
-	uint8_t shift = form_of(types)->offset_shift;
+	uint8_t shift = types->layout->release->descriptor->offset_shift;
 	const uint8_t *memory;
 
 	if (!count || count > FIELDS_MAX)

@@ -39,16 +39,6 @@
 #define BUILD_DEPTH    64
 #define BUILD_STEPS    (1 << 22)
 
-/* How a release stores the masks that are too large for a plain bitmap. */
-static const struct mask_form {
-	int first_minor;
-	bool programs;
-	bool on_demand;
-} mask_forms[] = {
-    {0, true, false},
-    {24, false, true},
-};
-
 struct descriptor {
 	uint64_t size;
 	uint64_t words; /* of the pointer prefix */
@@ -69,7 +59,7 @@ struct grf_type_masks {
 	const struct grf_image *image;
 	const struct grf_layout *layout;
 	const struct grf_modules *modules;
-	const struct mask_form *form;
+	bool on_demand; /* else there are GC programs */
 	struct mask *by_address;
 	uint64_t stored; /* words of 64 bits in all masks */
 };
@@ -266,7 +256,7 @@ static bool build(struct builder *builder, uint64_t address, uint64_t at, uint64
 		return false;
 	if (!type.words)
 		return true;
-	if (!masks->form->on_demand || !(type.tflag & TFLAG_ON_DEMAND))
+	if (!masks->on_demand || !(type.tflag & TFLAG_ON_DEMAND))
 		return copy_bitmap(builder, type.gcdata, at, type.words);
 	bitmap = finished_bitmap(masks, type.gcdata, type.words);
 	if (bitmap)
@@ -367,12 +357,7 @@ struct grf_type_masks *grf_type_masks_create(const struct grf_image *image,
 	masks->image = image;
 	masks->layout = layout;
 	masks->modules = modules;
-	for (size_t i = 0; i < sizeof(mask_forms) / sizeof(*mask_forms); i++) {
-		if (layout->version.minor >= mask_forms[i].first_minor)
-			masks->form = &mask_forms[i];
-	}
-	if (!masks->form)
-		masks->form = &mask_forms[0];
+	masks->on_demand = layout->release->descriptor->masks_on_demand;
 	return masks;
 }
 
@@ -410,7 +395,7 @@ static void fill_mask(struct grf_type_masks *masks, struct mask *mask)
 	builder.bits = calloc(store, sizeof(*builder.bits));
 	if (!builder.bits)
 		return;
-	if (type.words && masks->form->programs && (type.kind & KIND_GC_PROGRAM))
+	if (type.words && !masks->on_demand && (type.kind & KIND_GC_PROGRAM))
 		built = run_program(&builder, type.gcdata, type.words);
 	else
 		built = build(&builder, mask->address, 0, type.words, 0);

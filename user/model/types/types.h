@@ -193,7 +193,7 @@ const struct grf_type_scalar *grf_type_scalars(struct grf_types *types, struct g
 
 /**
  * Whether the itab at `itab` is one for interfaces of type `interface` (internal/abi.ITab.Inter,
- * Go 1.17 to 1.27). False where the memory is not there.
+ * in every release). False where the memory is not there.
  */
 bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct grf_type *interface);
 
