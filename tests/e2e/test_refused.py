@@ -8,11 +8,12 @@ another way, or one line and a documented status. The process runs on, and nothi
 
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 from running import (
-    BAD_INPUT, EXITED, FAILURE, NO_PROCESS, NO_ROOM, OK, OUTPUT, PERMISSION, TOO_LONG, UNSUPPORTED,
+    BAD_INPUT, EXITED, FAILURE, GRF, NO_PROCESS, NO_ROOM, OK, OUTPUT, PERMISSION, TOO_LONG, UNSUPPORTED,
     Target, grf, wait_until,
 )
 from toolchains import ROOT
@@ -118,6 +119,38 @@ def check_one(refuse, target, folder, call, error, way):
         return
     assert os.listdir(folder) == []
     done.expect(done.status)
+
+
+@pytest.mark.parametrize("error,status", [("EPERM", PERMISSION), ("ENOSYS", UNSUPPORTED)])
+def test_no_child_is_made_that_could_not_be_ended(error, status, refuse, target, tmp_path):
+    done = grf(
+        "attach", target.pid, "--copy", "fork", "--freeze", "now", "-o", tmp_path / "out",
+        prefix=(refuse, error, "kill"), timeout=PATIENCE,
+    )
+    done.expect(status, "could not be ended")
+    assert children(target) == []
+    target.check_runs()
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_a_child_that_is_not_to_be_killed(error, refuse, target, tmp_path):
+    """By no means: it ends by itself with what traces it, and that is said. An interruption makes the
+    wait for it short."""
+    shape = target.shape()
+    no_kill = (refuse, error, f"kill:1={signal.SIGKILL:d}")
+    no_trace = (refuse, error, f"ptrace:0={PTRACE['KILL']}")
+    command = ("attach", target.pid, "--copy", "fork", "--freeze", "now", "-o", tmp_path / "out")
+    with subprocess.Popen(
+        [*map(str, (*no_kill, *no_trace, GRF, *command))],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as tool:
+        seen = wait_until(lambda: children(target) or tool.poll() is not None, PATIENCE)
+        assert seen and tool.poll() is None, tool.communicate()[1]
+        tool.send_signal(signal.SIGINT)
+        said = tool.communicate(timeout=PATIENCE)[1]
+    assert "was killed and has not ended yet" in said, said
+    assert wait_until(lambda: children(target) == []), children(target)
+    check_as_before(target, shape)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=NAMES)

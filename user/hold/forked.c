@@ -76,8 +76,12 @@ struct grf_forked {
  * one could not end the child. */
 static struct grf_error *check_signals(const struct grf_target *target)
 {
-	if (!kill(target->pid, 0) || errno != EPERM)
+	if (!kill(target->pid, 0) || errno == ESRCH)
 		return NULL;
+	if (errno != EPERM)
+		return grf_error_errno(GRF_ERROR_UNSUPPORTED, errno,
+				       "a child of process %d could not be ended: send a signal",
+				       target->pid);
 	return grf_error_create(
 	    GRF_ERROR_PERMISSION,
 	    "a child of process %d could not be ended: not permitted to send it "
@@ -272,7 +276,7 @@ void grf_forked_kill(struct grf_forked *forked)
 	grf_injector_step(&forked->injector, 8);
 	/* The target may have changed its rights since they were looked at; its tracer, which we
 	 * are, may end it all the same. */
-	if (forked->child > 0 && kill(forked->child, SIGKILL) && errno == EPERM)
+	if (forked->child > 0 && kill(forked->child, SIGKILL) && errno != ESRCH)
 		ptrace(PTRACE_KILL, forked->child, 0, 0);
 	/* What does not end now ends by itself with the tracer, see the top of the file. */
 	if (forked->child > 0 && !wait_for_end(forked))
