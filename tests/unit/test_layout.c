@@ -13,6 +13,9 @@
 #include "model/layout.h"
 #include "model/layout_table.h"
 
+/* The release after the newest that is known. */
+#define AFTER_ALL 0
+
 static void test_versions(void **state)
 {
 	static const struct {
@@ -32,8 +35,8 @@ static void test_versions(void **state)
 	    {"go1.26.10-X:noswissmap", 26, 10, {true, true, true}},
 	    {"go1.27rc1", 27, 0, {true, true, true}},
 	    {"go1.22.3 (Red Hat 1.22.3-1.el9)", 22, 3, {true, false, false}},
-	    {"devel go1.28-0123abcd Mon Jan 2 X:arenas", 28, 0, {true, true, true}},
-	    {"go2.1", 28, 0, {true, true, true}},
+	    {"devel go1.998-0123abcd Mon Jan 2 X:arenas", 998, 0, {true, true, true}},
+	    {"go2.1", AFTER_ALL, 0, {true, true, true}},
 	    /* What a vendor writes is no list of experiments. */
 	    {"go1.26.8 (custom X:nogreenteagc build)", 26, 8, {true, true, true}},
 	    {"go1.26.8 X:nogreenteagc (custom)", 26, 8, {true, true, true}},
@@ -43,12 +46,14 @@ static void test_versions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int newest = grf_release_newest()->minor;
+		int minor = cases[i].minor == AFTER_ALL ? newest + 1 : cases[i].minor;
 		struct grf_version version;
 
 		assert_true(grf_version_parse(cases[i].text, &version));
 		assert_int_equal(strlen(version.text), strlen(cases[i].text));
-		assert_int_equal(version.newer, cases[i].minor > 27);
-		assert_int_equal(version.minor, cases[i].minor);
+		assert_int_equal(version.newer, minor > newest);
+		assert_int_equal(version.minor, minor);
 		assert_int_equal(version.patch, cases[i].patch);
 		assert_int_equal(version.experiments.alloc_headers,
 				 cases[i].experiments.alloc_headers);
@@ -67,7 +72,7 @@ static void test_releases(void **state)
 	assert_int_equal(releases[0].minor, grf_layout_releases[0].minor);
 	assert_int_equal(grf_release_newest()->minor, grf_layout_releases[columns - 1].minor);
 	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(releases[i].minor, releases[0].minor + (int)i);
+		assert_true(!i || releases[i].minor > releases[i - 1].minor);
 		assert_true(releases[i].function && releases[i].pclntab && releases[i].func_ids);
 		assert_true(releases[i].descriptor && releases[i].specials);
 		assert_ptr_equal(grf_release_of(releases[i].minor), &releases[i]);
