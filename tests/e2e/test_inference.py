@@ -141,7 +141,12 @@ PROGRAMS = [
 # Where types of one size, mask and contents leave no choice but none: two pointers into the midst of
 # arrays of structs that have two pointers to the same, which might be arrays of those; and what an
 # array in a frame that no debug information names leads to, objects that hold nothing but nil.
-ALIKE = {("unsafe", STRIPPED): 98.9, ("names", ""): 96.4, ("names", STRIPPED): 96.4}
+ALIKE = {
+    ("unsafe", STRIPPED): 98.9,
+    ("reflection", STRIPPED): 99.4,
+    ("names", ""): 96.4,
+    ("names", STRIPPED): 96.4,
+}
 
 
 @pytest.mark.parametrize("version", [v for v in versions() if int(v.split(".")[1]) >= 22])

@@ -222,7 +222,8 @@ on since.
 
 *Typed* says that some step of the chain names what the object is. An object with pointers that a nameless
 root or an `unsafe.Pointer` leads to itself, and of which nothing says more, counts as untyped; one without
-pointers does not. Two programs stay below 99.5 %: stripped, `unsafe` has pointers into the midst of arrays
+pointers does not. Three programs stay below 99.5 %: stripped, `reflection` on 1.27 (99.45 %);
+`unsafe` has pointers into the midst of arrays
 of structs with two pointers to the same each, which might be arrays of such pointers; `names` has an array
 in a frame that no debug information names, of objects that hold nothing but nil.
 
