@@ -370,6 +370,8 @@ static struct grf_goroutine_record taken(void)
 					     .pc = inner + 0x20};
 }
 
+static bool other_fields; /* the records are of another layout */
+
 /* Reads an image with `record` beside its memory. */
 static struct grf_error *read_with(const struct grf_goroutine_record *record)
 {
@@ -379,6 +381,8 @@ static struct grf_error *read_with(const struct grf_goroutine_record *record)
 	parts->goroutines = malloc(sizeof(*record));
 	assert_non_null(parts->goroutines);
 	parts->goroutines[parts->goroutine_count++] = *record;
+	assert_true(grf_goroutine_fields_find(&code.layout, &parts->goroutine_fields));
+	parts->goroutine_fields.sp += other_fields ? 8 : 0;
 	go_code_ready(&code);
 	code.image->parts = parts;
 	return grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS, ALLM,
@@ -400,6 +404,22 @@ static void test_a_record_of_the_stop(void **state)
 	begin(4);
 	record.g = G + 8;
 	assert_null(read_with(&record));
+	assert_two_frames();
+	end();
+}
+
+/* Taken by the layout of another release, a record says nothing. */
+static void test_records_by_other_fields(void **state)
+{
+	struct grf_goroutine_record record;
+
+	(void)state;
+	begin(4);
+	record = taken();
+	record.sp ^= 8;
+	other_fields = true;
+	assert_null(read_with(&record));
+	other_fields = false;
 	assert_two_frames();
 	end();
 }
@@ -505,6 +525,7 @@ int main(void)
 	    cmocka_unit_test(test_a_stack_in_pieces),
 	    cmocka_unit_test(test_too_many),
 	    cmocka_unit_test(test_a_record_of_the_stop),
+	    cmocka_unit_test(test_records_by_other_fields),
 	    cmocka_unit_test(test_a_torn_image),
 	    cmocka_unit_test(test_where_the_fields_of_a_record_are),
 	    cmocka_unit_test(test_the_scheduler_s_own),

@@ -187,6 +187,7 @@ struct grf_error *grf_session_finish_goroutines(struct grf_session *session)
 	for (size_t i = 0; i < goroutines->count; i++)
 		if (goroutines->records[i].g)
 			parts->goroutines[parts->goroutine_count++] = goroutines->records[i];
+	parts->goroutine_fields = session->options->goroutines.fields;
 	provenance->goroutine_records = parts->goroutine_count;
 	provenance->goroutines_by =
 	    goroutines->by_ebpf ? GRF_GOROUTINES_BY_EBPF : GRF_GOROUTINES_FROM_MEMORY;

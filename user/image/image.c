@@ -398,6 +398,11 @@ const struct grf_segment *grf_image_segments(const struct grf_image *image, size
 	return image->segments.items;
 }
 
+const struct grf_goroutine_fields *grf_image_goroutine_fields(const struct grf_image *image)
+{
+	return image->parts ? &image->parts->goroutine_fields : NULL;
+}
+
 const struct grf_goroutine_record *grf_image_goroutines(const struct grf_image *image,
 							size_t *ret_count)
 {

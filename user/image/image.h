@@ -82,6 +82,9 @@ const struct grf_thread *grf_image_threads(const struct grf_image *image, size_t
 const struct grf_goroutine_record *grf_image_goroutines(const struct grf_image *image,
 							size_t *ret_count);
 
+/* The fields by which those records were taken; NULL: of a core. */
+const struct grf_goroutine_fields *grf_image_goroutine_fields(const struct grf_image *image);
+
 /* How the image came to be. */
 const struct grf_provenance *grf_image_provenance(const struct grf_image *image);
 

@@ -30,8 +30,9 @@ struct grf_image_parts {
 	size_t thread_count;
 	struct grf_goroutine_record *goroutines; /* taken at the stop, in any order */
 	size_t goroutine_count;
-	uint64_t *auxv;    /* pairs type, value; ends with AT_NULL */
-	size_t auxv_count; /* words, two for each pair */
+	struct grf_goroutine_fields goroutine_fields; /* by which they were taken */
+	uint64_t *auxv;                               /* pairs type, value; ends with AT_NULL */
+	size_t auxv_count;                            /* words, two for each pair */
 	struct grf_provenance provenance;
 };
 

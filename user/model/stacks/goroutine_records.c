@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/log.h"
+
 /* Puts the place of a field; nothing where it is not known, or too far from the beginning. */
 static uint16_t place(int64_t outer, int64_t inner)
 {
@@ -109,12 +111,28 @@ static struct grf_error *check_record(const struct grf_goroutine_record *taken,
 	return NULL;
 }
 
+/* Whether the records were taken by the layout of `layout`. Before the stop only the release is
+ * known; what its descriptors say of a runtime that has more fields is known when its memory is. */
+static bool taken_by_layout(const struct grf_image *image, const struct grf_layout *layout)
+{
+	const struct grf_goroutine_fields *taken = grf_image_goroutine_fields(image);
+	struct grf_goroutine_fields known;
+
+	return taken && grf_goroutine_fields_find(layout, &known) &&
+	       !memcmp(taken, &known, sizeof(known));
+}
+
 struct grf_error *grf_goroutine_index_make(const struct grf_image *image,
 					   const struct grf_layout *layout,
 					   struct grf_goroutine_index *ret)
 {
 	*ret = (struct grf_goroutine_index){.image = image, .layout = layout};
 	ret->taken = grf_image_goroutines(image, &ret->count);
+	if (ret->count && !taken_by_layout(image, layout)) {
+		grf_verbose("the fields of runtime.g are not where those of its release are: "
+			    "stack roots from the copied memory");
+		ret->count = 0;
+	}
 	for (size_t i = 0; i < ret->count; i++)
 		grf_address_set_add(&ret->by_address, ret->taken[i].g, i);
 	if (!ret->by_address.no_memory)
