@@ -100,7 +100,11 @@ def check_as_before(target, shape):
     assert children(target) == []
     # A thread blocks all signals for a moment, for example to make another one.
     for what in ("descriptors", "mappings", "signals"):
-        assert wait_until(lambda: target.shape()[what] == shape[what]), target.shape()[what]
+        if not wait_until(lambda: target.shape()[what] == shape[what]):
+            now, before = target.shape()[what], shape[what]
+            added = [entry for entry in now if entry not in before]
+            gone = [entry for entry in before if entry not in now]
+            pytest.fail(f"{what}: {added} were added, {gone} are gone")
 
 
 def check_one(refuse, target, folder, call, error, way):
