@@ -10,6 +10,7 @@
 
 #include "image/image_private.h"
 #include "image/left_out.h"
+#include "image/parts.h"
 #include "go_heap.h"
 #include "model/heap/pointer_free.h"
 
@@ -225,8 +226,12 @@ static void test_an_image_without(void **state)
 
 	(void)state;
 	assert_null(grf_image_from_segments(&segment, 1, &image));
-	image->left_out = left_out;
-	image->left_out_count = 2;
+	image->parts = calloc(1, sizeof(*image->parts));
+	assert_non_null(image->parts);
+	image->parts->left_out = malloc(sizeof(left_out));
+	assert_non_null(image->parts->left_out);
+	memcpy(image->parts->left_out, left_out, sizeof(left_out));
+	image->parts->left_out_count = 2;
 	assert_non_null(grf_image_at(image, PAGE, PAGE));
 	assert_non_null(grf_image_at(image, 4 * PAGE, 4 * PAGE));
 	assert_null(grf_image_at(image, PAGE, PAGE + 1));

@@ -3,6 +3,7 @@
 #ifndef GRF_BASE_PAGES_H
 #define GRF_BASE_PAGES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define GRF_PAGE UINT64_C(4096) /* bytes */
@@ -12,5 +13,21 @@ struct grf_run {
 	uint64_t start;
 	uint64_t end;
 };
+
+/* The index of the first of `count` ascending runs that ends behind an address; `count`: none. */
+static inline size_t grf_run_behind(const struct grf_run *runs, size_t count, uint64_t address)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (runs[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
 
 #endif

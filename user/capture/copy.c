@@ -329,22 +329,6 @@ static void read_batch(struct grf_copy *copy, struct batch *batch)
 	}
 }
 
-/* The first dead part that ends behind `address`. */
-static size_t find_dead(const struct grf_dead_stacks *dead, uint64_t address)
-{
-	size_t low = 0, high = dead->run_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (dead->runs[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static void add_live(struct grf_copy *copy, struct batch *live, const struct iovec *remote,
 		     const struct iovec *local, size_t start, size_t end)
 {
@@ -373,11 +357,12 @@ static void read_live(struct grf_copy *copy, const struct batch *batch)
 		uint64_t start = (uint64_t)(uintptr_t)remote->iov_base;
 		size_t length = remote->iov_len, at = 0;
 
-		for (size_t k = is_in_file(copy, local->iov_base, &offset) ? dead->run_count
-									   : find_dead(dead, start);
-		     k < dead->run_count && dead->runs[k].start < start + length; k++) {
-			const struct grf_run *run = &dead->runs[k];
+		size_t k = grf_run_behind(dead->runs, dead->run_count, start);
 
+		if (is_in_file(copy, local->iov_base, &offset))
+			k = dead->run_count;
+		for (; k < dead->run_count && dead->runs[k].start < start + length; k++) {
+			const struct grf_run *run = &dead->runs[k];
 			size_t from = run->start > start ? run->start - start : 0;
 
 			add_live(copy, &live, remote, local, at, from);

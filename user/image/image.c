@@ -456,19 +456,11 @@ const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t
 
 bool grf_image_is_left_out(const struct grf_image *image, uint64_t address, uint64_t length)
 {
-	size_t low = 0, high = image->left_out_count;
+	const struct grf_image_parts *parts = image->parts;
+	size_t i = parts ? grf_run_behind(parts->left_out, parts->left_out_count, address) : 0;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (image->left_out[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < image->left_out_count && length &&
-	       (image->left_out[low].start <= address ||
-		image->left_out[low].start - address < length);
+	return parts && i < parts->left_out_count && length &&
+	       (parts->left_out[i].start <= address || parts->left_out[i].start - address < length);
 }
 
 const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length)

@@ -4,7 +4,6 @@
 #define GRF_IMAGE_IMAGE_PRIVATE_H
 
 #include "base/array.h"
-#include "base/pages.h"
 #include "image/executable.h"
 #include "image/image.h"
 #include "image/provenance.h"
@@ -21,10 +20,8 @@ struct grf_image {
 	GRF_ARRAY(struct grf_thread) threads;
 	GRF_ARRAY(uint64_t) auxv; /* pairs */
 	GRF_ARRAY(struct grf_image_backing) backings;
-	GRF_ARRAY(uint64_t) held;       /* bytes held in the segments before each, and in all */
-	uint64_t holes;                 /* bytes of them that are in holes of the file */
-	const struct grf_run *left_out; /* ascending, of the parts; what was not copied */
-	size_t left_out_count;
+	GRF_ARRAY(uint64_t) held; /* bytes held in the segments before each, and in all */
+	uint64_t holes;           /* bytes of them that are in holes of the file */
 	struct grf_provenance provenance;
 	struct grf_image_parts *parts; /* owned; NULL: of a core */
 };

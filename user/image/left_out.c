@@ -135,17 +135,7 @@ void grf_left_out_check(struct grf_left_out_set *set, grf_read_runs *read, void 
 
 size_t grf_left_out_index(const struct grf_left_out_set *set, uint64_t address)
 {
-	size_t low = 0, high = set->run_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (set->runs[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return grf_run_behind(set->runs, set->run_count, address);
 }
 
 bool grf_left_out_next(const struct grf_left_out_set *set, size_t *index, uint64_t start,

@@ -79,8 +79,6 @@ struct grf_error *grf_image_create(struct grf_image_parts *parts, struct grf_exe
 	}
 	assert(ranges_ascend(parts));
 	image->parts = parts;
-	image->left_out = parts->left_out;
-	image->left_out_count = parts->left_out_count;
 	image->provenance = parts->provenance;
 	error = take_parts(image, parts) ? grf_image_set_bias(image, executable)
 					 : grf_error_no_memory();
