@@ -77,9 +77,8 @@ static struct grf_error *read_auxv(struct grf_session *session)
 	return NULL;
 }
 
-/* Says why a program is missing, and goes on. */
-static void without(struct grf_session *session, enum grf_lack lack, struct grf_error *error,
-		    const char *instead)
+void grf_session_without(struct grf_session *session, enum grf_lack lack, struct grf_error *error,
+			 const char *instead)
 {
 	if (!error)
 		return;
@@ -116,8 +115,8 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 		    &session->freeze.gc_point);
 	if (session->freeze.only_gc_point)
 		return error;
-	without(session, GRF_LACK_GC_POINT, error,
-		"held at once, not at the end of a garbage collection");
+	grf_session_without(session, GRF_LACK_GC_POINT, error,
+			    "held at once, not at the end of a garbage collection");
 	return NULL;
 }
 
@@ -133,13 +132,14 @@ static void open_probes(struct grf_session *session)
 	}
 	grf_ebpf_init();
 	error = grf_registers_open(session->target.pid, &session->registers);
-	without(session, GRF_LACK_REGISTERS, error, "registers by ptrace, pause by our own clock");
+	grf_session_without(session, GRF_LACK_REGISTERS, error,
+			    "registers by ptrace, pause by our own clock");
 	if (!session->registers)
 		return;
-	without(session, GRF_LACK_CLOCK,
-		grf_pause_open(grf_registers_kernel_tgid(session->registers), session->thread_room,
-			       &session->pause),
-		"pause by our own clock");
+	grf_session_without(session, GRF_LACK_CLOCK,
+			    grf_pause_open(grf_registers_kernel_tgid(session->registers),
+					   session->thread_room, &session->pause),
+			    "pause by our own clock");
 }
 
 /* Whether an error only means that this way does not work here. */
@@ -530,7 +530,8 @@ static struct grf_error *hold(struct grf_session *session)
 			    "what process %d wrote since it was copied cannot be copied in the "
 			    "time that it may be held: the next way to copy is tried",
 			    session->target.pid);
-		without(session, session->method->lack, error, "the next way to copy is tried");
+		grf_session_without(session, session->method->lack, error,
+				    "the next way to copy is tried");
 		session->given_up += session->report.released - session->report.interrupting;
 		leave_method(session);
 		pass_over_alike(session);

@@ -185,6 +185,11 @@ static inline void grf_session_lacks(struct grf_session *session, enum grf_lack 
 	session->parts->provenance.lacks[lack] = (uint8_t)why;
 }
 
+/* The same of an error, which it takes over and logs with what is done instead; NULL: all is there.
+ */
+void grf_session_without(struct grf_session *session, enum grf_lack lack, struct grf_error *error,
+			 const char *instead);
+
 /* What went wrong at the stop, if anything. */
 struct grf_error *grf_session_explain(const struct grf_session *session);
 

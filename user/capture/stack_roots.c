@@ -47,13 +47,6 @@ static struct grf_error *open_taker(struct grf_session *session, size_t count, b
 				   &session->goroutines.taker);
 }
 
-static void give_up(struct grf_session *session, struct grf_error *error, const char *instead)
-{
-	grf_session_lacks(session, GRF_LACK_STACKS, error->code);
-	grf_verbose("%s: %s", error->message, instead);
-	grf_error_free(error);
-}
-
 /* By eBPF, or else the other way where the copying gains by it. */
 static void choose_taker(struct grf_session *session, size_t count)
 {
@@ -69,13 +62,13 @@ static void choose_taker(struct grf_session *session, size_t count)
 		return;
 	}
 	if (!session->method->reads_stacks) {
-		give_up(session, error, "stack roots from the copied memory");
+		grf_session_without(session, GRF_LACK_STACKS, error,
+				    "stack roots from the copied memory");
 		return;
 	}
-	give_up(session, error, "stack roots from memory");
+	grf_session_without(session, GRF_LACK_STACKS, error, "stack roots from memory");
 	error = open_taker(session, count, false);
-	if (error)
-		give_up(session, error, "stacks are copied as a whole");
+	grf_session_without(session, GRF_LACK_STACKS, error, "stacks are copied as a whole");
 }
 
 void grf_session_close_goroutines(struct grf_session *session)
@@ -103,7 +96,8 @@ void grf_session_open_goroutines(struct grf_session *session)
 		    "there are %zu goroutines, too many to take their stack roots in the stop",
 		    count);
 	if (error)
-		give_up(session, error, "stack roots from the copied memory");
+		grf_session_without(session, GRF_LACK_STACKS, error,
+				    "stack roots from the copied memory");
 	else
 		choose_taker(session, count);
 }
@@ -128,11 +122,11 @@ void grf_session_expect_stacks(struct grf_session *session)
 	    goroutines->dead.bytes / GRF_PAGE * PAGE_TIME >= count * RECORD_TIME)
 		return;
 	grf_session_close_goroutines(session);
-	give_up(session,
-		grf_error_create(GRF_ERROR_TOO_LONG,
-				 "the stacks of %zu goroutines are in use for the most part",
-				 count),
-		"stack roots from the copied memory");
+	grf_session_without(
+	    session, GRF_LACK_STACKS,
+	    grf_error_create(GRF_ERROR_TOO_LONG,
+			     "the stacks of %zu goroutines are in use for the most part", count),
+	    "stack roots from the copied memory");
 }
 
 void grf_session_take_goroutines(struct grf_session *session)
@@ -178,7 +172,8 @@ struct grf_error *grf_session_finish_goroutines(struct grf_session *session)
 
 	if (!goroutines->taken) {
 		if (goroutines->taker && (goroutines->tried || goroutines->by_ebpf))
-			give_up(session, explain(goroutines), "stack roots from the copied memory");
+			grf_session_without(session, GRF_LACK_STACKS, explain(goroutines),
+					    "stack roots from the copied memory");
 		return NULL;
 	}
 	parts->goroutines = malloc((goroutines->count + 1) * sizeof(*parts->goroutines));

@@ -201,10 +201,10 @@ static void copy_work(void *context, unsigned int index)
 {
 	struct grf_session *session = context;
 
+	(void)index;
 	grf_priority_low();
 	grf_priority_for_good();
-	if (index < session->copiers)
-		grf_copy_work(&session->copy);
+	grf_copy_work(&session->copy);
 }
 
 /* Copying takes every CPU. The process shall have its threads back on one before. */
@@ -277,11 +277,8 @@ static void end(struct grf_session *session)
 /* What was copied is as the next way has it. */
 static void go_over(struct grf_session *session)
 {
-	struct grf_error *why = grf_forked_explain(session->fork.forked);
-
-	grf_session_lacks(session, GRF_LACK_FORK, why->code);
-	grf_verbose("%s: all of it was copied in the same stop", why->message);
-	grf_error_free(why);
+	grf_session_without(session, GRF_LACK_FORK, grf_forked_explain(session->fork.forked),
+			    "all of it was copied in the same stop");
 	end(session);
 	session->method = &grf_copy_at_stop;
 }

@@ -59,7 +59,8 @@ static void be_ready(void *context, unsigned int index)
 		grf_priority_usual();
 }
 
-static void touch_work(void *context, unsigned int index)
+/* In each thread of the pool. */
+static void copy_work(void *context, unsigned int index)
 {
 	struct grf_session *session = context;
 
@@ -71,7 +72,7 @@ struct grf_error *grf_session_touch_destination(struct grf_session *session)
 {
 	grf_copy_begin(&session->copy, GRF_COPY_TOUCH, session->first.pieces,
 		       session->first.piece_count);
-	grf_pool_start(session->pool, touch_work, session);
+	grf_pool_start(session->pool, copy_work, session);
 	grf_pool_wait(session->pool);
 	if (session->copy.error)
 		return grf_error_create(GRF_ERROR_NO_MEMORY, "no memory for a copy of process %d",
@@ -91,14 +92,6 @@ static struct grf_error *get_ready(struct grf_session *session)
 	return error;
 }
 
-static void stop_work(void *context, unsigned int index)
-{
-	struct grf_session *session = context;
-
-	(void)index;
-	grf_copy_work(&session->copy);
-}
-
 void grf_session_copy_all(struct grf_session *session, const pid_t *tids, size_t count)
 {
 	grf_session_take_goroutines(session);
@@ -107,7 +100,7 @@ void grf_session_copy_all(struct grf_session *session, const pid_t *tids, size_t
 		       session->final.piece_count);
 	if (session->max_pause)
 		session->copy.deadline = session->report.interrupting + session->max_pause;
-	grf_pool_start(session->pool, stop_work, session);
+	grf_pool_start(session->pool, copy_work, session);
 	if (tids)
 		grf_session_take_registers(session, tids, count);
 	grf_pool_wait(session->pool);
