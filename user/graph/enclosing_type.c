@@ -2,7 +2,6 @@
 #include "graph/enclosing_type.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "graph/type_evidence.h"
 
@@ -47,12 +46,6 @@ static bool fits(struct grf_types *types, struct grf_type *type,
 	       grf_type_has_field(types, type, enclosed->field, enclosed->offset);
 }
 
-/* A plugin has descriptors of its own for the types that it shares with others. */
-static bool is_same(const struct grf_type *left, const struct grf_type *right)
-{
-	return left->size == right->size && !strcmp(left->name, right->name);
-}
-
 /* The only type that fits, of those that stand for others in the code of generics or of the rest;
  * *ret_several: there is another. */
 static struct grf_type *search_among(struct grf_enclosing_types *enclosing,
@@ -66,7 +59,7 @@ static struct grf_type *search_among(struct grf_enclosing_types *enclosing,
 
 		if (grf_type_is_shape(type) != shapes || !fits(enclosing->types, type, enclosed))
 			continue;
-		if (found && !is_same(found, type)) {
+		if (found && !grf_type_is_same(found, type)) {
 			*ret_several = true;
 			return NULL;
 		}
@@ -94,7 +87,7 @@ static bool is_made_as_array(const struct grf_enclosing_types *enclosing,
 {
 	for (size_t i = 0; i < enclosing->list.count; i++)
 		if (enclosing->list.items[i].made & GRF_MADE_ARRAY &&
-		    is_same(enclosing->list.items[i].type, element))
+		    grf_type_is_same(enclosing->list.items[i].type, element))
 			return true;
 	return false;
 }

@@ -141,13 +141,12 @@ static bool is_plain_map(const char *name)
  * (cmd/compile, Go 1.18 to 1.27): "p.T[go.shape.string]" and "p.T[string]". */
 static bool is_shape_of(const char *left, const char *right)
 {
-	static const char mark[] = "go.shape.";
-	const size_t length = sizeof(mark) - 1;
+	const size_t length = sizeof(GRF_SHAPE_MARK) - 1;
 
 	while (*left && *right) {
-		if (!strncmp(left, mark, length))
+		if (!strncmp(left, GRF_SHAPE_MARK, length))
 			left += length;
-		else if (!strncmp(right, mark, length))
+		else if (!strncmp(right, GRF_SHAPE_MARK, length))
 			right += length;
 		else if (*left++ != *right++)
 			return false;
@@ -254,7 +253,7 @@ static bool begins_with(const struct grf_type *outer, const struct grf_type *inn
  * of a shape, such as "go.shape.struct { A int }", names none of them. */
 static bool is_generic_shape(const struct grf_type *type)
 {
-	return grf_type_is_shape(type) && strncmp(type->name, "go.shape.", 9) != 0;
+	return grf_type_is_shape(type) && !grf_type_is_bare_shape(type);
 }
 
 /* Whether who says `what` of an object says nothing wrong of a `that`: its elements, the map type

@@ -25,7 +25,7 @@ static bool is_dictionary(struct grf_types *types, const struct grf_type_field *
 
 static bool is_generic(const struct grf_type *closure)
 {
-	return strstr(closure->name, "[go.shape.") != NULL;
+	return strstr(closure->name, GRF_SHARED_BY_MARK) != NULL;
 }
 
 uint64_t grf_closure_dictionary(struct grf_types *types, const struct grf_type *closure)

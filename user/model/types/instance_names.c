@@ -6,7 +6,6 @@
 #define ARGUMENTS_MAX 16
 #define NAME_SIZE     4096
 
-static const char shape_mark[] = "go.shape.";
 static const char dictionary_mark[] = "..dict.";
 
 struct text {
@@ -31,14 +30,12 @@ struct instance {
 	const char *tail; /* behind the brackets */
 };
 
-/* The end of the part of a name that begins at `at`: where `end` or the closing bracket around it
- * stands. Tags of fields are quoted. NULL: there is none. */
-static const char *end_of(const char *at, char end)
+const char *grf_instance_argument_end(const char *at)
 {
 	int nesting = 0;
 
 	for (; *at; at++) {
-		if (!nesting && (*at == end || *at == ']'))
+		if (!nesting && (*at == ',' || *at == ']'))
 			return at;
 		if (*at == '"')
 			for (at++; *at && *at != '"'; at++)
@@ -75,7 +72,7 @@ static bool take_apart(const char *name, const char *mark, struct instance *ret)
 	at = bracket;
 	do {
 		at++;
-		end = end_of(at, ',');
+		end = grf_instance_argument_end(at);
 		if (!end || ret->count == ARGUMENTS_MAX)
 			return false;
 		ret->arguments[ret->count++] = (struct text){at, (size_t)(end - at)};
@@ -197,7 +194,7 @@ const char *grf_instance_name(struct grf_types *types, const struct grf_instance
 	while (*name && length < sizeof(text) - 1) {
 		const struct argument *argument;
 
-		if (strncmp(name, shape_mark, sizeof(shape_mark) - 1) != 0) {
+		if (strncmp(name, GRF_SHAPE_MARK, sizeof(GRF_SHAPE_MARK) - 1) != 0) {
 			text[length++] = *name++;
 			continue;
 		}

@@ -11,8 +11,6 @@
 #define NAME_SIZE  4096
 #define WORD_BYTES UINT64_C(8)
 
-static const char shape_mark[] = "go.shape.";
-
 struct text {
 	char bytes[NAME_SIZE];
 	size_t length;
@@ -96,19 +94,6 @@ static void append_underlying(struct grf_types *types, struct text *text, const 
 		append_string(text, name);
 }
 
-/* The end of the type argument that begins at `at`. */
-static const char *end_of_argument(const char *at)
-{
-	int nesting = 0;
-
-	for (; *at; at++) {
-		if (!nesting && (*at == ',' || *at == ']'))
-			break;
-		nesting += (strchr("[({", *at) != NULL) - (strchr("])}", *at) != NULL);
-	}
-	return at;
-}
-
 /* "p.entry[K,V]" as the compiler names the instance that all types of one shape share:
  * "p.entry[go.shape.K,go.shape.V]"; `underlying`: with what K and V are declared as. NULL: there is
  * no such name, or memory is out. */
@@ -121,12 +106,14 @@ static const char *shaped_name(struct grf_types *types, const char *name, bool u
 		return NULL;
 	append(&text, name, (size_t)(at - name));
 	do {
-		const char *begin = at + 1, *end = end_of_argument(begin), *argument;
+		const char *begin = at + 1, *end = grf_instance_argument_end(begin), *argument;
 
+		if (!end)
+			return NULL;
 		append(&text, at, 1);
-		append_string(&text, shape_mark);
+		append_string(&text, GRF_SHAPE_MARK);
 		argument = grf_types_intern_format(types, "%.*s", (int)(end - begin), begin);
-		if (!argument || !*end)
+		if (!argument)
 			return NULL;
 		if (underlying)
 			append_underlying(types, &text, argument);

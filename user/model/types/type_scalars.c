@@ -53,7 +53,7 @@ static void list_scalars(struct grf_types *types, struct grf_type *type, uint64_
 		break;
 	case GRF_KIND_INTERFACE:
 		/* Code that several types share has an interface's shape for all of them. */
-		if (!shape->empty_interface && type->descriptor && !strstr(type->name, "go.shape."))
+		if (!shape->empty_interface && type->descriptor && !grf_type_is_shape(type))
 			add_scalar(list, GRF_SCALAR_ITAB, offset, type);
 		break;
 	case GRF_KIND_ARRAY:

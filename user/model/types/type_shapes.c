@@ -16,27 +16,20 @@
 /* Up to Go 1.19 the place of the type parameter follows: "go.shape.int_0". */
 #define DIGITS "0123456789"
 
-static const char shape_mark[] = "go.shape.";
-
 bool grf_type_is_shape(const struct grf_type *type)
 {
-	return strstr(type->name, shape_mark) != NULL;
+	return strstr(type->name, GRF_SHAPE_MARK) != NULL;
 }
 
 /* Code for pointers of any type is compiled once, for *uint8: "go.shape.*uint8". */
 bool grf_type_is_any_pointer(const struct grf_type *type)
 {
-	static const char any[] = "go.shape.*uint8";
+	static const char any[] = GRF_SHAPE_MARK "*uint8";
 	const char *rest = type->name + sizeof(any) - 1;
 
 	if (strncmp(type->name, any, sizeof(any) - 1) != 0)
 		return false;
 	return !*rest || (*rest == '_' && rest[1] && !rest[1 + strspn(rest + 1, DIGITS)]);
-}
-
-static bool is_same(const struct grf_type *left, const struct grf_type *right)
-{
-	return left == right || (left->size == right->size && !strcmp(left->name, right->name));
 }
 
 /* Whether two types are instances of one generic type, or neither is one. */
@@ -45,7 +38,7 @@ static bool is_instance_of_one(const struct grf_type *type, const struct grf_typ
 	size_t length = strcspn(shape->name, "[");
 
 	/* The type that an argument of the shape is may have any name. */
-	if (!strncmp(shape->name, shape_mark, sizeof(shape_mark) - 1))
+	if (grf_type_is_bare_shape(shape))
 		return true;
 	return !strncmp(type->name, shape->name, length) &&
 	       type->name[length] == shape->name[length];
@@ -92,8 +85,8 @@ static bool has_signature(const struct grf_type *type, const struct grf_type *sh
 {
 	if (left->declared == GRF_KIND_INTERFACE && left->empty_interface && right->empty_interface)
 		return true;
-	return !strncmp(shape->name, shape_mark, sizeof(shape_mark) - 1) &&
-	       !strcmp(shape->name + sizeof(shape_mark) - 1, type->name);
+	return grf_type_is_bare_shape(shape) &&
+	       !strcmp(shape->name + sizeof(GRF_SHAPE_MARK) - 1, type->name);
 }
 
 static bool has_shape(struct comparison *comparison, struct grf_type *type, struct grf_type *shape,
@@ -104,7 +97,7 @@ static bool has_shape(struct comparison *comparison, struct grf_type *type, stru
 	if (!comparison->steps)
 		return false;
 	comparison->steps--;
-	if (is_same(type, shape))
+	if (grf_type_is_same(type, shape))
 		return true;
 	if (type->size != shape->size || !grf_type_is_shape(shape) ||
 	    !is_instance_of_one(type, shape))

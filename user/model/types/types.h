@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "image/executable.h"
@@ -240,6 +241,23 @@ struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
  * their beginning, and are more than that. Equal names are equal types. */
 bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
 			const struct grf_type *field, uint64_t offset);
+
+/* What the compiler calls a type that stands for all of one shape (cmd/compile, Go 1.18 on), and
+ * what the name of a function or type that is shared by all of one shape has in it. */
+#define GRF_SHAPE_MARK     "go.shape."
+#define GRF_SHARED_BY_MARK "[" GRF_SHAPE_MARK
+
+/* Whether a type is nothing but a shape: "go.shape.int". */
+static inline bool grf_type_is_bare_shape(const struct grf_type *type)
+{
+	return !strncmp(type->name, GRF_SHAPE_MARK, sizeof(GRF_SHAPE_MARK) - 1);
+}
+
+/* Whether two are one type: a plugin has descriptors of its own for those that it shares. */
+static inline bool grf_type_is_same(const struct grf_type *left, const struct grf_type *right)
+{
+	return left == right || (left->size == right->size && !strcmp(left->name, right->name));
+}
 
 /* Whether a type is one that stands for all of one shape in the code of generics, or is made with
  * such: "go.shape.int", "p.Box[go.shape.int]". */

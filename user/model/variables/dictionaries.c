@@ -127,7 +127,7 @@ const struct grf_dictionary *grf_dictionary_at(struct grf_types *types, uint64_t
 	const char *name;
 
 	if (!types->dictionaries || !address || address % sizeof(uint64_t) ||
-	    !strstr(function, "[go.shape."))
+	    !strstr(function, GRF_SHARED_BY_MARK))
 		return NULL;
 	name = grf_types_intern(types, function);
 	found = name ? find_dictionary(types, address, name) : NULL;
@@ -173,9 +173,6 @@ static struct grf_type *named_type(struct grf_types *types, const struct grf_dic
 	return found && agrees(types, found, shape) ? found : NULL;
 }
 
-static struct grf_type *find_type(struct grf_types *types, const struct grf_dictionary *dictionary,
-				  struct grf_type *shape);
-
 /* The fields of `shape`, as those of `made`. */
 static bool copy_fields(struct grf_types *types, const struct grf_dictionary *dictionary,
 			const struct grf_shape *shape, struct grf_shape *made)
@@ -188,7 +185,7 @@ static bool copy_fields(struct grf_types *types, const struct grf_dictionary *di
 
 		*field = shape->fields[i];
 		if (field->type)
-			field->type = find_type(types, dictionary, field->type);
+			field->type = grf_dictionary_type(types, dictionary, field->type);
 		if (field->path)
 			field->path =
 			    grf_instance_name(types, dictionary->names, field->path) ?: field->path;
@@ -200,7 +197,7 @@ static bool copy_fields(struct grf_types *types, const struct grf_dictionary *di
 static struct grf_type *part(struct grf_types *types, const struct grf_dictionary *dictionary,
 			     struct grf_type *shape)
 {
-	return shape ? find_type(types, dictionary, shape) : NULL;
+	return shape ? grf_dictionary_type(types, dictionary, shape) : NULL;
 }
 
 /* A type like `shape`, of what its parts stand for. */
@@ -282,8 +279,9 @@ static struct known *add_known(struct grf_types *types, const void *of, struct g
 	return known;
 }
 
-static struct grf_type *find_type(struct grf_types *types, const struct grf_dictionary *dictionary,
-				  struct grf_type *shape)
+struct grf_type *grf_dictionary_type(struct grf_types *types,
+				     const struct grf_dictionary *dictionary,
+				     struct grf_type *shape)
 {
 	struct grf_dictionaries *dictionaries = types->dictionaries;
 	struct grf_type *found;
@@ -303,13 +301,6 @@ static struct grf_type *find_type(struct grf_types *types, const struct grf_dict
 	if (found)
 		known->type = found;
 	return known->type;
-}
-
-struct grf_type *grf_dictionary_type(struct grf_types *types,
-				     const struct grf_dictionary *dictionary,
-				     struct grf_type *shape)
-{
-	return find_type(types, dictionary, shape);
 }
 
 /* --- all dictionaries of a function ----------------------------------------------------------- */
@@ -339,7 +330,7 @@ static bool agree(struct grf_types *types, const char *function, const char *pre
 			    find_dictionary(types, address + grf_dwarf_file_bias(file), function);
 			if (!dictionary || !dictionary->names)
 				return false;
-			type = find_type(types, dictionary, shape);
+			type = grf_dictionary_type(types, dictionary, shape);
 			if (*found && *found != type)
 				return false;
 			*found = type;
