@@ -98,8 +98,7 @@ static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32
 	return true;
 }
 
-/* The element "?. (type)" below the node of a spot, or of what "$sub_objects$" stands below. */
-static uint32_t named_spot(struct grf_walk *walk, uint32_t id, struct grf_inferred found)
+uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type *type, bool array)
 {
 	uint32_t node = grf_spot_at(&walk->spots, id)->node;
 	const struct grf_tree_node *nodes = walk->builder.tree->nodes;
@@ -107,15 +106,13 @@ static uint32_t named_spot(struct grf_walk *walk, uint32_t id, struct grf_inferr
 
 	if (nodes[node].name == grf_sub_objects_name && nodes[node].parent != GRF_TREE_NONE)
 		node = nodes[node].parent;
-	name = grf_type_found_name(walk->types, found.type);
+	name = grf_type_found_name(walk->types, type);
 	node = name ? grf_tree_child(&walk->builder, node, name) : GRF_TREE_NONE;
 	if (node == GRF_TREE_NONE) {
 		grf_walk_fail(walk);
 		return 0;
 	}
-	grf_type_plan(walk->types, found.type);
-	return grf_spot_get(&walk->spots, node, found.type,
-			    found.array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE);
+	return grf_spot_get(&walk->spots, node, type, array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE);
 }
 
 bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
@@ -136,7 +133,7 @@ bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
 		if (closure && closure->slot_count)
 			return false;
 	}
-	grf_walk_emit(walk, address, named_spot(walk, spot, found));
+	grf_walk_emit(walk, address, grf_walk_found_spot(walk, spot, found.type, found.array));
 	return true;
 }
 
@@ -149,7 +146,7 @@ static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_
 
 	if (grf_spot_at(&walk->spots, id)->type || !find_type(walk, span, slot, &found))
 		return 0;
-	return named_spot(walk, id, found);
+	return grf_walk_found_spot(walk, id, found.type, found.array);
 }
 
 /* The spot for an object with pointers that a pointer to an instance's shape leads to, of which the
@@ -165,7 +162,7 @@ static uint32_t larger_spot(struct grf_walk *walk, uint32_t id, const struct grf
 
 	if (!spot->type || !spot->type->planned || spot->type->pointer_bytes ||
 	    spot->type->variant || spot->content != GRF_CONTENT_ONE || !span->pointer_bits ||
-	    strncmp(spot->type->name, "go.shape.", 9) != 0 ||
+	    !grf_type_is_bare_shape(spot->type) ||
 	    address != span->base + slot * span->element_size || !inference_of(walk) ||
 	    !grf_type_infer(walk->inference, span, slot, &found) || found.array)
 		return 0;

@@ -137,6 +137,10 @@ bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data
 bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
 			const struct grf_code_object *object, uint32_t spot);
 
+/* The spot of what an object was found to be: the element "?. (type)" below the node of spot `id`,
+ * or below what "$sub_objects$" hangs from. 0: out of memory. */
+uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type *type, bool array);
+
 /* Notes a pointer of unknown type; looked at when no typed place is left. */
 void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot);
 

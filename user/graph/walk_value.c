@@ -70,16 +70,10 @@ bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab,
 	if (!span->pointer_bits)
 		return !interface->pointee->pointer_bytes;
 	words = span->element_size / 8;
-	if (words > 64)
+	if (words > GRF_EVIDENCE_WORDS)
 		return false;
 	grf_plan_mark(walk->types, interface->pointee, &bits, 0, words);
-	for (uint64_t i = 0; i < words; i++) {
-		uint64_t bit = slot * words + i;
-
-		if ((span->pointer_bits[bit >> 3] >> (bit & 7) & 1) != (bits >> i & 1))
-			return false;
-	}
-	return true;
+	return bits == grf_evidence_slot_mask(span, slot);
 }
 
 /* Whether the object that an interface's data word leads to is in a slot for what the type word

@@ -243,11 +243,7 @@ static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct o
 static void finish_enclosing(struct grf_walk *walk, const struct object *object, uint32_t id,
 			     struct grf_type *type, uint64_t *pending)
 {
-	const char *name = grf_type_found_name(walk->types, type);
-	uint32_t parent = grf_spot_at(&walk->spots, id)->node;
-	uint32_t node = name ? grf_tree_child(&walk->builder, parent, name) : GRF_TREE_NONE;
-	uint32_t enclosing =
-	    node == GRF_TREE_NONE ? 0 : grf_spot_get(&walk->spots, node, type, GRF_CONTENT_ONE);
+	uint32_t enclosing = grf_walk_found_spot(walk, id, type, false);
 	struct grf_view view = {
 	    .memory = object->memory,
 	    .room = object->size,
