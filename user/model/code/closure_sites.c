@@ -60,10 +60,8 @@ void grf_closure_sites_destroy(struct grf_closure_sites *sites)
 
 	if (!sites)
 		return;
-	site = sites->by_pc;
-	HASH_CLEAR(hh, sites->by_pc);
-	for (; site; site = next) {
-		next = site->hh.next;
+	HASH_ITER (hh, sites->by_pc, site, next) {
+		HASH_DEL(sites->by_pc, site);
 		free(site);
 	}
 	free(sites);

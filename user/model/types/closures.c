@@ -97,10 +97,8 @@ void grf_closures_destroy(struct grf_closures *closures)
 
 	if (!closures)
 		return;
-	closure = closures->by_pc;
-	HASH_CLEAR(hh, closures->by_pc);
-	for (; closure; closure = next) {
-		next = closure->hh.next;
+	HASH_ITER (hh, closures->by_pc, closure, next) {
+		HASH_DEL(closures->by_pc, closure);
 		grf_array_free(&closure->instances);
 		free(closure);
 	}
@@ -614,7 +612,7 @@ struct grf_type *grf_types_closure_object(struct grf_types *types, const uint8_t
 	    room >= sizeof(uint64_t) ? closure_at(types, grf_load_u64(memory)) : NULL;
 	const struct grf_dictionary *dictionary;
 
-	if (!closure || room < sizeof(uint64_t) || closure->dictionary > room - sizeof(uint64_t))
+	if (!closure || closure->dictionary > room - sizeof(uint64_t))
 		return closure ? closure->type : NULL;
 	dictionary = grf_dictionary_at(types, grf_load_u64(memory + closure->dictionary),
 				       closure->shaped->name);

@@ -17,6 +17,7 @@
 
 #include "base/array.h"
 #include "model/code/flow.h"
+#include "model/code/instructions.h"
 #include "model/types/types_private.h"
 
 #define CALL_LENGTH   5
@@ -104,13 +105,10 @@ static void free_words(struct code_word **words)
 {
 	struct code_word *word, *next;
 
-	word = *words;
-	HASH_CLEAR(hh, *words);
-	for (; word; word = next) {
-		next = word->hh.next;
+	HASH_ITER (hh, *words, word, next) {
+		HASH_DEL(*words, word);
 		free(word);
 	}
-	*words = NULL;
 }
 
 void grf_code_types_destroy(struct grf_code_types *code)
@@ -119,10 +117,8 @@ void grf_code_types_destroy(struct grf_code_types *code)
 
 	if (!code)
 		return;
-	frame = code->frames;
-	HASH_CLEAR(hh, code->frames);
-	for (; frame; frame = next) {
-		next = frame->hh.next;
+	HASH_ITER (hh, code->frames, frame, next) {
+		HASH_DEL(code->frames, frame);
 		free(frame);
 	}
 	free_words(&code->words);
@@ -228,19 +224,19 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 		ret->keeps_registers = true;
 		break;
 	case CALLEE_OBJECT:
-		ret->results[0] = made(GRF_FLOW_OBJECT, registers[0]);
+		ret->results[0] = made(GRF_FLOW_OBJECT, registers[GRF_RAX]);
 		break;
 	case CALLEE_OBJECT_SECOND:
-		ret->results[0] = made(GRF_FLOW_OBJECT, registers[3]);
+		ret->results[0] = made(GRF_FLOW_OBJECT, registers[GRF_RBX]);
 		break;
 	case CALLEE_CONTAINER:
-		ret->results[0] = made(GRF_FLOW_CONTAINER, registers[0]);
+		ret->results[0] = made(GRF_FLOW_CONTAINER, registers[GRF_RAX]);
 		break;
 	case CALLEE_ARRAY:
-		ret->results[0] = made(GRF_FLOW_ARRAY, registers[0]);
+		ret->results[0] = made(GRF_FLOW_ARRAY, registers[GRF_RAX]);
 		break;
 	case CALLEE_GROW:
-		ret->results[0] = made(GRF_FLOW_ARRAY, registers[last ? 6 : 0]);
+		ret->results[0] = made(GRF_FLOW_ARRAY, registers[last ? GRF_RSI : GRF_RAX]);
 		break;
 	case CALLEE_PLAIN:
 		ret->args_size = function->args;

@@ -367,10 +367,8 @@ void grf_type_masks_destroy(struct grf_type_masks *masks)
 
 	if (!masks)
 		return;
-	mask = masks->by_address;
-	HASH_CLEAR(hh, masks->by_address);
-	for (; mask; mask = next) {
-		next = mask->hh.next;
+	HASH_ITER (hh, masks->by_address, mask, next) {
+		HASH_DEL(masks->by_address, mask);
 		free(mask->bits);
 		free(mask);
 	}

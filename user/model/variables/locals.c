@@ -92,10 +92,8 @@ void grf_locals_destroy(struct grf_locals *locals)
 
 	if (!locals)
 		return;
-	frame = locals->by_pc;
-	HASH_CLEAR(hh, locals->by_pc);
-	for (; frame; frame = next) {
-		next = frame->hh.next;
+	HASH_ITER (hh, locals->by_pc, frame, next) {
+		HASH_DEL(locals->by_pc, frame);
 		free(frame->items);
 		free(frame->dictionary_entries);
 		free(frame);
