@@ -166,7 +166,7 @@ def test_in_a_container(removed, build, tmp_path):
     with Inside("unshare", "--mount", "sh", "-c", script) as target:
         assert target.pid_inside() == 1 and not (root / "bin").exists()
         if removed:
-            pathlib.Path(f"/proc/{target.pid}/root/bin/sh").unlink()
+            pathlib.Path("/proc", str(target.pid), "root", "bin", "sh").unlink()
         before = opened(target)
         done = grf("attach", target.pid, "-v", "-o", tmp_path / "out").expect(OK)
         assert "pre-copy under userfaultfd" in done.stdout, str(done)

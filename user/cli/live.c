@@ -29,8 +29,7 @@ static const struct argp_option live_argp_options[] = {
      0},
     {"gc-wait", OPTION_GC_WAIT, "DURATION", 0,
      "How long to wait for a garbage collection in all, such as 300ms, 20s or 5m (default 500ms "
-     "for "
-     "auto, 3m20s for gc)",
+     "for auto, 3m20s for gc)",
      0},
     {"copy", OPTION_COPY, "WAY", 0,
      "How to copy its memory: precopy (while it runs, and at the stop what it wrote meanwhile), "

@@ -242,19 +242,16 @@ static bool parse_maps(const char *text, size_t length, mapping_array *mappings)
 	struct grf_map_line line;
 
 	while (grf_map_parse(&at, end, &line)) {
-		static const char deleted[] = " (deleted)";
-		size_t tail = sizeof(deleted) - 1, path = line.path_length;
 		struct grf_mapping *mapping;
 
 		if (!grf_map_is_file(&line))
 			continue;
-		if (path > tail && !memcmp(line.path + path - tail, deleted, tail))
-			path -= tail;
 		mapping = grf_array_add(mappings);
 		if (!mapping)
 			return false;
-		*mapping = (struct grf_mapping){line.start, line.end, line.file_offset,
-						strndup(line.path, path)};
+		*mapping = (struct grf_mapping){
+		    line.start, line.end, line.file_offset,
+		    strndup(line.path, grf_path_without_mark(line.path, line.path_length))};
 		if (!mapping->path)
 			return false;
 	}

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -38,4 +39,12 @@ struct grf_error *grf_process_maps_read(pid_t pid, char **ret, size_t *ret_lengt
 	*ret = text;
 	*ret_length = length;
 	return NULL;
+}
+
+size_t grf_path_without_mark(const char *path, size_t length)
+{
+	static const char mark[] = " (deleted)";
+	size_t size = sizeof(mark) - 1;
+
+	return length > size && !memcmp(path + length - size, mark, size) ? length - size : length;
 }

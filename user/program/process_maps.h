@@ -15,4 +15,8 @@
  */
 struct grf_error *grf_process_maps_read(pid_t pid, char **ret, size_t *ret_length);
 
+/* How much of a path of `length` bytes is the file's: the kernel adds " (deleted)" to that of one
+ * that no name leads to any more. */
+size_t grf_path_without_mark(const char *path, size_t length);
+
 #endif

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "model/release_facts.h"
 #include "program/go_library.h"
+#include "program/process_maps.h"
 #include "program/unpacked.h"
 
 /* Opens the executable that the process runs. /proc/PID/exe opens it in any mount namespace, and
@@ -86,16 +87,15 @@ static bool is_at(pid_t pid, const struct stat *file, const char *path)
  * there no longer. */
 static void read_link(pid_t pid, const char *link, char *path, size_t size, bool *ret_deleted)
 {
-	static const char mark[] = " (deleted)";
-	ssize_t length = readlink(link, path, size - 1);
-	size_t rest = sizeof(mark) - 1;
+	ssize_t got = readlink(link, path, size - 1);
+	size_t length = got > 0 ? (size_t)got : 0, whole;
 	struct stat status;
 
-	path[length > 0 ? length : 0] = '\0';
-	*ret_deleted = length > (ssize_t)rest && !strcmp(path + (size_t)length - rest, mark) &&
-		       !stat(link, &status) && !is_at(pid, &status, path);
+	path[length] = '\0';
+	whole = grf_path_without_mark(path, length);
+	*ret_deleted = whole < length && !stat(link, &status) && !is_at(pid, &status, path);
 	if (*ret_deleted)
-		path[(size_t)length - rest] = '\0';
+		path[whole] = '\0';
 }
 
 /* The executable that runs, or the one that the user named in its stead. */
