@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "model/code/instructions.h"
 
 #define WORD_BYTES   8
@@ -31,8 +32,8 @@ struct state {
 };
 
 struct grf_flow {
-	const uint8_t *code;
 	uint64_t length, entry;
+	GRF_ARRAY(struct grf_instruction) instructions; /* of all its code, from the entry on */
 	struct grf_flow_context context;
 	uint32_t *targets; /* offsets, in order */
 	struct state *states;
@@ -545,11 +546,13 @@ static void begin(struct grf_flow *flow)
 /* Goes through the code once, up to `stop` bytes of it. */
 static void pass(struct grf_flow *flow, uint64_t stop)
 {
-	struct grf_instruction at;
+	uint64_t offset = 0;
 	size_t target = 0;
 
 	begin(flow);
-	for (uint64_t offset = 0; offset < flow->length && !flow->failed;) {
+	for (size_t i = 0; i < flow->instructions.count && !flow->failed; i++) {
+		const struct grf_instruction *at = &flow->instructions.items[i];
+
 		while (target < flow->target_count && flow->targets[target] < offset)
 			target++;
 		if (target < flow->target_count && flow->targets[target] == offset) {
@@ -561,15 +564,11 @@ static void pass(struct grf_flow *flow, uint64_t stop)
 			memcpy(flow->now.values, saved->values,
 			       flow->value_count * sizeof(*saved->values));
 		}
-		if (!grf_instruction_read(flow->code + offset, flow->length - offset, &at)) {
-			flow->failed = flow->now.reached;
-			return;
-		}
-		if (offset + at.length > stop)
+		offset += at->length;
+		if (offset > stop)
 			return;
 		if (flow->now.reached && afford(flow, 1))
-			take(flow, &at, flow->entry + offset + at.length);
-		offset += at.length;
+			take(flow, at, flow->entry + offset);
 	}
 }
 
@@ -582,9 +581,9 @@ static bool is_branch(const struct grf_instruction *at)
 		at->opcode == 0xe3);
 }
 
-/* What branches lead to, and how much of the stack the function takes. False: it is none to follow.
- */
-static bool survey(struct grf_flow *flow)
+/* Reads the instructions: what branches lead to, and how much of the stack the function takes.
+ * False: it is none to follow. */
+static bool survey(struct grf_flow *flow, const uint8_t *code)
 {
 	struct grf_instruction at;
 	int64_t frame = 0;
@@ -594,10 +593,15 @@ static bool survey(struct grf_flow *flow)
 	if (!flow->targets)
 		return false;
 	for (uint64_t offset = 0; offset < flow->length; offset += at.length) {
+		struct grf_instruction *added;
 		uint64_t target;
 
-		if (!grf_instruction_read(flow->code + offset, flow->length - offset, &at))
+		if (!grf_instruction_read(code + offset, flow->length - offset, &at))
 			return false;
+		added = grf_array_add(&flow->instructions);
+		if (!added)
+			return false;
+		*added = at;
 		if (at.map == GRF_OPCODES_ONE_BYTE && (at.opcode == 0x83 || at.opcode == 0x81) &&
 		    !at.is_memory && at.base == GRF_RSP) {
 			int64_t taken = at.immediate < 0 ? -at.immediate : at.immediate;
@@ -650,12 +654,9 @@ struct grf_flow *grf_flow_create(const uint8_t *code, uint64_t length, uint64_t 
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		return NULL;
-	*flow = (struct grf_flow){.code = code,
-				  .length = length,
-				  .entry = entry,
-				  .context = *context,
-				  .exposed = NOT_EXPOSED};
-	flow->failed = !survey(flow) || !make_room(flow);
+	*flow = (struct grf_flow){
+	    .length = length, .entry = entry, .context = *context, .exposed = NOT_EXPOSED};
+	flow->failed = !survey(flow, code) || !make_room(flow);
 	do {
 		if (flow->failed || passes++ == PASSES) {
 			grf_flow_destroy(flow);
@@ -691,6 +692,7 @@ void grf_flow_destroy(struct grf_flow *flow)
 {
 	if (!flow)
 		return;
+	grf_array_free(&flow->instructions);
 	free(flow->targets);
 	free(flow->states);
 	free(flow->memory);

@@ -71,6 +71,8 @@ struct code_function {
 	uint8_t kind;  /* enum callee */
 	bool recovers; /* may return after a panic, from another place */
 	uint32_t args; /* bytes on the stack */
+	/* When it was followed last, and when `results` changed last, by the clock; 0: never. */
+	uint64_t followed, changed;
 	grf_flow_value results[GRF_FLOW_RESULTS];
 };
 
@@ -97,6 +99,7 @@ struct grf_code_types {
 	struct code_word *finding;                 /* until then */
 	struct frame_word *frames;
 	uint64_t budget;
+	uint64_t clock;
 	bool results_only; /* what is stored is not asked for */
 	bool no_memory;
 };
@@ -328,15 +331,31 @@ static struct grf_flow *follow(struct grf_code_types *code, const struct code_fu
 	return flow;
 }
 
-/* Whether a function calls one of which it is known that its results are objects: else it has none
- * to return. */
-static bool gets_objects(const struct grf_code_types *code, const struct code_function *function)
+/* What is known of the functions that one calls. */
+struct callees {
+	bool objects; /* results of some are objects: else it has none to return */
+	bool changed; /* more is known of some than when it was followed last */
+};
+
+static bool returns_object(const struct code_function *function)
+{
+	if (function->kind >= CALLEE_OBJECT)
+		return true;
+	for (int i = 0; i < GRF_FLOW_RESULTS; i++)
+		if (grf_flow_is_object(function->results[i]))
+			return true;
+	return false;
+}
+
+static struct callees look_at_callees(const struct grf_code_types *code,
+				      const struct code_function *function)
 {
 	uint64_t length = function->end - function->entry;
 	const uint8_t *bytes = grf_image_at(code->types->image, function->entry, length);
 	const uint8_t *at = bytes, *end = bytes + length;
+	struct callees found = {0};
 
-	while (bytes && end - at >= CALL_LENGTH &&
+	while (bytes && !(found.objects && found.changed) && end - at >= CALL_LENGTH &&
 	       (at = memchr(at, 0xe8, (size_t)(end - at - CALL_LENGTH + 1)))) {
 		const struct code_function *callee =
 		    function_at(code, function->entry + (uint64_t)(at - bytes) + CALL_LENGTH +
@@ -345,13 +364,65 @@ static bool gets_objects(const struct grf_code_types *code, const struct code_fu
 		at++;
 		if (!callee)
 			continue;
-		if (callee->kind >= CALLEE_OBJECT)
+		found.objects = found.objects || returns_object(callee);
+		found.changed = found.changed || callee->changed > function->followed;
+	}
+	return found;
+}
+
+/* Whether the ModRM byte at `at` may be of an instruction that only reads its operand: a load, or a
+ * comparison with a constant, as of runtime.writeBarrier before pointers are stored. */
+static bool may_only_read(const uint8_t *at)
+{
+	if (at[-2] == 0x0f || at[-2] == 0x38 || at[-2] == 0x3a)
+		return false;
+	return at[-1] == 0x8b || (at[-1] == 0x83 && (at[0] & 0x38) == 0x38);
+}
+
+/* Whether some instruction may name a word of a data segment that it does not only read: from
+ * whatever byte on instructions are read, such an operand is a ModRM byte of one form and a
+ * distance. What has none neither stores to such a word nor takes its address. */
+static bool names_data(const struct grf_code_types *code, const struct code_function *function)
+{
+	uint64_t length = function->end - function->entry;
+	const uint8_t *bytes = grf_image_at(code->types->image, function->entry, length);
+
+	for (uint64_t i = 2; bytes && i + 1 + sizeof(uint32_t) <= length; i++) {
+		uint64_t target;
+
+		if ((bytes[i] & 0xc7) != 0x05 || may_only_read(bytes + i))
+			continue;
+		target = function->entry + i + 1 + sizeof(uint32_t) +
+			 (uint64_t)(int64_t)(int32_t)grf_load_u32(bytes + i + 1);
+		/* A constant of up to four bytes may follow. */
+		if (in_data(code, target) || in_data(code, target + sizeof(uint32_t)))
 			return true;
-		for (int i = 0; i < GRF_FLOW_RESULTS; i++)
-			if (grf_flow_is_object(callee->results[i]))
-				return true;
 	}
 	return false;
+}
+
+/* Whether following a function tells anything that is not known. */
+static bool is_worth_following(const struct grf_code_types *code,
+			       const struct code_function *function)
+{
+	struct callees callees;
+
+	if (!code->results_only && names_data(code, function))
+		return true;
+	callees = look_at_callees(code, function);
+	return callees.objects && (!function->followed || callees.changed);
+}
+
+static void take_results(struct grf_code_types *code, struct code_function *function,
+			 const struct grf_flow *flow)
+{
+	grf_flow_value results[GRF_FLOW_RESULTS];
+
+	grf_flow_results(flow, results);
+	if (!memcmp(results, function->results, sizeof(results)))
+		return;
+	memcpy(function->results, results, sizeof(results));
+	function->changed = ++code->clock;
 }
 
 static void go_through(struct grf_code_types *code)
@@ -360,13 +431,12 @@ static void go_through(struct grf_code_types *code)
 		struct code_function *function = &code->functions.items[i];
 		struct grf_flow *flow;
 
-		if (code->results_only && !gets_objects(code, function))
+		if (!is_worth_following(code, function))
 			continue;
+		function->followed = ++code->clock;
 		flow = follow(code, function);
-		if (!flow)
-			continue;
-		if (!function->recovers)
-			grf_flow_results(flow, function->results);
+		if (flow && !function->recovers)
+			take_results(code, function, flow);
 		grf_flow_destroy(flow);
 	}
 }
