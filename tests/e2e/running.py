@@ -189,13 +189,21 @@ class Result:
         return self
 
 
-def grf(*arguments, prefix=(), tool=GRF, timeout=300, **options):
-    """Runs grf-bpf to its end."""
+def grf(*arguments, prefix=(), tool=GRF, timeout=300, hurried=True, **options):
+    """Runs grf-bpf to its end. `hurried`: at the usual priority, as what is polite where others want the
+    CPUs takes a hundred times as long."""
+    if hurried and arguments and arguments[0] in ("attach", "verify") and "--nice" not in arguments:
+        arguments = (*arguments, *HURRIED)
     command = [*map(str, prefix), str(tool), *map(str, arguments)]
     done = subprocess.run(
         command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False, **options
     )
     return Result(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def polite(*arguments, **options):
+    """The same at the priority that it has of itself, for tests of what it does by itself."""
+    return grf(*arguments, hurried=False, **options)
 
 
 def start_grf(*arguments, **options):

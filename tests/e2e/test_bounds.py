@@ -21,7 +21,7 @@ from running import (
     USAGE,
     AtItsEnd,
     Target,
-    grf,
+    polite as grf,
     wait_until,
 )
 from test_target import check_kept

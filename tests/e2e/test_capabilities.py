@@ -10,7 +10,7 @@ import re
 import shutil
 
 import pytest
-from running import OK, PERMISSION, Target, grf
+from running import OK, PERMISSION, Target, polite as grf
 
 pytestmark = pytest.mark.once
 

@@ -14,7 +14,7 @@ import subprocess
 import pytest
 from running import (
     BAD_INPUT, EXITED, FAILURE, GRF, NO_PROCESS, NO_ROOM, OK, OUTPUT, PERMISSION, TOO_LONG, UNSUPPORTED,
-    Target, grf, wait_until,
+    Target, polite as grf, wait_until,
 )
 from toolchains import ROOT
 

@@ -14,7 +14,7 @@ import struct
 import subprocess
 
 import pytest
-from running import GRF, OK, AtItsEnd, Target, grf
+from running import GRF, OK, AtItsEnd, Target, polite as grf
 
 NOBODY = 65534
 NOT_COMPARED = 12
