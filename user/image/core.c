@@ -32,7 +32,6 @@ struct core_reader {
 	const char *path;
 	const uint8_t *file;
 	uint64_t size;
-	int fd; /* of the same file */
 	Elf64_Ehdr header;
 	uint64_t segment_count;
 	struct grf_image *image;
@@ -222,9 +221,6 @@ static uint32_t segment_flags(uint32_t flags)
 
 static bool add_bytes(struct core_reader *reader, const Elf64_Phdr *header)
 {
-	reader->image->holes +=
-	    header->p_filesz -
-	    grf_file_data(reader->fd, header->p_offset, header->p_offset + header->p_filesz);
 	return grf_image_add(reader->image, header->p_vaddr, header->p_vaddr + header->p_filesz,
 			     segment_flags(header->p_flags), reader->file + header->p_offset);
 }
@@ -453,7 +449,6 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 		return error;
 	reader.file = file;
 	reader.size = (uint64_t)status.st_size;
-	reader.fd = fd;
 	reader.image = grf_image_new();
 	backing = reader.image ? grf_array_add(&reader.image->backings) : NULL;
 	if (!backing) {
@@ -462,7 +457,10 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 		return grf_error_no_memory();
 	}
 	*backing = (struct grf_image_backing){file, (size_t)status.st_size};
+	reader.image->file =
+	    (struct grf_image_file){file, reader.size, grf_file_data(fd, 0, reader.size), fd};
 	error = read_core(&reader);
+	reader.image->file = (struct grf_image_file){.fd = -1};
 	if (error) {
 		grf_image_destroy(reader.image);
 		return error;

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
+#include "base/file_data.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/pages.h"
@@ -121,22 +122,94 @@ static bool goes_on(const struct grf_segment *left, const struct grf_segment *ri
 	       left->data + (left->end - left->start) == right->data;
 }
 
-/* Counts what is held. False: out of memory. */
-static bool count_held(struct grf_image *image)
+/* The index of the first run of held bytes that ends behind an address; their count: none does. */
+static size_t held_run_behind(const struct grf_image *image, uint64_t address)
 {
-	uint64_t *sum;
+	size_t low = 0, high = image->held.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->held.items[middle].run.end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The bytes held below `address`. */
+static uint64_t held_below(const struct grf_image *image, uint64_t address)
+{
+	size_t i = held_run_behind(image, address);
+	const struct grf_held_run *held;
+
+	if (!image->held.count)
+		return 0;
+	if (i == image->held.count) {
+		held = &image->held.items[i - 1];
+		return held->before + (held->run.end - held->run.start);
+	}
+	held = &image->held.items[i];
+	return held->before + (address > held->run.start ? address - held->run.start : 0);
+}
+
+/* Adds a run of held bytes to the end of the list. False: out of memory. */
+static bool add_held_run(struct grf_image *image, uint64_t start, uint64_t end)
+{
+	const size_t count = image->held.count;
+	const struct grf_held_run *last = count ? &image->held.items[count - 1] : NULL;
+	uint64_t before = last ? last->before + (last->run.end - last->run.start) : 0;
+	struct grf_held_run *added = grf_array_add(&image->held);
+
+	if (added)
+		*added = (struct grf_held_run){.run = {start, end}, .before = before};
+	return added;
+}
+
+/* A segment whose bytes are in a file that may be sparse: what is in no hole of it. */
+static bool add_held_data(struct grf_image *image, const struct grf_segment *segment)
+{
+	const struct grf_image_file *file = &image->file;
+	uint64_t offset = (uint64_t)(segment->data - file->memory), at = offset, until;
+	uint64_t end = offset + (segment->end - segment->start);
+
+	for (; (until = grf_file_next_data(file->fd, &at, end)); at = until)
+		if (!add_held_run(image, segment->start + (at - offset),
+				  segment->start + (until - offset)))
+			return false;
+	return true;
+}
+
+static bool is_in_file(const struct grf_image *image, const struct grf_segment *segment)
+{
+	const struct grf_image_file *file = &image->file;
+
+	return file->memory && segment->data >= file->memory &&
+	       segment->data < file->memory + file->size;
+}
+
+/* Lists what is held. False: out of memory. */
+static bool list_held(struct grf_image *image)
+{
+	uint64_t in_file, beside = 0;
+	bool fits = true;
 
 	image->held.count = 0;
-	sum = grf_array_add(&image->held);
-	for (size_t i = 0; sum && i < image->segments.count; i++) {
+	for (size_t i = 0; fits && i < image->segments.count; i++) {
 		const struct grf_segment *segment = &image->segments.items[i];
-		uint64_t before = *sum;
 
-		sum = grf_array_add(&image->held);
-		if (sum)
-			*sum = before + (is_claimed(segment) ? 0 : segment->end - segment->start);
+		if (is_in_file(image, segment)) {
+			fits = add_held_data(image, segment);
+		} else if (!is_claimed(segment)) {
+			fits = add_held_run(image, segment->start, segment->end);
+			beside += segment->end - segment->start;
+		}
 	}
-	return sum;
+	in_file = held_below(image, UINT64_MAX) - beside;
+	/* Segments of the same bytes hold these once. */
+	image->held_bytes = beside + (in_file < image->file.data ? in_file : image->file.data);
+	return fits;
 }
 
 /* Sorts, cuts overlaps, and makes one of those that go on. False: out of memory. */
@@ -165,7 +238,7 @@ static bool sort_segments(struct grf_image *image)
 	}
 	image->segments.count = kept;
 	free(ordered);
-	return count_held(image);
+	return list_held(image);
 }
 
 /* The first of `count` sorted segments that ends behind an address. */
@@ -485,32 +558,13 @@ const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uin
 
 uint64_t grf_image_held(const struct grf_image *image)
 {
-	return image->held.count ? image->held.items[image->held.count - 1] : 0;
+	return image->held_bytes;
 }
 
 uint64_t grf_image_room(const struct grf_image *image, int64_t size)
 {
-	uint64_t held = grf_image_held(image);
-	uint64_t filled = held > image->holes ? held - image->holes : 0;
-
-	return FEW_RECORDS + filled / (size > LEAST_RECORD ? (uint64_t)size : LEAST_RECORD);
-}
-
-/* The bytes held below `address`. */
-static uint64_t held_below(const struct grf_image *image, uint64_t address)
-{
-	size_t i = first_behind(image, image->segments.count, address);
-	const struct grf_segment *segment;
-	uint64_t held;
-
-	if (i >= image->held.count)
-		return 0;
-	held = image->held.items[i];
-	if (i == image->segments.count)
-		return held;
-	segment = &image->segments.items[i];
-	return is_claimed(segment) || address <= segment->start ? held
-								: held + (address - segment->start);
+	return FEW_RECORDS +
+	       grf_image_held(image) / (size > LEAST_RECORD ? (uint64_t)size : LEAST_RECORD);
 }
 
 uint64_t grf_image_held_in(const struct grf_image *image, uint64_t start, uint64_t end)
@@ -520,16 +574,17 @@ uint64_t grf_image_held_in(const struct grf_image *image, uint64_t start, uint64
 
 uint64_t grf_image_next_held(const struct grf_image *image, uint64_t *at, uint64_t end)
 {
-	const struct grf_segment *segments = image->segments.items;
-	size_t i = first_behind(image, image->segments.count, *at);
+	size_t i = held_run_behind(image, *at);
+	const struct grf_run *run;
 
-	while (i < image->segments.count && is_claimed(&segments[i]))
-		i++;
-	if (i == image->segments.count || segments[i].start >= end || *at >= end)
+	if (i == image->held.count || *at >= end)
 		return 0;
-	if (*at < segments[i].start)
-		*at = segments[i].start;
-	return segments[i].end < end ? segments[i].end : end;
+	run = &image->held.items[i].run;
+	if (run->start >= end)
+		return 0;
+	if (*at < run->start)
+		*at = run->start;
+	return run->end < end ? run->end : end;
 }
 
 void grf_image_copy_held(const struct grf_image *image, uint64_t address, uint8_t *buffer,

@@ -7,9 +7,9 @@
  * what a core leaves out (memsz > filesz) reads as zero or comes from the executable. The image
  * owns the memory; pointers into it live as long as the image does.
  *
- * Zero memory costs its input nothing, so whoever works through memory works through what is
- * *held*: grf_image_held() bounds the records that an image can have, and grf_image_next_held()
- * steps over the rest.
+ * Zero memory costs its input nothing, whether a core leaves it out or has a hole in its file
+ * there. So whoever works through memory works through what is *held*: grf_image_held() bounds the
+ * records that an image can have, and grf_image_next_held() steps over the rest.
  */
 #ifndef GRF_IMAGE_IMAGE_H
 #define GRF_IMAGE_IMAGE_H
@@ -111,8 +111,8 @@ bool grf_image_is_left_out(const struct grf_image *image, uint64_t address, uint
 /* Bytes of memory that the input really has. Its structures together cannot be larger. */
 uint64_t grf_image_held(const struct grf_image *image);
 
-/* How many records of `size` bytes there can be beside each other, if none is all zero: of a core,
- * which is full of holes, by the bytes that are in none. A size of 0 or less is not known. */
+/* How many records of `size` bytes there can be beside each other, if none is all zero. A size of 0
+ * or less is not known. */
 uint64_t grf_image_room(const struct grf_image *image, int64_t size);
 
 /* The bytes of [start, end) that are held. */

@@ -4,6 +4,7 @@
 #define GRF_IMAGE_IMAGE_PRIVATE_H
 
 #include "base/array.h"
+#include "base/pages.h"
 #include "image/executable.h"
 #include "image/image.h"
 #include "image/provenance.h"
@@ -14,14 +15,29 @@ struct grf_image_backing {
 	size_t size;
 };
 
+/* A run of held bytes, and how many are held before it. */
+struct grf_held_run {
+	struct grf_run run;
+	uint64_t before;
+};
+
+/* The mapped file that segments are in; its holes are not held. */
+struct grf_image_file {
+	const uint8_t *memory; /* NULL: none */
+	uint64_t size;
+	uint64_t data; /* bytes that are in no hole */
+	int fd;
+};
+
 struct grf_image {
 	GRF_ARRAY(struct grf_segment) segments;
 	GRF_ARRAY(struct grf_mapping) mappings;
 	GRF_ARRAY(struct grf_thread) threads;
 	GRF_ARRAY(uint64_t) auxv; /* pairs */
 	GRF_ARRAY(struct grf_image_backing) backings;
-	GRF_ARRAY(uint64_t) held; /* bytes held in the segments before each, and in all */
-	uint64_t holes;           /* bytes of them that are in holes of the file */
+	GRF_ARRAY(struct grf_held_run) held; /* ascending; each in one segment */
+	uint64_t held_bytes;
+	struct grf_image_file file; /* while it is being opened */
 	struct grf_provenance provenance;
 	struct grf_image_parts *parts; /* owned; NULL: of a core */
 };
