@@ -102,6 +102,13 @@ class Core:
             [LOAD, READ_WRITE, offset, address, 0, len(content), max(size, len(content)), 1]
         )
 
+    def add_hole(self, address, size):
+        """More memory, of a hole in the file."""
+        self.file.seek(0, os.SEEK_END)
+        offset = self.file.tell() + 4095 & ~4095
+        self.file.truncate(offset + size)
+        self.headers.append([LOAD, READ_WRITE, offset, address, 0, size, size, 1])
+
     def close(self):
         """Writes the program headers, behind everything else."""
         self.file.seek(0, os.SEEK_END)
@@ -172,6 +179,29 @@ def zero_stacks(core, at):
     for i, g in enumerate(goroutines(core, at)):
         core.add(FREE + (i << 33), size=1 << 33)
         core.set(g + at["runtime.g/stack"], FREE + (i << 33), FREE + ((i + 1) << 33))
+
+
+def sparse_stacks(core, at):
+    """As zero_stacks, of a file that has a hole there."""
+    for i, g in enumerate(goroutines(core, at)):
+        core.add_hole(FREE + (i << 32), 1 << 32)
+        core.set(g + at["runtime.g/stack"], FREE + (i << 32), FREE + ((i + 1) << 32))
+
+
+def sparse_spans(core, at):
+    core.add_hole(FREE, 1 << 33)
+    core.set(at["runtime.mheap_"] + at["runtime.mheap/allspans"], FREE, 1 << 30, 1 << 30)
+
+
+def shared_stacks(core, at):
+    """Stacks in different places, of the same bytes of the file."""
+    content = bytes(range(256)) * (1 << 16)
+    core.add(FREE, content)
+    first = core.headers[-1]
+    for i, g in enumerate(goroutines(core, at)):
+        start = FREE + ((i + 1) << 24)
+        core.headers.append([*first[:3], start, *first[4:]])
+        core.set(g + at["runtime.g/stack"], start, start + len(content))
 
 
 def one_goroutine(core, at):
@@ -260,8 +290,11 @@ CASES = [
     (one_goroutine, (OK,)),
     (no_goroutines, (OK,)),
     (crowded_goroutines, (BAD_INPUT,)),
-    (crowded_machines, (OK,)),
-    (crowded_defers, (OK,)),
+    (crowded_machines, (BAD_INPUT,)),
+    (crowded_defers, (BAD_INPUT,)),
+    (sparse_stacks, (OK,)),
+    (sparse_spans, (BAD_INPUT,)),
+    (shared_stacks, (OK,)),
     (defer_circle, (OK,)),
     (machine_circle, (OK,)),
     (shared_bytes, (BAD_INPUT,)),

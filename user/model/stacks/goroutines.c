@@ -628,6 +628,20 @@ static void tell_failures(const struct grf_goroutines *goroutines)
 				  goroutines->items[i].failure);
 }
 
+/* Whether the lists of m, of deferred calls and of waits named no more than the image can have. */
+static struct grf_error *check_lists(const struct goroutine_reader *reader)
+{
+	const char *what = reader->machine_of.full || reader->machine_by_tid.full ? "threads"
+			   : reader->records.full ? "deferred calls and waits"
+						  : NULL;
+
+	return what ? grf_error_create(GRF_ERROR_BAD_INPUT,
+				       "the runtime's lists name more %s than the image has room "
+				       "for: it is damaged",
+				       what)
+		    : NULL;
+}
+
 static void limit_records(struct goroutine_reader *reader)
 {
 	const struct grf_layout *layout = reader->layout;
@@ -666,6 +680,8 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 	error = grf_goroutine_index_make(image, layout, &reader.index);
 	if (!error)
 		error = read_all(&reader, allgs, goroutines);
+	if (!error)
+		error = check_lists(&reader);
 	grf_goroutine_index_free(&reader.index);
 	grf_stack_scan_free(&reader.scan);
 	grf_address_set_free(&reader.machine_of);
