@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The memory control groups of a process that have a limit, of version 1 and 2 alike. */
+/*
+ * The control groups that a process is in, of version 1 and 2 alike, and what their files say. What
+ * the limits mean is up to the caller: memory_groups.h, hold/room.c.
+ */
 #ifndef GRF_BASE_CONTROL_GROUPS_H
 #define GRF_BASE_CONTROL_GROUPS_H
 
@@ -7,46 +10,49 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/array.h"
+/* Bytes that are read of a file, with the NUL that ends them. */
+#define GRF_GROUP_FILE_BYTES (64u << 10)
+#define GRF_GROUP_NO_LIMIT   UINT64_MAX
 
-/* Bytes. What is charged to a group includes page cache, which the kernel takes back. */
-struct grf_memory_group {
-	char *path;     /* by which it is seen here */
-	bool version_2; /* of control groups */
-	uint64_t limit; /* the lower of the hard one and memory.high */
-	uint64_t used;
-	uint64_t unused_cache; /* of it page cache that nobody used of late */
-	uint64_t cache;        /* of it page cache, but for what has to be written first */
-	/* What is read again, held open; 0: opened each time. */
-	int used_file, statistics_file;
+/* Valid while it is visited. */
+struct grf_control_group {
+	const char *path; /* of its folder, as it is seen here */
+	bool version_2;
+	bool own; /* the process is in it, and not in one below */
 };
 
-/* Of one process: its own group and those above it, as far as they are seen and have a limit. */
-struct grf_memory_groups {
-	GRF_ARRAY(struct grf_memory_group) list;
+/* Whose groups, and which. */
+struct grf_control_groups {
+	const char *root;       /* everything is under it instead of /, for tests; "" otherwise */
+	const char *lines;      /* of /proc/PID/cgroup */
+	const char *controller; /* "memory" */
 };
+
+typedef void grf_control_group_visit(void *context, const struct grf_control_group *group);
 
 /*
- * Reads the groups of `process`, the name of a folder in /proc ("self"), with everything under
- * `root` instead of / (for tests; "" otherwise). What cannot be read has no limit.
+ * Calls `visit` for the group that the process is in and all above it, in each hierarchy with the
+ * controller, from below upwards. Returns the path of a group that may have limits and that cannot
+ * be seen from here, as /proc/PID/cgroup has it, for the caller to free; NULL: there is none such.
  */
-void grf_memory_groups_read(const char *root, const char *process, struct grf_memory_groups *ret);
-void grf_memory_groups_free(struct grf_memory_groups *groups);
-/* What one of them has. */
-void grf_memory_group_free(struct grf_memory_group *group);
+char *grf_control_groups_visit(const struct grf_control_groups *groups,
+			       grf_control_group_visit *visit, void *context);
 
-/* Reads again what is charged to the group. False: it is gone. */
-bool grf_memory_group_refresh(struct grf_memory_group *group);
+/* Opens a file of a group; -1: it has none. */
+int grf_group_file_open(const char *group, const char *name);
 
-/* Holds the files of the groups open that are read again, for when none can be opened any more. */
-void grf_memory_groups_hold(struct grf_memory_groups *groups);
+/* Reads an open file from its beginning into `buffer`, GRF_GROUP_FILE_BYTES long, and ends it with
+ * NUL. */
+bool grf_group_file_read(int fd, char *buffer);
 
-/* What may be charged to the group beside what is, with its unused cache taken for free. */
-uint64_t grf_memory_group_room(const struct grf_memory_group *group);
+/* The same by the group's path and the file's name. */
+bool grf_group_read(const char *group, const char *name, char *buffer);
 
-/* The group of `groups` with the least room, only of those that are in `others` too unless that is
- * NULL. NULL: none has a limit. */
-const struct grf_memory_group *grf_memory_groups_tightest(const struct grf_memory_groups *groups,
-							  const struct grf_memory_groups *others);
+/* The number in a file, with `buffer` as room to read it; `otherwise` where there is no such file
+ * (also for a `name` of NULL), or it says "max". */
+uint64_t grf_group_number(const char *group, const char *name, char *buffer, uint64_t otherwise);
+
+/* The number that a text begins with, behind blanks; `otherwise`: with none. */
+uint64_t grf_group_parse(const char *text, uint64_t otherwise);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/control_groups.h"
+#include "base/memory_groups.h"
 
 /* What may be had beside what is in use. */
 struct grf_memory_room {

@@ -27,13 +27,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/control_groups.h"
+#include "base/memory_groups.h"
 #include "hold/private.h"
 
 #define STATUS_BYTES 4096
-#define FILE_BYTES   (64u << 10)
-#define NO_LIMIT     UINT64_MAX
-/* What version 1 of control groups gives as no limit, or more. */
-#define LARGE_LIMIT (UINT64_MAX / 4)
+#define FILE_BYTES   GRF_GROUP_FILE_BYTES
+#define NO_LIMIT     GRF_GROUP_NO_LIMIT
 
 struct room {
 	const struct grf_target *target;
@@ -42,19 +42,6 @@ struct room {
 	uint64_t own, tables, committed, threads; /* of the target; bytes */
 	unsigned int user;
 };
-
-/* The files of control groups, by version. */
-struct group_files {
-	const char *limit, *high, *used, *statistics, *unused;
-};
-
-static const struct group_files memory_files[] = {
-    {"memory.limit_in_bytes", NULL, "memory.usage_in_bytes", "memory.stat",
-     "\ntotal_inactive_file "},
-    {"memory.max", "memory.high", "memory.current", "memory.stat", "\ninactive_file "},
-};
-
-static const struct group_files pids_files = {"pids.max", NULL, "pids.current", NULL, NULL};
 
 /* The number behind `name` in a text of lines, `otherwise` where it has no such line. */
 static uint64_t field(const char *text, const char *name, uint64_t otherwise)
@@ -80,177 +67,82 @@ static bool read_file(const struct room *room, const char *directory, const char
 	return grf_target_read_small(AT_FDCWD, path, room->buffer, FILE_BYTES) >= 0;
 }
 
-/* The number in a file; NO_LIMIT where the file is missing, or it says "max". */
-static uint64_t read_number(const struct room *room, const char *directory, const char *name)
+static struct grf_error *check_hidden(const struct room *room, const char *hidden)
 {
-	uint64_t value;
-
-	if (!name || !read_file(room, directory, name) || !isdigit((unsigned char)room->buffer[0]))
-		return NO_LIMIT;
-	value = strtoull(room->buffer, NULL, 10);
-	return value > LARGE_LIMIT ? NO_LIMIT : value;
+	if (!hidden)
+		return NULL;
+	return grf_error_create(
+	    GRF_ERROR_UNSUPPORTED,
+	    "process %d: its control group %s, which may have limits, cannot be "
+	    "seen from here",
+	    room->target->pid, hidden);
 }
 
-/* One control group. */
-static struct grf_error *check_group(const struct room *room, const char *directory,
-				     const struct group_files *files, uint64_t wanted,
-				     const char *what)
+static struct grf_error *no_group_room(const struct room *room, const char *group, uint64_t wanted,
+				       const char *what, uint64_t left)
 {
-	uint64_t limit = read_number(room, directory, files->limit);
-	uint64_t high = read_number(room, directory, files->high);
-	uint64_t used = read_number(room, directory, files->used), unused = 0;
-
-	if (high < limit)
-		limit = high;
-	if (limit == NO_LIMIT)
-		return NULL;
-	if (files->statistics && read_file(room, directory, files->statistics))
-		unused = field(room->buffer, files->unused, 0);
-	if (used != NO_LIMIT && unused < used)
-		used -= unused;
-	if (used < limit && wanted <= limit - used)
-		return NULL;
 	return grf_error_create(
 	    GRF_ERROR_UNSUPPORTED,
 	    "process %d: a child may need %llu %s, and its control group %s has "
 	    "%llu left",
-	    room->target->pid, (unsigned long long)wanted, what, directory,
-	    (unsigned long long)(used < limit ? limit - used : 0));
+	    room->target->pid, (unsigned long long)wanted, what, group, (unsigned long long)left);
 }
 
-/* From a control group up to where its file system is mounted. */
-static struct grf_error *check_groups(const struct room *room, char *directory, size_t mount_length,
-				      const struct group_files *files, uint64_t wanted,
-				      const char *what)
+static struct grf_error *check_memory_groups(const struct room *room, const char *lines)
 {
-	char path[PATH_MAX];
-	struct grf_error *error = NULL;
+	uint64_t wanted = room->own + room->tables;
+	const struct grf_memory_group *tightest;
+	struct grf_memory_groups groups;
+	struct grf_error *error;
 
-	if (snprintf(path, sizeof(path), "%s%s", room->root, directory) >= (int)sizeof(path) ||
-	    access(path, R_OK | X_OK))
-		return grf_error_create(GRF_ERROR_UNSUPPORTED,
-					"process %d: its control group %s, which may have limits, "
-					"cannot be seen from here",
-					room->target->pid, directory);
-	for (;;) {
-		char *end;
-
-		error = check_group(room, directory, files, wanted, what);
-		end = strrchr(directory, '/');
-		if (error || !end || end < directory + mount_length)
-			return error;
-		*end = '\0';
-	}
-}
-
-/* Whether a list that is separated by commas has `word`. */
-static bool has_word(const char *list, size_t length, const char *word)
-{
-	size_t wanted = strlen(word);
-
-	for (const char *at = list, *end = list + length; at < end;) {
-		const char *comma = memchr(at, ',', (size_t)(end - at));
-		size_t here = (size_t)((comma ? comma : end) - at);
-
-		if (here == wanted && !memcmp(at, word, wanted))
-			return true;
-		at += here + 1;
-	}
-	return false;
-}
-
-/*
- * Where a hierarchy of control groups is mounted, and from which of them on; by its controller, or
- * the one of version 2 (NULL).
- */
-static bool find_mount(const struct room *room, const char *controller, char *ret_root,
-		       char *ret_point)
-{
-	char *next;
-
-	if (!read_file(room, "/proc/self", "mountinfo"))
-		return false;
-	for (char *line = strtok_r(room->buffer, "\n", &next); line;
-	     line = strtok_r(NULL, "\n", &next)) {
-		char type[32], options[256];
-		const char *rest = strstr(line, " - ");
-
-		if (!rest || sscanf(rest, " - %31s %*s %255s", type, options) != 2 ||
-		    sscanf(line, "%*s %*s %*s %1023s %1023s", ret_root, ret_point) != 2)
-			continue;
-		if (controller
-			? !strcmp(type, "cgroup") && has_word(options, strlen(options), controller)
-			: !strcmp(type, "cgroup2"))
-			return true;
-	}
-	return false;
-}
-
-/* A line of /proc/PID/cgroup: "3:cpu,cpuacct:/path", "0::/path". */
-static struct grf_error *check_hierarchy(const struct room *room, const char *controller,
-					 const char *path, const struct group_files *files,
-					 uint64_t wanted, const char *what)
-{
-	char root[1024], point[1024], directory[PATH_MAX];
-	size_t skip;
-
-	if (!find_mount(room, controller, root, point))
-		return !strcmp(path, "/")
-			   ? NULL
-			   : grf_error_create(
-				 GRF_ERROR_UNSUPPORTED,
-				 "process %d: the limits of its control group cannot be "
-				 "seen from here",
-				 room->target->pid);
-	/* A mount may begin further down. */
-	skip = strcmp(root, "/") != 0 && !strncmp(path, root, strlen(root)) ? strlen(root) : 0;
-	if (snprintf(directory, sizeof(directory), "%s%s", point,
-		     strcmp(path + skip, "/") != 0 ? path + skip : "") >= (int)sizeof(directory))
-		return grf_error_create(GRF_ERROR_UNSUPPORTED,
-					"process %d: the path of its control group is too long",
-					room->target->pid);
-	return check_groups(room, directory, strlen(point), files, wanted, what);
-}
-
-static struct grf_error *check_line(const struct room *room, char *line)
-{
-	char *controllers = strchr(line, ':'),
-	     *path = controllers ? strchr(controllers + 1, ':') : 0;
-	uint64_t bytes = room->own + room->tables;
-	struct grf_error *error = NULL;
-	size_t length;
-
-	if (!path)
-		return NULL;
-	controllers++;
-	length = (size_t)(path++ - controllers);
-	if (!length) {
-		error = check_hierarchy(room, NULL, path, &memory_files[1], bytes, "bytes");
-		if (!error)
-			error = check_hierarchy(room, NULL, path, &pids_files, 1, "process");
-	}
-	if (!error && has_word(controllers, length, "memory"))
-		error = check_hierarchy(room, "memory", path, &memory_files[0], bytes, "bytes");
-	if (!error && has_word(controllers, length, "pids"))
-		error = check_hierarchy(room, "pids", path, &pids_files, 1, "process");
+	grf_memory_groups_parse(room->root, lines, &groups);
+	error = check_hidden(room, groups.hidden);
+	tightest = grf_memory_groups_tightest(&groups, NULL);
+	if (!error && tightest && grf_memory_group_room(tightest) < wanted)
+		error = no_group_room(room, tightest->path, wanted, "bytes",
+				      grf_memory_group_room(tightest));
+	grf_memory_groups_free(&groups);
 	return error;
+}
+
+/* Takes the first control group that has no room for one process more. */
+struct full_group {
+	const struct room *room;
+	struct grf_error *error;
+};
+
+static void check_pids_group(void *context, const struct grf_control_group *group)
+{
+	struct full_group *full = context;
+	char *buffer = full->room->buffer;
+	uint64_t limit = grf_group_number(group->path, "pids.max", buffer, NO_LIMIT);
+	uint64_t used = grf_group_number(group->path, "pids.current", buffer, NO_LIMIT);
+
+	if (!full->error && limit != NO_LIMIT && used >= limit)
+		full->error = no_group_room(full->room, group->path, 1, "process", 0);
+}
+
+static struct grf_error *check_pids_groups(const struct room *room, const char *lines)
+{
+	const struct grf_control_groups groups = {room->root, lines, "pids"};
+	struct full_group full = {.room = room};
+	_cleanup_free_ char *hidden = grf_control_groups_visit(&groups, check_pids_group, &full);
+
+	return full.error ? full.error : check_hidden(room, hidden);
 }
 
 static struct grf_error *check_control_groups(const struct room *room)
 {
 	_cleanup_free_ char *lines = NULL;
-	struct grf_error *error = NULL;
-	char *next;
+	struct grf_error *error;
 
 	if (grf_target_read_small(room->target->directory, "cgroup", room->buffer, FILE_BYTES) < 0)
 		return NULL; /* a kernel without any */
 	lines = strdup(room->buffer);
 	if (!lines)
 		return grf_error_no_memory();
-	for (char *line = strtok_r(lines, "\n", &next); line && !error;
-	     line = strtok_r(NULL, "\n", &next))
-		error = check_line(room, line);
-	return error;
+	error = check_memory_groups(room, lines);
+	return error ? error : check_pids_groups(room, lines);
 }
 
 /* Our own copy is not in this; it has a check of its own. */
@@ -269,7 +161,8 @@ static struct grf_error *check_system(const struct room *room)
 					"are free",
 					room->target->pid, (unsigned long long)(wanted >> 20),
 					(unsigned long long)(available >> 20));
-	if (read_number(room, "/proc/sys/vm", "overcommit_memory") != 2)
+	if (!read_file(room, "/proc/sys/vm", "overcommit_memory") ||
+	    grf_group_parse(room->buffer, 0) != 2)
 		return NULL;
 	if (committed < limit && room->committed <= limit - committed)
 		return NULL;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/control_groups.h"
+#include "base/memory_groups.h"
 
 #define MIB (1ull << 20)
 
