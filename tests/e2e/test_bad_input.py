@@ -61,6 +61,20 @@ def test_not_an_executable_file(folder, core):
     grf("core", "/bin/true", core[1], "-o", folder / "out").expect(NOT_GO, "/bin/true")
 
 
+def test_another_architecture(folder, core, tmp_path):
+    """Each of the two files is looked at; the one line says what it is for, and what is read."""
+    foreign = []
+    for path in core:
+        foreign.append(tmp_path / f"{len(foreign)}.arm64")
+        shutil.copy(path, foreign[-1])
+        with open(foreign[-1], "r+b") as file:
+            file.seek(18)
+            file.write(struct.pack("<H", 183))
+    words = ("for arm64", "reads amd64")
+    grf("core", foreign[0], core[1], "-o", folder / "out").expect(UNSUPPORTED, str(foreign[0]), *words)
+    grf("core", core[0], foreign[1], "-o", folder / "out").expect(UNSUPPORTED, str(foreign[1]), *words)
+
+
 def test_no_such_file(folder, core):
     executable, image = core
     result = grf("core", executable, folder / "none", "-o", folder / "out")

@@ -3,6 +3,7 @@
  * says of which release. */
 #include "fuzz.h"
 
+#include "arch/arch.h"
 #include "model/layout.h"
 #include "model/types/types.h"
 
@@ -27,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    grf_version_parse(releases[*data % (sizeof(releases) / sizeof(*releases))], &version));
 	assert_null(grf_layout_resolve(&version, NULL, &layout));
 	segment = (struct grf_segment){BASE, BASE + size - 1, GRF_SEGMENT_READ, data + 1};
-	assert_null(grf_image_from_segments(&segment, 1, &image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, &segment, 1, &image));
 	assert_null(grf_types_create(image, NULL, &layout, &modules, NULL, &types));
 	for (uint64_t i = 0; i < TYPES && i * 32 < size; i++) {
 		struct grf_type *type = grf_types_by_descriptor(types, BASE + i * 32);

@@ -4,6 +4,7 @@
 #include "fuzz.h"
 
 #include "../unit/go_heap.h"
+#include "arch/arch.h"
 #include "model/heap/specials.h"
 
 static const char *const releases[] = {"go1.17.13", "go1.20.14", "go1.21.13",
@@ -76,8 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!heap->meta) {
 		make(heap, releases[heap - heaps]);
 		go_heap_segment(heap, 0, GO_HEAP_PAGES * UINT64_C(8192));
-		assert_null(
-		    grf_image_from_segments(heap->segments, heap->segment_count, &heap->image));
+		assert_null(grf_image_from_segments(&grf_arch_amd64, heap->segments,
+						    heap->segment_count, &heap->image));
 	}
 	blocks[0] = (struct fuzz_block){GO_HEAP_SPANS, go_heap_at(heap, GO_HEAP_SPANS), 0x300};
 	blocks[1] = (struct fuzz_block){GO_HEAP_OTHER, go_heap_at(heap, GO_HEAP_OTHER), 0x800};

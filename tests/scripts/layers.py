@@ -16,15 +16,16 @@ import sys
 # What each stage may include, beside itself. Nothing right of the image knows how it came to be.
 BELOW = {
     "base": (),
-    "image": ("base",),
-    "hold": ("base", "image"),
-    "capture": ("base", "image", "hold"),
-    "model": ("base", "image"),
+    "arch": ("base",),
+    "image": ("base", "arch"),
+    "hold": ("base", "arch", "image"),
+    "capture": ("base", "arch", "image", "hold"),
+    "model": ("base", "arch", "image"),
     "graph": ("base", "image", "model"),
     "views": ("base", "image", "model", "graph"),
     "outputs": ("base", "image", "model", "graph", "views"),
-    "program": ("base", "image", "hold", "capture", "model"),
-    "cli": ("base", "image", "hold", "capture", "model", "graph", "views", "outputs", "program"),
+    "program": ("base", "arch", "image", "hold", "capture", "model"),
+    "cli": ("base", "arch", "image", "hold", "capture", "model", "graph", "views", "outputs", "program"),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"/]+)/[^"]+"', re.M)
 

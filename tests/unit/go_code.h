@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "image/image_private.h"
 #include "model/code/pclntab.h"
 
@@ -192,7 +193,7 @@ static inline struct grf_error *go_code_try(struct go_code *code)
 					    GRF_SEGMENT_READ, code->memory};
 
 	code->modules = (struct grf_modules){&code->module, 1};
-	assert_null(grf_image_from_segments(&segment, 1, &code->image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, &segment, 1, &code->image));
 	return grf_pclntab_create(code->image, &code->layout, &code->modules, &code->table);
 }
 

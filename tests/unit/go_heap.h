@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "model/heap/heap.h"
 
 #define GO_HEAP_META       UINT64_C(0x700000000000)
@@ -156,7 +157,8 @@ static inline struct grf_error *go_heap_try(struct go_heap *heap)
 {
 	if (heap->segment_count == 1)
 		go_heap_segment(heap, 0, GO_HEAP_PAGES * UINT64_C(8192));
-	assert_null(grf_image_from_segments(heap->segments, heap->segment_count, &heap->image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, heap->segments, heap->segment_count,
+					    &heap->image));
 	return grf_heap_read(heap->image, &heap->layout, GO_HEAP_MHEAP, &heap->heap);
 }
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "arch/arch.h"
 #include "base/address_set.h"
 #include "image/image.h"
 
@@ -46,7 +47,7 @@ static void test_held(void **state)
 
 	(void)state;
 	memset(held, 0x5a, sizeof(held));
-	assert_null(grf_image_from_segments(segments, 3, &image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, segments, 3, &image));
 	assert_int_equal(grf_image_held(image), 0x180);
 	assert_int_equal(grf_image_held_in(image, 0, UINT64_MAX), 0x180);
 	assert_int_equal(grf_image_held_in(image, 0x10f0, 0x2010), 0x20);
@@ -76,7 +77,7 @@ static void test_claimed(void **state)
 	struct grf_image *image;
 
 	(void)state;
-	assert_null(grf_image_from_segments(&segment, 1, &image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, &segment, 1, &image));
 	assert_int_equal(grf_image_held(image), 0);
 	assert_ptr_equal(grf_image_at(image, 0x10000, GRF_IMAGE_ZEROS), zeros);
 	assert_null(grf_image_at(image, 0x10000, GRF_IMAGE_ZEROS + 1));

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "go_code.h"
+#include "arch/arch.h"
 #include "image/parts.h"
 #include "model/stacks/goroutine_records.h"
 #include "model/stacks/goroutines.h"
@@ -319,7 +320,7 @@ static void test_a_stack_in_pieces(void **state)
 	whole = code.image;
 	segments[0].data = code.memory;
 	memcpy(copy, code.memory + before, after);
-	assert_null(grf_image_from_segments(segments, 2, &code.image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, segments, 2, &code.image));
 	assert_null(grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS,
 					ALLM, &goroutines));
 	assert_int_equal(goroutines->broken, 0);
@@ -332,7 +333,7 @@ static void test_a_stack_in_pieces(void **state)
 	/* Not all of it is there. */
 	segments[1].start += 8;
 	segments[1].data += 8;
-	assert_null(grf_image_from_segments(segments, 2, &code.image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, segments, 2, &code.image));
 	assert_null(grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS,
 					ALLM, &goroutines));
 	assert_int_equal(goroutines->lost, 1);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "arch/arch.h"
 #include "image/image_private.h"
 #include "image/left_out.h"
 #include "image/parts.h"
@@ -66,7 +67,8 @@ static struct grf_left_out_set find(const char *version, uint64_t minimum)
 	add(4, 1, 1024, true, 2);   /* a stack */
 	add(5, 1, 1024, true, 255); /* free */
 	add(6, 2, 2048, true, 0);
-	site = (struct grf_pointer_free){.layout = go_heap.layout, .mheap = GO_HEAP_MHEAP};
+	site = (struct grf_pointer_free){
+	    .layout = go_heap.layout, .arch = &grf_arch_amd64, .mheap = GO_HEAP_MHEAP};
 	go_heap_read(&go_heap);
 	assert_null(grf_left_out_find(&finder, read_runs, &go_heap, minimum, &set));
 	return set;
@@ -155,7 +157,7 @@ static void test_hostile_lists(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
 		struct grf_left_out_set set = find("go1.26.8", 0);
-		struct grf_pointer_free site = {go_heap.layout, GO_HEAP_MHEAP};
+		struct grf_pointer_free site = {go_heap.layout, &grf_arch_amd64, GO_HEAP_MHEAP};
 		const struct grf_left_out_finder finder = {grf_pointer_free_find, &site};
 		uint64_t list = GO_HEAP_MHEAP + (uint64_t)grf_offset(&site.layout, mheap, allspans);
 
@@ -225,7 +227,7 @@ static void test_an_image_without(void **state)
 	uint64_t word;
 
 	(void)state;
-	assert_null(grf_image_from_segments(&segment, 1, &image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, &segment, 1, &image));
 	image->parts = calloc(1, sizeof(*image->parts));
 	assert_non_null(image->parts);
 	image->parts->left_out = malloc(sizeof(left_out));

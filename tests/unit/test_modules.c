@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "elf_file.h"
+#include "arch/arch.h"
 #include "model/heap/gc_program.h"
 #include "model/code/modules.h"
 
@@ -90,7 +91,7 @@ static void ready(void)
 	elf_file_write(&fixture.file);
 	assert_null(grf_executable_open(fixture.file.path, &fixture.executable));
 	elf_file_remove(&fixture.file);
-	assert_null(grf_image_from_segments(&segment, 1, &fixture.image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, &segment, 1, &fixture.image));
 }
 
 static void end(void)

@@ -72,7 +72,7 @@ static bool is_refused(const char *version, int64_t from)
 		shift_spans(&heap.layout, from + 8, -8);
 	error = go_heap_try(&heap);
 	if (!error)
-		error = grf_heap_self_check(&heap.layout, &no_modules, heap.heap);
+		error = grf_heap_self_check(&heap.layout, &no_modules, heap.heap, &grf_arch_amd64);
 	refused = error != NULL;
 	grf_error_free(error);
 	go_heap_end(&heap);
@@ -119,7 +119,7 @@ static void test_pointers_to_free_slots(void **state)
 			memcpy(heap.pages + i * PAGE_BYTES + slot * SLOT_BYTES, &value, 8);
 		}
 	go_heap_read(&heap);
-	error = grf_heap_self_check(&heap.layout, &no_modules, heap.heap);
+	error = grf_heap_self_check(&heap.layout, &no_modules, heap.heap, &grf_arch_amd64);
 	assert_non_null(error);
 	assert_int_equal(error->code, GRF_ERROR_UNSUPPORTED);
 	grf_error_free(error);
@@ -155,7 +155,7 @@ static void test_garbage(void **state)
 		}
 	}
 	go_heap_read(&heap);
-	assert_null(grf_heap_self_check(&heap.layout, &no_modules, heap.heap));
+	assert_null(grf_heap_self_check(&heap.layout, &no_modules, heap.heap, &grf_arch_amd64));
 	go_heap_end(&heap);
 }
 

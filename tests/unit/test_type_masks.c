@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "arch/arch.h"
 #include "model/types/type_masks.h"
 
 #define BASE   UINT64_C(0x500000)
@@ -66,7 +67,7 @@ static void start(struct fixture *fixture, int minor)
 	fixture->module.noptrbss = BASE + 0xf000;
 	fixture->module.enoptrbss = BASE + 0xf100;
 	fixture->modules = (struct grf_modules){&fixture->module, 1};
-	assert_null(grf_image_from_segments(&segment, 1, &fixture->image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, &segment, 1, &fixture->image));
 	fixture->masks = grf_type_masks_create(fixture->image, layout, &fixture->modules);
 	assert_non_null(fixture->masks);
 }

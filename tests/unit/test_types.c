@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "arch/arch.h"
 #include "model/types/types.h"
 
 #define BASE   UINT64_C(0x500000)
@@ -159,7 +160,7 @@ static int set_up_version(void **state, const char *version)
 	world->memory = calloc(1, MEMORY);
 	world->used = 64;
 	world->segment = (struct grf_segment){BASE, BASE + MEMORY, GRF_SEGMENT_READ, world->memory};
-	assert_null(grf_image_from_segments(&world->segment, 1, &world->image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, &world->segment, 1, &world->image));
 	assert_true(grf_version_parse(version, &parsed));
 	assert_null(grf_layout_resolve(&parsed, NULL, &world->layout));
 	world->module.types = BASE;

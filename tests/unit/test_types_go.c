@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "arch/arch.h"
 #include "base/array.h"
 #include "model/types/types.h"
 
@@ -115,8 +116,8 @@ static void make_image(struct target *target)
 		segment->flags = loads[i].flags;
 		segment->data = memory;
 	}
-	assert_null(grf_image_from_segments(target->segments.items, target->segments.count,
-					    &target->image));
+	assert_null(grf_image_from_segments(&grf_arch_amd64, target->segments.items,
+					    target->segments.count, &target->image));
 }
 
 static int set_up(void **state)

@@ -13,6 +13,7 @@
 #include <sys/user.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "base/cleanup.h"
 #include "thread_registers.skel.h"
 
@@ -147,17 +148,6 @@ bool grf_registers_stand(struct grf_registers_probe *probe, struct grf_thread_re
 	return true;
 }
 
-static void from_user_registers(const struct user_regs_struct *registers, struct grf_thread *ret)
-{
-	_Static_assert(sizeof(*registers) <= sizeof(ret->general), "room for all registers");
-	ret->pc = registers->rip;
-	ret->sp = registers->rsp;
-	ret->bp = registers->rbp;
-	ret->tls = registers->fs_base;
-	ret->general_count = sizeof(*registers) / sizeof(ret->general[0]);
-	memcpy(ret->general, registers, sizeof(*registers));
-}
-
 bool grf_registers_are_of_call(const struct grf_thread_registers *record)
 {
 	struct user_regs_struct registers = {0};
@@ -180,9 +170,7 @@ void grf_registers_convert(const struct grf_thread_registers *record, struct grf
 	registers.es = record->es;
 	registers.fs = record->fs;
 	registers.gs = record->gs;
-	memset(ret, 0, sizeof(*ret));
-	ret->tid = record->tid;
-	from_user_registers(&registers, ret);
+	grf_thread_set(ret, &grf_arch_amd64, record->tid, (const uint64_t *)&registers);
 }
 
 bool grf_registers_ptrace(pid_t tid, struct grf_thread *ret)
@@ -192,8 +180,6 @@ bool grf_registers_ptrace(pid_t tid, struct grf_thread *ret)
 
 	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &vector))
 		return false;
-	memset(ret, 0, sizeof(*ret));
-	ret->tid = tid;
-	from_user_registers(&registers, ret);
+	grf_thread_set(ret, &grf_arch_amd64, tid, (const uint64_t *)&registers);
 	return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
 
+#include "arch/arch.h"
 #include "cli/cli.h"
 #include "model/release.h"
 
@@ -16,12 +17,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 static struct grf_error *print_version(void *unused, int *ret_status)
 {
-	size_t count;
+	size_t count, arch_count;
+	const struct grf_arch *const *archs = grf_archs(&arch_count);
 
 	(void)unused;
 	(void)ret_status;
-	printf("grf-bpf " GRF_VERSION "\nreads programs built with Go 1.%d to 1.%d, linux/amd64\n",
+	printf("grf-bpf " GRF_VERSION "\nreads programs built with Go 1.%d to 1.%d",
 	       grf_releases(&count)->minor, grf_release_newest()->minor);
+	for (size_t i = 0; i < arch_count; i++)
+		printf(", linux/%s", archs[i]->name);
+	putchar('\n');
 	return NULL;
 }
 

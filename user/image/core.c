@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/procfs.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "base/cleanup.h"
 #include "base/file_data.h"
 #include "base/log.h"
@@ -27,6 +27,12 @@
 
 /* Zero memory beyond this is not taken from a core: nothing of a process is as large. */
 #define MAX_ZERO ((uint64_t)1 << 46)
+
+/* struct elf_prstatus (linux/elfcore.h), the same on all 64-bit architectures: where the id of the
+ * thread and its registers are, and how long it is without them. */
+#define STATUS_TID       32
+#define STATUS_REGISTERS 112
+#define STATUS_BYTES     120
 
 struct core_reader {
 	const char *path;
@@ -54,9 +60,25 @@ static struct grf_error *broken_headers(const struct core_reader *reader)
 				reader->path);
 }
 
+/* Both are of one architecture. */
+static struct grf_error *check_arch(const struct core_reader *reader)
+{
+	const struct grf_arch *mine = grf_executable_arch(reader->executable), *theirs;
+	struct grf_error *error = grf_arch_of_elf(reader->file, reader->path, &theirs);
+
+	if (error || mine == theirs)
+		return error;
+	return grf_error_create(
+	    GRF_ERROR_MISMATCH,
+	    "%s and %s do not belong together: %s is for %s, %s of a process of %s",
+	    grf_executable_path(reader->executable), reader->path,
+	    grf_executable_path(reader->executable), mine->name, reader->path, theirs->name);
+}
+
 static struct grf_error *read_header(struct core_reader *reader)
 {
 	Elf64_Ehdr *header = &reader->header;
+	struct grf_error *error;
 
 	if (reader->size < sizeof(*header))
 		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s is not a core file", reader->path);
@@ -65,10 +87,9 @@ static struct grf_error *read_header(struct core_reader *reader)
 		return grf_error_create(GRF_ERROR_BAD_INPUT,
 					"%s is not a core file; the order is EXE CORE",
 					reader->path);
-	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
-	    header->e_machine != EM_X86_64)
-		return grf_error_create(GRF_ERROR_UNSUPPORTED, "%s is not of an x86-64 process",
-					reader->path);
+	error = check_arch(reader);
+	if (error)
+		return error;
 	if (header->e_phentsize != sizeof(Elf64_Phdr))
 		return broken_headers(reader);
 	reader->segment_count = header->e_phnum;
@@ -133,27 +154,20 @@ static struct grf_error *check_lengths(const struct core_reader *reader)
 
 static void take_thread(struct core_reader *reader, const struct grf_note *note)
 {
-	struct elf_prstatus status;
+	const struct grf_arch *arch = reader->image->arch;
+	uint64_t registers[GRF_GENERAL_REGISTERS];
+	size_t size = arch->registers.count * sizeof(*registers);
 	struct grf_thread *thread;
-	const uint64_t *registers;
 
-	if (note->size < sizeof(status))
+	if (note->size < STATUS_BYTES + size)
 		return;
-	memcpy(&status, note->data, sizeof(status));
+	memcpy(registers, note->data + STATUS_REGISTERS, size);
 	thread = grf_array_add(&reader->image->threads);
 	if (!thread) {
 		reader->no_memory = true;
 		return;
 	}
-	registers = (const uint64_t *)&status.pr_reg;
-	thread->tid = status.pr_pid;
-	thread->general_count = ELF_NGREG;
-	memcpy(thread->general, registers, sizeof(status.pr_reg));
-	/* user_regs_struct: 4 rbp, 16 rip, 19 rsp, 21 fs_base. */
-	thread->bp = registers[4];
-	thread->pc = registers[16];
-	thread->sp = registers[19];
-	thread->tls = registers[21];
+	grf_thread_set(thread, arch, (pid_t)grf_load_u32(note->data + STATUS_TID), registers);
 }
 
 static void take_auxv(struct core_reader *reader, const struct grf_note *note)
@@ -449,7 +463,7 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 		return error;
 	reader.file = file;
 	reader.size = (uint64_t)status.st_size;
-	reader.image = grf_image_new();
+	reader.image = grf_image_new(grf_executable_arch(executable));
 	backing = reader.image ? grf_array_add(&reader.image->backings) : NULL;
 	if (!backing) {
 		grf_mapped_file_close(file, (uint64_t)status.st_size);

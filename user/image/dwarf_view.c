@@ -84,7 +84,7 @@ static void fill(const struct grf_executable *executable, const struct view *vie
 	const Elf64_Ehdr header = {
 	    .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
 	    .e_type = ET_EXEC,
-	    .e_machine = EM_X86_64,
+	    .e_machine = executable->arch->machine,
 	    .e_version = EV_CURRENT,
 	    .e_shoff = tail,
 	    .e_ehsize = sizeof(header),

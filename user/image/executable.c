@@ -46,18 +46,17 @@ static struct grf_error *map_file(struct grf_executable *executable)
 
 static struct grf_error *check_header(struct grf_executable *executable, GElf_Ehdr *header)
 {
+	struct grf_error *error;
+
 	executable->elf = elf_memory((char *)executable->file, executable->size);
 	if (!executable->elf || elf_kind(executable->elf) != ELF_K_ELF ||
 	    !gelf_getehdr(executable->elf, header))
 		return bad(executable->path, "not an ELF executable");
 	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
 		return bad(executable->path, "an ELF file, but not an executable");
-	if (gelf_getclass(executable->elf) != ELFCLASS64 ||
-	    header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != EM_X86_64)
-		return grf_error_create(GRF_ERROR_UNSUPPORTED,
-					"%s is not for x86-64; other architectures are not "
-					"supported yet",
-					executable->path);
+	error = grf_arch_of_elf(executable->file, executable->path, &executable->arch);
+	if (error)
+		return error;
 	executable->entry = header->e_entry;
 	executable->headers = header->e_phoff;
 	executable->shared = header->e_type == ET_DYN;
@@ -375,6 +374,11 @@ void grf_executable_place_at(struct grf_executable *executable, uint64_t bias)
 bool grf_executable_is_placed(const struct grf_executable *executable)
 {
 	return executable->placed;
+}
+
+const struct grf_arch *grf_executable_arch(const struct grf_executable *executable)
+{
+	return executable->arch;
 }
 
 uint64_t grf_executable_headers(const struct grf_executable *executable, size_t *ret_count)

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 
+struct grf_arch;
 struct grf_executable;
 
 struct grf_section {
@@ -22,7 +23,8 @@ struct grf_section {
 	const uint8_t *data;
 };
 
-/* Opens an ELF executable (64-bit, little-endian, x86-64). `path` may be /proc/PID/exe. */
+/* Opens an ELF executable. `path` may be /proc/PID/exe. Errors: UNSUPPORTED (an architecture that
+ * is not read), BAD_INPUT. */
 struct grf_error *grf_executable_open(const char *path, struct grf_executable **ret);
 /* Reads one that is open. Takes over the descriptor, also on failure. `path` is what it is called
  * in messages, and where its neighbours are looked for. */
@@ -69,6 +71,8 @@ void grf_executable_place_like(struct grf_executable *executable,
 void grf_executable_place_at(struct grf_executable *executable, uint64_t bias);
 /* Whether one of these was done. */
 bool grf_executable_is_placed(const struct grf_executable *executable);
+/** The architecture that it is for. */
+const struct grf_arch *grf_executable_arch(const struct grf_executable *executable);
 /* Where its program headers are, link-time, and how many. */
 uint64_t grf_executable_headers(const struct grf_executable *executable, size_t *ret_count);
 

@@ -5,6 +5,7 @@
 
 #include <gelf.h>
 
+#include "arch/arch.h"
 #include "base/array.h"
 #include "image/executable.h"
 
@@ -28,6 +29,7 @@ struct grf_executable {
 	int fd;
 	uint8_t *file; /* mapped */
 	uint64_t size;
+	const struct grf_arch *arch;
 	Elf *elf;
 	Dwarf *dwarf; /* of this file */
 	bool dwarf_tried;

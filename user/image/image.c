@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "arch/arch.h"
 #include "base/cleanup.h"
 #include "base/file_data.h"
 #include "base/log.h"
@@ -22,9 +23,30 @@
 #define LEAST_RECORD 32
 #define FEW_RECORDS  64u
 
-struct grf_image *grf_image_new(void)
+struct grf_image *grf_image_new(const struct grf_arch *arch)
 {
-	return calloc(1, sizeof(struct grf_image));
+	struct grf_image *image = calloc(1, sizeof(*image));
+
+	if (image)
+		image->arch = arch;
+	return image;
+}
+
+const struct grf_arch *grf_image_arch(const struct grf_image *image)
+{
+	return image->arch;
+}
+
+void grf_thread_set(struct grf_thread *thread, const struct grf_arch *arch, pid_t tid,
+		    const uint64_t *registers)
+{
+	*thread = (struct grf_thread){
+	    .tid = tid,
+	    .pc = registers[arch->registers.pc],
+	    .sp = registers[arch->registers.sp],
+	    .general_count = arch->registers.count,
+	};
+	memcpy(thread->general, registers, arch->registers.count * sizeof(*registers));
 }
 
 static bool is_claimed(const struct grf_segment *segment)
@@ -449,10 +471,11 @@ struct grf_error *grf_image_set_bias(const struct grf_image *image,
 	return NULL;
 }
 
-struct grf_error *grf_image_from_segments(const struct grf_segment *segments, size_t count,
+struct grf_error *grf_image_from_segments(const struct grf_arch *arch,
+					  const struct grf_segment *segments, size_t count,
 					  struct grf_image **ret)
 {
-	struct grf_image *image = grf_image_new();
+	struct grf_image *image = grf_image_new(arch);
 	bool fits = image != NULL;
 
 	for (size_t i = 0; fits && i < count; i++)

@@ -21,8 +21,10 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/load.h"
 #include "grf/goroutine_records.h"
 
+struct grf_arch;
 struct grf_executable;
 struct grf_provenance;
 struct grf_image;
@@ -52,17 +54,19 @@ struct grf_mapping {
 };
 
 /* One thread at the stop. `general` holds every general purpose register, in the order of the
- * kernel's user_regs_struct (amd64: 27 words), for conservative scanning. */
+ * kernel's NT_PRSTATUS set, of which no architecture has more. */
 #define GRF_GENERAL_REGISTERS 34
 struct grf_thread {
 	pid_t tid;
 	uint64_t pc;
 	uint64_t sp;
-	uint64_t bp;
-	uint64_t tls; /* fs base on amd64; 0 when unknown */
 	uint32_t general_count;
 	uint64_t general[GRF_GENERAL_REGISTERS];
 };
+
+/** Makes a thread of its registers, as many words as the architecture has. */
+void grf_thread_set(struct grf_thread *thread, const struct grf_arch *arch, pid_t tid,
+		    const uint64_t *registers);
 
 /* Opens an ELF core. `executable` supplies the file-backed pages that the core leaves out and is
  * checked against the core (build id, load address): GRF_ERROR_MISMATCH. It must outlive the image;
@@ -84,6 +88,9 @@ const struct grf_goroutine_record *grf_image_goroutines(const struct grf_image *
 
 /* The fields by which those records were taken; NULL: of a core. */
 const struct grf_goroutine_fields *grf_image_goroutine_fields(const struct grf_image *image);
+
+/** The architecture of the process. */
+const struct grf_arch *grf_image_arch(const struct grf_image *image);
 
 /* How the image came to be. */
 const struct grf_provenance *grf_image_provenance(const struct grf_image *image);
@@ -137,34 +144,10 @@ bool grf_image_u16(const struct grf_image *image, uint64_t address, uint16_t *re
 bool grf_image_u32(const struct grf_image *image, uint64_t address, uint32_t *ret);
 bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret);
 
-/* Loads from our memory at any alignment. */
-static inline uint64_t grf_load_u64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
-static inline uint32_t grf_load_u32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
-static inline uint16_t grf_load_u16(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
-
 /* For tests and for callers that build memory themselves: an image of the given segments (copied
  * descriptors, borrowed data), without threads or mappings. */
-struct grf_error *grf_image_from_segments(const struct grf_segment *segments, size_t count,
+struct grf_error *grf_image_from_segments(const struct grf_arch *arch,
+					  const struct grf_segment *segments, size_t count,
 					  struct grf_image **ret);
 
 #endif

@@ -30,6 +30,7 @@ struct grf_image_file {
 };
 
 struct grf_image {
+	const struct grf_arch *arch;
 	GRF_ARRAY(struct grf_segment) segments;
 	GRF_ARRAY(struct grf_mapping) mappings;
 	GRF_ARRAY(struct grf_thread) threads;
@@ -42,7 +43,7 @@ struct grf_image {
 	struct grf_image_parts *parts; /* owned; NULL: of a core */
 };
 
-struct grf_image *grf_image_new(void);
+struct grf_image *grf_image_new(const struct grf_arch *arch);
 
 /* Adds a segment; empty ones and ones that wrap around are left out. False: out of memory. */
 bool grf_image_add(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags,

@@ -70,7 +70,7 @@ static bool take_parts(struct grf_image *image, const struct grf_image_parts *pa
 struct grf_error *grf_image_create(struct grf_image_parts *parts, struct grf_executable *executable,
 				   struct grf_image **ret)
 {
-	struct grf_image *image = grf_image_new();
+	struct grf_image *image = grf_image_new(grf_executable_arch(executable));
 	struct grf_error *error;
 
 	if (!image) {

@@ -7,17 +7,19 @@
 #include <elf.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "image/executable.h"
 #include "image/image.h"
 
 /* Where a relocation that does not name a symbol puts the pointer at `address`. */
-static bool relocated(const struct grf_section *relocations, uint64_t address, uint64_t *ret)
+static bool relocated(const struct grf_section *relocations, uint32_t relative, uint64_t address,
+		      uint64_t *ret)
 {
 	Elf64_Rela entry;
 
 	for (uint64_t at = 0; relocations->size - at >= sizeof(entry); at += sizeof(entry)) {
 		memcpy(&entry, relocations->data + at, sizeof(entry));
-		if (entry.r_offset != address || ELF64_R_TYPE(entry.r_info) != R_X86_64_RELATIVE)
+		if (entry.r_offset != address || ELF64_R_TYPE(entry.r_info) != relative)
 			continue;
 		*ret = (uint64_t)entry.r_addend;
 		return true;
@@ -28,6 +30,7 @@ static bool relocated(const struct grf_section *relocations, uint64_t address, u
 bool grf_executable_pointer(struct grf_executable *executable, uint64_t address, uint64_t *ret)
 {
 	static const char *const names[] = {".rela.dyn", ".rela"};
+	uint32_t relative = grf_executable_arch(executable)->relative_relocation;
 	const uint8_t *word = grf_executable_at(executable, address, 8);
 	struct grf_section section;
 
@@ -36,7 +39,7 @@ bool grf_executable_pointer(struct grf_executable *executable, uint64_t address,
 	*ret = grf_load_u64(word);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (grf_executable_section(executable, names[i], &section) &&
-		    relocated(&section, address, ret))
+		    relocated(&section, relative, address, ret))
 			break;
 	return true;
 }

@@ -91,7 +91,8 @@ static struct grf_error *read_all(struct grf_model *model)
 	if (error)
 		return error;
 	step("heap", &began);
-	error = grf_heap_self_check(&model->layout, model->modules, model->heap);
+	error = grf_heap_self_check(&model->layout, model->modules, model->heap,
+				    grf_image_arch(model->image));
 	if (!error)
 		error = read_goroutines(model);
 	if (error)

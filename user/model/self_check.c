@@ -19,6 +19,7 @@
 
 #include <stdlib.h>
 
+#include "arch/arch.h"
 #include "base/log.h"
 
 /* How much is looked at: spans, evenly over the heap; objects of a span; words of an object. */
@@ -29,13 +30,13 @@
 #define FEW_SPANS      8u
 #define FEW_POINTERS   32u
 #define FEW_GOROUTINES 3u
-/* The first page is never mapped; user addresses on amd64 end at 2^47. */
+/* The first page is never mapped. */
 #define MIN_POINTER 4096u
-#define MAX_POINTER ((uint64_t)1 << 47)
 
 struct sample {
 	const struct grf_modules *modules;
 	const struct grf_heap *heap;
+	uint64_t address_limit;
 	uint64_t pointers, wrong;
 };
 
@@ -55,7 +56,7 @@ static bool may_be_pointer(const struct sample *sample, uint64_t value)
 	const struct grf_span *span;
 	uint32_t slot;
 
-	if (value < MIN_POINTER || value >= MAX_POINTER)
+	if (value < MIN_POINTER || value >= sample->address_limit)
 		return false;
 	span = grf_heap_span(sample->heap, value);
 	if (!span)
@@ -147,9 +148,10 @@ struct grf_error *grf_spans_self_check(const struct grf_layout *layout, uint64_t
 
 struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 				      const struct grf_modules *modules,
-				      const struct grf_heap *heap)
+				      const struct grf_heap *heap, const struct grf_arch *arch)
 {
-	struct sample sample = {.modules = modules, .heap = heap};
+	struct sample sample = {
+	    .modules = modules, .heap = heap, .address_limit = arch->address_limit};
 	size_t step = heap->span_count / SAMPLED_SPANS + 1;
 	uint64_t timeless = count_timeless(heap);
 	struct grf_error *error =

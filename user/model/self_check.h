@@ -6,6 +6,7 @@
 #ifndef GRF_MODEL_SELF_CHECK_H
 #define GRF_MODEL_SELF_CHECK_H
 
+#include "arch/arch.h"
 #include "base/error.h"
 #include "model/stacks/goroutines.h"
 #include "model/heap/heap.h"
@@ -20,7 +21,7 @@ struct grf_error *grf_spans_self_check(const struct grf_layout *layout, uint64_t
 /* Looks at a sample of the heap. GRF_ERROR_UNSUPPORTED: it was misread. */
 struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 				      const struct grf_modules *modules,
-				      const struct grf_heap *heap);
+				      const struct grf_heap *heap, const struct grf_arch *arch);
 
 /* The same of goroutines. */
 struct grf_error *grf_goroutines_self_check(const struct grf_layout *layout,

@@ -156,6 +156,7 @@ void grf_sites_find(const struct grf_process_options *options, const struct grf_
 	memory = open(name, O_RDONLY | O_CLOEXEC);
 	if (!grf_executable_is_placed(executable))
 		grf_executable_set_bias(executable, load_bias(options->pid, executable));
+	sites->pointer_free.arch = grf_executable_arch(executable);
 	found = grf_entry_points_find(executable, memory);
 	error = find_layout(executable, &sites->pointer_free.layout);
 	capture->goroutines.allgs = found.allgs;

@@ -98,7 +98,8 @@ static struct grf_error *from_functions(struct grf_executable *executable, int m
 	struct grf_error *error;
 
 	add_loads(&loads, executable, memory);
-	error = grf_image_from_segments(loads.segments.items, loads.segments.count, &image);
+	error = grf_image_from_segments(grf_executable_arch(executable), loads.segments.items,
+					loads.segments.count, &image);
 	if (!error) {
 		error = search(executable, image, ret);
 		grf_image_destroy(image);

@@ -8,26 +8,28 @@
 
 #include <string.h>
 
+#include "arch/arch.h"
 #include "image/image.h"
 
-/* The quantum of amd64, the size of a pointer. */
-#define HEADER_TAIL 0x0801u
-#define MIN_HEADER  64u
+#define POINTER_BYTES 8u
+#define MIN_HEADER    64u
 
-/* The format of what begins with `word`; NULL: it is no pcHeader. */
-static const struct grf_pclntab_format *format_of(uint64_t word)
+/* The format of what begins with `word`, in a program with this quantum; NULL: it is no pcHeader.
+ */
+static const struct grf_pclntab_format *format_of(uint64_t word, uint8_t quantum)
 {
-	return word >> 32 == (uint64_t)HEADER_TAIL << 16 ? grf_pclntab_format_of((uint32_t)word)
-							 : NULL;
+	uint64_t tail = POINTER_BYTES << 24 | (uint32_t)quantum << 16;
+
+	return word >> 32 == tail ? grf_pclntab_format_of((uint32_t)word) : NULL;
 }
 
-static uint64_t find_in(const struct grf_load *load, uint64_t start)
+static uint64_t find_in(const struct grf_load *load, uint8_t quantum, uint64_t start)
 {
 	for (uint64_t at = (start + 7) & ~UINT64_C(7);
 	     at >= load->address && at - load->address < load->file_size &&
 	     load->file_size - (at - load->address) >= MIN_HEADER;
 	     at += 8)
-		if (format_of(grf_load_u64(load->data + (at - load->address))))
+		if (format_of(grf_load_u64(load->data + (at - load->address)), quantum))
 			return at;
 	return 0;
 }
@@ -36,6 +38,7 @@ uint64_t grf_pc_header_find(const struct grf_executable *executable, uint64_t af
 {
 	size_t count;
 	const struct grf_load *loads = grf_executable_loads(executable, &count);
+	uint8_t quantum = grf_executable_arch(executable)->quantum;
 	bool passed = !after;
 
 	for (size_t i = 0; i < count; i++) {
@@ -45,7 +48,7 @@ uint64_t grf_pc_header_find(const struct grf_executable *executable, uint64_t af
 
 		if (!passed && !here)
 			continue;
-		found = find_in(&loads[i], passed ? loads[i].address : after + 8);
+		found = find_in(&loads[i], quantum, passed ? loads[i].address : after + 8);
 		passed = true;
 		if (found)
 			return found;
@@ -58,7 +61,9 @@ static const uint8_t *header_at(const struct grf_executable *executable, uint64_
 {
 	const uint8_t *header = grf_executable_at(executable, address, MIN_HEADER);
 
-	*ret_format = header ? format_of(grf_load_u64(header)) : NULL;
+	*ret_format =
+	    header ? format_of(grf_load_u64(header), grf_executable_arch(executable)->quantum)
+		   : NULL;
 	return *ret_format ? header : NULL;
 }
 

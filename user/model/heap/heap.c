@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "base/log.h"
 #include "model/heap/heap_private.h"
 #include "model/self_check.h"
@@ -23,8 +24,6 @@
 /* Small objects share a span of up to 10 pages (sizeclasses.go); larger ones have their own. */
 #define MAX_SMALL_OBJECT 32768u
 #define MAX_SMALL_PAGES  32u
-/* User addresses on amd64 end at 2^47. */
-#define MAX_ADDRESS ((uint64_t)1 << 47)
 /* Places in a walk tell spans by numbers below 2^30. */
 #define MAX_ALL_SPANS ((uint64_t)1 << 30)
 
@@ -91,13 +90,13 @@ static bool read_raw(const struct grf_heap_reader *reader, uint64_t address,
 	return memory;
 }
 
-bool grf_raw_span_plausible(const struct grf_raw_span *raw)
+bool grf_raw_span_plausible(const struct grf_raw_span *raw, const struct grf_arch *arch)
 {
 	uint64_t bytes;
 
-	if (!raw->start || raw->start % GRF_PAGE_BYTES || raw->start >= MAX_ADDRESS ||
+	if (!raw->start || raw->start % GRF_PAGE_BYTES || raw->start >= arch->address_limit ||
 	    !raw->pages || raw->pages > UINT32_MAX ||
-	    raw->pages * GRF_PAGE_BYTES > MAX_ADDRESS - raw->start ||
+	    raw->pages * GRF_PAGE_BYTES > arch->address_limit - raw->start ||
 	    raw->span_class >> 1 >= SIZE_CLASSES)
 		return false;
 	bytes = raw->pages * GRF_PAGE_BYTES;
@@ -151,7 +150,7 @@ static bool find_span(struct grf_heap_reader *reader, uint64_t at, struct candid
 	}
 	if (raw.state != GRF_SPAN_IN_USE)
 		return true;
-	if (!grf_raw_span_plausible(&raw)) {
+	if (!grf_raw_span_plausible(&raw, grf_image_arch(reader->image))) {
 		reader->implausible++;
 		return true;
 	}
@@ -190,8 +189,8 @@ static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candi
 	uint64_t data, count, end, until;
 
 	if (!grf_image_u64(reader->image, at, &data) ||
-	    !grf_image_u64(reader->image, at + 8, &count) || !data || data >= MAX_ADDRESS ||
-	    count > MAX_ALL_SPANS)
+	    !grf_image_u64(reader->image, at + 8, &count) || !data ||
+	    data >= grf_image_arch(reader->image)->address_limit || count > MAX_ALL_SPANS)
 		return no_heap(reader);
 	end = data + count * 8;
 	reader->implausible += count - grf_image_held_in(reader->image, data, end) / 8;

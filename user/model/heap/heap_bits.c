@@ -28,6 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
+
 #define INLINE_MARKS 128u
 /* The bytes of spanInlineMarkBits that hold marks. */
 #define INLINE_MARK_BYTES 63u
@@ -36,8 +38,9 @@
 
 uint64_t grf_heap_arena(struct grf_heap_reader *reader, uint64_t address)
 {
-	/* mheap_.arenas has one level on linux; amd64's arenaBaseOffset is -2^47 (malloc.go). */
-	uint64_t number = (address + ((uint64_t)1 << 47)) / GRF_ARENA_BYTES, level;
+	/* mheap_.arenas has one level on linux (malloc.go). */
+	uint64_t base = grf_image_arch(reader->image)->arena_base;
+	uint64_t number = (address + base) / GRF_ARENA_BYTES, level;
 	uint64_t at = reader->mheap + (uint64_t)grf_offset(reader->layout, mheap, arenas);
 
 	if (reader->arena && reader->arena_number == number)

@@ -35,7 +35,7 @@ void grf_raw_span_read(const struct grf_layout *layout, const uint8_t *memory,
 		       struct grf_raw_span *ret);
 
 /* Whether a span in use says nothing of itself that cannot be. */
-bool grf_raw_span_plausible(const struct grf_raw_span *raw);
+bool grf_raw_span_plausible(const struct grf_raw_span *raw, const struct grf_arch *arch);
 
 /* --- heap_memory.c: the bytes of target memory in one piece ----------------------------------- */
 

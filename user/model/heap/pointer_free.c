@@ -50,7 +50,7 @@ static bool add_span(const struct grf_pointer_free *site, uint64_t address, cons
 
 	grf_raw_span_read(&site->layout, record, &raw);
 	if (raw.state != GRF_SPAN_IN_USE || !(raw.span_class & 1) ||
-	    raw.element_size <= GRF_POINTER_FREE_KEPT || !grf_raw_span_plausible(&raw))
+	    raw.element_size <= GRF_POINTER_FREE_KEPT || !grf_raw_span_plausible(&raw, site->arch))
 		return true;
 	range = grf_array_add(&found->ranges);
 	if (!range)

@@ -11,6 +11,7 @@
 
 struct grf_pointer_free {
 	struct grf_layout layout;
+	const struct grf_arch *arch;
 	uint64_t mheap; /* address of runtime.mheap_ */
 };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "arch/arch.h"
 #include "base/address_set.h"
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -105,13 +106,17 @@ static void add_value(struct goroutine_reader *reader, uint64_t value, uint32_t 
 	added->conservative = conservative;
 }
 
+static bool read_word(void *image, uint64_t address, uint64_t *ret)
+{
+	return grf_image_u64(image, address, ret);
+}
+
 /* The m that a thread says is its own, through the pointer to its g; 0: it says none. */
 static uint64_t owner_of(const struct goroutine_reader *reader, const struct grf_thread *thread)
 {
-	uint64_t g = 0;
+	uint64_t g = grf_image_arch(reader->image)
+			 ->running_g(thread->general, read_word, (void *)reader->image);
 
-	if (!thread->tls || !grf_image_u64(reader->image, thread->tls + (uint64_t)GRF_TLS_G, &g))
-		return 0;
 	return WORD(g, g, m);
 }
 
@@ -189,36 +194,34 @@ static bool in_stack(const struct goroutine_reader *reader, uint64_t g, uint64_t
 /*
  * The registers that a signal interrupted. The kernel puts a ucontext on the signal stack: flags,
  * link, then the stack_t that Go gave to sigaltstack, which names just this stack and so tells a
- * ucontext from everything else; then r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip.
+ * ucontext from everything else; then, where the architecture has them, the registers.
  */
-#define UCONTEXT_STACK     16
-#define UCONTEXT_REGISTERS 40
-#define UCONTEXT_RSP       15
-#define UCONTEXT_RIP       16
+#define UCONTEXT_STACK 16
 
 static bool find_ucontext(struct goroutine_reader *reader, const struct machine *machine,
 			  const struct grf_goroutine *goroutine, struct grf_unwind_start *ret)
 {
+	const struct grf_arch_ucontext *places = &grf_image_arch(reader->image)->ucontext;
 	int64_t stack = grf_offset(reader->layout, g, stack);
 	uint64_t low = word(reader, machine->signal_g, stack);
 	uint64_t high = word(reader, machine->signal_g, stack + 8), at;
 
 	if (high <= low || high - low > MAX_SIGNAL_STACK)
 		return false;
-	for (at = machine->thread->sp & ~(uint64_t)7; at + 256 <= high; at += 8) {
+	for (at = machine->thread->sp & ~(uint64_t)7; at + places->size <= high; at += 8) {
 		uint64_t sp;
 
 		if (word(reader, at, UCONTEXT_STACK) != low ||
 		    word(reader, at, UCONTEXT_STACK + 16) != high - low)
 			continue;
-		sp = word(reader, at, UCONTEXT_REGISTERS + UCONTEXT_RSP * 8);
+		sp = word(reader, at, places->sp);
 		if (sp < goroutine->stack_low || sp >= goroutine->stack_high)
 			continue;
 		ret->sp = sp;
-		ret->pc = word(reader, at, UCONTEXT_REGISTERS + UCONTEXT_RIP * 8);
+		ret->pc = word(reader, at, places->pc);
 		ret->interrupted = true;
-		for (int i = 0; i < UCONTEXT_RSP; i++)
-			add_value(reader, word(reader, at, UCONTEXT_REGISTERS + i * 8), 0,
+		for (int i = 0; i < places->count; i++)
+			add_value(reader, word(reader, at, places->first + i * 8), 0,
 				  GRF_VALUE_REGISTER, true);
 		return true;
 	}

@@ -17,6 +17,8 @@
 
 #include <stdlib.h>
 
+#include "arch/arch.h"
+
 #define PCDATA_STACK_MAP     1
 #define FUNCDATA_ARGS_MAPS   0
 #define FUNCDATA_LOCALS_MAPS 1
@@ -160,17 +162,17 @@ static void add_objects(struct grf_stack_scan *scan, const struct grf_frame *fra
 
 /*
  * Frames of reflect.makeFuncStub and methodValueCall: their arguments are described by the
- * methodValue {fn, *bitvector, argLen} whose address is the frame's first word, and what came in
- * registers stands spilled in the frame. Few and small, they are taken conservatively, which keeps
- * all that the collector keeps.
+ * methodValue {fn, *bitvector, argLen} whose address is the first argument of what they call, and
+ * what came in registers stands spilled in the frame. Few and small, they are taken conservatively,
+ * which keeps all that the collector keeps.
  */
 static void add_reflect_frame(struct grf_stack_scan *scan, const struct grf_frame *frame,
 			      uint32_t index)
 {
-	uint64_t method, length = 0;
+	uint64_t arguments = frame->sp + grf_image_arch(scan->image)->min_frame, method, length = 0;
 
 	add_range(scan, frame->sp, frame->varp, index);
-	if (grf_image_u64(scan->image, frame->sp, &method) &&
+	if (grf_image_u64(scan->image, arguments, &method) &&
 	    grf_image_u64(scan->image, method + 16, &length) && length <= MAX_REFLECT_ARGS)
 		add_range(scan, frame->argp, frame->argp + length, index);
 }

@@ -1,30 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The frames of a Go stack, from the function table alone (runtime/traceback.go, amd64): at every
- * pc the table pcsp tells how far the stack pointer is below the return address, so that a frame
- * can be left from any instruction:
- *
- *	fp (canonical frame address) --> | arguments of the caller ...
- *	                          fp - 8 | return address
- *	                         fp - 16 | caller's frame pointer, where the frame is not empty
- *	                          varp --> | locals ...
- *	                            sp --> |
+ * The frames of a Go stack, from the function table alone (runtime/traceback.go): at every pc the
+ * table pcsp tells how much of the stack the function has taken, so that a frame can be left from
+ * any instruction. What stands where in a frame, the architecture says.
  */
 #include "model/stacks/unwind.h"
+
+#include "arch/arch.h"
 
 /* abi.FuncFlag */
 #define FLAG_TOP_FRAME 1
 #define FLAG_SP_WRITE  2
 
-#define WORD_BYTES 8u
-
 /* No frame is larger than the largest stack that Go allows. */
 #define MAX_FRAME (1 << 30)
 
 /* Fills in a frame whose pc and sp are set. False: the function or its frame size is not known. */
-static bool complete(const struct grf_pclntab *table, struct grf_frame *frame, bool interrupted,
-		     bool below_signal)
+static bool complete(const struct grf_arch *arch, const struct grf_pclntab *table,
+		     struct grf_frame *frame, bool interrupted, bool below_signal,
+		     uint64_t *ret_return_address)
 {
+	struct grf_arch_frame laid;
 	int32_t delta;
 
 	if (!grf_pclntab_find(table, frame->pc, &frame->function) ||
@@ -32,11 +28,11 @@ static bool complete(const struct grf_pclntab *table, struct grf_frame *frame, b
 			       NULL) ||
 	    delta < 0 || delta > MAX_FRAME)
 		return false;
-	frame->fp = frame->sp + (uint64_t)delta + WORD_BYTES;
-	frame->argp = frame->fp;
-	frame->varp = frame->fp - WORD_BYTES;
-	if (frame->varp > frame->sp)
-		frame->varp -= WORD_BYTES;
+	laid = arch->frame(frame->sp, (uint64_t)delta);
+	frame->fp = laid.fp;
+	frame->argp = laid.argp;
+	frame->varp = laid.varp;
+	*ret_return_address = laid.return_address;
 	/* A return address may be the first instruction of something else; the call is before it. A
 	 * pc that was interrupted, or whose function has not begun, is what it is. */
 	frame->lookup_pc = frame->pc;
@@ -51,17 +47,18 @@ bool grf_unwind(const struct grf_image *image, const struct grf_pclntab *table,
 {
 	struct grf_frame next = {.pc = start->pc, .sp = start->sp};
 	bool interrupted = start->interrupted, below_signal = false;
+	const struct grf_arch *arch = grf_image_arch(image);
 
 	*ret_failure = NULL;
 	/* Every frame is at least a word higher than the one before, so this ends. */
 	while (next.sp >= low && next.sp < high) {
 		struct grf_frame *frame = grf_array_add(frames);
-		uint64_t previous = next.sp;
+		uint64_t previous = next.sp, return_address;
 
 		if (!frame)
 			return false;
 		*frame = next;
-		if (!complete(table, frame, interrupted, below_signal)) {
+		if (!complete(arch, table, frame, interrupted, below_signal, &return_address)) {
 			*ret_failure = "a pc is in no known function";
 			frames->count--;
 			return true;
@@ -77,7 +74,7 @@ bool grf_unwind(const struct grf_image *image, const struct grf_pclntab *table,
 			return true;
 		}
 		if (frame->fp > high || frame->fp <= previous ||
-		    !grf_image_u64(image, frame->fp - WORD_BYTES, &next.pc)) {
+		    !grf_image_u64(image, return_address, &next.pc)) {
 			*ret_failure = "a frame reaches beyond the stack";
 			frames->count--;
 			return true;
