@@ -106,6 +106,14 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libgrf.a
 	$(call say,TEST)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(BUILD)/libgrf.a -lcmocka $(LDLIBS)
 
+# The tool with hooks of the tests: a member of the library gives way to an object that is named.
+TEST_TOOL := $(BUILD)/tests/grf-bpf
+HOOKS     := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/hooks/*.c)))
+$(TEST_TOOL): $(CLI_OBJECTS) $(HOOKS) $(BUILD)/libgrf.a
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # Those that hold a process, need root, eBPF, a mount or a Go program that was built.
 UNIT_LIVE := $(addprefix $(BUILD)/tests/test_,capture forked hold output precopy sandbox spill types_go)
 unit-offline: $(filter-out $(UNIT_LIVE),$(TEST_BINARIES))
@@ -117,7 +125,7 @@ unit: $(TEST_BINARIES)
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 # End-to-end tests: Go programs built with several toolchains, attached to for real. As root.
-e2e: all
+e2e: all $(TEST_TOOL)
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/scripts/end_to_end.py \
 		tests/e2e $(BUILD)/pytest -n $(E2E_JOBS) $(E2E_ARGS)
 E2E_JOBS ?= 2
@@ -131,7 +139,7 @@ check: all
 # some instant, for each signal and way of copying, and 500 snapshots of one. Takes an hour or more.
 check-copy: $(BUILD)/tests/test_precopy
 	GRF_TEST_RUNS=100 $<
-check-survival: all
+check-survival: all $(TEST_TOOL)
 	GRF_TEST_KILLS=1000 GRF_TEST_ROW=500 GRF_BPF=$(abspath $(BUILD)/grf-bpf) \
 		/usr/bin/python3 -m pytest -q -n $(E2E_JOBS) tests/e2e/test_survival.py $(E2E_ARGS)
 
@@ -176,7 +184,7 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(BUI
 	@mkdir -p $(@D)
 	$(call say,TEST)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libgrf.a $(LDLIBS)
-test-binaries: $(TEST_BINARIES) $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+test-binaries: $(TEST_BINARIES) $(TEST_TOOL) $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 fuzz-replay: $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 	@for name in $(FUZZ_NAMES); do printf 'replay %s: ' $$name; \
 		$(BUILD)/fuzz/$$name tests/fuzz/corpus/$$name/* || exit 1; done
@@ -228,7 +236,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/grf-bpf $(DESTDIR)$(PREFIX)/share/man/man1/grf-bpf.1
 
 FORMATTED := $(filter-out user/model/layout_fields.h user/model/layout_table.h, \
-	       $(shell find user include bpf tests/unit -name '*.[ch]'))
+	       $(shell find user include bpf tests/unit tests/hooks -name '*.[ch]'))
 format:
 	clang-format -i $(FORMATTED)
 

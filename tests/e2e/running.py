@@ -16,6 +16,9 @@ import cores
 from toolchains import ROOT
 
 GRF = pathlib.Path(os.environ.get("GRF_BPF", ROOT / "build" / "grf-bpf"))
+# The same with hooks (tests/hooks), which the environment sets; `make test-binaries` builds it.
+HOOKED = GRF.parent / "tests" / "grf-bpf"
+HOOKS = ("GRF_TEST_KILL_AT_STEP", "GRF_TEST_SIGNAL_AT_STEP")
 
 # Exit statuses, as docs/grf-bpf.1 lists them.
 OK, FAILURE, USAGE, NO_PROCESS, PERMISSION, EXITED, NOT_GO, UNSUPPORTED = range(8)
@@ -189,11 +192,12 @@ class Result:
         return self
 
 
-def grf(*arguments, prefix=(), tool=GRF, timeout=300, hurried=True, **options):
+def grf(*arguments, prefix=(), tool=None, timeout=300, hurried=True, **options):
     """Runs grf-bpf to its end. `hurried`: at the usual priority, as what is polite where others want the
     CPUs takes a hundred times as long."""
     if hurried and arguments and arguments[0] in ("attach", "verify") and "--nice" not in arguments:
         arguments = (*arguments, *HURRIED)
+    tool = tool or (HOOKED if any(hook in os.environ for hook in HOOKS) else GRF)
     command = [*map(str, prefix), str(tool), *map(str, arguments)]
     done = subprocess.run(
         command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False, **options

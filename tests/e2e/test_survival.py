@@ -20,7 +20,18 @@ from collections import Counter
 
 import pprof
 import pytest
-from running import GRF, HURRIED, OK, UNSUPPORTED, grf, processes, start_grf, wait_until
+from running import (
+    GRF,
+    HOOKED,
+    HOOKS,
+    HURRIED,
+    OK,
+    UNSUPPORTED,
+    grf,
+    processes,
+    start_grf,
+    wait_until,
+)
 
 pytestmark = pytest.mark.once
 
@@ -106,6 +117,12 @@ class Checked:
 @pytest.fixture
 def target(start):
     return Checked(start("checked"))
+
+
+def test_what_ends_it_is_not_in_the_tool():
+    """The hooks by which the tests below end it are in a binary of their own."""
+    assert all(hook.encode() not in GRF.read_bytes() for hook in HOOKS)
+    assert all(hook.encode() in HOOKED.read_bytes() for hook in HOOKS)
 
 
 @pytest.mark.parametrize("both", [False, True])

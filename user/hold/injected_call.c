@@ -84,29 +84,6 @@ struct rseq_configuration {
 	uint32_t size, signature, flags, padding;
 };
 
-static bool is_step(const struct grf_injector *injector, const char *variable, unsigned int number)
-{
-	const char *step = getenv(variable);
-
-	return step && (unsigned int)strtoul(step, NULL, 10) == injector->first_step + number;
-}
-
-void grf_injector_step(const struct grf_injector *injector, unsigned int number)
-{
-	bool both = getenv("GRF_TEST_KILL_BOTH");
-	pid_t self = getpid();
-
-	if (is_step(injector, "GRF_TEST_SIGNAL_AT_STEP", number))
-		syscall(SYS_tgkill, injector->target->pid, injector->tid, SIGURG);
-	if (!is_step(injector, "GRF_TEST_KILL_AT_STEP", number))
-		return;
-	if (both && self == injector->tool && injector->helper > 0)
-		kill(injector->helper, SIGKILL);
-	kill(injector->tool, SIGKILL);
-	if (both)
-		kill(self, SIGKILL);
-}
-
 static uint64_t read_word(const struct grf_injector *injector, uint64_t address)
 {
 	uint64_t value;

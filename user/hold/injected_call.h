@@ -38,7 +38,7 @@ struct grf_injector {
 	bool persistent;    /* an interruption and the death of the tool are no reasons to end */
 	pid_t tool, helper; /* the process that was started by the user, and another that we
 			       started, or 0 */
-	unsigned int first_step; /* for tests: the steps of this injector are counted from here */
+	unsigned int first_step; /* the number of its step 0, for tests/hooks/step.c */
 
 	/* The thread that was last found fit; all of it was read while it stood. */
 	pid_t tid;
@@ -90,7 +90,8 @@ typedef void grf_injector_work(struct grf_injector *injector, void *context);
 bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *work, void *context,
 			      struct grf_injection_report *report);
 
-/* For tests of what becomes of the target when we are killed. */
+/* Called at each step that leaves the target in another state. Nothing happens there but in tests
+ * of what becomes of the target when we are killed: step.c, and tests/hooks/step.c instead. */
 void grf_injector_step(const struct grf_injector *injector, unsigned int number);
 
 #endif
