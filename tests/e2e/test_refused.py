@@ -98,13 +98,7 @@ def children(target):
 def check_as_before(target, shape):
     target.check_runs()
     assert children(target) == []
-    # A thread blocks all signals for a moment, for example to make another one.
-    for what in ("descriptors", "mappings", "signals"):
-        if not wait_until(lambda: target.shape()[what] == shape[what]):
-            now, before = target.shape()[what], shape[what]
-            added = [entry for entry in now if entry not in before]
-            gone = [entry for entry in before if entry not in now]
-            pytest.fail(f"{what}: {added} were added, {gone} are gone")
+    target.check_shape(shape)
 
 
 def check_one(refuse, target, folder, call, error, way):

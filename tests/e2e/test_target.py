@@ -27,6 +27,28 @@ def chains(path):
     return pprof.read(path).chains
 
 
+@pytest.mark.parametrize(
+    "opened, is_ours",
+    [
+        (["eventpoll", "eventfd"], False),
+        (["eventpoll", "eventpoll"], True),
+        (["userfaultfd"], True),
+    ],
+)
+def test_what_go_opens_late_is_told_apart(opened, is_ours, start):
+    """It says READY, and then sleeps for the first time: the runtime opens what it polls with."""
+    target = start("slices")
+    polling = [f"anon_inode:[{name}]" for name in ("eventpoll", "eventfd")]
+    assert wait_until(lambda: set(polling) <= {link for _, link in target.shape()["descriptors"]})
+    now = target.shape()
+    early = [one for one in now["descriptors"] if one[1] not in polling]
+    late = [(str(1000 + at), f"anon_inode:[{name}]") for at, name in enumerate(opened)]
+    target.shape = lambda: now | {"descriptors": early + late}
+    assert ("descriptors" in target.changes(now | {"descriptors": early})) == is_ours
+    # It has them once; another one is not the runtime's.
+    assert "descriptors" in target.changes(now)
+
+
 def test_a_hundred_attaches_leave_no_trace(start, tmp_path):
     target = start("goroutines")
     out = tmp_path / "out"
