@@ -117,8 +117,8 @@ $(TEST_TOOL): $(CLI_OBJECTS) $(HOOKS) $(BUILD)/libgrf.a
 # Those that hold a process, need root, eBPF, a mount or a Go program that was built.
 UNIT_LIVE := $(addprefix $(BUILD)/tests/test_,capture forked hold output precopy sandbox spill types_go)
 unit-offline: $(filter-out $(UNIT_LIVE),$(TEST_BINARIES))
-	@failed=; for test in $^; do $$test >$$test.log 2>&1 || { cat $$test.log; failed="$$failed $$test"; }; done; \
-	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }; echo "$(words $^) unit tests passed"
+	@printf '%s\n' $^ | xargs -P $(shell nproc) -n 1 sh -c 'said=$$("$$0" 2>&1) || \
+		{ printf "%s\n" "$$said" "failed: $$0" >&2; exit 1; }' && echo "$(words $^) unit tests passed"
 
 unit: $(TEST_BINARIES)
 	@failed=; for test in $(TEST_BINARIES); do $$test || failed="$$failed $$test"; done; \
