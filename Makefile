@@ -7,6 +7,7 @@
 #   make bench      what it costs at scale
 #   make bench-pause bench-latency     what the target feels, and its clients
 #   make check-copy check-survival     the tests that take long
+#   make check-matrix   the end-to-end tests with all releases and programs
 #   make check-hostile check-long   inputs made to do harm; all tests that take long, and fuzzing
 #   make fuzz       the fuzz targets, in build-fuzz/
 #   make demo       attach to a Go program that comes along
@@ -61,7 +62,7 @@ TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
 .PHONY: all clean unit unit-offline check test-binaries check-copy check-survival check-kernels e2e deps demo \
 	bench bench-pause bench-latency exactness builds stops servers install uninstall format \
-	lint layout layout-check check-hostile check-long check-fuzz fuzz fuzz-replay
+	lint layout layout-check check-hostile check-matrix check-long check-fuzz fuzz fuzz-replay
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -155,7 +156,10 @@ check-hostile: all fuzz-replay
 		-n $(E2E_JOBS) tests/e2e/test_restless.py $(E2E_ARGS)
 	GRF_TEST_REFUSED=all GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q \
 		-n $(E2E_JOBS) tests/e2e/test_refused.py $(E2E_ARGS)
-check-long: layout-check check-hostile check-copy check-survival check-fuzz
+# The end-to-end tests with all releases, programs and repetitions (tests/e2e/gating.py).
+check-matrix: all
+	+$(Q)GRF_TEST_LONG=1 $(MAKE) --no-print-directory e2e
+check-long: layout-check check-matrix check-hostile check-copy check-survival check-fuzz
 
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_NAMES   := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)

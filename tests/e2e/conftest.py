@@ -7,9 +7,10 @@ End-to-end tests. They need root (or the capabilities that the README names) and
                    "all" is every release and experiment
   GRF_TEST_BUILD   where programs are built (build/e2e)
   GRF_TEST_STOPS   how often a program is stopped at once and held against its garbage collections
-                   (10; make stops: 200)
-  GRF_TEST_REPEATS how often a program is held at the end of a garbage collection (10; make exactness:
+                   (4; make stops: 200)
+  GRF_TEST_REPEATS how often a program is held at the end of a garbage collection (3; make exactness:
                    50)
+  GRF_TEST_LONG    all releases with all programs, and more repetitions: see gating.py
 """
 
 import os
@@ -21,6 +22,7 @@ import pytest
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
+import order
 from running import GRF, Target
 from toolchains import Builder, Unavailable, versions
 
@@ -41,22 +43,10 @@ def pytest_sessionstart(session):
         pytest.exit(f"{GRF} is not there: run make first", returncode=3)
 
 
-# Files with tests that take long, those with the longest first.
-LONG = ("test_verify", "test_contents", "test_fork", "test_survival", "test_target", "test_freeze",
-        "test_roots", "test_confined", "test_builds", "test_bounds")
-
-
-def pytest_collection_modifyitems(items):
-    """Puts what takes long before the rest, every other one, so that no worker is left with it at the
-    end, and the first share of each (pytest-xdist hands a quarter out at once) has as much of it."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    rank = {name: index for index, name in enumerate(LONG)}
-    long = [item for item in items if item.path.stem in rank]
-    long.sort(key=lambda item: rank[item.path.stem])
-    rest = [item for item in items if item.path.stem not in rank]
-    mixed = [item for pair in zip(long, rest) for item in pair]
-    items[:] = mixed + long[len(rest):] + rest[len(long):]
+def pytest_collection_modifyitems(config, items):
+    """Every worker of pytest-xdist has to come to the same order."""
+    if hasattr(config, "workerinput"):
+        items[:] = order.deal(items, config.workerinput["workercount"])
 
 
 def pytest_collection_finish(session):

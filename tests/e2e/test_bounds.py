@@ -11,6 +11,7 @@ import time
 
 import pprof
 import pytest
+from gating import times
 from running import (
     GRF,
     HURRIED,
@@ -126,7 +127,7 @@ def test_a_changing_heap_in_a_file(start, tmp_path):
     """What was written since it was copied is held at the stop, and goes to the file after it."""
     target = start("busy")
     options = ["attach", target.pid, "--max-memory", "1M", *HURRIED, "-o", tmp_path / "out"]
-    for attempt in range(10):
+    for attempt in range(times(4, 10)):
         done = grf(*options).expect(OK)
         check_kept(tmp_path / "out", (attempt, str(done)))
         target.check_runs()

@@ -7,6 +7,7 @@ import subprocess
 
 import pprof
 import pytest
+from gating import few, pairs
 from running import FAILURE, MISMATCH, NOT_GO, OK, UNSUPPORTED, Target, grf
 from test_verify import collecting, counts
 from toolchains import PROGRAMS, BuildFailed, go_build, versions
@@ -54,8 +55,9 @@ def compile_host(folder, *flags):
     return folder / "host"
 
 
-@pytest.mark.parametrize("version", versions())
-@pytest.mark.parametrize("way", ["linked", "opened", "archive"])
+@pytest.mark.parametrize(
+    "version, way", pairs(versions(), ["linked", "opened", "archive"], newest=False)
+)
 def test_a_library_in_a_c_program(version, way, toolchain, tmp_path):
     exact, environment = collecting(toolchain, version)
     mode, name = ("c-archive", "libguest.a") if way == "archive" else ("c-shared", "libguest.so")
@@ -133,8 +135,10 @@ def test_two_libraries(toolchain, tmp_path):
         target.check_runs()
 
 
-@pytest.mark.parametrize("version", versions())
-@pytest.mark.parametrize("flags", ["internal", "external", "external-pie", "race"])
+@pytest.mark.parametrize(
+    "version, flags",
+    pairs(versions(), ["internal", "external", "external-pie", "race"], newest=False),
+)
 def test_c_in_a_go_program(version, flags, toolchain, tmp_path):
     """The same as a program of its own."""
     exact, environment = collecting(toolchain, version)
@@ -153,7 +157,7 @@ def test_c_in_a_go_program(version, flags, toolchain, tmp_path):
     core.unlink()
 
 
-@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("version", few(versions()))
 def test_a_plugin(version, toolchain, tmp_path):
     """Another module of the same runtime: as exact as the rest, with types and names of its own."""
     exact, environment = collecting(toolchain, version)

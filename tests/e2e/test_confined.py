@@ -12,6 +12,7 @@ import tempfile
 
 import pprof
 import pytest
+from gating import times
 from running import GRF, HURRIED, OK, PERMISSION, UNSUPPORTED, Target, grf, wait_until
 
 # What tests/programs/slices holds in main.bytes, and sandboxed in main.kept.
@@ -86,7 +87,7 @@ def test_under_seccomp(action, where, prefix, start, tmp_path):
     before, out = target.shape(), ("-o", tmp_path / "out")
     # Where the CPUs are busy, a thread that is always running may wait long for one to stop on.
     patient = ("--copy", "fork", "--max-pause", "5s")
-    for _ in range(5):
+    for _ in range(times(2, 5)):
         done = grf("attach", target.pid, *HURRIED, "-v", *out, prefix=prefix).expect(OK)
         assert "pre-copy" in done.stdout or "the next way" in done.stderr, str(done)
         # With CAP_SYS_ADMIN the filter is put out of action for the call.

@@ -7,12 +7,13 @@ import re
 
 import pprof
 import pytest
+from gating import pairs, times
 from running import HURRIED, OK, grf
 from toolchains import versions
 
 pytestmark = pytest.mark.once
 
-RUNS = int(os.environ.get("GRF_TEST_RECYCLED", "15"))
+RUNS = int(os.environ.get("GRF_TEST_RECYCLED", times(6, 15)))
 PARTS, ELEMENTS = 24, 16 << 10
 
 
@@ -33,9 +34,16 @@ def below(path, variable):
     return found
 
 
-@pytest.mark.parametrize("copy", ["precopy", "stop"])
-@pytest.mark.parametrize("flags", [(), ("-ldflags=-s -w",)], ids=["named", "stripped"])
-@pytest.mark.parametrize("version", versions())
+WAYS = [(copy, flags) for copy in ("precopy", "stop") for flags in ((), ("-ldflags=-s -w",))]
+
+
+@pytest.mark.parametrize(
+    "version, copy, flags",
+    [
+        pytest.param(version, *way, id=f"{version}-{way[0]}-{'stripped' if way[1] else 'named'}")
+        for version, way in pairs(versions(), WAYS)
+    ],
+)
 def test_left_out(version, flags, copy, build, start, tmp_path):
     target = start("buffers", version=version, flags=flags)
     options = ["--freeze", "now", "--copy", copy]
@@ -55,7 +63,9 @@ def test_left_out(version, flags, copy, build, start, tmp_path):
 def test_memory_put_to_another_use(copy, start, tmp_path):
     target = start("recycle")
     kinds = set()
-    for attempt in range(RUNS):
+    for attempt in range(10 * RUNS):
+        if attempt >= RUNS and kinds >= {"buffers", "arrays"}:
+            break
         options = ("--freeze", "now", "--copy", copy, *HURRIED, "-o", tmp_path / "out")
         done = grf("attach", target.pid, *options)
         if copy == "precopy" and "wrote since it was copied" in done.stderr:

@@ -16,6 +16,7 @@ import time
 
 import pprof
 import pytest
+from gating import times
 from running import HURRIED, OK, TOO_LONG, UNSUPPORTED, Target, grf, processes, start_grf, wait_until
 from test_survival import KILLS, Checked, check
 from test_target import check_kept
@@ -105,19 +106,19 @@ def test_verified(start):
 
 def test_of_a_busy_target(start, tmp_path):
     target = start("busy")
-    for attempt in range(20):
+    for attempt in range(times(8, 20)):
         grf("attach", target.pid, *FORK, *NOW, *HURRIED, "-o", tmp_path / "out").expect(OK)
         check_kept(tmp_path / "out", attempt)
         target.check_runs()
     assert not children(target.pid)
 
 
-def test_a_hundred_leave_no_trace(start, tmp_path):
+def test_many_leave_no_trace(start, tmp_path):
     target = start("goroutines")
     arguments = ["attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out"]
     grf(*arguments).expect(OK)
     before = target.shape()
-    for _ in range(100):
+    for _ in range(times(30, 100)):
         grf(*arguments).expect(OK)
         assert not children(target.pid)
     target.check_shape(before)
@@ -131,7 +132,7 @@ def test_killed_at_each_step(step, both, target, tmp_path, monkeypatch):
     monkeypatch.setenv("GRF_TEST_KILL_AT_STEP", str(step))
     if both:
         monkeypatch.setenv("GRF_TEST_KILL_BOTH", "1")
-    for _ in range(5):
+    for _ in range(times(2, 5)):
         done = grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
         assert done.status == -signal.SIGKILL, str(done)
         if not both:
@@ -146,7 +147,7 @@ def test_killed_under_a_filter(step, start, tmp_path, monkeypatch):
     """A filter of system calls, which is out of action only as long as we live."""
     target = start("sandboxed", "kill", "process")
     monkeypatch.setenv("GRF_TEST_KILL_AT_STEP", str(step))
-    for _ in range(3):
+    for _ in range(times(2, 3)):
         done = grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
         assert done.status == -signal.SIGKILL, str(done)
         assert wait_until(lambda: not children(target.pid)), children(target.pid)
@@ -178,7 +179,7 @@ def test_another_waits_where_that_process_is_killed(build, tmp_path):
             assert tool.returncode == OK, said
             assert not children(target.pid), said
             kills += bool(killed)
-            if kills == 5:
+            if kills == times(2, 5):
                 break
         assert kills
         target.check_runs()
@@ -202,7 +203,7 @@ def test_killed_when_a_signal_waits(step, program, build, tmp_path, monkeypatch)
     name, *arguments = program
     said = tmp_path / "said"
     with open(said, "wb") as stderr, Target(build(name), *arguments, stderr=stderr) as target:
-        for _ in range(5):
+        for _ in range(times(2, 5)):
             done = grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
             assert done.status == -signal.SIGKILL, str(done)
             assert wait_until(lambda: not children(target.pid)), children(target.pid)
@@ -229,7 +230,7 @@ def test_killed_at_any_time(number, target, tmp_path):
 
 def test_the_target_ends_meanwhile(build, tmp_path):
     generator = random.Random(4)
-    for _ in range(10):
+    for _ in range(times(5, 10)):
         with Target(build("checked")) as target:
             tool = start_grf("attach", target.pid, *FORK, *NOW, "-o", tmp_path / "out")
             time.sleep(generator.random() * 0.15)

@@ -11,10 +11,11 @@ import time
 
 import pprof
 import pytest
+from gating import times
 from running import FAILURE, HURRIED, INTERRUPTED, OK, TOO_LONG, UNSUPPORTED, USAGE, Target, grf, start_grf
 from toolchains import COLLECT, versions
 
-STOPS = int(os.environ.get("GRF_TEST_STOPS", "10"))
+STOPS = int(os.environ.get("GRF_TEST_STOPS", times(4, 10)))
 GC_POINT = "at the end of a garbage collection"
 
 
@@ -175,12 +176,12 @@ def test_usage(arguments):
     grf("attach", "1", *arguments).expect(USAGE)
 
 
-def test_fifty_collections_leave_no_trace(start, tmp_path):
+def test_many_collections_leave_no_trace(start, tmp_path):
     target = start("goroutines", environment=COLLECT)
     options = ("--freeze", "gc", "-o", tmp_path / "out")
     grf("attach", target.pid, *options).expect(OK)
     before = target.shape()
-    for _ in range(50):
+    for _ in range(times(15, 50)):
         grf("attach", target.pid, *options).expect(OK)
     after = target.shape()
     # The collections need threads of their own from time to time.
@@ -193,7 +194,7 @@ def test_fifty_collections_leave_no_trace(start, tmp_path):
 def test_killed_while_it_waits_and_while_it_holds(start, tmp_path):
     generator = random.Random(2)
     target = start("busy")
-    for _ in range(40):
+    for _ in range(times(15, 40)):
         tool = start_grf("attach", target.pid, "--freeze", "gc", "-o", tmp_path / "out")
         time.sleep(generator.random() * 0.25)
         tool.kill()

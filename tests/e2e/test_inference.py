@@ -7,6 +7,7 @@ import subprocess
 
 import pprof
 import pytest
+from gating import few, pairs
 from running import OK, Target, grf
 from toolchains import versions
 
@@ -95,7 +96,7 @@ def right(found, kinds):
     return bare(found) in {bare(kind) for kind in kinds}
 
 
-@pytest.mark.parametrize("version", RELEASES)
+@pytest.mark.parametrize("version", few(RELEASES))
 def test_no_wrong_type(version, build, tmp_path):
     """Of each type that a program with much of the standard library makes, four values, each behind
     a pointer that says nothing. There are hundreds of pairs with one size and one mask: each value
@@ -149,9 +150,17 @@ ALIKE = {
 }
 
 
-@pytest.mark.parametrize("version", [v for v in versions() if int(v.split(".")[1]) >= 22])
-@pytest.mark.parametrize("flag", ["", STRIPPED], ids=["dwarf", "stripped"])
-@pytest.mark.parametrize("program", PROGRAMS)
+NEWER = [version for version in versions() if int(version.split(".")[1]) >= 22]
+BOTH = [(program, flag) for program in PROGRAMS for flag in ("", STRIPPED)]
+
+
+@pytest.mark.parametrize(
+    "version, program, flag",
+    [
+        pytest.param(version, *both, id=f"{version}-{both[0]}-{'stripped' if both[1] else 'dwarf'}")
+        for version, both in pairs(NEWER, BOTH, share=5)
+    ],
+)
 def test_share_typed(program, flag, version, build, tmp_path):
     executable = build(program, version=version, flags=(flag,) if flag else ())
     with Target(executable) as target:

@@ -7,11 +7,11 @@ import shutil
 import expectations
 import pprof
 import pytest
+from gating import pairs, programs
 from running import OK, Target, grf, kernel_core
-from toolchains import MODES, PROGRAMS, versions
+from toolchains import PROGRAMS, versions
 
 KINDS = sorted(path.parent.name for path in PROGRAMS.glob("*/expect.json"))
-TARGETS = [(version, mode, kind) for version in versions() for mode in MODES for kind in KINDS]
 
 
 def differences(source, output, version, mode, kind):
@@ -22,7 +22,7 @@ def differences(source, output, version, mode, kind):
     return [f"{source}:", *problems] if problems else []
 
 
-@pytest.mark.parametrize("target", TARGETS, ids="-".join)
+@pytest.mark.parametrize("target", programs(KINDS), ids="-".join)
 def test_program(target, build, toolchain, tmp_path):
     version, mode, kind = target
     executable = build(kind, mode, version)
@@ -43,8 +43,7 @@ def test_program(target, build, toolchain, tmp_path):
 
 # What gcore writes does not depend on the program, but on its mappings, which the releases lay out.
 @pytest.mark.skipif(not shutil.which("gcore"), reason="gcore is not installed")
-@pytest.mark.parametrize("version", versions())
-@pytest.mark.parametrize("kind", ["facts", "locals"])
+@pytest.mark.parametrize("version, kind", pairs(versions(), ["facts", "locals"], newest=False))
 def test_gcore(kind, version, build, toolchain, tmp_path):
     executable = build(kind, version=version)
     output = tmp_path / "core.out"

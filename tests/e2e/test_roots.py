@@ -3,6 +3,7 @@
 
 import pprof
 import pytest
+from gating import times
 from running import HURRIED, OK, Target, grf
 from test_verify import counts
 from toolchains import COLLECT, versions
@@ -16,7 +17,7 @@ def test_interrupted_anywhere(kind, version, build):
     """With GODEBUG=gccheckmark=1, as other tests have it, the runtime does not interrupt goroutines
     between safe points. Here it does."""
     with Target(build(kind, version=version), environment=COLLECT) as target:
-        for _ in range(10):
+        for _ in range(times(3, 10)):
             done = grf("verify", target.pid, *HURRIED, "-v").expect(OK)
             found = counts(done)
             assert found["missed"] == found["reached but not marked"] == 0, str(done)

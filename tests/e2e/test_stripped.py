@@ -9,6 +9,7 @@ import subprocess
 
 import pprof
 import pytest
+from gating import few, pairs
 from running import OK, UNSUPPORTED, Target, grf
 from toolchains import COLLECT, go_build, versions
 from toolchains import PROGRAMS as SOURCES
@@ -26,8 +27,7 @@ PROGRAMS = ["maps", "structs", "slices", "concurrent", "buffers", "busy", "demo"
 ARGUMENTS = {"scale": ["-scale", "0.05", "-goroutines", "1000"]}
 
 
-@pytest.mark.parametrize("version", versions())
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("version, program", pairs(versions(), PROGRAMS))
 def test_the_same_and_typed(version, program, build, tmp_path):
     """Built without any, as most programs in production are."""
     figures = {}
@@ -55,8 +55,7 @@ def bytes_by_type(path):
     return found
 
 
-@pytest.mark.parametrize("version", versions())
-@pytest.mark.parametrize("program", ["slices", "maps", "buffers", "demo"])
+@pytest.mark.parametrize("version, program", pairs(versions(), ["slices", "maps", "buffers", "demo"]))
 def test_the_same_image(version, program, build, tmp_path):
     """One core, with the executable as it was and stripped: objects and bytes are the same, and no
     type gets more than it has but what stands at the variables themselves, whose type their names
@@ -105,7 +104,7 @@ def test_stripped_by_strip(build, tmp_path):
     assert any(chain[0] == "main.directory" for chain in pprof.read(tmp_path / "out").chains)
 
 
-@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("version", few(versions()))
 def test_freeze_point(version, build):
     with Target(build("maps", version=version, flags=(STRIPPED,)), environment=COLLECT) as target:
         grf("verify", target.pid).expect(OK)

@@ -2,10 +2,10 @@
 """
 The target survives whatever becomes of grf-bpf while it copies memory of a running process.
 
-  GRF_TEST_KILLS  how often it is ended at some instant, for each signal and way of copying (25)
-  GRF_TEST_ROW    how many snapshots are taken of one process in a row (40)
+  GRF_TEST_KILLS  how often it is ended at some instant, for each signal and way of copying (10)
+  GRF_TEST_ROW    how many snapshots are taken of one process in a row (30)
 
-`make check-survival` takes 1,000 and 500.
+`make check-matrix` takes 25 and 40, `make check-survival` 1,000 and 500.
 """
 
 import os
@@ -20,6 +20,7 @@ from collections import Counter
 
 import pprof
 import pytest
+from gating import times
 from running import (
     GRF,
     HOOKED,
@@ -35,8 +36,8 @@ from running import (
 
 pytestmark = pytest.mark.once
 
-KILLS = int(os.environ.get("GRF_TEST_KILLS", "25"))
-IN_A_ROW = int(os.environ.get("GRF_TEST_ROW", "40"))
+KILLS = int(os.environ.get("GRF_TEST_KILLS", times(10, 25)))
+IN_A_ROW = int(os.environ.get("GRF_TEST_ROW", times(30, 40)))
 WAYS = ["precopy", "fork", "stop"]
 # After so many kills comes an attach that is left alone, and a new target.
 KILLS_OF_A_TARGET = 20
@@ -133,7 +134,7 @@ def test_killed_at_each_step(step, both, target, tmp_path, monkeypatch):
     monkeypatch.setenv("GRF_TEST_KILL_AT_STEP", str(step))
     if both:
         monkeypatch.setenv("GRF_TEST_KILL_BOTH", "1")
-    for _ in range(5):
+    for _ in range(times(2, 5)):
         done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out")
         assert done.status == -signal.SIGKILL, str(done)
         check(target)
@@ -216,7 +217,10 @@ def test_ended_at_any_time(number, way, start, tmp_path, capsys):
             f"\n{number.name}, {way}: {KILLS} ended within {1000 * times[0]:.0f} to"
             f" {1000 * times[-1]:.0f} ms, exit statuses {dict(killer.ends)}"
         )
-    assert killer.ends[OK] + killer.ends[UNSUPPORTED] < 0.7 * KILLS, "the instants are not those in which it works"
+    # Of fewer, all may come too late.
+    if KILLS >= 25:
+        late = killer.ends[OK] + killer.ends[UNSUPPORTED]
+        assert late < 0.7 * KILLS, "the instants are not those in which it works"
 
 
 def changed_code(target):

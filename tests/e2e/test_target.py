@@ -10,6 +10,7 @@ import time
 
 import pprof
 import pytest
+from gating import times
 from running import FAILURE, HURRIED, OK, UNSUPPORTED, Target, grf, start_grf, wait_until
 
 pytestmark = pytest.mark.once
@@ -49,12 +50,12 @@ def test_what_go_opens_late_is_told_apart(opened, is_ours, start):
     assert "descriptors" in target.changes(now)
 
 
-def test_a_hundred_attaches_leave_no_trace(start, tmp_path):
+def test_many_attaches_leave_no_trace(start, tmp_path):
     target = start("goroutines")
     out = tmp_path / "out"
     grf("attach", target.pid, "-o", out).expect(OK)
     before = target.shape()
-    for _ in range(100):
+    for _ in range(times(30, 100)):
         grf("attach", target.pid, "--gc-wait", "20ms", "-o", out).expect(OK)
     target.check_shape(before)
     target.check_runs()
@@ -64,7 +65,7 @@ def test_kill_of_the_tool_leaves_the_target_running(start, tmp_path):
     generator = random.Random(1)
     target = start("goroutines")
     before = target.shape()
-    for _ in range(60):
+    for _ in range(times(20, 60)):
         tool = start_grf("attach", target.pid, "-o", tmp_path / "out")
         time.sleep(generator.random() * 0.12)
         tool.kill()
@@ -187,7 +188,7 @@ def check_kept(path, about):
 def test_busy_target(start, tmp_path):
     """Stopped at any instruction, many times: it never fails, and what stays is always found."""
     target = start("busy")
-    for attempt in range(30):
+    for attempt in range(times(10, 30)):
         grf("attach", target.pid, *HURRIED, "-o", tmp_path / "out").expect(OK)
         check_kept(tmp_path / "out", attempt)
         target.check_runs()

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 
 import pytest
+from gating import few, programs, times
 from running import HURRIED, OK, Target, grf
 from toolchains import COLLECT, PROGRAMS, versions
 
 pytestmark = pytest.mark.once
 
 NOT_COMPARED = 12
-REPEATS = int(os.environ.get("GRF_TEST_REPEATS", "10"))
+REPEATS = int(os.environ.get("GRF_TEST_REPEATS", times(3, 10)))
 KINDS = sorted(path.name for path in PROGRAMS.iterdir() if (path / "main.go").exists())
 # demo, scale and web say nothing more about exactness, and take long; rewriter's loops are write
 # barriers and little else, where a goroutine cannot be preempted, so that a collection hardly ever
@@ -43,11 +44,13 @@ def collecting(toolchain, version):
     return exact, {"GODEBUG": "gccheckmark=1" if exact else "gcstoptheworld=1"}
 
 
-@pytest.mark.parametrize("version", versions())
-@pytest.mark.parametrize("mode", ["optimised", "plain"])
+MATRIX = programs(KINDS)
+
+
+@pytest.mark.parametrize("version, mode", dict.fromkeys(target[:2] for target in MATRIX))
 def test_programs(version, mode, build, toolchain):
     exact, environment = collecting(toolchain, version)
-    for kind in KINDS:
+    for kind in [kind for *target, kind in MATRIX if target == [version, mode]]:
         executable = build(kind, mode, version)
         with Target(executable, environment=environment | COLLECT) as target:
             done = grf("verify", target.pid, *HURRIED, "-v").expect(OK)
@@ -78,7 +81,7 @@ def test_marks_alone_hold_more(start):
 
 def test_stopped_at_once(start):
     target = start("busy")
-    for _ in range(10):
+    for _ in range(times(4, 10)):
         done = grf("verify", target.pid, "--freeze", "now", *HURRIED)
         assert done.status == NOT_COMPARED, str(done)
         assert counts(done)["missed"] == 0 and "not compared with marks" in done.stdout
@@ -112,7 +115,7 @@ def word_in_core(core, address):
     raise AssertionError(f"{address:#x} is not in the core")
 
 
-@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("version", few(versions()))
 def test_while_the_collector_marks(version, build, tmp_path):
     """Write barriers on, workers in the middle of it, goroutines that were scanned and others."""
     executable = build("scale", version=version)
