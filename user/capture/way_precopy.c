@@ -65,7 +65,7 @@ static void be_urgent(void *context, unsigned int index)
 {
 	(void)context;
 	(void)index;
-	grf_hold_urgently();
+	grf_priority_first();
 }
 
 bool grf_precopy_is_collecting(struct grf_session *session)
@@ -136,7 +136,7 @@ static void catch_up(void *context)
 		take_new_mappings(session);
 		if (i || !grf_precopy_is_settled(precopy))
 			grf_precopy_catch_up(precopy);
-		grf_hold_urgently();
+		grf_priority_first();
 		precopy->helpers = session->pool;
 		if (grf_precopy_last_round(precopy))
 			break;

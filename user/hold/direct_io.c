@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/small_file.h"
 #include "hold/private.h"
 
 #define MAX_FILES  (1u << 20)
@@ -37,7 +38,7 @@ static bool is_direct(const struct grf_target *target, int directory, const char
 	if (link[0] != '/')
 		return false; /* sockets and pipes, the most of them */
 	snprintf(name, sizeof(name), "fdinfo/%s", descriptor);
-	if (grf_target_read_small(target->directory, name, info, sizeof(info)) < 0)
+	if (grf_small_file_read(target->directory, name, info, sizeof(info)) < 0)
 		return false;
 	flags = strstr(info, "flags:");
 	return flags && strtoul(flags + strlen("flags:"), NULL, 8) & O_DIRECT;

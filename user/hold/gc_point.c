@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/priority.h"
 #include "grf/gc_point.h"
 /* After what it needs. */
 #include "gc_point.skel.h"
@@ -179,10 +180,10 @@ static uint64_t meanwhile(const struct grf_freeze *freeze)
 	uint64_t interval;
 
 	if (freeze->urgent)
-		grf_hold_leisurely();
+		grf_priority_low();
 	interval = freeze->meanwhile(freeze->context);
 	if (freeze->urgent)
-		grf_hold_urgently();
+		grf_priority_first();
 	return grf_now() + interval;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Shared by hold.c, which stops the threads of a target, and letting_go.c. */
+/* The threads of a target that stand for us: hold.c stops them, letting_go.c lets them go. */
 #ifndef GRF_HOLD_HELD_H
 #define GRF_HOLD_HELD_H
 

@@ -34,9 +34,6 @@
  *   not come back to its own code, and so can change nothing: only threads that are on a CPU need
  *   be waited for, and those the kernel interrupts at once. Where an eBPF program tells which are
  *   (freeze->stands), the others are held as they are.
- *
- * A thread that waitid() reports as stopped may still be on its way off the CPU; its saved
- * registers are complete only after. Any ptrace request waits for that, so one is made for each.
  */
 #include "hold/hold.h"
 
@@ -161,42 +158,6 @@ static void interrupt_all(struct grf_held *hold)
 		ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0);
 		thread->state = INTERRUPTED;
 	}
-}
-
-void grf_held_reap(struct grf_held_thread *thread)
-{
-	siginfo_t info;
-
-	thread->state = GONE;
-	waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | __WALL);
-}
-
-void grf_held_look(struct grf_held *hold, struct grf_held_thread *thread)
-{
-	unsigned long message;
-	siginfo_t info = {0};
-	int event;
-
-	if (waitid(P_PID, (id_t)thread->tid, &info,
-		   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL)) {
-		if (errno == ECHILD)
-			thread->state = GONE;
-		return;
-	}
-	if (!info.si_pid)
-		return;
-	if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
-		grf_held_reap(thread);
-		return;
-	}
-	event = info.si_status >> 8;
-	if (!event)
-		thread->signal = info.si_status & 0x7f;
-	else if (event == PTRACE_EVENT_STOP && (info.si_status & 0x7f) != SIGTRAP)
-		hold->report->stopped_already = true;
-	/* Waits until the thread has left its CPU, see the top of the file. */
-	if (!ptrace(PTRACE_GETEVENTMSG, thread->tid, 0, &message))
-		thread->state = STOPPED;
 }
 
 /* One look at every thread that was interrupted. True when none is left to look at. */
@@ -369,7 +330,7 @@ static struct grf_error *stop_anywhere(struct grf_held *hold)
 		freeze->just_before(freeze->context);
 	}
 	if (freeze->urgent)
-		grf_hold_urgently();
+		grf_priority_first();
 	return stop_all(hold);
 }
 
@@ -439,7 +400,7 @@ static struct grf_error *reach_freeze_point(struct grf_held *hold)
 	if (!hold->freeze->gc_point)
 		return stop_anywhere(hold);
 	if (hold->freeze->urgent)
-		grf_hold_urgently();
+		grf_priority_first();
 	return stop_at_point(hold);
 }
 
@@ -461,16 +422,6 @@ static bool list_tids(struct grf_held *hold, size_t *ret_count)
 			hold->tids[count++] = hold->threads.items[i].tid;
 	*ret_count = count;
 	return true;
-}
-
-void grf_hold_urgently(void)
-{
-	grf_priority_first();
-}
-
-void grf_hold_leisurely(void)
-{
-	grf_priority_low();
 }
 
 static void *tracer(void *argument)

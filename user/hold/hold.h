@@ -79,11 +79,6 @@ struct grf_hold_report {
 
 struct grf_gc_point_probe;
 
-/* Has the calling thread go before all others, where that is permitted; for as long as the target
- * stands. */
-void grf_hold_urgently(void);
-void grf_hold_leisurely(void); /* and no longer: behind others, see base/priority.h */
-
 /* Where to hold the target: at the end of a garbage collection, or anywhere. */
 struct grf_freeze {
 	struct grf_gc_point_probe *gc_point; /* NULL: anywhere, at once */

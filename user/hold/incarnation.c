@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/small_file.h"
 #include "hold/private.h"
 
 #define STAT_BYTES 2048
@@ -39,7 +40,7 @@ static bool read_places(int directory, pid_t pid, uint64_t *ret)
 	char *next, *word;
 
 	snprintf(name, sizeof(name), "task/%d/stat", pid);
-	if (grf_target_read_small(directory, name, stat, sizeof(stat)) < 0)
+	if (grf_small_file_read(directory, name, stat, sizeof(stat)) < 0)
 		return false;
 	word = strrchr(stat, ')');
 	for (word = word ? strtok_r(word + 1, " ", &next) : NULL; word;

@@ -51,6 +51,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/small_file.h"
 #include "hold/private.h"
 #include "hold/seize.h"
 
@@ -109,7 +110,7 @@ static struct thread_facts read_facts(const struct grf_injector *injector, pid_t
 	const char *line;
 
 	snprintf(name, sizeof(name), "task/%d/status", tid);
-	if (grf_target_read_small(injector->target->directory, name, status, sizeof(status)) < 0)
+	if (grf_small_file_read(injector->target->directory, name, status, sizeof(status)) < 0)
 		return facts;
 	line = strstr(status, "\nSeccomp:\t");
 	facts.has_seccomp = line && line[10] != '0';
@@ -496,7 +497,7 @@ static bool is_running(const struct grf_injector *injector, pid_t tid)
 	char name[64], text[32];
 
 	snprintf(name, sizeof(name), "task/%d/syscall", tid);
-	return grf_target_read_small(injector->target->directory, name, text, sizeof(text)) > 0 &&
+	return grf_small_file_read(injector->target->directory, name, text, sizeof(text)) > 0 &&
 	       !strncmp(text, "running", 7);
 }
 
@@ -580,7 +581,7 @@ struct grf_error *grf_injector_open(struct grf_injector *injector, const struct 
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"the program does not tell where its threads have room for "
 					"our system call");
-	if (grf_target_read_small(target->directory, "status", status, sizeof(status)) < 0)
+	if (grf_small_file_read(target->directory, "status", status, sizeof(status)) < 0)
 		return grf_target_exited(target->pid);
 	if (!site->sigreturn_size || site->sigreturn_size > sizeof(site->sigreturn_code))
 		return grf_error_create(GRF_ERROR_UNSUPPORTED, "the program's way back from signal "

@@ -9,9 +9,6 @@
 
 #include "hold/hold.h"
 
-/* Reads a small file whole and ends it with NUL. -1 and errno on failure. */
-ssize_t grf_target_read_small(int directory, const char *name, char *buffer, size_t size);
-
 /* The state letter of a thread (proc(5)), '\0' when it is gone. */
 char grf_target_thread_state(const struct grf_target *target, pid_t tid);
 

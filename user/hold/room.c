@@ -29,6 +29,7 @@
 #include "base/cleanup.h"
 #include "base/control_groups.h"
 #include "base/memory_groups.h"
+#include "base/small_file.h"
 #include "hold/private.h"
 
 #define STATUS_BYTES 4096
@@ -64,7 +65,7 @@ static bool read_file(const struct room *room, const char *directory, const char
 	if (snprintf(path, sizeof(path), "%s%s/%s", room->root, directory, name) >=
 	    (int)sizeof(path))
 		return false;
-	return grf_target_read_small(AT_FDCWD, path, room->buffer, FILE_BYTES) >= 0;
+	return grf_small_file_read(AT_FDCWD, path, room->buffer, FILE_BYTES) >= 0;
 }
 
 static struct grf_error *check_hidden(const struct room *room, const char *hidden)
@@ -136,7 +137,7 @@ static struct grf_error *check_control_groups(const struct room *room)
 	_cleanup_free_ char *lines = NULL;
 	struct grf_error *error;
 
-	if (grf_target_read_small(room->target->directory, "cgroup", room->buffer, FILE_BYTES) < 0)
+	if (grf_small_file_read(room->target->directory, "cgroup", room->buffer, FILE_BYTES) < 0)
 		return NULL; /* a kernel without any */
 	lines = strdup(room->buffer);
 	if (!lines)
@@ -202,7 +203,7 @@ static struct grf_error *check_user(const struct room *room)
 	uint64_t limit, count;
 
 	if (!room->user ||
-	    grf_target_read_small(room->target->directory, "limits", room->buffer, FILE_BYTES) < 0)
+	    grf_small_file_read(room->target->directory, "limits", room->buffer, FILE_BYTES) < 0)
 		return NULL;
 	limit = field(room->buffer, "\nMax processes", NO_LIMIT);
 	count = limit == NO_LIMIT ? 0 : count_threads(room);
@@ -219,7 +220,7 @@ static struct grf_error *read_target(struct room *room)
 {
 	char status[STATUS_BYTES];
 
-	if (grf_target_read_small(room->target->directory, "status", status, sizeof(status)) < 0)
+	if (grf_small_file_read(room->target->directory, "status", status, sizeof(status)) < 0)
 		return grf_target_exited(room->target->pid);
 	room->own = field(status, "\nRssAnon:", field(status, "\nVmRSS:", 0)) * 1024;
 	room->tables = field(status, "\nVmPTE:", 0) * 1024;

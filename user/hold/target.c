@@ -13,27 +13,12 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/small_file.h"
 #include "hold/private.h"
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 /* How long a process whose threads end is waited for until it shows what for; ns. */
 #define END_LIMIT UINT64_C(1000000000)
-
-ssize_t grf_target_read_small(int directory, const char *name, char *buffer, size_t size)
-{
-	_cleanup_close_ int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-	ssize_t length;
-
-	if (fd < 0)
-		return -1;
-	do
-		length = read(fd, buffer, size - 1);
-	while (length < 0 && errno == EINTR);
-	if (length < 0)
-		return -1;
-	buffer[length] = '\0';
-	return length;
-}
 
 /* The number after "NAME:" in the text of a status file, or -1. */
 static long status_field(const char *status, const char *name)
@@ -63,7 +48,7 @@ char grf_target_thread_state(const struct grf_target *target, pid_t tid)
 	unsigned int flags;
 
 	snprintf(name, sizeof(name), "task/%d/stat", tid);
-	if (grf_target_read_small(target->directory, name, stat, sizeof(stat)) < 0 ||
+	if (grf_small_file_read(target->directory, name, stat, sizeof(stat)) < 0 ||
 	    !parse_stat(stat, &state, &flags))
 		return '\0';
 	return state;
@@ -81,7 +66,7 @@ pid_t grf_target_tracer(const struct grf_target *target, pid_t tid)
 	char name[48], status[4096];
 
 	snprintf(name, sizeof(name), "task/%d/status", tid);
-	if (grf_target_read_small(target->directory, name, status, sizeof(status)) < 0)
+	if (grf_small_file_read(target->directory, name, status, sizeof(status)) < 0)
 		return 0;
 	return (pid_t)status_field(status, "TracerPid");
 }
@@ -93,7 +78,7 @@ static pid_t process_of(pid_t tid)
 	long tgid;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	if (grf_target_read_small(AT_FDCWD, path, status, sizeof(status)) < 0)
+	if (grf_small_file_read(AT_FDCWD, path, status, sizeof(status)) < 0)
 		return tid;
 	tgid = status_field(status, "Tgid");
 	return tgid > 0 ? (pid_t)tgid : tid;
@@ -111,8 +96,8 @@ static int ptrace_scope(void)
 {
 	char text[16];
 
-	if (grf_target_read_small(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text,
-				  sizeof(text)) < 0)
+	if (grf_small_file_read(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text,
+				sizeof(text)) < 0)
 		return 0;
 	return atoi(text);
 }
@@ -123,7 +108,7 @@ static bool has_capability(unsigned int number)
 	char status[4096];
 	const char *line;
 
-	if (grf_target_read_small(AT_FDCWD, "/proc/self/status", status, sizeof(status)) < 0)
+	if (grf_small_file_read(AT_FDCWD, "/proc/self/status", status, sizeof(status)) < 0)
 		return false;
 	line = strstr(status, "\nCapEff:");
 	return line && strtoull(line + 8, NULL, 16) >> number & 1;
@@ -221,8 +206,8 @@ static struct grf_error *check(pid_t pid, int directory)
 
 	for (;;) {
 		if (directory < 0 ||
-		    grf_target_read_small(directory, "status", status, sizeof(status)) < 0 ||
-		    grf_target_read_small(directory, "stat", stat, sizeof(stat)) < 0) {
+		    grf_small_file_read(directory, "status", status, sizeof(status)) < 0 ||
+		    grf_small_file_read(directory, "stat", stat, sizeof(stat)) < 0) {
 			if (errno == EACCES || errno == EPERM)
 				return grf_target_refused(pid);
 			return grf_error_create(GRF_ERROR_NO_PROCESS, "no process %d", pid);
@@ -378,7 +363,7 @@ size_t grf_target_thread_count(const struct grf_target *target)
 	char status[4096];
 	long count;
 
-	if (grf_target_read_small(target->directory, "status", status, sizeof(status)) < 0)
+	if (grf_small_file_read(target->directory, "status", status, sizeof(status)) < 0)
 		return 0;
 	count = status_field(status, "Threads");
 	return count > 0 ? (size_t)count : 0;
