@@ -78,7 +78,6 @@ static struct grf_error *attach(void *input, int *ret_status)
 	struct grf_error *error;
 
 	(void)ret_status;
-	options->live.capture.threads = options->common.threads;
 	error = grf_results_open(&options->results, &results);
 	if (!error)
 		error = check_apart(options, &results);
@@ -88,7 +87,7 @@ static struct grf_error *attach(void *input, int *ret_status)
 		return error;
 	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->common.no_sandbox);
 	if (!error)
-		error = grf_make_profile(&source, &options->common, &options->tree, &results);
+		error = grf_make_profile(&source, &options->tree, &results);
 	return error;
 }
 

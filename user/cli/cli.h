@@ -35,7 +35,6 @@ enum grf_exit {
 
 /* What every command understands. */
 struct grf_common_options {
-	unsigned int threads; /* 0: one for each core */
 	int verbosity;
 	bool no_sandbox;
 };
@@ -72,7 +71,6 @@ extern const struct argp grf_debug_argp;  /* struct grf_debug_options: where DWA
 
 /* From a source to results, which it commits, and a summary: model, graph, writers. */
 struct grf_error *grf_make_profile(const struct grf_source *source,
-				   const struct grf_common_options *common,
 				   const struct grf_graph_options *options,
 				   const struct grf_results *results);
 

@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 #include "cli/values.h"
 
-#define MAX_THREADS   1024
 #define MAX_MAX_DEPTH 100000
 
 enum {
@@ -15,7 +14,6 @@ enum {
 };
 
 static const struct argp_option common_options[] = {
-    {"jobs", 'j', "N", 0, "Work with N threads (default: one for each core)", 0},
     {"verbose", 'v', NULL, 0, "Tell what is done and why; twice for more", 0},
     {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "Keep all privileges during the analysis", 0},
     {0},
@@ -25,11 +23,8 @@ static error_t parse_common_option(int key, char *argument, struct argp_state *s
 {
 	struct grf_common_options *options = state->input;
 
+	(void)argument;
 	switch (key) {
-	case 'j':
-		options->threads =
-		    (unsigned int)grf_parse_number(state, "--jobs", argument, 1, MAX_THREADS);
-		return 0;
 	case 'v':
 		options->verbosity++;
 		return 0;

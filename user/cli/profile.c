@@ -33,22 +33,18 @@ static struct grf_error *print_summary(const struct grf_results *results,
 }
 
 struct grf_error *grf_make_profile(const struct grf_source *source,
-				   const struct grf_common_options *common,
 				   const struct grf_graph_options *options,
 				   const struct grf_results *results)
 {
-	struct grf_graph_options graph_options = *options;
 	uint64_t began = grf_now();
 	struct grf_facts facts;
-	struct grf_model *model;
-	struct grf_graph *graph;
+	_cleanup_model_ struct grf_model *model = NULL;
+	_cleanup_graph_ struct grf_graph *graph = NULL;
 	struct grf_error *error;
 
-	graph_options.threads = common->threads;
-	error = grf_model_create(source->image, source->executable, common->threads, &model);
-	if (error)
-		return error;
-	error = grf_graph_create(model, &graph_options, &graph);
+	error = grf_model_create(source->image, source->executable, &model);
+	if (!error)
+		error = grf_graph_create(model, options, &graph);
 	if (!error) {
 		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 		grf_memory_report();
@@ -56,8 +52,6 @@ struct grf_error *grf_make_profile(const struct grf_source *source,
 		error = grf_results_write(results, &facts, graph->tree);
 		if (!error)
 			error = print_summary(results, &facts);
-		grf_graph_destroy(graph);
 	}
-	grf_model_destroy(model);
 	return error;
 }

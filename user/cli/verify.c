@@ -100,20 +100,16 @@ static struct grf_error *verify_source(const struct verify_options *options,
 	const struct grf_graph_options graph_options = {
 	    .max_depth = GRF_DEFAULT_DEPTH,
 	    .places = true,
-	    .threads = options->common.threads,
 	};
-	struct grf_graph *graph = NULL;
-	struct grf_model *model;
+	_cleanup_model_ struct grf_model *model = NULL;
+	_cleanup_graph_ struct grf_graph *graph = NULL;
 	struct grf_error *error;
 
-	error = grf_model_create(image, executable, options->common.threads, &model);
-	if (error)
-		return error;
-	error = grf_graph_create(model, &graph_options, &graph);
+	error = grf_model_create(image, executable, &model);
+	if (!error)
+		error = grf_graph_create(model, &graph_options, &graph);
 	if (!error)
 		error = verify_graph(options, graph, ret_status);
-	grf_graph_destroy(graph);
-	grf_model_destroy(model);
 	return error;
 }
 
@@ -123,7 +119,6 @@ static struct grf_error *verify(void *input, int *ret_status)
 	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error = NULL;
 
-	options->live.capture.threads = options->common.threads;
 	if (!options->live.pid)
 		error = grf_results_confine(GRF_SANDBOX_OPENS, NULL, options->common.no_sandbox);
 	if (error)

@@ -19,10 +19,9 @@
 struct grf_stored_types;
 
 struct grf_graph_options {
-	uint32_t max_depth;   /* elements in a chain; what is deeper counts at the last one */
-	bool no_fold;         /* every step of recursive structures, not each element once */
-	bool places;          /* keep for each object where it stands */
-	unsigned int threads; /* 0: one for each core */
+	uint32_t max_depth; /* elements in a chain; what is deeper counts at the last one */
+	bool no_fold;       /* every step of recursive structures, not each element once */
+	bool places;        /* keep for each object where it stands */
 };
 
 /* Arrays are indexed by object id (model/heap/heap.h). */

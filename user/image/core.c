@@ -444,6 +444,7 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
 	_cleanup_free_ char *what = NULL;
 	_cleanup_close_ int fd = -1;
+	_cleanup_image_ struct grf_image *image = NULL;
 	struct grf_image_backing *backing;
 	struct grf_error *error;
 	struct stat status;
@@ -463,22 +464,18 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 		return error;
 	reader.file = file;
 	reader.size = (uint64_t)status.st_size;
-	reader.image = grf_image_new(grf_executable_arch(executable));
-	backing = reader.image ? grf_array_add(&reader.image->backings) : NULL;
+	reader.image = image = grf_image_new(grf_executable_arch(executable));
+	backing = image ? grf_array_add(&image->backings) : NULL;
 	if (!backing) {
 		grf_mapped_file_close(file, (uint64_t)status.st_size);
-		grf_image_destroy(reader.image);
 		return grf_error_no_memory();
 	}
 	*backing = (struct grf_image_backing){file, (size_t)status.st_size};
-	reader.image->file =
+	image->file =
 	    (struct grf_image_file){file, reader.size, grf_file_data(fd, 0, reader.size), fd};
 	error = read_core(&reader);
-	reader.image->file = (struct grf_image_file){.fd = -1};
-	if (error) {
-		grf_image_destroy(reader.image);
-		return error;
-	}
-	*ret = reader.image;
-	return NULL;
+	image->file = (struct grf_image_file){.fd = -1};
+	if (!error)
+		*ret = grf_take(image);
+	return error;
 }

@@ -34,6 +34,12 @@ struct grf_error *grf_executable_read(int fd, const char *path, struct grf_execu
 struct grf_error *grf_executable_read_debug(int fd, const char *path, struct grf_executable **ret);
 void grf_executable_destroy(struct grf_executable *executable);
 
+static inline void grf_executable_cleanup_fn(struct grf_executable **executable)
+{
+	grf_executable_destroy(*executable);
+}
+#define _cleanup_executable_ __attribute__((cleanup(grf_executable_cleanup_fn)))
+
 /* Has symbols and DWARF, where `executable` lacks them, come from `debug`, which it takes over. */
 void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug);
 

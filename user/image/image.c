@@ -475,16 +475,14 @@ struct grf_error *grf_image_from_segments(const struct grf_arch *arch,
 					  const struct grf_segment *segments, size_t count,
 					  struct grf_image **ret)
 {
-	struct grf_image *image = grf_image_new(arch);
+	_cleanup_image_ struct grf_image *image = grf_image_new(arch);
 	bool fits = image != NULL;
 
 	for (size_t i = 0; fits && i < count; i++)
 		fits = segments[i].end <= segments[i].start || add_segment(image, &segments[i]);
-	if (!fits || !sort_segments(image)) {
-		grf_image_destroy(image);
+	if (!fits || !sort_segments(image))
 		return grf_error_no_memory();
-	}
-	*ret = image;
+	*ret = grf_take(image);
 	return NULL;
 }
 

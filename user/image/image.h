@@ -77,6 +77,12 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 
 void grf_image_destroy(struct grf_image *image);
 
+static inline void grf_image_cleanup_fn(struct grf_image **image)
+{
+	grf_image_destroy(*image);
+}
+#define _cleanup_image_ __attribute__((cleanup(grf_image_cleanup_fn)))
+
 const struct grf_segment *grf_image_segments(const struct grf_image *image, size_t *ret_count);
 const struct grf_mapping *grf_image_mappings(const struct grf_image *image, size_t *ret_count);
 const struct grf_thread *grf_image_threads(const struct grf_image *image, size_t *ret_count);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/cleanup.h"
 #include "image/image_private.h"
 
 void grf_image_parts_destroy(struct grf_image_parts *parts)
@@ -70,7 +71,7 @@ static bool take_parts(struct grf_image *image, const struct grf_image_parts *pa
 struct grf_error *grf_image_create(struct grf_image_parts *parts, struct grf_executable *executable,
 				   struct grf_image **ret)
 {
-	struct grf_image *image = grf_image_new(grf_executable_arch(executable));
+	_cleanup_image_ struct grf_image *image = grf_image_new(grf_executable_arch(executable));
 	struct grf_error *error;
 
 	if (!image) {
@@ -84,10 +85,7 @@ struct grf_error *grf_image_create(struct grf_image_parts *parts, struct grf_exe
 					 : grf_error_no_memory();
 	if (!error)
 		error = grf_image_finish(image, executable);
-	if (error) {
-		grf_image_destroy(image);
-		return error;
-	}
-	*ret = image;
-	return NULL;
+	if (!error)
+		*ret = grf_take(image);
+	return error;
 }

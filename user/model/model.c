@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "model/self_check.h"
 
@@ -105,23 +106,19 @@ static struct grf_error *read_all(struct grf_model *model)
 }
 
 struct grf_error *grf_model_create(const struct grf_image *image, struct grf_executable *executable,
-				   unsigned int threads, struct grf_model **ret)
+				   struct grf_model **ret)
 {
-	struct grf_model *model = calloc(1, sizeof(*model));
+	_cleanup_model_ struct grf_model *model = calloc(1, sizeof(*model));
 	struct grf_error *error;
 
-	(void)threads;
 	if (!model)
 		return grf_error_no_memory();
 	model->image = image;
 	model->executable = executable;
 	error = read_all(model);
-	if (error) {
-		grf_model_destroy(model);
-		return error;
-	}
-	*ret = model;
-	return NULL;
+	if (!error)
+		*ret = grf_take(model);
+	return error;
 }
 
 void grf_model_destroy(struct grf_model *model)

@@ -30,10 +30,15 @@ struct grf_model {
 	struct grf_special_roots *specials;
 };
 
-/* Reads the model. Image and executable are borrowed and must outlive it. `threads`: how many to
- * work with. */
+/* Reads the model. Image and executable are borrowed and must outlive it. */
 struct grf_error *grf_model_create(const struct grf_image *image, struct grf_executable *executable,
-				   unsigned int threads, struct grf_model **ret);
+				   struct grf_model **ret);
 void grf_model_destroy(struct grf_model *model);
+
+static inline void grf_model_cleanup_fn(struct grf_model **model)
+{
+	grf_model_destroy(*model);
+}
+#define _cleanup_model_ __attribute__((cleanup(grf_model_cleanup_fn)))
 
 #endif

@@ -12,7 +12,7 @@ static struct grf_error *find_libraries(const char *core, struct grf_executable 
 					struct grf_go_libraries *ret)
 {
 	const struct grf_mapping *mappings;
-	struct grf_image *image;
+	_cleanup_image_ struct grf_image *image = NULL;
 	struct grf_error *error;
 	size_t count;
 
@@ -22,7 +22,6 @@ static struct grf_error *find_libraries(const char *core, struct grf_executable 
 		return error;
 	mappings = grf_image_mappings(image, &count);
 	error = grf_go_libraries_find(mappings, count, ret);
-	grf_image_destroy(image);
 	return error;
 }
 

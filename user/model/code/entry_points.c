@@ -93,17 +93,15 @@ static struct grf_error *search(struct grf_executable *executable, const struct 
 static struct grf_error *from_functions(struct grf_executable *executable, int memory,
 					struct grf_entry_points *ret)
 {
-	struct grf_image *image;
+	_cleanup_image_ struct grf_image *image = NULL;
 	struct loads loads = {0};
 	struct grf_error *error;
 
 	add_loads(&loads, executable, memory);
 	error = grf_image_from_segments(grf_executable_arch(executable), loads.segments.items,
 					loads.segments.count, &image);
-	if (!error) {
+	if (!error)
 		error = search(executable, image, ret);
-		grf_image_destroy(image);
-	}
 	for (size_t i = 0; i < loads.copies.count; i++)
 		free(loads.copies.items[i]);
 	grf_array_free(&loads.copies);
