@@ -218,11 +218,17 @@ class Result:
         return self
 
 
+def hurry(arguments):
+    """The same at the usual priority, where it would be polite."""
+    polite_of_itself = arguments and arguments[0] in ("attach", "verify") and "--nice" not in arguments
+    return (*arguments, *HURRIED) if polite_of_itself else arguments
+
+
 def grf(*arguments, prefix=(), tool=None, timeout=300, hurried=True, **options):
     """Runs grf-bpf to its end. `hurried`: at the usual priority, as what is polite where others want the
     CPUs takes a hundred times as long."""
-    if hurried and arguments and arguments[0] in ("attach", "verify") and "--nice" not in arguments:
-        arguments = (*arguments, *HURRIED)
+    if hurried:
+        arguments = hurry(arguments)
     tool = tool or (HOOKED if any(hook in os.environ for hook in HOOKS) else GRF)
     command = [*map(str, prefix), str(tool), *map(str, arguments)]
     done = subprocess.run(
@@ -237,9 +243,9 @@ def polite(*arguments, **options):
 
 
 def start_grf(*arguments, **options):
-    """Starts grf-bpf; for tests that do something to it while it works."""
+    """Starts grf-bpf, in a hurry; for tests that do something to it while it works."""
     return subprocess.Popen(
-        [str(GRF), *map(str, arguments)],
+        [str(GRF), *map(str, hurry(arguments))],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -15,7 +15,7 @@ import subprocess
 
 import pytest
 from running import (
-    EXITED, FAILURE, GRF, NO_PROCESS, OK, PERMISSION, TOO_LONG, UNSUPPORTED, Target, wait_until,
+    EXITED, FAILURE, GRF, HURRIED, NO_PROCESS, OK, PERMISSION, TOO_LONG, UNSUPPORTED, Target, wait_until,
 )
 from toolchains import go_build
 
@@ -40,7 +40,7 @@ def generation(target):
 def attach(target, folder, chance, *arguments):
     """One attach, which is ended at some instant where chance wants it so."""
     with subprocess.Popen(
-        [str(GRF), "attach", str(target.pid), "-o", str(folder / "out"), *arguments],
+        [str(GRF), "attach", str(target.pid), "-o", str(folder / "out"), *HURRIED, *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     ) as tool:
         if chance.random() < 0.5:
