@@ -36,7 +36,9 @@ Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
 
 BUILD     := build$(if $(SANITIZE),-sanitize,$(if $(DEBUG),-debug))
+# As the kernel names it, for eBPF; as Go does, for user/arch/*/live.
 ARCH      := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
+LIVE_ARCH := $(ARCH:x86=amd64)
 
 comma     := ,
 CFLAGS    ?= -O2 -g
@@ -52,7 +54,8 @@ SKELETONS   := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/generated/%.skel.h)
 PROTOS      := $(wildcard user/outputs/*.proto)
 PROTO_C     := $(PROTOS:user/outputs/%.proto=$(BUILD)/generated/%.pb-c.c)
 
-LIB_SOURCES := $(sort $(shell find user -name '*.c' ! -path 'user/cli/*'))
+LIB_SOURCES := $(sort $(shell find user -name '*.c' ! -path 'user/cli/*' ! -path 'user/arch/*/live/*') \
+	       $(wildcard user/arch/$(LIVE_ARCH)/live/*.c))
 CLI_SOURCES := $(sort $(shell find user/cli -name '*.c'))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(PROTO_C:%.c=%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)

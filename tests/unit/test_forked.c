@@ -70,8 +70,7 @@ static struct grf_injection_site site(void)
 	    .stack_bytes = SIGNAL_STACK,
 	    .system_call = (uint64_t)(uintptr_t)system_call,
 	    .sigreturn = (uint64_t)(uintptr_t)return_from_handler,
-	    .sigreturn_code = {0xb8, 15, 0, 0, 0, 0x0f, 0x05},
-	    .sigreturn_size = 7,
+	    .sigreturn_code = {7, {0xb8, 15, 0, 0, 0, 0x0f, 0x05}},
 	};
 }
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "hold/probe_site.h"
+#include "arch/live.h"
 
 #define NOWHERE SIZE_MAX
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "hold/signal_frame.h"
+#include "arch/live.h"
 
 static void test_restart(void **state)
 {
@@ -25,18 +25,18 @@ static void test_restart(void **state)
 	    .orig_rax = (uint64_t)-1, .rax = (uint64_t)-512, .rip = 100};
 
 	(void)state;
-	assert_int_equal(grf_signal_frame_restart(&registers), GRF_RESTART_NONE);
+	assert_int_equal(grf_live_restart(&registers), GRF_RESTART_NONE);
 	assert_int_equal(registers.rip, 100);
 	registers.orig_rax = 7;
 	registers.rax = 3;
-	assert_int_equal(grf_signal_frame_restart(&registers), GRF_RESTART_RETURN);
+	assert_int_equal(grf_live_restart(&registers), GRF_RESTART_RETURN);
 	assert_int_equal(registers.rax, 3);
 	registers.rax = (uint64_t)-512;
-	assert_int_equal(grf_signal_frame_restart(&registers), GRF_RESTART_AGAIN);
+	assert_int_equal(grf_live_restart(&registers), GRF_RESTART_AGAIN);
 	assert_int_equal(registers.rip, 98);
 	assert_int_equal(registers.rax, 7);
 	registers.rax = (uint64_t)-516;
-	assert_int_equal(grf_signal_frame_restart(&registers), GRF_RESTART_ANEW);
+	assert_int_equal(grf_live_restart(&registers), GRF_RESTART_ANEW);
 	assert_int_equal(registers.rax, 7);
 }
 
@@ -66,12 +66,7 @@ __attribute__((noinline)) static void keep_registers(void)
 
 static void read_state(pid_t pid, struct grf_thread_state *state)
 {
-	struct iovec area = {state->extended, sizeof(state->extended)};
-
-	assert_int_equal(ptrace(PTRACE_GETREGS, pid, 0, &state->registers), 0);
-	assert_int_equal(ptrace(PTRACE_GETREGSET, pid, NT_X86_XSTATE, &area), 0);
-	assert_int_equal(ptrace(PTRACE_GETSIGMASK, pid, 8, &state->signal_mask), 0);
-	state->extended_size = area.iov_len;
+	assert_true(grf_live_read_state(pid, state));
 }
 
 static void stop(pid_t pid)

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
+#include "arch/live.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/pace.h"
@@ -225,7 +226,7 @@ static bool is_idle(void *context, pid_t tid)
 	const struct grf_thread_registers *record =
 	    find_record(session, session->record_count, 0, tid);
 
-	return record && grf_registers_are_of_call(record);
+	return record && grf_live_is_in_call(record);
 }
 
 static uint64_t count_running(void *context)

@@ -38,8 +38,6 @@ bool grf_registers_read(struct grf_registers_probe *probe, struct grf_thread_reg
 /* The same, begun anew; false also when some thread is on a CPU. */
 bool grf_registers_stand(struct grf_registers_probe *probe, struct grf_thread_registers *records,
 			 size_t capacity, size_t *ret_count);
-/* Whether the thread is in a system call, not interrupted in its own code. */
-bool grf_registers_are_of_call(const struct grf_thread_registers *record);
 
 /* The record as a thread. */
 void grf_registers_convert(const struct grf_thread_registers *record, struct grf_thread *ret);

@@ -10,10 +10,9 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/user.h>
 #include <unistd.h>
 
-#include "arch/arch.h"
+#include "arch/live.h"
 #include "base/cleanup.h"
 #include "thread_registers.skel.h"
 
@@ -148,38 +147,21 @@ bool grf_registers_stand(struct grf_registers_probe *probe, struct grf_thread_re
 	return true;
 }
 
-bool grf_registers_are_of_call(const struct grf_thread_registers *record)
-{
-	struct user_regs_struct registers = {0};
-
-	memcpy(&registers, record->words, sizeof(record->words));
-	return (long)registers.orig_rax >= 0;
-}
-
 void grf_registers_convert(const struct grf_thread_registers *record, struct grf_thread *ret)
 {
-	struct user_regs_struct registers = {0};
+	uint64_t words[GRF_LIVE_WORDS];
 
-	memcpy(&registers, record->words, sizeof(record->words));
-	/* The kernel keeps notes of its own above the 16 bits of a selector. */
-	registers.cs &= 0xffff;
-	registers.ss &= 0xffff;
-	registers.fs_base = record->fs_base;
-	registers.gs_base = record->gs_base;
-	registers.ds = record->ds;
-	registers.es = record->es;
-	registers.fs = record->fs;
-	registers.gs = record->gs;
-	grf_thread_set(ret, &grf_arch_amd64, record->tid, (const uint64_t *)&registers);
+	grf_live_words_of_record(record, words);
+	grf_thread_set(ret, grf_live_arch(), record->tid, words);
 }
 
 bool grf_registers_ptrace(pid_t tid, struct grf_thread *ret)
 {
-	struct user_regs_struct registers = {0};
-	struct iovec vector = {&registers, sizeof(registers)};
+	uint64_t words[GRF_LIVE_WORDS] = {0};
+	struct iovec vector = {words, sizeof(words)};
 
 	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &vector))
 		return false;
-	grf_thread_set(ret, &grf_arch_amd64, tid, (const uint64_t *)&registers);
+	grf_thread_set(ret, grf_live_arch(), tid, words);
 	return true;
 }

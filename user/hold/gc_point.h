@@ -14,7 +14,7 @@
 /* Where the probe goes. */
 struct grf_gc_point_site {
 	const char *path;    /* of the file that holds the code: the executable or a library */
-	uint64_t offset;     /* of the instruction in it, see hold/probe_site.h; 0: not known */
+	uint64_t offset;     /* of the instruction in it, see grf_probe_site(); 0: not known */
 	const char *without; /* why there can be none, or NULL */
 };
 

@@ -34,7 +34,6 @@
 #include "hold/injected_call.h"
 
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -44,7 +43,6 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,7 +68,6 @@
 #define ATTEMPTS     3            /* for each thread: it may be handling a signal */
 #define MAX_THREADS  4096u        /* that are looked at */
 #define MAX_RECORDS  65536u
-#define KERNEL_MASK  8 /* bytes of a signal mask */
 #define STATUS_BYTES 4096
 #define EAGER_ROUNDS 50 /* of asking that only yield the CPU */
 /* linux/errno.h: what a call that is to be made again seems to return. */
@@ -93,6 +90,12 @@ static uint64_t read_word(const struct grf_injector *injector, uint64_t address)
 	    pread(injector->memory, &value, sizeof(value), (off_t)address) != sizeof(value))
 		return 0;
 	return value;
+}
+
+static bool read_for_arch(void *injector, uint64_t address, uint64_t *ret)
+{
+	*ret = read_word(injector, address);
+	return *ret;
 }
 
 /* What /proc says of a thread. */
@@ -125,15 +128,17 @@ static struct thread_facts read_facts(const struct grf_injector *injector, pid_t
 static uint64_t find_record(const struct grf_injector *injector, uint64_t own_id)
 {
 	const struct grf_injection_site *site = injector->site;
-	uint64_t record = read_word(injector, site->records), own;
+	uint64_t record = read_word(injector, site->records), g;
+	uint64_t registers[GRF_LIVE_WORDS];
 
 	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
 		if (read_word(injector, record + site->thread_id) == own_id)
 			return record;
 		record = read_word(injector, record + site->next);
 	}
-	own = read_word(injector, injector->state.registers.fs_base + (uint64_t)site->own);
-	record = own ? read_word(injector, own + site->owner) : 0;
+	grf_live_words(&injector->state.registers, registers);
+	g = grf_live_arch()->running_g(registers, read_for_arch, (void *)injector);
+	record = g ? read_word(injector, g + site->owner) : 0;
 	return record && read_word(injector, record + site->thread_id) == own_id ? record : 0;
 }
 
@@ -154,7 +159,7 @@ static bool read_stack(const struct grf_injector *injector, uint64_t record, uin
 /* The unused signal stack of a stopped thread. False: it has none, or stands on it. */
 static bool find_stack(struct grf_injector *injector, uint64_t own_id)
 {
-	uint64_t sp = injector->state.registers.rsp;
+	uint64_t sp = grf_live_stack_pointer(&injector->state.registers);
 
 	return own_id &&
 	       read_stack(injector, find_record(injector, own_id), &injector->low,
@@ -212,19 +217,6 @@ bool grf_injector_wait(const struct grf_target *target, pid_t tid, uint64_t limi
 	}
 }
 
-static bool read_state(struct grf_injector *injector, pid_t tid)
-{
-	struct grf_thread_state *state = &injector->state;
-	struct iovec area = {state->extended, sizeof(state->extended)};
-
-	if (ptrace(PTRACE_GETREGS, tid, 0, &state->registers) ||
-	    ptrace(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &area) ||
-	    ptrace(PTRACE_GETSIGMASK, tid, KERNEL_MASK, &state->signal_mask))
-		return false;
-	state->extended_size = area.iov_len;
-	return true;
-}
-
 /* Whether the thread may be in a restartable sequence. Kernels that cannot tell (before 5.13) meet
  * few programs that use them. */
 static bool is_in_sequence(const struct grf_injector *injector, pid_t tid)
@@ -237,19 +229,22 @@ static bool is_in_sequence(const struct grf_injector *injector, pid_t tid)
 	return configuration.address && read_word(injector, configuration.address + RSEQ_SEQUENCE);
 }
 
+static bool stands_at(const struct grf_injector *injector, const struct grf_live_code *code,
+		      uint64_t address)
+{
+	uint8_t found[GRF_LIVE_CODE_BYTES];
+
+	return pread(injector->memory, found, code->size, (off_t)address) == code->size &&
+	       !memcmp(found, code->bytes, code->size);
+}
+
 /* Whether the instructions that the thread is to be sent to stand there. */
 static bool has_code(const struct grf_injector *injector)
 {
-	static const uint8_t system_call[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
 	const struct grf_injection_site *site = injector->site;
-	uint8_t code[GRF_SIGRETURN_BYTES];
 
-	return pread(injector->memory, code, sizeof(system_call), (off_t)site->system_call) ==
-		   sizeof(system_call) &&
-	       !memcmp(code, system_call, sizeof(system_call)) &&
-	       pread(injector->memory, code, site->sigreturn_size, (off_t)site->sigreturn) ==
-		   (ssize_t)site->sigreturn_size &&
-	       !memcmp(code, site->sigreturn_code, site->sigreturn_size);
+	return stands_at(injector, &grf_live_system_call, site->system_call) &&
+	       stands_at(injector, &site->sigreturn_code, site->sigreturn);
 }
 
 bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restart worst)
@@ -260,10 +255,11 @@ bool grf_injector_take(struct grf_injector *injector, pid_t tid, enum grf_restar
 
 	/* What stands before a signal, or in a group stop, is left alone. */
 	if (!grf_injector_wait(injector->target, tid, 0, &status) ||
-	    status != (SIGTRAP | PTRACE_EVENT_STOP << 8) || !read_state(injector, tid))
+	    status != (SIGTRAP | PTRACE_EVENT_STOP << 8) ||
+	    !grf_live_read_state(tid, &injector->state))
 		return false;
 	registers = injector->state.registers;
-	if (grf_signal_frame_restart(&registers) > worst)
+	if (grf_live_restart(&registers) > worst)
 		return false;
 	/* Only of those that come into question: all threads may stand meanwhile. The process may
 	 * have become another program since the site was found; as long as this thread stands it
@@ -294,18 +290,14 @@ static bool write_frame(const struct grf_injector *injector, const struct grf_si
 static bool set_call(const struct grf_injector *injector, const struct grf_injected_call *call)
 {
 	struct user_regs_struct registers = injector->state.registers;
+	uint64_t arguments[GRF_CALL_ARGUMENTS];
 
-	registers.rip = injector->site->system_call;
-	registers.rsp = injector->frame.stack_pointer;
-	registers.rax = call->number;
-	registers.rdi = call->arguments[0];
-	registers.rsi =
-	    call->makes_child ? injector->child_frame.stack_pointer : call->arguments[1];
-	registers.rdx = call->arguments[2];
-	registers.r10 = call->arguments[3];
-	registers.orig_rax = (uint64_t)-1;
-	registers.eflags &= ~UINT64_C(0x100); /* no single steps */
-	return !ptrace(PTRACE_SETREGS, injector->tid, 0, &registers);
+	memcpy(arguments, call->arguments, sizeof(arguments));
+	if (call->makes_child)
+		arguments[1] = injector->child_frame.stack_pointer;
+	grf_live_set_call(&registers, injector->site->system_call, injector->frame.stack_pointer,
+			  call->number, arguments);
+	return !grf_live_write(injector->tid, &registers);
 }
 
 /* Back to what it was, without the frame. */
@@ -313,8 +305,8 @@ static enum grf_call_outcome take_back(const struct grf_injector *injector)
 {
 	const struct grf_thread_state *state = &injector->state;
 
-	if (ptrace(PTRACE_SETREGS, injector->tid, 0, &state->registers) ||
-	    ptrace(PTRACE_SETSIGMASK, injector->tid, KERNEL_MASK, &state->signal_mask))
+	if (grf_live_write(injector->tid, &state->registers) ||
+	    ptrace(PTRACE_SETSIGMASK, injector->tid, GRF_SIGNAL_MASK_BYTES, &state->signal_mask))
 		return GRF_CALL_LOST;
 	return GRF_CALL_NOT_MADE;
 }
@@ -355,10 +347,9 @@ static enum grf_call_outcome run_call(struct grf_injector *injector, uint64_t li
 		return take_back(injector);
 	}
 	grf_injector_step(injector, 5);
-	if (!run_to_call(injector, limit, &status) ||
-	    ptrace(PTRACE_GETREGS, injector->tid, 0, &registers))
+	if (!run_to_call(injector, limit, &status) || grf_live_read(injector->tid, &registers))
 		return GRF_CALL_LOST;
-	injector->result = (int64_t)registers.rax;
+	injector->result = grf_live_result(&registers);
 	if (injector->result >= FIRST_RESTART && injector->result <= LAST_RESTART)
 		return take_back(injector);
 	grf_injector_step(injector, 6);
@@ -394,7 +385,7 @@ enum grf_call_outcome grf_injector_call(struct grf_injector *injector,
 		return injector->refused ? GRF_CALL_NOT_MADE : GRF_CALL_LOST;
 	}
 	grf_injector_step(injector, 3);
-	ptrace(PTRACE_SETSIGMASK, injector->tid, KERNEL_MASK, &all);
+	ptrace(PTRACE_SETSIGMASK, injector->tid, GRF_SIGNAL_MASK_BYTES, &all);
 	grf_injector_step(injector, 4);
 	return run_call(injector, call->limit ? call->limit : CALL_LIMIT);
 }
@@ -557,16 +548,6 @@ bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *
 
 /* --- what it takes ---------------------------------------------------------------------------- */
 
-/* Where the CPU keeps a second stack of return addresses, no frame that we made can be returned to.
- */
-static bool has_shadow_stack(const char *status)
-{
-	const char *line = strstr(status, "\nx86_Thread_features:");
-	const char *found = line ? strstr(line, "shstk") : NULL;
-
-	return found && found < line + 1 + strcspn(line + 1, "\n");
-}
-
 struct grf_error *grf_injector_open(struct grf_injector *injector, const struct grf_target *target,
 				    const struct grf_injection_site *site)
 {
@@ -583,10 +564,10 @@ struct grf_error *grf_injector_open(struct grf_injector *injector, const struct 
 					"our system call");
 	if (grf_small_file_read(target->directory, "status", status, sizeof(status)) < 0)
 		return grf_target_exited(target->pid);
-	if (!site->sigreturn_size || site->sigreturn_size > sizeof(site->sigreturn_code))
+	if (!site->sigreturn_code.size || site->sigreturn_code.size > GRF_LIVE_CODE_BYTES)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED, "the program's way back from signal "
 							       "handlers is not known");
-	if (has_shadow_stack(status))
+	if (grf_live_has_shadow_stack(status))
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"process %d has shadow stacks, on which no system call of "
 					"ours returns",

@@ -9,10 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "arch/live.h"
 #include "hold/injection.h"
-#include "hold/signal_frame.h"
-
-#define GRF_CALL_ARGUMENTS 4
 
 struct grf_injected_call {
 	uint64_t number;

@@ -5,30 +5,27 @@
 
 #include <stdint.h>
 
+#include "arch/live.h"
 #include "hold/hold.h"
-
-#define GRF_SIGRETURN_BYTES 16
 
 /*
  * What must be known of the target. Its runtime keeps a record of each of its threads, in a list
- * that begins at *`records`, and in any case where a thread's own storage leads; each has its
+ * that begins at *`records`, and in any case where the g that it runs leads; each has its
  * thread's id, and leads to the bounds of the stack on which that thread handles signals. Offsets
  * are in bytes.
  */
 struct grf_injection_site {
 	uint64_t records;   /* address of the pointer to the first record; 0: not known */
 	uint64_t next;      /* in a record: the pointer to the next */
-	int64_t own;        /* from a thread's fs base: the pointer to what it runs */
-	uint64_t owner;     /* there: the pointer to the thread's record */
+	uint64_t owner;     /* in the g that a thread runs: the pointer to its record */
 	uint64_t thread_id; /* in a record */
 	uint64_t stack;     /* in a record: the pointer to what has the stack's bounds */
 	uint64_t low, high; /* there */
 	uint64_t
 	    stack_bytes; /* what is between them; a stack of another size is not the one meant */
-	uint64_t system_call; /* address of the instructions `syscall; ret` */
-	uint64_t sigreturn;   /* of those that call rt_sigreturn(2) */
-	uint8_t sigreturn_code[GRF_SIGRETURN_BYTES]; /* which are these, */
-	size_t sigreturn_size;                       /* of so many bytes; 0: not known */
+	uint64_t system_call;                /* address of grf_live_system_call */
+	uint64_t sigreturn;                  /* of what calls rt_sigreturn(2), */
+	struct grf_live_code sigreturn_code; /* which is this */
 };
 
 /* How long the one thread stood; grf_now(). */

@@ -21,7 +21,6 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -82,6 +81,7 @@ static int seize_maker(pid_t tid)
 static int has_returned(const struct work *work)
 {
 	struct user_regs_struct registers;
+	uint64_t sp;
 	pid_t tid = work->note->tid;
 	int status, refused, signal = 0, result = -1;
 
@@ -93,9 +93,11 @@ static int has_returned(const struct work *work)
 		return 0;
 	if (!(status >> 8))
 		signal = status & 0x7f;
-	if (!ptrace(PTRACE_GETREGS, tid, 0, &registers) &&
-	    (registers.rsp <= work->note->low || registers.rsp > work->note->high))
-		result = 1;
+	if (!grf_live_read(tid, &registers)) {
+		sp = grf_live_stack_pointer(&registers);
+		if (sp <= work->note->low || sp > work->note->high)
+			result = 1;
+	}
 	ptrace(PTRACE_DETACH, tid, 0, (long)signal);
 	return result;
 }

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/live.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "hold/probe_site.h"
 #include "model/code/entry_points.h"
 #include "model/model.h"
 #include "model/stacks/goroutine_records.h"
@@ -69,7 +69,7 @@ static void set_gc_point(const struct grf_executable *executable, uint64_t addre
 }
 
 /* The address of some instructions in the executable, wherever they stand; 0: nowhere. */
-static uint64_t find_code(const struct grf_executable *executable, const void *code, size_t size)
+static uint64_t find_code(const struct grf_executable *executable, const struct grf_live_code *code)
 {
 	size_t count;
 	const struct grf_load *loads = grf_executable_loads(executable, &count);
@@ -79,7 +79,7 @@ static uint64_t find_code(const struct grf_executable *executable, const void *c
 
 		if (!(loads[i].flags & GRF_SEGMENT_EXECUTE))
 			continue;
-		found = memmem(loads[i].data, loads[i].file_size, code, size);
+		found = memmem(loads[i].data, loads[i].file_size, code->bytes, code->size);
 		if (found)
 			return loads[i].address + (uint64_t)(found - loads[i].data) +
 			       grf_executable_bias(executable);
@@ -91,10 +91,6 @@ static uint64_t find_code(const struct grf_executable *executable, const void *c
 static void find_injection_site(struct grf_executable *executable, uint64_t allm,
 				struct grf_injection_site *ret)
 {
-	static const uint8_t system_call[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
-	/* mov $15, %rax or %eax; syscall: what signal handlers return to, Go's own and libc's. */
-	static const uint8_t sigreturn[] = {0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05};
-	static const uint8_t short_sigreturn[] = {0xb8, 15, 0, 0, 0, 0x0f, 0x05};
 	struct grf_thread_records records;
 
 	if (!grf_thread_records_find(executable, &records))
@@ -102,23 +98,18 @@ static void find_injection_site(struct grf_executable *executable, uint64_t allm
 	*ret = (struct grf_injection_site){
 	    .records = allm,
 	    .next = (uint64_t)records.m_alllink,
-	    .own = GRF_TLS_G,
 	    .owner = (uint64_t)records.g_m,
 	    .thread_id = (uint64_t)records.m_procid,
 	    .stack = (uint64_t)records.m_gsignal,
 	    .low = (uint64_t)records.stack_lo,
 	    .high = (uint64_t)records.stack_hi,
 	    .stack_bytes = GRF_SIGNAL_STACK_BYTES,
-	    .system_call = find_code(executable, system_call, sizeof(system_call)),
-	    .sigreturn = find_code(executable, sigreturn, sizeof(sigreturn)),
+	    .system_call = find_code(executable, &grf_live_system_call),
 	};
-	ret->sigreturn_size = sizeof(sigreturn);
-	memcpy(ret->sigreturn_code, sigreturn, sizeof(sigreturn));
-	if (ret->sigreturn)
-		return;
-	ret->sigreturn = find_code(executable, short_sigreturn, sizeof(short_sigreturn));
-	ret->sigreturn_size = sizeof(short_sigreturn);
-	memcpy(ret->sigreturn_code, short_sigreturn, sizeof(short_sigreturn));
+	for (unsigned int i = 0; i < GRF_LIVE_SIGRETURNS && !ret->sigreturn; i++) {
+		ret->sigreturn_code = grf_live_sigreturns[i];
+		ret->sigreturn = find_code(executable, &ret->sigreturn_code);
+	}
 }
 
 /* The layout of the program's runtime, as far as its file tells. */

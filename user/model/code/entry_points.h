@@ -26,11 +26,9 @@ struct grf_entry_points grf_entry_points_find(struct grf_executable *executable,
 
 /*
  * Where a thread's m and its signal stack are. Every m has a g for signals with a stack of 32 KiB
- * (runtime/os_linux.go, mpreinit); a thread that C made may have a stack of C's instead. The g that
- * a thread runs is in its local storage, at -8 in programs (cmd/link), elsewhere in libraries.
+ * (runtime/os_linux.go, mpreinit); a thread that C made may have a stack of C's instead.
  */
 #define GRF_SIGNAL_STACK_BYTES 32768
-#define GRF_TLS_G              (-8)
 struct grf_thread_records {
 	int64_t g_m, m_alllink, m_procid, m_gsignal, stack_lo, stack_hi; /* offsets in bytes */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "hold/probe_site.h"
-
-#include <string.h>
+/* Where a uprobe leaves no trace: the kernel carries out jumps, calls and pushes of a register by
+ * itself. */
+#include "arch/live.h"
 
 /* An instruction of Go's stack check (cmd/internal/obj/x86, stacksplit): the bytes that are the
  * same in all its forms. */

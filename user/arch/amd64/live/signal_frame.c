@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "hold/signal_frame.h"
-
+/*
+ * The frame that rt_sigreturn(2) restores a thread from (arch/x86/include/uapi/asm/sigcontext.h and
+ * ucontext.h of Linux): every register, the extended state, the signal mask.
+ */
 #include <cpuid.h>
 #include <string.h>
 #include <sys/syscall.h>
 
-/* What the kernel leaves in rax of a system call that was interrupted (linux/errno.h). */
-#define ERESTARTSYS           (-512)
-#define ERESTARTNOINTR        (-513)
-#define ERESTARTNOHAND        (-514)
-#define ERESTART_RESTARTBLOCK (-516)
-#define SYSCALL_LENGTH        2
+#include "arch/live.h"
 
 /* ucontext.uc_flags: there is an XSAVE area; ss is saved; and is to be restored as it is. */
 #define UC_EXTENDED 1
@@ -57,28 +54,6 @@ struct software_bytes {
 	uint32_t state_size;
 	uint32_t padding[7];
 };
-
-enum grf_restart grf_signal_frame_restart(struct user_regs_struct *registers)
-{
-	if ((int64_t)registers->orig_rax < 0)
-		return GRF_RESTART_NONE;
-	switch ((int64_t)registers->rax) {
-	case ERESTARTSYS:
-	case ERESTARTNOINTR:
-	case ERESTARTNOHAND:
-	case ERESTART_RESTARTBLOCK:
-		break;
-	default:
-		return GRF_RESTART_RETURN;
-	}
-	registers->rip -= SYSCALL_LENGTH;
-	if ((int64_t)registers->rax == ERESTART_RESTARTBLOCK) {
-		registers->rax = registers->orig_rax;
-		return GRF_RESTART_ANEW;
-	}
-	registers->rax = registers->orig_rax;
-	return GRF_RESTART_AGAIN;
-}
 
 /* How long a frame with these features is: as far as the last of them reaches. */
 static uint32_t size_of(uint64_t features)
@@ -162,7 +137,7 @@ bool grf_signal_frame_build(const struct grf_thread_state *state, uint64_t low, 
 
 	if (!extended || high < low || high - low < extended + sizeof(frame) + 4096)
 		return false;
-	grf_signal_frame_restart(&registers);
+	grf_live_restart(&registers);
 	area_at = (high - 64 - extended) & ~UINT64_C(63);
 	/* As the kernel lays it: a multiple of 16 less 8, as after a call. */
 	frame_at = ((area_at - sizeof(frame)) & ~UINT64_C(15)) - 8;
