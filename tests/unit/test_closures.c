@@ -66,7 +66,9 @@ static struct grf_closure_sites *scan(const struct code *code)
 	struct grf_closure_sites *sites = grf_closure_sites_create();
 
 	assert_non_null(sites);
-	grf_closure_sites_scan(sites, code->bytes, code->length, TEXT, text, types, &checks);
+	grf_closure_sites_scan(sites, &grf_arch_amd64,
+			       &(struct grf_code){code->bytes, code->length, TEXT}, text, types,
+			       &checks);
 	return sites;
 }
 
@@ -139,11 +141,16 @@ static void test_sites_contradict(void **state)
 	grf_closure_sites_destroy(sites);
 }
 
+static void read_loads(struct grf_closure_loads *loads, const uint8_t *code, uint64_t length)
+{
+	grf_closure_loads_read(loads, &grf_arch_amd64, &(struct grf_code){code, length, TEXT});
+}
+
 static int64_t find_store(const struct grf_closure_loads *loads, int64_t slot)
 {
-	for (size_t i = 0; i < loads->count; i++) {
-		if (loads->stores[i].slot == slot)
-			return (int64_t)loads->stores[i].offset;
+	for (size_t i = 0; i < loads->stores.count; i++) {
+		if (loads->stores.items[i].slot == slot)
+			return (int64_t)loads->stores.items[i].offset;
 	}
 	return -1;
 }
@@ -173,9 +180,9 @@ static void test_stores(void **state)
 	struct grf_closure_loads loads;
 
 	(void)state;
-	grf_closure_loads_read(&loads, prologue, sizeof(prologue), TEXT);
-	assert_int_equal(loads.frame, 0x38);
-	assert_int_equal(loads.count, 4);
+	read_loads(&loads, prologue, sizeof(prologue));
+	assert_int_equal(loads.stores.cfa, 0x38 + 16);
+	assert_int_equal(loads.stores.count, 4);
 	assert_int_equal(find_store(&loads, 0x30), 8);
 	assert_int_equal(find_store(&loads, 0x28), 0x10);
 	assert_int_equal(find_store(&loads, 0x18), 0x18);
@@ -184,7 +191,7 @@ static void test_stores(void **state)
 	assert_int_equal(find_store(&loads, 0x10), -1);
 	/* Every cut must be survived. */
 	for (size_t length = 0; length < sizeof(prologue); length++)
-		grf_closure_loads_read(&loads, prologue, length, TEXT);
+		read_loads(&loads, prologue, length);
 }
 
 static void test_vector_and_large_frames(void **state)
@@ -200,9 +207,9 @@ static void test_vector_and_large_frames(void **state)
 	struct grf_closure_loads loads;
 
 	(void)state;
-	grf_closure_loads_read(&loads, prologue, sizeof(prologue), TEXT);
-	assert_int_equal(loads.frame, 0x1e8);
-	assert_int_equal(loads.count, 3);
+	read_loads(&loads, prologue, sizeof(prologue));
+	assert_int_equal(loads.stores.cfa, 0x1e8 + 16);
+	assert_int_equal(loads.stores.count, 3);
 	assert_int_equal(find_store(&loads, 0xc0), 0x18);
 	assert_int_equal(find_store(&loads, 0xc8), 0x20);
 	assert_int_equal(find_store(&loads, 0x100), 0x90);
@@ -228,15 +235,15 @@ static void test_on_stack(void **state)
 	emit_lea(&code, LEA_RCX, TEXT + 0x700);
 	EMIT(&code, STORE_F);
 	EMIT(&code, "\x90\x90\x90\x90\x90\x90\x90\x90");
-	grf_closure_loads_read(&loads, code.bytes, code.length, TEXT);
-	assert_int_equal(loads.frame, 0x80);
+	read_loads(&loads, code.bytes, code.length);
+	assert_int_equal(loads.stores.cfa, 0x80 + 16);
 	assert_int_equal(grf_closure_loads_on_stack(&loads, found, 4), 2);
 	assert_int_equal(found[0].entry, TEXT + 0x300);
 	assert_int_equal(found[0].offset, 0x28 - 0x80 - 16);
 	assert_int_equal(found[1].entry, TEXT + 0x500);
 	assert_int_equal(found[1].offset, 0x78 - 0x80 - 16);
 	assert_int_equal(grf_closure_loads_on_stack(&loads, found, 1), 1);
-	loads.length = 12; /* ends inside the mov */
+	loads.code.length = 12; /* ends inside the mov */
 	assert_int_equal(grf_closure_loads_on_stack(&loads, found, 4), 0);
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/code.h"
 #include "base/error.h"
 
 /** Where in a thread's general registers some are. The registers are words, in the order of the
@@ -74,6 +75,26 @@ struct grf_arch {
 	/** The address of the runtime.g that a thread with these registers says it runs, whose
 	 * memory `read` reads; 0: it says none. */
 	uint64_t (*running_g)(const uint64_t *registers, grf_arch_read *read, void *context);
+
+	/** The first instruction from offset `from` on that takes the address of something; bytes
+	 * that look like one count. False: none up to the end. */
+	bool (*next_address)(const struct grf_code *code, uint64_t from,
+			     struct grf_code_reference *ret);
+	/** The same of calls whose target is in the instruction. */
+	bool (*next_call)(const struct grf_code *code, uint64_t from,
+			  struct grf_code_reference *ret);
+
+	/** What the beginning of a closure's function copies to its frame. */
+	void (*closure_stores)(const struct grf_code *code, struct grf_closure_stores *ret);
+	/** The offset in the closure object from which the instruction that ends at the offset
+	 * `end` loads a register, which DWARF numbers so; GRF_CLOSURE_OFFSET_UNKNOWN. */
+	uint64_t (*closure_load)(const struct grf_code *code, uint64_t end,
+				 unsigned int dwarf_register);
+	/** The first `capacity` of the closure objects that a function makes in its frame, of which
+	 * closure_stores() told the size; returns how many were written. */
+	size_t (*stack_closures)(const struct grf_code *code,
+				 const struct grf_closure_stores *stores,
+				 struct grf_stack_closure *ret, size_t capacity);
 };
 
 /** Those that images are read of. */

@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
+#include "arch/arch.h"
 #include "model/types/types_private.h"
 
-#define LEA_LENGTH   7
 #define MAX_FUNCTION (1u << 16) /* bytes of code */
 
 /* Functions that allocate a structure which the layout has. */
@@ -20,12 +20,6 @@ static const char *const allocators[] = {
     "runtime.makemap",       "internal/runtime/maps.NewMap",
     "runtime.makemap_small", "internal/runtime/maps.newTable",
 };
-
-/* lea disp32(%rip), %r64 */
-static bool is_lea(const uint8_t *code)
-{
-	return (code[0] & 0xfb) == 0x48 && code[1] == 0x8d && (code[2] & 0xc7) == 0x05;
-}
 
 static void take_type(struct grf_types *types, struct grf_layout *layout, uint64_t descriptor)
 {
@@ -44,21 +38,18 @@ static void take_type(struct grf_types *types, struct grf_layout *layout, uint64
 static void take_function(struct grf_types *types, struct grf_layout *layout,
 			  const struct grf_function *function)
 {
-	uint64_t length = function->end - function->entry;
-	const uint8_t *code =
-	    length < MAX_FUNCTION ? grf_image_at(types->image, function->entry, length) : NULL;
+	const struct grf_arch *arch = grf_image_arch(types->image);
+	struct grf_code code = {.length = function->end - function->entry,
+				.address = function->entry};
+	struct grf_code_reference taken;
 
-	for (uint64_t at = 0; code && at + LEA_LENGTH <= length; at++) {
-		uint64_t target = function->entry + at + LEA_LENGTH +
-				  (uint64_t)(int64_t)(int32_t)grf_load_u32(code + at + 3);
-		const struct grf_module *module;
-
-		if (!is_lea(code + at) || target % 8)
-			continue;
-		module = grf_modules_by_type(types->modules, target);
-		if (module)
-			take_type(types, layout, target);
-	}
+	code.bytes = code.length < MAX_FUNCTION
+			 ? grf_image_at(types->image, code.address, code.length)
+			 : NULL;
+	for (uint64_t from = 0; code.bytes && arch->next_address(&code, from, &taken);
+	     from = taken.at + 1)
+		if (!(taken.target % 8) && grf_modules_by_type(types->modules, taken.target))
+			take_type(types, layout, taken.target);
 }
 
 void grf_layout_take_descriptors(struct grf_types *types, struct grf_layout *layout)

@@ -9,7 +9,7 @@
  *	                          varp --> | locals ...
  *	                            sp --> |
  */
-#include "arch/arch.h"
+#include "arch/amd64/amd64.h"
 
 #include <elf.h>
 
@@ -54,4 +54,9 @@ const struct grf_arch grf_arch_amd64 = {
     .ucontext = {.size = 256, .pc = 168, .sp = 160, .first = 40, .count = 15},
     .frame = frame,
     .running_g = running_g,
+    .next_address = grf_amd64_next_address,
+    .next_call = grf_amd64_next_call,
+    .closure_stores = grf_amd64_closure_stores,
+    .closure_load = grf_amd64_closure_load,
+    .stack_closures = grf_amd64_stack_closures,
 };

@@ -9,18 +9,18 @@
  * makes such an object it takes the address of the type's descriptor, calls the allocator, then
  * takes the entry of the function and stores it as the first word:
  *
- *	lea  type:struct { F uintptr; X0 *int }(%rip), %rax
+ *	take the address of type:struct { F uintptr; X0 *int }
  *	call runtime.newobject
- *	lea  main.f.func1(%rip), %rcx
- *	mov  %rcx, (%rax)
+ *	take the address of main.f.func1
+ *	store it where the call returned an object
  *
  * The store comes before any other call, because calls and stores keep their order. So in all of
- * the text, whatever the release and with or without DWARF, a lea of a function's entry that
- * follows a lea of such a type within a few instructions tells the type of that closure. A closure
- * for which two places disagree is left alone.
+ * the text, whatever the release and with or without DWARF, taking the address of a function's
+ *entry within a few instructions of that of such a type tells the type of that closure. A closure
+ *for which two places disagree is left alone.
  *
- * No instructions are decoded: a lea is recognised by its bytes, and a false one would have to hit
- * both a descriptor of such a type and then a function's entry to the byte.
+ * No instructions are decoded: the architecture recognises one by its bytes, and a false one would
+ * have to hit both a descriptor of such a type and then a function's entry to the byte.
  */
 #include "model/code/closure_sites.h"
 
@@ -28,8 +28,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#define LEA_LENGTH    7
-#define SITE_DISTANCE 256 /* bytes of code between the two lea */
+#define SITE_DISTANCE 256 /* bytes of code between the two */
 #define RECENT_TYPES  8
 
 struct site {
@@ -45,7 +44,7 @@ struct grf_closure_sites {
 /* The descriptors that were referred to last, in a ring. */
 struct recent {
 	uint64_t address[RECENT_TYPES];
-	uint64_t at[RECENT_TYPES]; /* offset of the lea */
+	uint64_t at[RECENT_TYPES]; /* offset of the instruction */
 	size_t count;              /* ever seen */
 };
 
@@ -85,12 +84,6 @@ static void add_site(struct grf_closure_sites *sites, uint64_t pc, uint64_t desc
 	HASH_ADD(hh, sites->by_pc, pc, sizeof(site->pc), site);
 }
 
-/* lea disp32(%rip), %r64 */
-static bool is_lea(const uint8_t *code)
-{
-	return (code[0] & 0xfb) == 0x48 && code[1] == 0x8d && (code[2] & 0xc7) == 0x05;
-}
-
 static void function_taken(struct grf_closure_sites *sites, struct recent *recent, uint64_t at,
 			   uint64_t pc, const struct grf_closure_site_checks *checks)
 {
@@ -111,26 +104,20 @@ static void function_taken(struct grf_closure_sites *sites, struct recent *recen
 	}
 }
 
-void grf_closure_sites_scan(struct grf_closure_sites *sites, const uint8_t *code, uint64_t length,
-			    uint64_t address, const uint64_t text[2], const uint64_t types[2],
-			    const struct grf_closure_site_checks *checks)
+void grf_closure_sites_scan(struct grf_closure_sites *sites, const struct grf_arch *arch,
+			    const struct grf_code *code, const uint64_t text[2],
+			    const uint64_t types[2], const struct grf_closure_site_checks *checks)
 {
+	struct grf_code_reference taken;
 	struct recent recent = {0};
 
-	for (uint64_t i = 0; i + LEA_LENGTH <= length; i++) {
-		uint64_t target;
-		int32_t displacement;
-
-		if (!is_lea(code + i))
-			continue;
-		memcpy(&displacement, code + i + 3, sizeof(displacement));
-		target = address + i + LEA_LENGTH + (uint64_t)(int64_t)displacement;
-		if (target >= types[0] && target < types[1]) {
-			recent.address[recent.count % RECENT_TYPES] = target;
-			recent.at[recent.count % RECENT_TYPES] = i;
+	for (uint64_t from = 0; arch->next_address(code, from, &taken); from = taken.at + 1) {
+		if (taken.target >= types[0] && taken.target < types[1]) {
+			recent.address[recent.count % RECENT_TYPES] = taken.target;
+			recent.at[recent.count % RECENT_TYPES] = taken.at;
 			recent.count++;
-		} else if (recent.count && target >= text[0] && target < text[1]) {
-			function_taken(sites, &recent, i, target, checks);
+		} else if (recent.count && taken.target >= text[0] && taken.target < text[1]) {
+			function_taken(sites, &recent, taken.at, taken.target, checks);
 		}
 	}
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/arch.h"
+
 struct grf_closure_sites;
 
 /* What the scan asks of its surroundings. */
@@ -23,11 +25,11 @@ struct grf_closure_site_checks {
 struct grf_closure_sites *grf_closure_sites_create(void);
 void grf_closure_sites_destroy(struct grf_closure_sites *sites);
 
-/* Looks through `length` bytes of machine code that stand at `address`, in a module whose text and
+/* Looks through machine code, in a module whose text and
  * types are at [text, etext) and [types, etypes). */
-void grf_closure_sites_scan(struct grf_closure_sites *sites, const uint8_t *code, uint64_t length,
-			    uint64_t address, const uint64_t text[2], const uint64_t types[2],
-			    const struct grf_closure_site_checks *checks);
+void grf_closure_sites_scan(struct grf_closure_sites *sites, const struct grf_arch *arch,
+			    const struct grf_code *code, const uint64_t text[2],
+			    const uint64_t types[2], const struct grf_closure_site_checks *checks);
 
 /* The descriptor of the objects of the closure with entry `pc`; 0 when not known for sure. */
 uint64_t grf_closure_sites_find(const struct grf_closure_sites *sites, uint64_t pc);

@@ -157,8 +157,10 @@ static void scan_module(struct grf_types *types, struct grf_closure_sites *sites
 		if (!segment)
 			return;
 		end = segment->end < module->etext ? segment->end : module->etext;
-		grf_closure_sites_scan(sites, segment->data + (at - segment->start), end - at, at,
-				       text, descriptors, &checks);
+		grf_closure_sites_scan(
+		    sites, grf_image_arch(types->image),
+		    &(struct grf_code){segment->data + (at - segment->start), end - at, at}, text,
+		    descriptors, &checks);
 		at = end;
 	}
 }
@@ -261,7 +263,8 @@ static bool read_loads(struct grf_types *types, Dwarf_Die *function,
 	code = grf_image_at(types->image, low + grf_dwarf_file_bias(file), high - low);
 	if (!code)
 		return false;
-	grf_closure_loads_read(loads, code, high - low, low);
+	grf_closure_loads_read(loads, grf_image_arch(types->image),
+			       &(struct grf_code){code, high - low, low});
 	return true;
 }
 

@@ -3,11 +3,11 @@
  * The types that a program's code refers to: whoever makes a value gives the allocator the address
  * of its type's descriptor,
  *
- *	lea type:main.Node(%rip), %rax
+ *	take the address of type:main.Node
  *	call runtime.newobject
  *
  * and so do makeslice, makemap, makechan and conversions to interfaces. Instructions are recognised
- * by their bytes, as in closure_sites.c; what is no descriptor is left out. Other code refers to
+ * by their bytes, as for closure_sites.c; what is no descriptor is left out. Other code refers to
  * types too, such as a type switch; whether one is made, and whether by itself or as the elements
  * of a slice, tells the call of an allocator that follows before the next type.
  */
@@ -15,11 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "base/array.h"
 #include "model/types/types_private.h"
 
-#define LEA_LENGTH    7
-#define CALL_LENGTH   5
 #define CALL_DISTANCE 64 /* bytes of code between the two */
 #define TYPES_MAX     (1u << 18)
 
@@ -70,66 +69,68 @@ struct search {
 	GRF_ARRAY(struct grf_type_reference) references;
 };
 
-/* lea disp32(%rip), %r64 */
-static bool is_lea(const uint8_t *code)
+static bool is_type(const struct grf_module *module, uint64_t address)
 {
-	return (code[0] & 0xfb) == 0x48 && code[1] == 0x8d && (code[2] & 0xc7) == 0x05;
+	return address >= module->types && address < module->etypes && address % 8 == 0;
 }
 
-/* The address that an instruction of `length` bytes at `pc` names by its last four. */
-static uint64_t target_of(const uint8_t *code, uint64_t pc, uint64_t length)
+/* The next type that code refers to from an offset on. False: no more. */
+static bool next_type(const struct grf_arch *arch, const struct grf_module *module,
+		      const struct grf_code *code, uint64_t from, struct grf_code_reference *ret)
 {
-	return pc + length + (uint64_t)(int64_t)(int32_t)grf_load_u32(code + length - 4);
+	while (arch->next_address(code, from, ret)) {
+		if (is_type(module, ret->target))
+			return true;
+		from = ret->at + 1;
+	}
+	return false;
 }
 
-static bool is_type(const struct grf_module *module, const uint8_t *code, uint64_t pc,
-		    uint64_t *ret)
+/* What a call of the function at an address makes. */
+static unsigned int made_at(const struct search *search, uint64_t entry)
 {
-	if (!is_lea(code))
-		return false;
-	*ret = target_of(code, pc, LEA_LENGTH);
-	return *ret >= module->types && *ret < module->etypes && *ret % 8 == 0;
+	for (size_t i = 0; i < MAKERS; i++)
+		if (search->entries[i] == entry)
+			return makers[i].made;
+	for (size_t i = 0; i < search->by_class_count; i++)
+		if (search->by_class[i] == entry)
+			return GRF_MADE_ONE;
+	return 0;
 }
 
-/* What is made by the first call of an allocator in `code`, up to the next type. */
+/* What is made by the first call of an allocator from an offset on, up to the next type. */
 static unsigned int made_by(const struct search *search, const struct grf_module *module,
-			    const uint8_t *code, uint64_t pc, uint64_t length)
+			    const struct grf_code *code, uint64_t from)
 {
-	uint64_t target;
+	const struct grf_arch *arch = grf_image_arch(search->types->image);
+	struct grf_code_reference call, type;
 
-	for (uint64_t at = 0; at < CALL_DISTANCE && at + LEA_LENGTH <= length; at++) {
-		if (is_type(module, code + at, pc + at, &target))
-			return 0;
-		if (code[at] != 0xe8)
-			continue;
-		target = target_of(code + at, pc + at, CALL_LENGTH);
-		for (size_t i = 0; i < MAKERS; i++)
-			if (search->entries[i] == target)
-				return makers[i].made;
-		for (size_t i = 0; i < search->by_class_count; i++)
-			if (search->by_class[i] == target)
-				return GRF_MADE_ONE;
+	for (uint64_t at = from; arch->next_call(code, at, &call) && call.at - from < CALL_DISTANCE;
+	     at = call.at + 1) {
+		const struct grf_code between = {code->bytes, call.at, code->address};
+		unsigned int made = made_at(search, call.target);
+
+		if (made)
+			return next_type(arch, module, &between, from, &type) ? 0 : made;
 	}
 	return 0;
 }
 
 static bool scan(struct search *search, const struct grf_module *module)
 {
-	uint64_t length = module->etext - module->text, descriptor;
-	const uint8_t *code = grf_image_at(search->types->image, module->text, length);
+	const struct grf_arch *arch = grf_image_arch(search->types->image);
+	struct grf_code code = {.length = module->etext - module->text, .address = module->text};
+	struct grf_code_reference type;
 
-	for (uint64_t at = 0; code && at + LEA_LENGTH <= length; at++) {
-		uint64_t next = at + LEA_LENGTH;
-		struct grf_type_reference *added;
+	code.bytes = grf_image_at(search->types->image, code.address, code.length);
+	for (uint64_t from = 0; code.bytes && next_type(arch, module, &code, from, &type);
+	     from = type.at + 1) {
+		struct grf_type_reference *added = grf_array_add(&search->references);
 
-		if (!is_type(module, code + at, module->text + at, &descriptor))
-			continue;
-		added = grf_array_add(&search->references);
 		if (!added)
 			return false;
-		added->descriptor = descriptor;
-		added->made =
-		    made_by(search, module, code + next, module->text + next, length - next);
+		added->descriptor = type.target;
+		added->made = made_by(search, module, &code, type.end);
 	}
 	return true;
 }

@@ -278,7 +278,8 @@ static void read_closures(struct grf_types *types, struct grf_frame_description 
 	code = grf_image_at(types->image, whole->low + bias, whole->high - whole->low);
 	if (!code)
 		return;
-	grf_closure_loads_read(&loads, code, whole->high - whole->low, whole->low);
+	grf_closure_loads_read(&loads, grf_image_arch(types->image),
+			       &(struct grf_code){code, whole->high - whole->low, whole->low});
 	count = grf_closure_loads_on_stack(&loads, closures, STACK_CLOSURES_MAX);
 	for (size_t i = 0; i < count; i++)
 		add_closure(types, description, &closures[i], bias);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Instructions that name an address, recognised by their bytes wherever they stand: an address is
+ * taken by
+ *
+ *	lea  disp32(%rip), %r64
+ *
+ * and a call is e8 with a distance.
+ */
+#include "arch/amd64/amd64.h"
+
+#include <string.h>
+
+#include "base/load.h"
+
+#define LEA_LENGTH  7
+#define CALL_LENGTH 5
+#define CALL        0xe8
+
+static bool is_lea(const uint8_t *code)
+{
+	return (code[0] & 0xfb) == 0x48 && code[1] == 0x8d && (code[2] & 0xc7) == 0x05;
+}
+
+/* The address that an instruction of `length` bytes at an offset names by its last four. */
+static struct grf_code_reference reference(const struct grf_code *code, uint64_t at,
+					   uint64_t length)
+{
+	int32_t distance = (int32_t)grf_load_u32(code->bytes + at + length - sizeof(distance));
+
+	return (struct grf_code_reference){
+	    at, at + length, code->address + at + length + (uint64_t)(int64_t)distance};
+}
+
+bool grf_amd64_next_address(const struct grf_code *code, uint64_t from,
+			    struct grf_code_reference *ret)
+{
+	for (uint64_t at = from; at + LEA_LENGTH <= code->length; at++) {
+		if (!is_lea(code->bytes + at))
+			continue;
+		*ret = reference(code, at, LEA_LENGTH);
+		return true;
+	}
+	return false;
+}
+
+bool grf_amd64_next_call(const struct grf_code *code, uint64_t from, struct grf_code_reference *ret)
+{
+	const uint8_t *found;
+
+	if (from >= code->length || code->length - from < CALL_LENGTH)
+		return false;
+	found = memchr(code->bytes + from, CALL, code->length - from - CALL_LENGTH + 1);
+	if (!found)
+		return false;
+	*ret = reference(code, (uint64_t)(found - code->bytes), CALL_LENGTH);
+	return true;
+}
