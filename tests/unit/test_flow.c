@@ -181,7 +181,7 @@ static void test_unknown(void **state)
 	PUT(0x85, 0xdb, 0x74, 5); /* test ebx, ebx; je over the call */
 	put_call(PANICS);
 	put_store();
-	PUT(0x48, 0x83, 0xc0, 0x08, 0xc3); /* add rax, 8; ret */
+	PUT(0x48, 0x83, 0xe0, 0xf8, 0xc3); /* and rax, -8; ret */
 	assert_int_equal(result(), 0);
 	assert_int_equal(told.stored, grf_flow_make(GRF_FLOW_OBJECT, TYPE));
 	code.length = 0;
@@ -230,6 +230,136 @@ static void test_addresses(void **state)
 	assert_true(told.escaped);
 }
 
+/* sub rsp, 64; the address of what is 16 bytes above it, with zeroes there; then an index chooses
+ * where in it a new value is put. */
+static void put_array(uint64_t type)
+{
+	PUT(0x48, 0x83, 0xec, 0x40);       /* sub rsp, 64 */
+	PUT(0x48, 0x8d, 0x4c, 0x24, 0x10); /* lea rcx, [rsp+16] */
+	PUT(0x44, 0x0f, 0x11, 0x39);       /* movups [rcx], xmm15 */
+	PUT(0x48, 0x83, 0xc1, 0x10);       /* add rcx, 16 */
+	PUT(0x48, 0x89, 0x0c, 0x24);       /* mov [rsp], rcx */
+	PUT(0x31, 0xc9);                   /* xor ecx, ecx */
+	put_make(type);
+	PUT(0x48, 0x89, 0x44, 0xcc, 0x10); /* mov [rsp+rcx*8+16], rax */
+}
+
+/* What is in the frame at the end of the code, where another function is called. */
+static grf_flow_value slot_at_end(int64_t offset)
+{
+	uint64_t pc;
+	struct grf_flow *flow;
+	grf_flow_value value;
+
+	put_call(OTHER);
+	pc = ENTRY + code.length - 1;
+	PUT(0x48, 0x83, 0xc4, 0x40, 0xc3); /* add rsp, 64; ret */
+	flow = follow();
+	assert_non_null(flow);
+	value = grf_flow_slot(flow, pc, offset);
+	grf_flow_destroy(flow);
+	return value;
+}
+
+/* An array in the frame has what is put anywhere in it, as long as its address stays here. */
+static void test_array_in_frame(void **state)
+{
+	const grf_flow_value object = grf_flow_make(GRF_FLOW_OBJECT, TYPE);
+
+	put_array(TYPE);
+	assert_int_equal(slot_at_end(-40), object);
+	begin(state);
+	put_array(TYPE);
+	PUT(0x48, 0x89, 0x44, 0x24, 0x18); /* mov [rsp+24], rax */
+	assert_int_equal(slot_at_end(-40), object);
+	/* Something else, by an index, by the address, and by name. */
+	begin(state);
+	put_array(TYPE);
+	put_make(TYPE + 64);
+	PUT(0x48, 0x89, 0x44, 0xcc, 0x18); /* mov [rsp+rcx*8+24], rax */
+	assert_int_equal(slot_at_end(-40), 0);
+	begin(state);
+	put_array(TYPE);
+	put_make(TYPE + 64);
+	PUT(0x48, 0x8b, 0x0c, 0x24); /* mov rcx, [rsp] */
+	PUT(0x48, 0x89, 0x01);       /* mov [rcx], rax */
+	PUT(0x31, 0xc9);
+	assert_int_equal(slot_at_end(-40), 0);
+	begin(state);
+	put_array(TYPE);
+	put_make(TYPE + 64);
+	PUT(0x48, 0x89, 0x44, 0x24, 0x18);
+	assert_int_equal(slot_at_end(-40), 0);
+	/* The address leaves: in a register, in memory, and where it is worked on. */
+	begin(state);
+	put_array(TYPE);
+	PUT(0x48, 0x8b, 0x0c, 0x24);
+	assert_int_equal(slot_at_end(-40), 0);
+	begin(state);
+	put_array(TYPE);
+	PUT(0x48, 0x8b, 0x0c, 0x24);
+	PUT(0x48, 0x89, 0x08); /* mov [rax], rcx */
+	PUT(0x31, 0xc9);
+	assert_int_equal(slot_at_end(-40), 0);
+	begin(state);
+	put_array(TYPE);
+	PUT(0x48, 0x8b, 0x0c, 0x24);
+	PUT(0x48, 0x83, 0xe1, 0xf0); /* and rcx, -16 */
+	assert_int_equal(slot_at_end(-40), 0);
+}
+
+/* The address of where the stack may end, and the frame pointer, lead to no slot. */
+static void test_below_frame(void **state)
+{
+	(void)state;
+	PUT(0x4c, 0x8d, 0x64, 0x24, 0x80);    /* lea r12, [rsp-128] */
+	PUT(0x55, 0x48, 0x89, 0xe5);          /* push rbp; mov rbp, rsp */
+	PUT(0x48, 0x81, 0xec, 0x40, 0, 0, 0); /* sub rsp, 64 */
+	put_make(TYPE);
+	PUT(0x48, 0x89, 0x44, 0x24, 0x18); /* mov [rsp+24], rax */
+	assert_int_equal(slot_at_end(-48), grf_flow_make(GRF_FLOW_OBJECT, TYPE));
+}
+
+/* A pointer into what was made, and to where it begins or into it. */
+static void test_inside(void **state)
+{
+	(void)state;
+	put_make(TYPE);
+	PUT(0x48, 0x83, 0xc0, 0x08); /* add rax, 8 */
+	put_store();
+	PUT(0xc3);
+	assert_int_equal(result(), grf_flow_make(GRF_FLOW_IN_OBJECT, TYPE));
+	assert_int_equal(told.stored, grf_flow_make(GRF_FLOW_IN_OBJECT, TYPE));
+	code.length = 0;
+	put_make(TYPE);
+	put_store();
+	PUT(0x48, 0x8d, 0x40, 0x10); /* lea rax, [rax+16] */
+	put_store();
+	PUT(0xc3);
+	assert_int_equal(result(), grf_flow_make(GRF_FLOW_IN_OBJECT, TYPE));
+	assert_int_equal(told.stored, grf_flow_make(GRF_FLOW_IN_OBJECT, TYPE));
+}
+
+/* What may be the address of data or something else may be written through. */
+static void test_either_address(void **state)
+{
+	(void)state;
+	PUT(0x85, 0xdb, 0x74, 7); /* test ebx, ebx; je 11 */
+	PUT(0x48, 0x8d, 0x15);    /* lea rdx, data */
+	put_distance(DATA);
+	PUT(0x48, 0x89, 0x0a, 0xc3); /* 11: mov [rdx], rcx; ret */
+	assert_int_equal(result(), 0);
+	assert_true(told.escaped);
+	code.length = 0;
+	PUT(0x48, 0x8d, 0x15);
+	put_distance(DATA);
+	PUT(0x85, 0xdb);             /* test ebx, ebx */
+	PUT(0x48, 0x0f, 0x44, 0xc2); /* cmove rax, rdx */
+	PUT(0x48, 0x89, 0x08, 0xc3); /* mov [rax], rcx; ret */
+	assert_int_equal(result(), 0);
+	assert_true(told.escaped);
+}
+
 /* Jumps to where nobody knows, and cut-off code, are not followed; what they name is told. */
 static void test_refused(void **state)
 {
@@ -256,6 +386,10 @@ int main(void)
 	    cmocka_unit_test_setup(test_either, begin),
 	    cmocka_unit_test_setup(test_unknown, begin),
 	    cmocka_unit_test_setup(test_addresses, begin),
+	    cmocka_unit_test_setup(test_array_in_frame, begin),
+	    cmocka_unit_test_setup(test_below_frame, begin),
+	    cmocka_unit_test_setup(test_inside, begin),
+	    cmocka_unit_test_setup(test_either_address, begin),
 	    cmocka_unit_test_setup(test_refused, begin),
 	};
 

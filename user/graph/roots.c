@@ -225,6 +225,18 @@ static void follow_unnamed(struct grf_walk *walk, const struct unnamed *word, ui
 	grf_walk_defer(walk, word->value, spot);
 }
 
+/* What the code puts there. Behind a type word, it may take it for one of many things. */
+static bool is_made_in_data(struct grf_walk *walk, uint64_t address, struct unnamed *word)
+{
+	const struct grf_interface_type *found;
+
+	if (!grf_types_in_data(walk->types, address, &word->made))
+		return false;
+	return !word->made.by_use ||
+	       (!grf_types_by_interface(walk->types, word->before, false, &found) &&
+		!grf_types_by_interface(walk->types, word->before, true, &found));
+}
+
 static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_class)
 {
 	char name[NAME_BYTES];
@@ -252,8 +264,7 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 			grf_bit_clear(area->pending, i);
 			word.value = value;
 			word.before = i ? grf_load_u64(area->memory + (i - 1) * 8) : 0;
-			word.is_made =
-			    grf_types_in_data(walk->types, area->start + i * 8, &word.made);
+			word.is_made = is_made_in_data(walk, area->start + i * 8, &word);
 			follow_unnamed(walk, &word, root_spot(walk, root_class, name, NULL));
 		}
 	}

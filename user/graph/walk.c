@@ -121,10 +121,13 @@ bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
 	struct grf_inferred found = {object->type, object->array};
 	const struct grf_span *span;
 	struct grf_type *closure;
+	uint64_t begin;
 	uint32_t slot;
 
-	if (!inference_of(walk) || !grf_heap_find(walk->heap, address, &span, &slot) ||
-	    address != span->base + slot * span->element_size ||
+	if (!inference_of(walk) || !grf_heap_find(walk->heap, address, &span, &slot))
+		return false;
+	begin = span->base + slot * span->element_size;
+	if ((address != begin && !object->inside) ||
 	    !grf_type_agrees(walk->inference, span, slot, found))
 		return false;
 	if (span->pointer_layout != GRF_POINTERS_NONE) {
@@ -133,7 +136,7 @@ bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
 		if (closure && closure->slot_count)
 			return false;
 	}
-	grf_walk_emit(walk, address, grf_walk_found_spot(walk, spot, found.type, found.array));
+	grf_walk_emit(walk, begin, grf_walk_found_spot(walk, spot, found.type, found.array));
 	return true;
 }
 

@@ -36,6 +36,11 @@ var (
 	joined   unsafe.Pointer
 	given    unsafe.Pointer
 	swapped  unsafe.Pointer
+	within   **Leaf
+	element  *Second
+	firsts   map[string]*First
+	mapped   map[string]*Second
+	boxed    interface{}
 )
 
 //go:noinline
@@ -94,8 +99,77 @@ func setUp(count int) {
 	setSecond(count)
 }
 
+//go:noinline
+func setInside(count int) {
+	within = &(&Second{Leaf: leaf()}).Leaf
+	array := make([]Second, count)
+	for i := range array {
+		array[i].Leaf = leaf()
+	}
+	element = &array[1]
+}
+
+//go:noinline
+func setMaps(name string) {
+	firsts = map[string]*First{}
+	mapped = map[string]*Second{}
+	firsts[name] = &First{Leaf: leaf()}
+	mapped[name] = &Second{Leaf: leaf()}
+	boxed = map[string]*First{name: {Leaf: leaf()}}
+}
+
+//go:noinline
+func look() bool {
+	seconds, ok := boxed.(map[string]*Second)
+	return ok && seconds[""] != nil
+}
+
+// An array in a frame, which an index chooses the elements of.
+//
+//go:noinline
+func keepArray(ready chan<- bool) {
+	array := make([]*Second, 50)
+	for i := range array {
+		array[i] = &Second{}
+	}
+	ready <- true
+	time.Sleep(time.Hour)
+	runtime.KeepAlive(array)
+}
+
+//go:noinline
+func fill(array []unsafe.Pointer) {
+	for i := range array {
+		array[i] = unsafe.Pointer(&First{})
+	}
+}
+
+// One that another function writes to.
+//
+//go:noinline
+func keepFilled(ready chan<- bool) {
+	array := make([]unsafe.Pointer, 6)
+	for i := range array {
+		array[i] = unsafe.Pointer(&Second{})
+	}
+	fill(array)
+	ready <- true
+	time.Sleep(time.Hour)
+	runtime.KeepAlive(array)
+}
+
 func main() {
 	setUp(4)
+	setInside(4)
+	setMaps("name")
+	ready := make(chan bool)
+	go keepArray(ready)
+	<-ready
+	go keepFilled(ready)
+	<-ready
+	if look() {
+		return
+	}
 	held := seconds(3)
 	runtime.GC()
 	runtime.GC()

@@ -19,7 +19,6 @@
 #define UNKNOWN      0u /* GRF_FLOW_UNKNOWN of nothing */
 #define ZERO_VECTOR  15 /* X15 is zero in Go's internal ABI */
 #define R11          11
-#define RETURN_BYTES 8
 
 const uint8_t grf_flow_result_registers[GRF_FLOW_RESULTS] = {
     GRF_RAX, GRF_RBX, GRF_RCX, GRF_RDI, GRF_RSI, 8, 9, 10, 11};
@@ -42,6 +41,8 @@ struct grf_flow {
 	uint32_t value_count;   /* of each state */
 	int64_t lowest;         /* offset of the first slot */
 	int64_t exposed;        /* slots from here on have had their address taken */
+	grf_flow_value put;     /* into the frame by an address in it, all of it */
+	bool leaked;            /* such an address is where it is not followed */
 	struct state now;
 	grf_flow_value results[GRF_FLOW_RESULTS];
 	bool changed;
@@ -49,17 +50,31 @@ struct grf_flow {
 	bool quiet; /* looks only: nothing is told */
 };
 
+/* What leads to an object, or into it: not to its beginning, in all that is known. */
+static grf_flow_value as_inside(grf_flow_value value)
+{
+	enum grf_flow_kind kind = grf_flow_kind(value);
+
+	if (kind == GRF_FLOW_OBJECT || kind == GRF_FLOW_IN_OBJECT)
+		return grf_flow_make(GRF_FLOW_IN_OBJECT, grf_flow_address(value));
+	if (kind == GRF_FLOW_ARRAY || kind == GRF_FLOW_IN_ARRAY)
+		return grf_flow_make(GRF_FLOW_IN_ARRAY, grf_flow_address(value));
+	return UNKNOWN;
+}
+
 grf_flow_value grf_flow_join(grf_flow_value left, grf_flow_value right)
 {
 	if (left == right || grf_flow_kind(right) == GRF_FLOW_UNSET)
 		return left;
+	if (grf_flow_kind(left) == GRF_FLOW_FRAME || grf_flow_kind(right) == GRF_FLOW_FRAME)
+		return grf_flow_make(GRF_FLOW_FRAME, 0);
 	if (grf_flow_kind(left) == GRF_FLOW_UNSET)
 		return right;
 	if (grf_flow_kind(left) == GRF_FLOW_NIL && grf_flow_is_object(right))
 		return right;
 	if (grf_flow_kind(right) == GRF_FLOW_NIL && grf_flow_is_object(left))
 		return left;
-	return UNKNOWN;
+	return as_inside(left) == as_inside(right) ? as_inside(left) : UNKNOWN;
 }
 
 /* --- states ----------------------------------------------------------------------------------- */
@@ -78,13 +93,26 @@ static grf_flow_value read_slot(struct grf_flow *flow, int64_t offset)
 {
 	const grf_flow_value *slot = slot_at(flow, offset);
 
-	return slot && offset < flow->exposed ? *slot : UNKNOWN;
+	if (!slot || (offset >= flow->exposed && flow->leaked))
+		return UNKNOWN;
+	return offset < flow->exposed ? *slot : grf_flow_join(*slot, flow->put);
 }
 
-static void tell_escape(struct grf_flow *flow, grf_flow_value value)
+/* The address of data is where it is not followed. */
+static void tell_data(struct grf_flow *flow, grf_flow_value value)
 {
 	if (grf_flow_kind(value) == GRF_FLOW_DATA && !flow->quiet)
 		flow->context.escape(flow->context.context, grf_flow_address(value));
+}
+
+/* So is any other address that is followed. */
+static void tell_escape(struct grf_flow *flow, grf_flow_value value)
+{
+	tell_data(flow, value);
+	if (grf_flow_kind(value) != GRF_FLOW_FRAME || flow->leaked)
+		return;
+	flow->leaked = true;
+	flow->changed = true;
 }
 
 /* Writes `bytes` from `offset` on; a word that is written in part is unknown. */
@@ -101,6 +129,19 @@ static void write_slots(struct grf_flow *flow, int64_t offset, uint64_t bytes, g
 	}
 	if (offset >= flow->exposed)
 		tell_escape(flow, value);
+}
+
+/* Writes `bytes` somewhere in the frame. What is less than a word is no part of a pointer: the
+ * compiler writes those at once. */
+static void put_somewhere(struct grf_flow *flow, uint64_t bytes, grf_flow_value value)
+{
+	grf_flow_value joined = grf_flow_join(flow->put, value);
+
+	tell_escape(flow, value);
+	if (bytes < WORD_BYTES || joined == flow->put)
+		return;
+	flow->put = joined;
+	flow->changed = true;
 }
 
 static void expose(struct grf_flow *flow, int64_t offset)
@@ -141,9 +182,10 @@ static void merge_into(struct grf_flow *flow, struct state *to)
 		grf_flow_value joined = grf_flow_join(to->values[i], flow->now.values[i]);
 
 		/* Data whose address meets another one may be either. */
+		if (joined != flow->now.values[i])
+			tell_data(flow, flow->now.values[i]);
 		if (joined != to->values[i]) {
-			tell_escape(flow, to->values[i]);
-			tell_escape(flow, flow->now.values[i]);
+			tell_data(flow, to->values[i]);
 			to->values[i] = joined;
 			flow->changed = true;
 		}
@@ -181,6 +223,18 @@ static bool on_stack(const struct grf_instruction *at)
 	return at->is_memory && at->base == GRF_RSP && at->index == GRF_NO_REGISTER;
 }
 
+static bool has_kind(const struct grf_flow *flow, unsigned int reg, enum grf_flow_kind kind)
+{
+	return reg < GRF_FLOW_REGISTERS && grf_flow_kind(flow->now.values[reg]) == kind;
+}
+
+/* Whether an operand is where an address in the frame, or an index to one, leads. */
+static bool somewhere_in_frame(const struct grf_flow *flow, const struct grf_instruction *at)
+{
+	return at->is_memory && (at->base == GRF_RSP || has_kind(flow, at->base, GRF_FLOW_FRAME) ||
+				 has_kind(flow, at->index, GRF_FLOW_FRAME));
+}
+
 /* Where in a data segment an operand is, if that is known. */
 static bool in_data(const struct grf_flow *flow, const struct grf_instruction *at, uint64_t next,
 		    uint64_t *ret)
@@ -210,8 +264,11 @@ static grf_flow_value operand(struct grf_flow *flow, const struct grf_instructio
 
 	if (!at->is_memory)
 		return flow->now.values[at->base & 15];
-	if (on_stack(at))
-		return read_slot(flow, flow->now.stack + at->displacement);
+	if (on_stack(at)) {
+		grf_flow_value value = read_slot(flow, flow->now.stack + at->displacement);
+
+		return grf_flow_kind(value) == GRF_FLOW_UNSET ? UNKNOWN : value;
+	}
 	if (in_data(flow, at, next, &address))
 		return flow->context.load(flow->context.context, address);
 	return UNKNOWN;
@@ -234,6 +291,8 @@ static void write_operand(struct grf_flow *flow, const struct grf_instruction *a
 	/* A place on the stack that an index chooses. */
 	if (at->base == GRF_RSP)
 		expose(flow, flow->now.stack + at->displacement);
+	if (somewhere_in_frame(flow, at))
+		put_somewhere(flow, bytes, value);
 	tell_escape(flow, value);
 	if (flow->quiet)
 		return;
@@ -243,9 +302,9 @@ static void write_operand(struct grf_flow *flow, const struct grf_instruction *a
 	} else {
 		/* Data that an index chooses. */
 		if (at->base < GRF_FLOW_REGISTERS)
-			tell_escape(flow, flow->now.values[at->base]);
+			tell_data(flow, flow->now.values[at->base]);
 		if (at->index < GRF_FLOW_REGISTERS)
-			tell_escape(flow, flow->now.values[at->index]);
+			tell_data(flow, flow->now.values[at->index]);
 	}
 }
 
@@ -262,6 +321,50 @@ static void spoil_all(struct grf_flow *flow)
 {
 	for (unsigned int i = 0; i < GRF_FLOW_REGISTERS; i++)
 		spoil(flow, i);
+}
+
+/* What a register is told to hold whatever it held before. */
+static void overwrite(struct grf_flow *flow, const struct grf_instruction *at)
+{
+	if (!at->is_memory)
+		tell_escape(flow, flow->now.values[at->base & 15]);
+	set_register(flow, at->reg, UNKNOWN);
+}
+
+/* An address plus or minus a number leads to where the address does. */
+static grf_flow_value moved(grf_flow_value value)
+{
+	return grf_flow_kind(value) == GRF_FLOW_FRAME ? value : as_inside(value);
+}
+
+/* Adds a number to the register that the operand is, or subtracts one. False: that is not followed.
+ */
+static bool add_number(struct grf_flow *flow, const struct grf_instruction *at, bool subtracts)
+{
+	grf_flow_value value;
+
+	if (at->is_memory || !at->wide)
+		return false;
+	value = moved(flow->now.values[at->base & 15]);
+	if (value == UNKNOWN || (subtracts && grf_flow_kind(value) != GRF_FLOW_FRAME))
+		return false;
+	set_register(flow, at->base & 15, value);
+	return true;
+}
+
+/* The same where the number, or the address, is in another register. */
+static bool add_registers(struct grf_flow *flow, const struct grf_instruction *at)
+{
+	unsigned int to = at->opcode == 0x01 ? at->base & 15u : at->reg & 15u;
+	unsigned int from = at->opcode == 0x01 ? at->reg & 15u : at->base & 15u;
+
+	if (at->is_memory || !at->wide || from == GRF_RSP || to == GRF_RSP ||
+	    (!has_kind(flow, from, GRF_FLOW_FRAME) && !has_kind(flow, to, GRF_FLOW_FRAME)))
+		return false;
+	tell_data(flow, flow->now.values[from]);
+	tell_data(flow, flow->now.values[to]);
+	set_register(flow, to, grf_flow_make(GRF_FLOW_FRAME, 0));
+	return true;
 }
 
 /* Arithmetic on the operand that may be in memory. */
@@ -282,9 +385,46 @@ static void take_other(struct grf_flow *flow, const struct grf_instruction *at, 
 	spoil_all(flow);
 }
 
+/* Writes `value` from where rdi leads to on; rdi leads on. */
+static void fill(struct grf_flow *flow, grf_flow_value value)
+{
+	if (has_kind(flow, GRF_RDI, GRF_FLOW_FRAME))
+		put_somewhere(flow, WORD_BYTES, value);
+	else
+		spoil(flow, GRF_RDI);
+}
+
+/* What a call may read, and leaves behind. Functions get nothing in rbp, nor behind r11 (Go's
+ * internal ABI). */
+static void pass_registers(struct grf_flow *flow, const struct grf_flow_call *call)
+{
+	for (unsigned int i = 0; i < GRF_FLOW_REGISTERS; i++) {
+		if (i != GRF_RBP && i <= R11 && call->takes >> i & 1)
+			tell_escape(flow, flow->now.values[i]);
+		set_register(flow, i, UNKNOWN);
+	}
+}
+
+/* What a call may read and write of the stack. */
+static void pass_stack(struct grf_flow *flow, uint64_t size)
+{
+	if (size >= FRAME_MAX)
+		size = FRAME_MAX;
+	for (uint64_t i = 0; i < size; i += WORD_BYTES)
+		tell_escape(flow, read_slot(flow, flow->now.stack + (int64_t)i));
+	write_slots(flow, flow->now.stack, size, UNKNOWN);
+}
+
+/* A function that is not known has its arguments nobody knows how far up. */
+static void pass_any_slot(struct grf_flow *flow)
+{
+	for (int64_t at = flow->now.stack; at < 0; at += WORD_BYTES)
+		tell_escape(flow, read_slot(flow, at));
+}
+
 static void take_call(struct grf_flow *flow, uint64_t target)
 {
-	struct grf_flow_call call = {.returns = true};
+	struct grf_flow_call call = {.returns = true, .takes = GRF_ALL_REGISTERS};
 
 	flow->context.call(flow->context.context, target, flow->now.values, &call);
 	if (!call.returns) {
@@ -295,14 +435,16 @@ static void take_call(struct grf_flow *flow, uint64_t target)
 		set_register(flow, R11, UNKNOWN);
 		return;
 	}
-	spoil_all(flow);
+	if (call.zeroes) {
+		fill(flow, grf_flow_make(GRF_FLOW_NIL, 0));
+		return;
+	}
+	pass_registers(flow, &call);
 	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
 		set_register(flow, grf_flow_result_registers[i], call.results[i]);
-	if (call.args_size >= FRAME_MAX)
-		return;
-	for (uint64_t i = 0; i < call.args_size; i += WORD_BYTES)
-		tell_escape(flow, read_slot(flow, flow->now.stack + (int64_t)i));
-	write_slots(flow, flow->now.stack, call.args_size, UNKNOWN);
+	pass_stack(flow, call.args_size);
+	if (!target)
+		pass_any_slot(flow);
 }
 
 static void take_return(struct grf_flow *flow)
@@ -310,13 +452,23 @@ static void take_return(struct grf_flow *flow)
 	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++) {
 		grf_flow_value value = flow->now.values[grf_flow_result_registers[i]];
 
-		tell_escape(flow, value);
-		if (grf_flow_kind(value) == GRF_FLOW_DATA ||
-		    grf_flow_kind(value) == GRF_FLOW_DESCRIPTOR)
+		tell_data(flow, value);
+		/* The frame is no more. */
+		if (grf_flow_kind(value) >= GRF_FLOW_DESCRIPTOR &&
+		    grf_flow_kind(value) != GRF_FLOW_UNSET)
 			value = UNKNOWN;
 		flow->results[i] = grf_flow_join(flow->results[i], value);
 	}
 	flow->now.reached = false;
+}
+
+/* The function ends with a call of another one: nothing is known of what that returns. */
+static void take_tail_call(struct grf_flow *flow)
+{
+	for (unsigned int i = 0; i < GRF_FLOW_REGISTERS; i++)
+		tell_data(flow, flow->now.values[i]);
+	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
+		flow->results[i] = UNKNOWN;
 }
 
 static void take_branch(struct grf_flow *flow, uint64_t next, const struct grf_instruction *at)
@@ -329,33 +481,49 @@ static void take_branch(struct grf_flow *flow, uint64_t next, const struct grf_i
 	else if (offset < flow->length)
 		flow->failed = true;
 	else if (flow->now.reached)
-		/* A tail call: nothing is known of what it returns. */
-		for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
-			flow->results[i] = UNKNOWN;
+		take_tail_call(flow);
+}
+
+/* The address of a place in the frame. One below the stack pointer is of none: it is compared with
+ * where the stack ends, or is the frame pointer of what is called. */
+static grf_flow_value frame_address(struct grf_flow *flow, const struct grf_instruction *at)
+{
+	if (at->index == GRF_NO_REGISTER && (at->displacement < 0 || at->reg == GRF_RBP))
+		return UNKNOWN;
+	expose(flow, flow->now.stack + at->displacement);
+	return grf_flow_make(GRF_FLOW_FRAME, 0);
+}
+
+/* The address of a place that registers lead to. */
+static grf_flow_value moved_address(struct grf_flow *flow, const struct grf_instruction *at)
+{
+	grf_flow_value base = at->base < GRF_FLOW_REGISTERS ? flow->now.values[at->base] : UNKNOWN;
+
+	if (at->base < GRF_FLOW_REGISTERS)
+		tell_data(flow, base);
+	if (at->index < GRF_FLOW_REGISTERS)
+		tell_data(flow, flow->now.values[at->index]);
+	if (somewhere_in_frame(flow, at))
+		return grf_flow_make(GRF_FLOW_FRAME, 0);
+	/* Of two registers, either may be the address. */
+	return at->index == GRF_NO_REGISTER && at->wide ? moved(base) : UNKNOWN;
 }
 
 static void take_lea(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
 {
-	grf_flow_value value = UNKNOWN;
+	grf_flow_value value;
 	uint64_t address;
 
-	if (on_stack(at)) {
-		if (at->reg == GRF_RSP) {
-			flow->now.stack += at->displacement;
-			return;
-		}
-		if (at->reg != GRF_RBP)
-			expose(flow, flow->now.stack + at->displacement);
-	} else if (at->base == GRF_RSP) {
-		expose(flow, flow->now.stack + at->displacement);
-	} else if (in_data(flow, at, next, &address)) {
-		value = flow->context.address(flow->context.context, address);
-	} else {
-		if (at->base < GRF_FLOW_REGISTERS)
-			tell_escape(flow, flow->now.values[at->base]);
-		if (at->index < GRF_FLOW_REGISTERS)
-			tell_escape(flow, flow->now.values[at->index]);
+	if (on_stack(at) && at->reg == GRF_RSP) {
+		flow->now.stack += at->displacement;
+		return;
 	}
+	if (at->base == GRF_RSP)
+		value = frame_address(flow, at);
+	else if (in_data(flow, at, next, &address))
+		value = flow->context.address(flow->context.context, address);
+	else
+		value = moved_address(flow, at);
 	set_register(flow, at->reg, value);
 }
 
@@ -386,7 +554,12 @@ static void take_arithmetic(struct grf_flow *flow, const struct grf_instruction 
 {
 	uint8_t opcode = at->opcode, extension = at->reg & 7;
 
-	if (opcode < 0x40 && (opcode & 7) < 2) {
+	if (opcode == 0x01 || opcode == 0x03
+		? add_registers(flow, at)
+		: (opcode == 0x81 || opcode == 0x83) && (extension == 0 || extension == 5) &&
+		      add_number(flow, at, extension == 5)) {
+		return;
+	} else if (opcode < 0x40 && (opcode & 7) < 2) {
 		tell_escape(flow, flow->now.values[at->reg & 15]);
 		spoil_operand(flow, at, next);
 	} else if (opcode < 0x40 && (opcode & 7) < 4) {
@@ -404,7 +577,7 @@ static void take_arithmetic(struct grf_flow *flow, const struct grf_instruction 
 		spoil(flow, GRF_RAX);
 		spoil(flow, GRF_RDX);
 	} else if (opcode == 0x63 || opcode == 0x69 || opcode == 0x6b || opcode == 0x8a) {
-		spoil(flow, at->reg);
+		overwrite(flow, at);
 	} else if (opcode == 0x86 || opcode == 0x87) {
 		spoil_operand(flow, at, next);
 		spoil(flow, at->reg);
@@ -413,6 +586,27 @@ static void take_arithmetic(struct grf_flow *flow, const struct grf_instruction 
 	} else {
 		take_other(flow, at, next);
 	}
+}
+
+/* What a register holds that is copied to another one, or to memory. The stack pointer is an
+ * address in the frame, but as a frame pointer, which nothing is written through. */
+static grf_flow_value copied(struct grf_flow *flow, unsigned int reg, unsigned int to)
+{
+	if (reg != GRF_RSP)
+		return flow->now.values[reg & 15];
+	if (to == GRF_RBP)
+		return UNKNOWN;
+	expose(flow, flow->now.stack);
+	return grf_flow_make(GRF_FLOW_FRAME, 0);
+}
+
+static void take_load(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	grf_flow_value value = UNKNOWN;
+
+	if (at->wide)
+		value = !at->is_memory ? copied(flow, at->base, at->reg) : operand(flow, at, next);
+	set_register(flow, at->reg, value);
 }
 
 /* Instructions of the one-byte table. */
@@ -433,12 +627,14 @@ static void take_one_byte(struct grf_flow *flow, const struct grf_instruction *a
 	} else if (opcode == 0x8d) {
 		take_lea(flow, at, next);
 	} else if (opcode == 0x8b) {
-		set_register(flow, at->reg, at->wide ? operand(flow, at, next) : UNKNOWN);
+		take_load(flow, at, next);
 	} else if (opcode == 0x89) {
 		if (at->base == GRF_RSP && !at->is_memory)
 			flow->failed = true;
-		write_operand(flow, at, next, bytes,
-			      at->wide && at->reg != GRF_RSP ? flow->now.values[at->reg] : UNKNOWN);
+		write_operand(
+		    flow, at, next, bytes,
+		    at->wide ? copied(flow, at->reg, at->is_memory ? GRF_NO_REGISTER : at->base)
+			     : UNKNOWN);
 	} else if (opcode == 0x88 || opcode == 0xc6) {
 		write_operand(flow, at, next, 1, UNKNOWN);
 	} else if (opcode == 0xc7 || (opcode & 0xf8) == 0xb8) {
@@ -453,7 +649,11 @@ static void take_one_byte(struct grf_flow *flow, const struct grf_instruction *a
 		   opcode == 0xcc) {
 		/* Comparisons change nothing. */
 		return;
+	} else if (opcode == 0xab && at->repeated && at->wide) {
+		fill(flow, flow->now.values[GRF_RAX]);
+		set_register(flow, GRF_RCX, UNKNOWN);
 	} else if ((opcode & 0xf8) == 0x50) {
+		tell_escape(flow, flow->now.values[at->base & 15]);
 		flow->now.stack -= WORD_BYTES;
 		write_slots(flow, flow->now.stack, WORD_BYTES, UNKNOWN);
 	} else if ((opcode & 0xf8) == 0x58) {
@@ -485,6 +685,19 @@ static bool stores_vector(uint8_t opcode)
 	       opcode == 0x2b || opcode == 0x7f || opcode == 0xd6 || opcode == 0xe7;
 }
 
+/* A register becomes something else or stays what it is. */
+static void take_conditional(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
+{
+	grf_flow_value was = flow->now.values[at->reg & 15], other = operand(flow, at, next);
+	grf_flow_value joined = at->wide ? grf_flow_join(was, other) : UNKNOWN;
+
+	if (joined != was)
+		tell_escape(flow, was);
+	if (joined != other)
+		tell_escape(flow, other);
+	set_register(flow, at->reg, joined);
+}
+
 /* Instructions of the table behind 0f. */
 static void take_two_bytes(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
 {
@@ -497,10 +710,7 @@ static void take_two_bytes(struct grf_flow *flow, const struct grf_instruction *
 	} else if (opcode == 0x1f || opcode == 0x18 || opcode == 0x0d) {
 		return;
 	} else if (opcode >= 0x40 && opcode <= 0x4f) {
-		set_register(flow, at->reg,
-			     at->wide
-				 ? grf_flow_join(flow->now.values[at->reg], operand(flow, at, next))
-				 : UNKNOWN);
+		take_conditional(flow, at, next);
 	} else if (opcode >= 0x90 && opcode <= 0x9f) {
 		write_operand(flow, at, next, 1, UNKNOWN);
 	} else if (opcode == 0x11 && at->is_memory && !at->repeated && at->reg == ZERO_VECTOR) {
@@ -508,8 +718,9 @@ static void take_two_bytes(struct grf_flow *flow, const struct grf_instruction *
 	} else if (is_vector(opcode)) {
 		if (at->is_memory && stores_vector(opcode))
 			write_operand(flow, at, next, VECTOR_BYTES, UNKNOWN);
-	} else if (opcode == 0xb6 || opcode == 0xb7 || opcode == 0xbe || opcode == 0xbf ||
-		   opcode == 0xaf || opcode == 0xbc || opcode == 0xbd || opcode == 0xb8 ||
+	} else if (opcode == 0xb6 || opcode == 0xb7 || opcode == 0xbe || opcode == 0xbf) {
+		overwrite(flow, at);
+	} else if (opcode == 0xaf || opcode == 0xbc || opcode == 0xbd || opcode == 0xb8 ||
 		   opcode == 0x2c || opcode == 0x2d || opcode == 0x50 || opcode == 0xd7) {
 		spoil(flow, at->reg);
 	} else if (opcode == 0xb0 || opcode == 0xb1 || opcode == 0xc0 || opcode == 0xc1) {
@@ -536,11 +747,14 @@ static void take(struct grf_flow *flow, const struct grf_instruction *at, uint64
 
 /* --- the way through -------------------------------------------------------------------------- */
 
+/* The frame's words are none that is in use before the code writes them. */
 static void begin(struct grf_flow *flow)
 {
 	flow->now.reached = true;
 	flow->now.stack = 0;
 	memset(flow->now.values, 0, flow->value_count * sizeof(*flow->now.values));
+	for (int64_t at = flow->lowest; at < 0; at += WORD_BYTES)
+		*slot_at(flow, at) = grf_flow_make(GRF_FLOW_UNSET, 0);
 }
 
 /* Goes through the code once, up to `stop` bytes of it. */
@@ -655,7 +869,12 @@ struct grf_flow *grf_flow_create(const uint8_t *code, uint64_t length, uint64_t 
 	if (!flow)
 		return NULL;
 	*flow = (struct grf_flow){
-	    .length = length, .entry = entry, .context = *context, .exposed = NOT_EXPOSED};
+	    .length = length,
+	    .entry = entry,
+	    .context = *context,
+	    .exposed = NOT_EXPOSED,
+	    .put = grf_flow_make(GRF_FLOW_UNSET, 0),
+	};
 	flow->failed = !survey(flow, code) || !make_room(flow);
 	do {
 		if (flow->failed || passes++ == PASSES) {
@@ -706,10 +925,15 @@ void grf_flow_results(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_R
 
 grf_flow_value grf_flow_slot(struct grf_flow *flow, uint64_t pc, int64_t offset)
 {
+	grf_flow_value value;
+
 	if (pc < flow->entry || pc - flow->entry >= flow->length)
 		return UNKNOWN;
 	flow->quiet = true;
 	pass(flow, pc - flow->entry);
 	flow->quiet = false;
-	return flow->now.reached && !flow->failed ? read_slot(flow, offset) : UNKNOWN;
+	if (!flow->now.reached || flow->failed)
+		return UNKNOWN;
+	value = read_slot(flow, offset);
+	return grf_flow_kind(value) == GRF_FLOW_UNSET ? UNKNOWN : value;
 }

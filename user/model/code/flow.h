@@ -6,6 +6,10 @@
  * followed through registers, the slots of the frame, and back over every branch until nothing
  * changes. Where two ways meet with different values, or an instruction does what is not modelled,
  * the value is unknown. So what is said holds for every run of the function.
+ *
+ * Slots from the lowest on whose address the code takes are written to by that address, or by an
+ * index, too: what they hold is what the code last put there by name, or whatever it puts anywhere
+ * by an address in the frame. Where such an address leaves the function, they are unknown.
  */
 #ifndef GRF_MODEL_CODE_FLOW_H
 #define GRF_MODEL_CODE_FLOW_H
@@ -14,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/code/entry_registers.h"
+
 /* What a register or a slot holds; the address of a descriptor, or of data, in the low 56 bits. */
 enum grf_flow_kind {
 	GRF_FLOW_UNKNOWN,
@@ -21,8 +27,12 @@ enum grf_flow_kind {
 	GRF_FLOW_OBJECT,     /* the beginning of a new value of the type, or nil */
 	GRF_FLOW_CONTAINER,  /* what a new map or channel of the type points to, or nil */
 	GRF_FLOW_ARRAY,      /* the beginning of a new array of the type, or nil */
+	GRF_FLOW_IN_OBJECT,  /* somewhere in a new value of the type, or nil */
+	GRF_FLOW_IN_ARRAY,   /* somewhere in a new array of the type, or nil */
 	GRF_FLOW_DESCRIPTOR, /* the descriptor itself */
 	GRF_FLOW_DATA,       /* an address in a data segment */
+	GRF_FLOW_LOADED,     /* what the word of a data segment at the address held */
+	GRF_FLOW_FRAME,      /* what may be an address in the function's frame */
 	GRF_FLOW_UNSET,      /* nothing that is known of got there yet */
 };
 
@@ -48,7 +58,7 @@ static inline bool grf_flow_is_object(grf_flow_value value)
 {
 	enum grf_flow_kind kind = grf_flow_kind(value);
 
-	return kind == GRF_FLOW_OBJECT || kind == GRF_FLOW_CONTAINER || kind == GRF_FLOW_ARRAY;
+	return kind >= GRF_FLOW_OBJECT && kind <= GRF_FLOW_IN_ARRAY;
 }
 
 /** What is known where either of two values may be. */
@@ -64,18 +74,22 @@ extern const uint8_t grf_flow_result_registers[GRF_FLOW_RESULTS];
 struct grf_flow_call {
 	bool returns;         /* false: the code behind it is not reached from here */
 	bool keeps_registers; /* all but r11 */
-	uint64_t args_size;   /* bytes on the stack that the callee may have changed */
+	bool zeroes;          /* what rdi leads to, and keeps all other registers */
+	/* The registers whose addresses it may keep, or write to what they lead to. */
+	grf_register_set takes;
+	uint64_t args_size; /* bytes on the stack that the callee may have read and changed */
 	grf_flow_value results[GRF_FLOW_RESULTS];
 };
 
 /** What the function's surroundings know, and are told. */
 struct grf_flow_context {
-	/* A direct call of `target`, 0: of what is not known; `registers` as at the call. */
+	/* A direct call of `target`, 0: of what is not known; `registers` as at the call. *ret is
+	 * set to what is true of any function, but that it has nothing on the stack. */
 	void (*call)(void *context, uint64_t target, const grf_flow_value *registers,
 		     struct grf_flow_call *ret);
 	/* What the address of something in the image is: a descriptor, or data. */
 	grf_flow_value (*address)(void *context, uint64_t address);
-	/* A word of a data segment, as it is read. */
+	/* A word of a data segment, as it is read; GRF_FLOW_LOADED if nothing is known of it. */
 	grf_flow_value (*load)(void *context, uint64_t address);
 	/* A word of a data segment is written, or its address goes where it is not followed. */
 	void (*store)(void *context, uint64_t address, grf_flow_value value);

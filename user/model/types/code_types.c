@@ -9,7 +9,9 @@
  * variable is known when frames are looked at.
  *
  * A word of a data segment leads to objects of a type when all that is stored there is a new one or
- * nil, wherever the code names the word, and its address goes nowhere where it is not followed.
+ * nil, wherever the code names the word, and its address goes nowhere where it is not followed. The
+ * type of a map is not told where an empty one is made (runtime.makemap_small), but wherever it is
+ * worked on: what the word held that all code takes for a map of one type is one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +29,23 @@
 #define WORDS_MAX     (1u << 22)
 #define FRAMES_MAX    (1u << 16)
 #define RETURN_SIZE   8
+#define DEPTH_MAX     4 /* of functions asked for what they look at, for one that calls them */
 
 /* What is special about calling a function. */
 enum callee {
 	CALLEE_PLAIN,
 	CALLEE_NO_RETURN,
-	CALLEE_BARRIER,       /* runtime.gcWriteBarrier and its like */
-	CALLEE_OBJECT,        /* makes what the descriptor in rax says */
-	CALLEE_OBJECT_SECOND, /* the one in rbx */
+	CALLEE_BARRIER,            /* runtime.gcWriteBarrier and its like */
+	CALLEE_ZERO,               /* runtime.duffzero, and from anywhere in it on */
+	CALLEE_MORE_STACK,         /* by which functions have their stack grow */
+	CALLEE_MORE_STACK_CONTEXT, /* the same where rdx is kept */
+	CALLEE_MAP,                /* works on a map of the type in rax, which rbx leads to */
+	CALLEE_OBJECT,             /* makes what the descriptor in rax says */
+	CALLEE_OBJECT_SECOND,      /* the one in rbx */
 	CALLEE_CONTAINER,
 	CALLEE_ARRAY,
 	CALLEE_GROW,
+	CALLEE_ANY_MAP, /* makes a map of what nobody tells it */
 };
 
 /* By name; a name with a '*' at its end: what begins with it. */
@@ -51,6 +59,7 @@ static const struct {
     {"runtime.mallocgcSmallNoScanSC*", CALLEE_OBJECT_SECOND},
     {"runtime.makemap", CALLEE_CONTAINER},
     {"runtime.makemap64", CALLEE_CONTAINER},
+    {"runtime.makemap_small", CALLEE_ANY_MAP},
     {"runtime.makechan", CALLEE_CONTAINER},
     {"runtime.makechan64", CALLEE_CONTAINER},
     {"runtime.makeslice", CALLEE_ARRAY},
@@ -58,6 +67,12 @@ static const struct {
     {"runtime.makeslicecopy", CALLEE_ARRAY},
     {"runtime.growslice", CALLEE_GROW},
     {"runtime.gcWriteBarrier*", CALLEE_BARRIER},
+    {"runtime.duffzero", CALLEE_ZERO},
+    {"runtime.morestack_noctxt", CALLEE_MORE_STACK},
+    {"runtime.morestack", CALLEE_MORE_STACK_CONTEXT},
+    {"runtime.mapaccess*", CALLEE_MAP},
+    {"runtime.mapassign*", CALLEE_MAP},
+    {"runtime.mapdelete*", CALLEE_MAP},
     {"runtime.panic*", CALLEE_NO_RETURN},
     {"runtime.goPanic*", CALLEE_NO_RETURN},
     {"runtime.gopanic", CALLEE_NO_RETURN},
@@ -68,9 +83,10 @@ static const struct {
 
 struct code_function {
 	uint64_t entry, end;
-	uint8_t kind;  /* enum callee */
-	bool recovers; /* may return after a panic, from another place */
-	uint32_t args; /* bytes on the stack */
+	uint8_t kind;           /* enum callee */
+	bool recovers;          /* may return after a panic, from another place */
+	grf_register_set takes; /* what it may look at; none: not asked yet */
+	uint32_t args;          /* bytes on the stack */
 	/* When it was followed last, and when `results` changed last, by the clock; 0: never. */
 	uint64_t followed, changed;
 	grf_flow_value results[GRF_FLOW_RESULTS];
@@ -79,6 +95,7 @@ struct code_function {
 struct code_word {
 	uint64_t address;
 	grf_flow_value value;
+	grf_flow_value used; /* as the map that the code takes it for */
 	bool escaped;
 	UT_hash_handle hh;
 };
@@ -100,7 +117,8 @@ struct grf_code_types {
 	struct frame_word *frames;
 	uint64_t budget;
 	uint64_t clock;
-	bool results_only; /* what is stored is not asked for */
+	unsigned int depth; /* of functions that are asked what they look at */
+	bool results_only;  /* what is stored is not asked for */
 	bool no_memory;
 };
 
@@ -189,6 +207,84 @@ static struct code_function *function_at(const struct grf_code_types *code, uint
 				     : NULL;
 }
 
+/* The function that has `pc` in it. */
+static struct code_function *function_around(const struct grf_code_types *code, uint64_t pc)
+{
+	size_t low = 0, high = code->functions.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct code_function *function = &code->functions.items[middle];
+
+		if (pc >= function->entry && pc < function->end)
+			return function;
+		if (pc < function->entry)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+/* The next function that the code at `*at`, up to `end`, calls; *at goes behind the call. NULL:
+ * none that is known. What looks like a call may be in the midst of an instruction. */
+static struct code_function *next_callee(const struct grf_code_types *code,
+					 const struct code_function *caller, const uint8_t *bytes,
+					 const uint8_t **at)
+{
+	const uint8_t *end = bytes + (caller->end - caller->entry);
+
+	while (end - *at >= CALL_LENGTH &&
+	       (*at = memchr(*at, 0xe8, (size_t)(end - *at - CALL_LENGTH + 1)))) {
+		struct code_function *callee =
+		    function_at(code, caller->entry + (uint64_t)(*at - bytes) + CALL_LENGTH +
+					  (uint64_t)(int64_t)(int32_t)grf_load_u32(*at + 1));
+
+		++*at;
+		if (callee)
+			return callee;
+	}
+	return NULL;
+}
+
+#define NO_REGISTER_TAKEN (1u << GRF_RSP) /* where nothing is passed in any case */
+
+static grf_entry_callee_at entry_callee;
+
+/* What a function may look at. While it is being asked, and where it is not there: anything. */
+static grf_register_set taken_by(struct grf_code_types *code, struct code_function *function)
+{
+	uint64_t length = function->end - function->entry;
+	const uint8_t *bytes;
+
+	if (function->takes)
+		return function->takes;
+	function->takes = GRF_ALL_REGISTERS;
+	bytes = grf_image_at(code->types->image, function->entry, length);
+	if (bytes && code->depth < DEPTH_MAX) {
+		code->depth++;
+		function->takes =
+		    grf_entry_registers(bytes, length, function->entry, entry_callee, code) |
+		    NO_REGISTER_TAKEN;
+		code->depth--;
+	}
+	return function->takes;
+}
+
+static struct grf_entry_callee entry_callee(void *context, uint64_t target)
+{
+	struct grf_code_types *code = context;
+	struct code_function *function = function_at(code, target);
+
+	if (!function)
+		return (struct grf_entry_callee){false, GRF_ALL_REGISTERS};
+	if (function->kind == CALLEE_MORE_STACK)
+		return (struct grf_entry_callee){true, 0};
+	if (function->kind == CALLEE_MORE_STACK_CONTEXT)
+		return (struct grf_entry_callee){true, 1u << GRF_RDX};
+	return (struct grf_entry_callee){false, taken_by(code, function)};
+}
+
 /* --- what the flow of a function asks and tells ----------------------------------------------- */
 
 static bool in_data(const struct grf_code_types *code, uint64_t address)
@@ -203,6 +299,26 @@ static bool in_data(const struct grf_code_types *code, uint64_t address)
 	return false;
 }
 
+static struct code_word *word_at(struct grf_code_types *code, uint64_t address)
+{
+	struct code_word *word;
+
+	if (code->results_only || !in_data(code, address))
+		return NULL;
+	HASH_FIND(hh, code->finding, &address, sizeof(address), word);
+	if (word)
+		return word;
+	word = HASH_COUNT(code->finding) < WORDS_MAX ? calloc(1, sizeof(*word)) : NULL;
+	if (!word) {
+		code->no_memory = true;
+		return NULL;
+	}
+	word->address = address;
+	word->value = word->used = grf_flow_make(GRF_FLOW_UNSET, 0);
+	HASH_ADD(hh, code->finding, address, sizeof(word->address), word);
+	return word;
+}
+
 static grf_flow_value made(enum grf_flow_kind kind, grf_flow_value descriptor)
 {
 	return grf_flow_kind(descriptor) == GRF_FLOW_DESCRIPTOR
@@ -210,21 +326,48 @@ static grf_flow_value made(enum grf_flow_kind kind, grf_flow_value descriptor)
 		   : 0;
 }
 
+/* The map that a word of a data segment led to is worked on as one of some type. */
+static void note_use(struct grf_code_types *code, const grf_flow_value *registers)
+{
+	grf_flow_value map = made(GRF_FLOW_CONTAINER, registers[GRF_RAX]);
+	struct code_word *word;
+
+	if (!map || grf_flow_kind(registers[GRF_RBX]) != GRF_FLOW_LOADED)
+		return;
+	word = word_at(code, grf_flow_address(registers[GRF_RBX]));
+	if (word)
+		word->used = grf_flow_join(word->used, map);
+}
+
+static void on_plain_call(struct grf_code_types *code, struct code_function *function,
+			  struct grf_flow_call *ret)
+{
+	ret->args_size = function->args;
+	ret->takes = taken_by(code, function);
+	memcpy(ret->results, function->results, sizeof(ret->results));
+}
+
 static void on_call(void *context, uint64_t target, const grf_flow_value *registers,
 		    struct grf_flow_call *ret)
 {
-	const struct grf_code_types *code = context;
-	const struct code_function *function = target ? function_at(code, target) : NULL;
+	struct grf_code_types *code = context;
+	struct code_function *function = target ? function_around(code, target) : NULL;
 	bool last = code->types->layout->release->growslice_type_last;
 
-	if (!function)
+	if (!function || (function->entry != target && function->kind != CALLEE_ZERO))
 		return;
+	/* Those that make something only read what they are given. */
+	if (function->kind >= CALLEE_OBJECT)
+		ret->takes = 0;
 	switch ((enum callee)function->kind) {
 	case CALLEE_NO_RETURN:
 		ret->returns = false;
 		break;
 	case CALLEE_BARRIER:
 		ret->keeps_registers = true;
+		break;
+	case CALLEE_ZERO:
+		ret->zeroes = true;
 		break;
 	case CALLEE_OBJECT:
 		ret->results[0] = made(GRF_FLOW_OBJECT, registers[GRF_RAX]);
@@ -241,9 +384,16 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 	case CALLEE_GROW:
 		ret->results[0] = made(GRF_FLOW_ARRAY, registers[last ? GRF_RSI : GRF_RAX]);
 		break;
+	case CALLEE_ANY_MAP:
+		break;
+	case CALLEE_MAP:
+		note_use(code, registers);
+		on_plain_call(code, function, ret);
+		break;
+	case CALLEE_MORE_STACK:
+	case CALLEE_MORE_STACK_CONTEXT:
 	case CALLEE_PLAIN:
-		ret->args_size = function->args;
-		memcpy(ret->results, function->results, sizeof(ret->results));
+		on_plain_call(code, function, ret);
 		break;
 	}
 }
@@ -265,27 +415,9 @@ static grf_flow_value on_load(void *context, uint64_t address)
 	const struct code_word *word;
 
 	HASH_FIND(hh, code->words, &address, sizeof(address), word);
-	return word && !word->escaped && grf_flow_is_object(word->value) ? word->value : 0;
-}
-
-static struct code_word *word_at(struct grf_code_types *code, uint64_t address)
-{
-	struct code_word *word;
-
-	if (code->results_only || !in_data(code, address))
-		return NULL;
-	HASH_FIND(hh, code->finding, &address, sizeof(address), word);
-	if (word)
-		return word;
-	word = HASH_COUNT(code->finding) < WORDS_MAX ? calloc(1, sizeof(*word)) : NULL;
-	if (!word) {
-		code->no_memory = true;
-		return NULL;
-	}
-	word->address = address;
-	word->value = grf_flow_make(GRF_FLOW_UNSET, 0);
-	HASH_ADD(hh, code->finding, address, sizeof(word->address), word);
-	return word;
+	if (word && !word->escaped && grf_flow_is_object(word->value))
+		return word->value;
+	return in_data(code, address) ? grf_flow_make(GRF_FLOW_LOADED, address) : 0;
 }
 
 /* A write that is not of a whole word is one to each word that it may touch. */
@@ -334,6 +466,7 @@ static struct grf_flow *follow(struct grf_code_types *code, const struct code_fu
 /* What is known of the functions that one calls. */
 struct callees {
 	bool objects; /* results of some are objects: else it has none to return */
+	bool maps;    /* some work on maps */
 	bool changed; /* more is known of some than when it was followed last */
 };
 
@@ -350,22 +483,16 @@ static bool returns_object(const struct code_function *function)
 static struct callees look_at_callees(const struct grf_code_types *code,
 				      const struct code_function *function)
 {
-	uint64_t length = function->end - function->entry;
-	const uint8_t *bytes = grf_image_at(code->types->image, function->entry, length);
-	const uint8_t *at = bytes, *end = bytes + length;
+	const uint8_t *bytes =
+	    grf_image_at(code->types->image, function->entry, function->end - function->entry);
+	const uint8_t *at = bytes;
+	const struct code_function *callee;
 	struct callees found = {0};
 
-	while (bytes && !(found.objects && found.changed) && end - at >= CALL_LENGTH &&
-	       (at = memchr(at, 0xe8, (size_t)(end - at - CALL_LENGTH + 1)))) {
-		const struct code_function *callee =
-		    function_at(code, function->entry + (uint64_t)(at - bytes) + CALL_LENGTH +
-					  (uint64_t)(int64_t)(int32_t)grf_load_u32(at + 1));
-
-		at++;
-		if (!callee)
-			continue;
+	while (bytes && at && (callee = next_callee(code, function, bytes, &at))) {
 		found.objects = found.objects || returns_object(callee);
 		found.changed = found.changed || callee->changed > function->followed;
+		found.maps = found.maps || callee->kind == CALLEE_MAP;
 	}
 	return found;
 }
@@ -410,6 +537,8 @@ static bool is_worth_following(const struct grf_code_types *code,
 	if (!code->results_only && names_data(code, function))
 		return true;
 	callees = look_at_callees(code, function);
+	if (!code->results_only && callees.maps)
+		return true;
 	return callees.objects && (!function->followed || callees.changed);
 }
 
@@ -473,13 +602,16 @@ static struct grf_code_types *code_of(struct grf_types *types)
 
 static bool resolve(struct grf_types *types, grf_flow_value value, struct grf_code_object *ret)
 {
+	enum grf_flow_kind kind = grf_flow_kind(value);
+
 	*ret = (struct grf_code_object){0};
 	if (!grf_flow_is_object(value))
 		return false;
 	ret->type = grf_types_by_descriptor(types, grf_flow_address(value));
-	if (ret->type && grf_flow_kind(value) == GRF_FLOW_CONTAINER)
+	if (ret->type && kind == GRF_FLOW_CONTAINER)
 		ret->type = grf_type_object(types, ret->type);
-	ret->array = grf_flow_kind(value) == GRF_FLOW_ARRAY;
+	ret->array = kind == GRF_FLOW_ARRAY || kind == GRF_FLOW_IN_ARRAY;
+	ret->inside = kind == GRF_FLOW_IN_OBJECT || kind == GRF_FLOW_IN_ARRAY;
 	if (ret->type)
 		grf_type_plan(types, ret->type);
 	return ret->type != NULL;
@@ -488,8 +620,17 @@ static bool resolve(struct grf_types *types, grf_flow_value value, struct grf_co
 bool grf_types_in_data(struct grf_types *types, uint64_t address, struct grf_code_object *ret)
 {
 	struct grf_code_types *code = code_of(types);
+	const struct code_word *word;
 
-	return code && resolve(types, on_load(code, address), ret);
+	if (!code)
+		return false;
+	if (resolve(types, on_load(code, address), ret))
+		return true;
+	HASH_FIND(hh, code->words, &address, sizeof(address), word);
+	if (!word || !resolve(types, word->used, ret))
+		return false;
+	ret->by_use = true;
+	return true;
 }
 
 /* Frames are looked at when all code has been gone through. */

@@ -274,6 +274,9 @@ bool grf_type_has_shape(struct grf_types *types, struct grf_type *type, struct g
 struct grf_code_object {
 	struct grf_type *type; /* planned */
 	bool array;            /* an array of them */
+	bool inside;           /* the pointer may lead to any place in it, else to its beginning */
+	/* The code takes it for that, which it may do after a look at what it is only. */
+	bool by_use;
 };
 
 /**
