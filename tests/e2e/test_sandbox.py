@@ -10,11 +10,13 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import struct
 import subprocess
 
+import pprof
 import pytest
-from running import GRF, OK, AtItsEnd, Target, polite as grf
+from running import GRF, OK, AtItsEnd, Target, polite as grf, wait_until
 
 NOBODY = 65534
 NOT_COMPARED = 12
@@ -192,10 +194,11 @@ def test_kernels_that_lack_something(calls, said, core, tmp_path):
     assert said in done.stderr, done.stderr
 
 
-def test_many_threads(build, tmp_path):
-    """Each thread of the analysis begins without privileges, whoever makes it."""
-    with Target(build("scale"), "-scale", "0.02") as target:
-        file = target.core(tmp_path / "core")
-    grf("core", build("scale"), file, "-j", "64", "-o", tmp_path / "out").expect(OK)
-    grf("core", build("scale"), file, "-j", "64", "--no-sandbox", "-o", tmp_path / "free").expect(OK)
-    assert (tmp_path / "out").read_bytes() == (tmp_path / "free").read_bytes()
+def test_many_threads(start, tmp_path):
+    """However many threads have copied, what comes after is the same without privileges."""
+    target = start("scale", "-scale", "0.02")
+    os.kill(target.pid, signal.SIGSTOP)
+    assert wait_until(lambda: set(target.states()) == {"T"})
+    for name, options in (("out", ()), ("free", ("--no-sandbox",))):
+        grf("attach", target.pid, "-j", "64", *options, "-o", tmp_path / name).expect(OK)
+    assert pprof.read(tmp_path / "out").chains == pprof.read(tmp_path / "free").chains
