@@ -50,7 +50,8 @@ def _environment(root=None, experiments=""):
     environment = dict(os.environ, GOTOOLCHAIN="local", GOENV="off", GOFLAGS="", CGO_ENABLED="0")
     environment["GOEXPERIMENT"] = experiments
     environment.setdefault("HOME", "/root")
-    environment.pop("GOROOT", None)
+    for name in ("GOROOT", "CC"):  # CC: of make, such as "ccache gcc", which Go 1.17 cannot have
+        environment.pop(name, None)
     if root:
         environment["GOROOT"] = str(root)
     return environment
