@@ -27,6 +27,7 @@ from running import (
     HOOKS,
     HURRIED,
     OK,
+    TOO_LONG,
     UNSUPPORTED,
     grf,
     processes,
@@ -43,6 +44,8 @@ WAYS = ["precopy", "fork", "stop"]
 KILLS_OF_A_TARGET = 20
 # So that copying takes a good part of the time; MiB.
 BALLAST = 32
+# On a busy machine a thread may have no CPU for longer than it may take to stop.
+PATIENT = ("--max-pause", "10s")
 # Written on all that we start, so that what is left of it is found.
 MARK = f"GRF_TEST_MARK={uuid.uuid4()}"
 
@@ -135,7 +138,7 @@ def test_killed_at_each_step(step, both, target, tmp_path, monkeypatch):
     if both:
         monkeypatch.setenv("GRF_TEST_KILL_BOTH", "1")
     for _ in range(times(2, 5)):
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out")
+        done = grf("attach", target.pid, "--freeze", "now", *PATIENT, "-o", tmp_path / "out")
         assert done.status == -signal.SIGKILL, str(done)
         check(target)
     assert both or wait_until(lambda: not has_ours(target))
@@ -162,7 +165,7 @@ class Killer:
             tool = self._start(target)
             _, message = tool.communicate(timeout=60)
             # On a busy machine there may be no thread that is fit, or stops, in time.
-            if tool.returncode != UNSUPPORTED:
+            if tool.returncode not in (UNSUPPORTED, TOO_LONG):
                 break
         self.took.append(time.monotonic() - began)
         assert tool.returncode == OK, message
@@ -189,7 +192,7 @@ class Killer:
         tool.send_signal(self.number)
         _, message = tool.communicate(timeout=60)
         # Before it has set up its handlers, any signal ends it.
-        ends = (OK, UNSUPPORTED, -self.number, 128 + self.number)
+        ends = (OK, UNSUPPORTED, TOO_LONG, -self.number, 128 + self.number)
         assert tool.returncode in ends, (tool.returncode, message)
         self.ends[tool.returncode] += 1
         self._check_output(whole=tool.returncode == OK)
@@ -219,7 +222,7 @@ def test_ended_at_any_time(number, way, start, tmp_path, capsys):
         )
     # Of fewer, all may come too late.
     if KILLS >= 25:
-        late = killer.ends[OK] + killer.ends[UNSUPPORTED]
+        late = killer.ends[OK] + killer.ends[UNSUPPORTED] + killer.ends[TOO_LONG]
         assert late < 0.7 * KILLS, "the instants are not those in which it works"
 
 
