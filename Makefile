@@ -121,18 +121,17 @@ $(TEST_TOOL): $(CLI_OBJECTS) $(HOOKS) $(BUILD)/libgrf.a
 # Those that hold a process, need root, eBPF, a mount or a Go program that was built.
 UNIT_LIVE := $(addprefix $(BUILD)/tests/test_,capture forked hold output precopy sandbox spill types_go)
 unit-offline: $(filter-out $(UNIT_LIVE),$(TEST_BINARIES))
+unit: $(TEST_BINARIES)
+unit unit-offline:
 	@printf '%s\n' $^ | xargs -P $(shell nproc) -n 1 sh -c 'said=$$("$$0" 2>&1) || \
 		{ printf "%s\n" "$$said" "failed: $$0" >&2; exit 1; }' && echo "$(words $^) unit tests passed"
-
-unit: $(TEST_BINARIES)
-	@failed=; for test in $(TEST_BINARIES); do $$test || failed="$$failed $$test"; done; \
-	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 # End-to-end tests: Go programs built with several toolchains, attached to for real. As root.
 e2e: all $(TEST_TOOL)
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/scripts/end_to_end.py \
 		tests/e2e $(BUILD)/pytest -n $(E2E_JOBS) $(E2E_ARGS)
-E2E_JOBS ?= 2
+# They wait for their targets a part of the time.
+E2E_JOBS ?= $(shell expr $$(nproc) + 1)
 
 # What is to be compiled for it, on all CPUs first.
 check: all

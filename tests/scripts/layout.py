@@ -15,6 +15,7 @@ release has. The columns are the releases in tests/e2e/toolchains.py.
 import argparse
 import concurrent.futures
 import difflib
+import functools
 import os
 import pathlib
 import re
@@ -73,6 +74,7 @@ def preprocessed(path, folder):
     return done.stdout
 
 
+@functools.cache
 def named_fields():
     """The GRF_FIELD_* that some code names, beside enum grf_field and what layout.c says of rows."""
     found = set()
