@@ -247,7 +247,7 @@ format:
 	clang-format -i $(FORMATTED)
 
 lint: $(SKELETONS) $(PROTO_C)
-	tests/scripts/layers.py user
+	tests/scripts/layers.py user include bpf
 	tests/scripts/layout.py --rows
 	clang-format --dry-run -Werror $(FORMATTED)
 	printf '%s\n' $(LIB_SOURCES) $(CLI_SOURCES) | xargs -P 2 -n 4 sh -c \

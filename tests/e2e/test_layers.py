@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The layers of the sources, and that the check for them can fail."""
+"""The layers of the sources and what only arch/ names, and that the checks for both can fail."""
 
 import subprocess
 
@@ -9,12 +9,12 @@ from toolchains import ROOT
 LAYERS = ROOT / "tests" / "scripts" / "layers.py"
 
 
-def check(folder):
-    return subprocess.run([LAYERS, folder], capture_output=True, text=True, check=False)
+def check(*folders):
+    return subprocess.run([LAYERS, *folders], capture_output=True, text=True, check=False)
 
 
 def test_the_sources_hold():
-    done = check(ROOT / "user")
+    done = check(ROOT / "user", ROOT / "include", ROOT / "bpf")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -29,6 +29,11 @@ def test_the_sources_hold():
         ("more", "base/error.h", "more/ is no stage"),
         ("cli", "model/model.h", None),
         ("views", "views/tree.h", None),
+        ("hold", "arch/live.h", None),
+        ("arch", "image/image.h", "arch/ may not include image/"),
+        ("views", "arch/arch.h", "views/ may not include arch/"),
+        ("model", "arch/amd64/amd64.h", "only arch/amd64/ may include its headers"),
+        ("arch/amd64", "arch/amd64/amd64.h", None),
     ],
 )
 def test_what_goes_up(tmp_path, stage, include, wrong):
@@ -38,3 +43,27 @@ def test_what_goes_up(tmp_path, stage, include, wrong):
     done = check(tmp_path)
     assert done.returncode == (1 if wrong else 0)
     assert wrong in done.stdout if wrong else not done.stdout
+
+
+@pytest.mark.parametrize(
+    "place, line, name",
+    [
+        ("model/file.c", "registers->rip = 1;", "rip"),
+        ("hold/file.c", "/* from RSP on */", "RSP"),
+        ("image/file.h", "#define MACHINE EM_X86_64", "EM_X86_64"),
+        ("image/file.c", "type != R_X86_64_RELATIVE", "R_X86_64_RELATIVE"),
+        ("capture/file.c", "record->fs_base", "fs_base"),
+        ("model/code/file.c", "values[GRF_RAX]", "RAX"),
+        ("program/file.c", "#ifdef __aarch64__", "__aarch64__"),
+        ("arch/live.h", "/* returns in rax */", "rax"),
+        ("arch/amd64/live/file.c", "registers->rip = 1;", None),
+        ("image/file.c", "a description of a strip of 0x8 bytes, e_machine, trip, R1", None),
+    ],
+)
+def test_names_of_an_architecture(tmp_path, place, line, name):
+    file = tmp_path / place
+    file.parent.mkdir(parents=True)
+    file.write_text(line + "\n")
+    done = check(tmp_path)
+    assert done.returncode == (1 if name else 0), done.stdout
+    assert f"{file}:1: {name} belongs into arch/" in done.stdout if name else not done.stdout

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """
-Holds the layers of user/: a stage includes the headers of those that stand below it, and no others.
+Holds the layers of user/: a stage includes the headers of those that stand below it, and no others. And
+holds arch/: what one architecture has, such as the names of its registers, stands in its folder alone.
 
-  layers.py [FOLDER]
+  layers.py [FOLDER [MORE...]]
 
-FOLDER is what the includes are relative to (user). Prints a line for each include that is not allowed;
-the exit status is 1 then.
+FOLDER is what the includes are relative to (user). MORE are folders in which only names are looked for.
+Prints a line for each include and each name that is not allowed; the exit status is 1 then.
 """
 
 import pathlib
@@ -27,6 +28,19 @@ BELOW = {
     "program": ("base", "arch", "image", "hold", "capture", "model"),
     "cli": ("base", "arch", "image", "hold", "capture", "model", "graph", "views", "outputs", "program"),
 }
+# What names a register, or another thing of one architecture.
+NAMES = re.compile(
+    r"(?<![a-z0-9])(?:orig_rax|[re](?:[abcd]x|[sd]i|[bsi]p|flags)|r(?:8|9|1[0-5])[dwb]?|[xyz]mm\d*|[fg]s_?base"
+    r"|nt_x86_\w+|em_(?!none)[a-z0-9_]+|r_(?:x86_64|aarch64)_\w+|__(?:x86_64|aarch64)__|ptrace_[gs]etregs"
+    r")(?![a-z0-9])",
+    re.I,
+)
+# They may stand in a folder of arch/, in the messages about others, and in what takes registers in the kernel.
+NAMED_IN = re.compile(r"arch/(?:\w+/.*|arch\.c)|thread_registers\.(?:bpf\.c|h)")
+# These follow amd64 code, and are not in arch/ yet.
+NAMED_YET = ("model/code/flow.c", "model/code/flow.h", "model/code/entry_registers.c",
+             "model/code/entry_registers.h", "model/types/code_types.c")
+ARCH_INCLUDE = re.compile(r'^\s*#\s*include\s+"(arch/[^"/]+/)', re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"/]+)/[^"]+"', re.M)
 
 
@@ -42,14 +56,39 @@ def wrong_includes(folder):
         for match in INCLUDE.finditer(text):
             other = match.group(1)
             if other in BELOW and other != stage and other not in BELOW[stage]:
-                line = text.count("\n", 0, match.start()) + 1
-                found.append(f"{path}:{line}: {stage}/ may not include {other}/")
+                found.append(f"{path}:{line_of(text, match)}: {stage}/ may not include {other}/")
+    return found
+
+
+def line_of(text, match):
+    """The number of the line where a match begins."""
+    return text.count("\n", 0, match.start()) + 1
+
+
+def wrong_names(folder):
+    """A line for each name, and each header, of one architecture that stands outside its folder."""
+    found = []
+    for path in sorted(pathlib.Path(folder).rglob("*.[ch]")):
+        place = path.relative_to(folder).as_posix()
+        if place in NAMED_YET:
+            continue
+        text = path.read_text()
+        for match in ARCH_INCLUDE.finditer(text):
+            if not place.startswith(match.group(1)):
+                found.append(f"{path}:{line_of(text, match)}: only {match.group(1)} may include its headers")
+        if NAMED_IN.search(place):
+            continue
+        for match in NAMES.finditer(text):
+            found.append(f"{path}:{line_of(text, match)}: {match.group()} belongs into arch/")
     return found
 
 
 def main():
-    """Checks one folder."""
-    found = wrong_includes(sys.argv[1] if len(sys.argv) > 1 else "user")
+    """Checks one folder for both, and more for names."""
+    folder, *more = sys.argv[1:] or ["user"]
+    found = wrong_includes(folder)
+    for name in (folder, *more):
+        found += wrong_names(name)
     print("\n".join(found), end="\n" if found else "")
     return bool(found)
 

@@ -73,8 +73,8 @@ static void test_tables(void **state)
 
 		assert_ptr_equal(grf_arch_by_machine(arch->machine), arch);
 		assert_true(arch->name && arch->frame && arch->running_g);
-		assert_true(arch->next_address && arch->next_call && arch->closure_stores &&
-			    arch->closure_load && arch->stack_closures);
+		assert_true(arch->next_address && arch->next_call && arch->named_addresses &&
+			    arch->closure_stores && arch->closure_load && arch->stack_closures);
 		assert_true(arch->address_limit && arch->quantum && arch->relative_relocation);
 		assert_true(arch->registers.pc < arch->registers.count &&
 			    arch->registers.sp < arch->registers.count);
@@ -118,13 +118,42 @@ static void test_running_g(void **state)
 	assert_int_equal(grf_arch_amd64.running_g(registers, read_word, &place), 0);
 }
 
+static void test_references(void **state)
+{
+	static const uint8_t bytes[] = {
+	    0x90,                         /* nop */
+	    0x48, 0x8d, 0x05, 9, 0, 0, 0, /* lea 9(%rip), %rax */
+	    0xe8, 3,    0,    0, 0,       /* call */
+	    0x4c, 0x8b, 0x0d, 1, 0, 0, 0, /* mov 1(%rip), %r9 */
+	    0xe8, 3,    0,                /* cut off */
+	};
+	const struct grf_code code = {bytes, sizeof(bytes), 0x1000};
+	struct grf_code_reference found;
+	uint64_t named[4];
+
+	(void)state;
+	assert_true(grf_arch_amd64.next_address(&code, 0, &found));
+	assert_int_equal(found.at, 1);
+	assert_int_equal(found.end, 8);
+	assert_int_equal(found.target, 0x1011);
+	assert_false(grf_arch_amd64.next_address(&code, 2, &found));
+	assert_true(grf_arch_amd64.next_call(&code, 0, &found));
+	assert_int_equal(found.at, 8);
+	assert_int_equal(found.target, 0x1010);
+	assert_false(grf_arch_amd64.next_call(&code, 9, &found));
+	assert_false(grf_arch_amd64.next_call(&code, sizeof(bytes) + 1, &found));
+	assert_int_equal(grf_arch_amd64.named_addresses(&code, named, 4), 2);
+	assert_int_equal(named[0], 0x1011);
+	assert_int_equal(named[1], 0x1015);
+	assert_int_equal(grf_arch_amd64.named_addresses(&code, named, 1), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_files),
-	    cmocka_unit_test(test_tables),
-	    cmocka_unit_test(test_frames),
-	    cmocka_unit_test(test_running_g),
+	    cmocka_unit_test(test_files),      cmocka_unit_test(test_tables),
+	    cmocka_unit_test(test_frames),     cmocka_unit_test(test_running_g),
+	    cmocka_unit_test(test_references),
 	};
 
 	return cmocka_run_group_tests_name("architectures", tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "model/code/entry_registers.h"
-#include "model/code/instructions.h"
+#include "arch/amd64/instructions.h"
 
 #define ENTRY   UINT64_C(0x400000)
 #define GROWS   UINT64_C(0x500000)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "model/code/instructions.h"
+#include "arch/amd64/instructions.h"
 
 static struct grf_instruction last;
 

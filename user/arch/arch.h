@@ -84,6 +84,10 @@ struct grf_arch {
 	bool (*next_call)(const struct grf_code *code, uint64_t from,
 			  struct grf_code_reference *ret);
 
+	/** The first `capacity` addresses that the instructions name, one after the other from the
+	 * first, up to what is none; returns how many were written. */
+	size_t (*named_addresses)(const struct grf_code *code, uint64_t *ret, size_t capacity);
+
 	/** What the beginning of a closure's function copies to its frame. */
 	void (*closure_stores)(const struct grf_code *code, struct grf_closure_stores *ret);
 	/** The offset in the closure object from which the instruction that ends at the offset

@@ -19,9 +19,9 @@
 
 #include <string.h>
 
+#include "arch/arch.h"
 #include "base/log.h"
 #include "model/heap/heap_private.h"
-#include "model/code/instructions.h"
 
 #define MAX_LIST (1u << 20)
 /* Elements of lists that one search looks at. Nearly all words fail at the first: only one of a
@@ -262,24 +262,18 @@ struct references {
 static void references_of(const struct search *search, const char *name, struct references *ret)
 {
 	struct grf_function function;
-	const uint8_t *code;
-	uint64_t length;
+	struct grf_code code;
 
 	ret->count = 0;
 	if (!grf_pclntab_by_name(search->table, name, &function))
 		return;
-	length = function.end - function.entry;
-	code = length > MAX_FUNCTION ? NULL : grf_image_at(search->image, function.entry, length);
-	for (uint64_t at = 0; code && at < length && ret->count < MAX_REFERENCES;) {
-		struct grf_instruction instruction;
-
-		if (!grf_instruction_read(code + at, length - at, &instruction))
-			return;
-		at += instruction.length;
-		if (instruction.rip)
-			ret->address[ret->count++] =
-			    function.entry + at + (uint64_t)(int64_t)instruction.displacement;
-	}
+	code =
+	    (struct grf_code){.length = function.end - function.entry, .address = function.entry};
+	if (code.length <= MAX_FUNCTION)
+		code.bytes = grf_image_at(search->image, code.address, code.length);
+	if (code.bytes)
+		ret->count = grf_image_arch(search->image)
+				 ->named_addresses(&code, ret->address, MAX_REFERENCES);
 }
 
 static bool refers_to(const struct references *references, uint64_t address)

@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "arch/amd64/instructions.h"
 #include "base/load.h"
 
 #define LEA_LENGTH  7
@@ -55,4 +56,20 @@ bool grf_amd64_next_call(const struct grf_code *code, uint64_t from, struct grf_
 		return false;
 	*ret = reference(code, (uint64_t)(found - code->bytes), CALL_LENGTH);
 	return true;
+}
+
+size_t grf_amd64_named_addresses(const struct grf_code *code, uint64_t *ret, size_t capacity)
+{
+	struct grf_instruction instruction;
+	size_t count = 0;
+
+	for (uint64_t at = 0; at < code->length && count < capacity;) {
+		if (!grf_instruction_read(code->bytes + at, code->length - at, &instruction))
+			break;
+		at += instruction.length;
+		if (instruction.rip)
+			ret[count++] =
+			    code->address + at + (uint64_t)(int64_t)instruction.displacement;
+	}
+	return count;
 }

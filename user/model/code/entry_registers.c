@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "image/image.h"
-#include "model/code/instructions.h"
+#include "arch/amd64/instructions.h"
 
 #define CALL_LENGTH 5
 #define LOADS_MAX   64 /* behind the call of runtime.morestack */

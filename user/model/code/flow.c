@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "model/code/instructions.h"
+#include "arch/amd64/instructions.h"
 
 #define WORD_BYTES   8
 #define FUNCTION_MAX (UINT64_C(1) << 18) /* bytes of code */

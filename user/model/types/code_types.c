@@ -19,7 +19,7 @@
 
 #include "base/array.h"
 #include "model/code/flow.h"
-#include "model/code/instructions.h"
+#include "arch/amd64/instructions.h"
 #include "model/types/types_private.h"
 
 #define CALL_LENGTH   5

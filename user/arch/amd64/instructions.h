@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How long an x86-64 instruction is and what its operands are; private to the model. What it does
- * is left to who asks.
+ * How long an amd64 instruction is and what its operands are. What it does is left to who asks.
  */
-#ifndef GRF_MODEL_CODE_INSTRUCTIONS_H
-#define GRF_MODEL_CODE_INSTRUCTIONS_H
+#ifndef GRF_ARCH_AMD64_INSTRUCTIONS_H
+#define GRF_ARCH_AMD64_INSTRUCTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/code/instructions.h"
+#include "arch/amd64/instructions.h"
 
 #include <string.h>
 
