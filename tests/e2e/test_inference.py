@@ -207,3 +207,12 @@ def test_types_by_code(version, build, tmp_path):
     typed = "main.keepArray", "?. (main.Second)"
     assert chains[typed] == (50, 800) and ("main.keepArray",) not in chains
     assert chains[("main.keepFilled",)] == (6, 96)
+
+
+def test_dictionary_that_the_caller_passes(build, tmp_path):
+    """Optimised code of Go 1.26 keeps it nowhere in this frame: the caller's names it."""
+    with Target(build("shapes", version="1.26")) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    below = {chain[1] for chain in pprof.read(tmp_path / "out").chains
+             if chain[0].startswith("main.passed[") and len(chain) > 1}
+    assert below == {"Value. (*main.Node)", "Value. (*main.Other)"}

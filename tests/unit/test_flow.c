@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "model/code/flow.h"
+#include "arch/amd64/instructions.h"
 
 #define ENTRY  UINT64_C(0x400000)
 #define TYPE   UINT64_C(0x410000) /* up to 0x420000: descriptors; then data */
@@ -320,6 +321,27 @@ static void test_below_frame(void **state)
 	assert_int_equal(slot_at_end(-48), grf_flow_make(GRF_FLOW_OBJECT, TYPE));
 }
 
+/* What a call finds in a register, and no other one. */
+static void test_register(void **state)
+{
+	struct grf_flow *flow;
+
+	(void)state;
+	PUT(0x48, 0x8d, 0x05); /* lea rax, type */
+	put_distance(TYPE);
+	put_call(OTHER);
+	PUT(0xc3);
+	flow = follow();
+	assert_non_null(flow);
+	assert_int_equal(grf_flow_register(flow, ENTRY + 11, GRF_RAX),
+			 grf_flow_make(GRF_FLOW_DESCRIPTOR, TYPE));
+	assert_int_equal(grf_flow_register(flow, ENTRY + 11, GRF_RBX), 0);
+	assert_int_equal(grf_flow_register(flow, ENTRY + 12, GRF_RAX), 0);
+	assert_int_equal(grf_flow_register(flow, ENTRY + 800, GRF_RAX), 0);
+	assert_int_equal(grf_flow_register(flow, ENTRY + 11, 16), 0);
+	grf_flow_destroy(flow);
+}
+
 /* A pointer into what was made, and to where it begins or into it. */
 static void test_inside(void **state)
 {
@@ -388,6 +410,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_addresses, begin),
 	    cmocka_unit_test_setup(test_array_in_frame, begin),
 	    cmocka_unit_test_setup(test_below_frame, begin),
+	    cmocka_unit_test_setup(test_register, begin),
 	    cmocka_unit_test_setup(test_inside, begin),
 	    cmocka_unit_test_setup(test_either_address, begin),
 	    cmocka_unit_test_setup(test_refused, begin),

@@ -142,6 +142,25 @@ func inStruct[K comparable, V any](key K, value func() V) {
 	runtime.KeepAlive(local)
 }
 
+// passed gets its dictionary from code that names it, and keeps it nowhere.
+//
+//go:noinline
+func passed[K comparable, V any](key K, value func() V) {
+	local := Pair[K, V]{key, value()}
+	wait()
+	runtime.KeepAlive(local)
+}
+
+//go:noinline
+func passNode() {
+	passed(1, node)
+}
+
+//go:noinline
+func passOther() {
+	passed(1, other)
+}
+
 //go:noinline
 func moved[V any](value func() V) {
 	local := value()
@@ -254,7 +273,9 @@ func setUp() {
 	start(node)
 	start(other)
 	go alone(1, node)
-	for atomic.LoadInt32(&waiting) < 25 {
+	go passNode()
+	go passOther()
+	for atomic.LoadInt32(&waiting) < 27 {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(20 * time.Millisecond)

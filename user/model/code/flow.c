@@ -923,17 +923,25 @@ void grf_flow_results(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_R
 	memcpy(ret, flow->results, sizeof(flow->results));
 }
 
-grf_flow_value grf_flow_slot(struct grf_flow *flow, uint64_t pc, int64_t offset)
+/* Goes through the code up to the instruction around `pc`. False: it does not get there. */
+static bool go_to(struct grf_flow *flow, uint64_t pc)
 {
-	grf_flow_value value;
-
 	if (pc < flow->entry || pc - flow->entry >= flow->length)
-		return UNKNOWN;
+		return false;
 	flow->quiet = true;
 	pass(flow, pc - flow->entry);
 	flow->quiet = false;
-	if (!flow->now.reached || flow->failed)
-		return UNKNOWN;
-	value = read_slot(flow, offset);
+	return flow->now.reached && !flow->failed;
+}
+
+grf_flow_value grf_flow_slot(struct grf_flow *flow, uint64_t pc, int64_t offset)
+{
+	grf_flow_value value = go_to(flow, pc) ? read_slot(flow, offset) : UNKNOWN;
+
 	return grf_flow_kind(value) == GRF_FLOW_UNSET ? UNKNOWN : value;
+}
+
+grf_flow_value grf_flow_register(struct grf_flow *flow, uint64_t pc, unsigned int reg)
+{
+	return reg < GRF_FLOW_REGISTERS && go_to(flow, pc) ? flow->now.values[reg] : UNKNOWN;
 }

@@ -30,6 +30,7 @@ enum grf_flow_kind {
 	GRF_FLOW_IN_OBJECT,  /* somewhere in a new value of the type, or nil */
 	GRF_FLOW_IN_ARRAY,   /* somewhere in a new array of the type, or nil */
 	GRF_FLOW_DESCRIPTOR, /* the descriptor itself */
+	GRF_FLOW_CONSTANT,   /* any other address in what nobody writes to */
 	GRF_FLOW_DATA,       /* an address in a data segment */
 	GRF_FLOW_LOADED,     /* what the word of a data segment at the address held */
 	GRF_FLOW_FRAME,      /* what may be an address in the function's frame */
@@ -87,7 +88,7 @@ struct grf_flow_context {
 	 * set to what is true of any function, but that it has nothing on the stack. */
 	void (*call)(void *context, uint64_t target, const grf_flow_value *registers,
 		     struct grf_flow_call *ret);
-	/* What the address of something in the image is: a descriptor, or data. */
+	/* What the address of something in the image is: a descriptor, data, or a constant. */
 	grf_flow_value (*address)(void *context, uint64_t address);
 	/* A word of a data segment, as it is read; GRF_FLOW_LOADED if nothing is known of it. */
 	grf_flow_value (*load)(void *context, uint64_t address);
@@ -122,5 +123,8 @@ void grf_flow_results(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_R
  * the call instruction or behind it, as frames have it. Negative: in the frame. Goes through the
  * code once more. */
 grf_flow_value grf_flow_slot(struct grf_flow *flow, uint64_t pc, int64_t offset);
+
+/** The same for a register, as the call around `pc` finds it. */
+grf_flow_value grf_flow_register(struct grf_flow *flow, uint64_t pc, unsigned int reg);
 
 #endif

@@ -29,7 +29,9 @@
 #define WORDS_MAX     (1u << 22)
 #define FRAMES_MAX    (1u << 16)
 #define RETURN_SIZE   8
-#define DEPTH_MAX     4 /* of functions asked for what they look at, for one that calls them */
+/* Registers stand for offsets from here on, which no frame has. */
+#define FRAME_REGISTERS (INT64_MAX - GRF_NO_REGISTER)
+#define DEPTH_MAX       4 /* of functions asked for what they look at, for one that calls them */
 
 /* What is special about calling a function. */
 enum callee {
@@ -401,12 +403,16 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 static grf_flow_value on_address(void *context, uint64_t address)
 {
 	const struct grf_code_types *code = context;
+	const struct grf_segment *segment;
 
 	if (in_data(code, address))
 		return grf_flow_make(GRF_FLOW_DATA, address);
 	if (!(address % 8) && grf_modules_by_type(code->types->modules, address))
 		return grf_flow_make(GRF_FLOW_DESCRIPTOR, address);
-	return 0;
+	segment = grf_image_find(code->types->image, address);
+	return segment && !(segment->flags & GRF_SEGMENT_WRITE)
+		   ? grf_flow_make(GRF_FLOW_CONSTANT, address)
+		   : 0;
 }
 
 static grf_flow_value on_load(void *context, uint64_t address)
@@ -639,35 +645,61 @@ static grf_flow_value find_in_frame(struct grf_code_types *code, const struct fr
 	struct grf_function around;
 	const struct code_function *function;
 	struct grf_flow *flow;
-	grf_flow_value value;
+	grf_flow_value value = 0;
 
 	if (!grf_pclntab_find(code->types->table, key->pc, &around))
 		return 0;
 	function = function_at(code, around.entry);
 	flow = function ? follow(code, function) : NULL;
-	value = flow ? grf_flow_slot(flow, key->pc, key->offset) : 0;
+	if (flow)
+		value = key->offset >= FRAME_REGISTERS
+			    ? grf_flow_register(flow, key->pc,
+						(unsigned int)(key->offset - FRAME_REGISTERS))
+			    : grf_flow_slot(flow, key->pc, key->offset);
 	grf_flow_destroy(flow);
 	return value;
 }
 
-bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
-			struct grf_code_object *ret)
+/* What a slot or register holds at a pc; remembered. */
+static grf_flow_value in_frame(struct grf_types *types, struct frame_key key)
 {
 	struct grf_code_types *code = code_of(types);
-	struct frame_key key = {pc, (int64_t)(address - (cfa - RETURN_SIZE))};
 	struct frame_word *found;
 
 	if (!code || code->no_memory || !code->functions.count)
-		return false;
+		return 0;
 	/* NOLINTNEXTLINE(clang-analyzer-*): all of the key is set. */
 	HASH_FIND(hh, code->frames, &key, sizeof(key), found);
 	if (!found && HASH_COUNT(code->frames) < FRAMES_MAX) {
 		found = calloc(1, sizeof(*found));
 		if (!found)
-			return false;
+			return 0;
 		found->key = key;
 		found->value = find_in_frame(code, &key);
 		HASH_ADD(hh, code->frames, key, sizeof(found->key), found);
 	}
-	return found && resolve(types, found->value, ret);
+	return found ? found->value : 0;
+}
+
+bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
+			struct grf_code_object *ret)
+{
+	const struct frame_key key = {pc, (int64_t)(address - (cfa - RETURN_SIZE))};
+
+	return key.offset < FRAME_REGISTERS && resolve(types, in_frame(types, key), ret);
+}
+
+uint64_t grf_types_argument(struct grf_types *types, uint64_t pc, unsigned int number)
+{
+	grf_flow_value value;
+
+	if (number >= GRF_FLOW_RESULTS)
+		return 0;
+	value = in_frame(
+	    types, (struct frame_key){pc, FRAME_REGISTERS + grf_flow_result_registers[number]});
+	/* Between the descriptors of types there is more, such as dictionaries. */
+	return grf_flow_kind(value) == GRF_FLOW_CONSTANT ||
+		       grf_flow_kind(value) == GRF_FLOW_DESCRIPTOR
+		   ? grf_flow_address(value)
+		   : 0;
 }

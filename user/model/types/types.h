@@ -292,6 +292,12 @@ bool grf_types_in_data(struct grf_types *types, uint64_t address, struct grf_cod
 bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
 			struct grf_code_object *ret);
 
+/**
+ * The address of something that nobody writes to, which the call around `pc` gets as argument
+ * `number` (from 0 on), in a register. 0: it is none, or not known.
+ */
+uint64_t grf_types_argument(struct grf_types *types, uint64_t pc, unsigned int number);
+
 /* The element "?. (type)": a pointer that nobody names, to a `type` all the same. Interned. NULL:
  * out of memory. */
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type);

@@ -562,31 +562,57 @@ struct frame_dictionary {
 	const struct grf_dictionary *named; /* NULL: its symbol is not known */
 };
 
-static bool is_dictionary(struct grf_types *types, const struct frame_locals *frame, uint64_t place,
-			  struct frame_dictionary *ret)
+static bool is_dictionary(struct grf_types *types, const struct frame_locals *frame,
+			  uint64_t address, struct frame_dictionary *ret)
 {
-	uint64_t address;
-
-	if (!grf_image_u64(types->image, place, &address))
-		return false;
 	*ret =
 	    (struct frame_dictionary){address, grf_dictionary_at(types, address, frame->function)};
 	return ret->named || looks_like_dictionary(types, frame, address);
 }
 
+static bool has_dictionary(struct grf_types *types, const struct frame_locals *frame,
+			   uint64_t place, struct frame_dictionary *ret)
+{
+	uint64_t address;
+
+	return grf_image_u64(types->image, place, &address) &&
+	       is_dictionary(types, frame, address, ret);
+}
+
+/* The dictionary that the code of the caller passes to a frame at `cfa`: first, or behind the
+ * receiver. */
+static bool is_passed_dictionary(struct grf_types *types, const struct frame_locals *frame,
+				 uint64_t cfa, struct frame_dictionary *ret)
+{
+	uint64_t back;
+
+	if (!grf_image_u64(types->image, cfa - sizeof(back), &back))
+		return false;
+	for (unsigned int number = 0; number < 2; number++) {
+		uint64_t address = grf_types_argument(types, back - 1, number);
+
+		if (address && is_dictionary(types, frame, address, ret))
+			return true;
+	}
+	return false;
+}
+
 /* The dictionary of a frame at `cfa`. Up to Go 1.26 optimised code has no location for .dict, which
- * then mostly is where arguments in registers are spilled to, first or behind the receiver. */
+ * then mostly is where arguments in registers are spilled to, first or behind the receiver; where
+ * it was not spilled, the code of the caller tells. */
 static struct frame_dictionary find_dictionary(struct grf_types *types,
 					       const struct frame_locals *frame, uint64_t cfa)
 {
 	struct frame_dictionary found;
 
 	if (frame->have_dictionary &&
-	    is_dictionary(types, frame, cfa + (uint64_t)frame->dictionary, &found))
+	    has_dictionary(types, frame, cfa + (uint64_t)frame->dictionary, &found))
 		return found;
 	for (uint64_t offset = 0; offset < SPILLS_SEARCHED * 8ul; offset += 8)
-		if (!frame->have_dictionary && is_dictionary(types, frame, cfa + offset, &found))
+		if (!frame->have_dictionary && has_dictionary(types, frame, cfa + offset, &found))
 			return found;
+	if (is_passed_dictionary(types, frame, cfa, &found))
+		return found;
 	return (struct frame_dictionary){0};
 }
 
