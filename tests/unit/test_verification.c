@@ -40,7 +40,8 @@ static struct {
 	struct grf_model model;
 	uint8_t states[OBJECTS], marked[OBJECTS], passed_over[OBJECTS];
 	bool at_gc_point, exact;
-	uint32_t nodes[OBJECTS];
+	uint32_t places[OBJECTS];
+	struct grf_object_kind kinds[1];
 	struct grf_stored_types stored;
 	struct grf_graph graph;
 	struct grf_verification *verification;
@@ -214,7 +215,8 @@ static void verify(void)
 	world.graph = (struct grf_graph){
 	    .model = &world.model,
 	    .states = world.states,
-	    .nodes = world.nodes,
+	    .places = world.places,
+	    .kinds = world.kinds,
 	    .stored = &world.stored,
 	};
 	assert_null(grf_verification_create(&world.graph, &world.verification));

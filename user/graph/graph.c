@@ -31,7 +31,7 @@ static void walk_free(struct grf_walk *walk)
 	grf_tree_builder_free(&walk->builder);
 	free(walk->scratch);
 	free(walk->states);
-	free(walk->nodes);
+	free(walk->places);
 }
 
 static void add_totals(struct grf_tree *tree)
@@ -70,8 +70,8 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 	struct grf_error *error = grf_object_states_create(walk->heap, &walk->states);
 
 	if (!error && keep) {
-		walk->nodes = calloc(walk->heap->object_ids + 1, sizeof(*walk->nodes));
-		if (!walk->nodes)
+		walk->places = calloc(walk->heap->object_ids + 1, sizeof(*walk->places));
+		if (!walk->places)
 			error = grf_error_no_memory();
 	}
 	if (!error)
@@ -95,16 +95,30 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 	return error;
 }
 
+/* What spots say of the objects that were reached by them. False: out of memory. */
+static bool make_kinds(const struct grf_spots *spots, struct grf_graph *graph)
+{
+	graph->kinds = calloc(spots->count, sizeof(*graph->kinds));
+	for (uint32_t id = 1; graph->kinds && id < spots->count; id++) {
+		const struct grf_spot *spot = grf_spot_at(spots, id);
+
+		graph->kinds[id] = (struct grf_object_kind){
+		    .type = spot->type,
+		    .node = spot->node,
+		    .content = (enum grf_content)spot->content,
+		};
+	}
+	return graph->kinds;
+}
+
 /* Hands over what was reached. */
 static void take_walk(struct grf_walk *walk, struct grf_graph *graph)
 {
 	struct grf_tree *tree = graph->tree;
 
-	if (walk->nodes) {
-		graph->states = walk->states;
-		graph->nodes = walk->nodes;
-		walk->states = NULL;
-		walk->nodes = NULL;
+	if (walk->places) {
+		graph->states = grf_take(walk->states);
+		graph->places = grf_take(walk->places);
 	}
 	tree->heap_objects = walk->heap->allocated_count;
 	tree->heap_bytes = walk->heap->allocated_bytes;
@@ -126,6 +140,8 @@ static struct grf_error *make_graph(struct grf_graph *graph,
 	grf_tree_builder_init(&walk->builder, graph->tree, options);
 	grf_spots_init(&walk->spots, model->types, &walk->builder);
 	error = walk_all(walk, options->places);
+	if (!error && options->places && !make_kinds(&walk->spots, graph))
+		error = grf_error_no_memory();
 	if (!error)
 		take_walk(walk, graph);
 	walk_free(walk);
@@ -161,6 +177,7 @@ void grf_graph_destroy(struct grf_graph *graph)
 		grf_stored_types_free(graph->stored);
 	free(graph->stored);
 	free(graph->states);
-	free(graph->nodes);
+	free(graph->places);
+	free(graph->kinds);
 	free(graph);
 }

@@ -29,7 +29,9 @@ struct grf_graph {
 	struct grf_model *model; /* borrowed */
 	struct grf_tree *tree;   /* owned, as all that follows */
 	uint8_t *states;         /* enum grf_object_state; NULL unless places are kept */
-	uint32_t *nodes;         /* of the tree, for what is reached; NULL likewise */
+	uint32_t *places;        /* of what is reached, an index of `kinds` with a mark; NULL
+				  * likewise */
+	struct grf_object_kind *kinds;
 	/* What edges remember between calls; not for two threads at a time. */
 	struct grf_stored_types *stored;
 };
@@ -53,6 +55,20 @@ static inline bool grf_graph_reached(const struct grf_graph *graph, uint64_t id)
 {
 	assert(graph->states && "made with places");
 	return graph->states[id] & GRF_OBJECT_REACHED;
+}
+
+/* The mark in grf_graph.places of an object that was reached in its midst. */
+#define GRF_GRAPH_INSIDE 0x80000000u
+
+/* Where a reached object stands and what it is; where places are kept. */
+static inline struct grf_object_kind grf_graph_kind(const struct grf_graph *graph, uint64_t id)
+{
+	struct grf_object_kind kind;
+
+	assert(grf_graph_reached(graph, id));
+	kind = graph->kinds[graph->places[id] & ~GRF_GRAPH_INSIDE];
+	kind.inside = graph->places[id] & GRF_GRAPH_INSIDE;
+	return kind;
 }
 
 /* A word outside the heap that the collector begins with. */

@@ -5,10 +5,13 @@
 #ifndef GRF_GRAPH_OBJECTS_H
 #define GRF_GRAPH_OBJECTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "model/heap/heap.h"
+
+struct grf_type;
 
 enum grf_object_state {
 	GRF_OBJECT_REACHED = 1,
@@ -19,6 +22,21 @@ enum grf_object_state {
 	GRF_OBJECT_VISITED = 4,
 	/* No object: a free slot. Never together with the others. */
 	GRF_OBJECT_FREE = 0x80,
+};
+
+/* What there is of a type. */
+enum grf_content {
+	GRF_CONTENT_ONE,      /* one value of the type */
+	GRF_CONTENT_ARRAY,    /* values of the type, to the end of the object */
+	GRF_CONTENT_POINTERS, /* pointers to values of the type, to the end of the object */
+};
+
+/* Where an object stands and what it is, by the way on which it was first reached. */
+struct grf_object_kind {
+	const struct grf_type *type; /* NULL: not known */
+	uint32_t node;               /* of the tree */
+	enum grf_content content;
+	bool inside; /* the type is of what the pointer led to, in the midst of the object */
 };
 
 /* A byte for each object id: 0 for an object not reached yet, FREE for a free slot. The caller

@@ -11,14 +11,9 @@
 #include "graph/pair_map.h"
 
 #include <assert.h>
+#include "graph/objects.h"
 #include "model/types/types.h"
 #include "graph/tree_builder.h"
-
-enum grf_content {
-	GRF_CONTENT_ONE,      /* one value of the type */
-	GRF_CONTENT_ARRAY,    /* values of the type, to the end of the object */
-	GRF_CONTENT_POINTERS, /* pointers to values of the type, to the end of the object */
-};
 
 /* What is known of how a spot's type fits an object for which the runtime stores a type. */
 enum grf_stored_choice {

@@ -27,17 +27,29 @@ void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot)
 		push(walk, &walk->deferred, address, spot, 0);
 }
 
-/* Counts an object at the spot's node. */
-static void reach(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
-		  const struct grf_spot *spot)
+/* Whether a type said of `address` is not one of the whole object there. */
+static bool is_inside(const struct grf_span *span, uint32_t slot, uint64_t address)
 {
+	uint64_t payload = 0;
+
+	grf_span_stored_type(span, slot, &payload);
+	return address != span->base + slot * span->element_size + payload;
+}
+
+/* Counts an object at the node of a spot, by which a pointer to `address` reached it. */
+static void reach(struct grf_walk *walk, const struct grf_span *span, uint32_t slot,
+		  uint64_t address, uint32_t spot_id)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, spot_id);
 	struct grf_tree_node *node = &walk->builder.tree->nodes[spot->node];
+	uint64_t id = span->first_object + slot;
 
 	walk->states[id] = GRF_OBJECT_REACHED;
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		walk->states[id] |= GRF_OBJECT_VISITED;
-	if (walk->nodes)
-		walk->nodes[id] = spot->node;
+	if (walk->places)
+		walk->places[id] =
+		    spot_id | (is_inside(span, slot, address) ? GRF_GRAPH_INSIDE : 0);
 	walk->reached++;
 	node->objects++;
 	node->bytes += span->element_size;
@@ -210,7 +222,7 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 		id = known;
 		address = span->base + grf_span_slot(span, address) * span->element_size + payload;
 	}
-	reach(walk, found->id, span, grf_spot_at(&walk->spots, id));
+	reach(walk, span, grf_span_slot(span, address), address, id);
 	if (span->pointer_layout != GRF_POINTERS_NONE)
 		push(walk, &walk->typed, address, id, found->span);
 }
@@ -323,7 +335,7 @@ static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
 		visit.spot = known;
 		visit.address = span->base + slot * span->element_size;
 	}
-	reach(walk, id, span, grf_spot_at(&walk->spots, visit.spot));
+	reach(walk, span, slot, visit.address, visit.spot);
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return;
 	visit.where = (uint32_t)(span - walk->heap->spans);

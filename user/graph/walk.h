@@ -92,7 +92,7 @@ struct grf_walk {
 	struct grf_type_inference *inference;  /* NULL until the first is looked for */
 	struct grf_enclosing_types *enclosing; /* NULL until the first is looked for */
 	uint8_t *states;
-	uint32_t *nodes; /* NULL, or where each object stands, by id */
+	uint32_t *places; /* NULL, or by which spot each object was reached, by id; see graph.h */
 	struct grf_frontier typed, deferred;
 	struct grf_found ring[GRF_RING_SIZE];
 	uint32_t ring_read, ring_written;

@@ -146,7 +146,8 @@ static struct grf_error *check_references(struct comparison *comparison)
 		for (uint32_t slot = 0; slot < span->slot_count; slot++) {
 			if (!is_reached(comparison, span->first_object + slot))
 				continue;
-			comparison->node = comparison->graph->nodes[span->first_object + slot];
+			comparison->node =
+			    grf_graph_kind(comparison->graph, span->first_object + slot).node;
 			check_object(comparison, span, slot);
 		}
 	}
@@ -186,7 +187,7 @@ static void compare_object(struct comparison *comparison, const struct grf_span 
 
 		difference = add_difference(comparison, span, slot, GRF_EXTRA);
 		if (difference)
-			difference->node = comparison->graph->nodes[id];
+			difference->node = grf_graph_kind(comparison->graph, id).node;
 		if (!grf_pair_map_put(&comparison->noted, id, 0, index))
 			comparison->no_memory = true;
 	} else if (grf_pair_map_get(&comparison->noted, id, 0) == GRF_PAIR_MAP_NONE) {
@@ -416,7 +417,7 @@ struct grf_error *grf_verification_create(const struct grf_graph *graph,
 	};
 	struct grf_error *error;
 
-	assert(graph->states && graph->nodes && "made with places");
+	assert(graph->states && graph->places && "made with places");
 	if (!verification)
 		return grf_error_no_memory();
 	error = compare(&comparison);
