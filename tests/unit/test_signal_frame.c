@@ -103,10 +103,20 @@ static pid_t start(void)
 		_exit(7);
 	}
 	assert_true(pid > 0);
-	usleep(10000);
 	assert_int_equal(ptrace(PTRACE_SEIZE, pid, 0, 0), 0);
-	stop(pid);
-	return pid;
+	/* It keeps them once it has been given a CPU. */
+	for (int i = 0; i < 5000; i++) {
+		static struct grf_thread_state state;
+
+		usleep(1000);
+		stop(pid);
+		read_state(pid, &state);
+		if (state.registers.rbx == 0x1111 && state.registers.rdx == 0x4444)
+			return pid;
+		assert_int_equal(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	}
+	fail_msg("it did not begin");
+	return 0;
 }
 
 static void test_a_thread_comes_back(void **state)
