@@ -74,7 +74,8 @@ static void test_tables(void **state)
 		assert_ptr_equal(grf_arch_by_machine(arch->machine), arch);
 		assert_true(arch->name && arch->frame && arch->running_g);
 		assert_true(arch->next_address && arch->next_call && arch->named_addresses &&
-			    arch->closure_stores && arch->closure_load && arch->stack_closures);
+			    arch->may_write && arch->closure_stores && arch->closure_load &&
+			    arch->stack_closures);
 		assert_true(arch->address_limit && arch->quantum && arch->relative_relocation);
 		assert_true(arch->registers.pc < arch->registers.count &&
 			    arch->registers.sp < arch->registers.count);
@@ -148,12 +149,37 @@ static void test_references(void **state)
 	assert_int_equal(grf_arch_amd64.named_addresses(&code, named, 1), 1);
 }
 
+static bool is_data(void *context, uint64_t address)
+{
+	return address == *(uint64_t *)context;
+}
+
+static bool may_write(const uint8_t *bytes, uint64_t length, uint64_t data)
+{
+	return grf_arch_amd64.may_write(&(struct grf_code){bytes, length, 0x1000}, is_data, &data);
+}
+
+static void test_writes(void **state)
+{
+	static const uint8_t store[] = {0x48, 0x89, 0x05, 9, 0, 0, 0}; /* mov [rip+9], rax */
+	static const uint8_t load[] = {0x48, 0x8b, 0x05, 9, 0, 0, 0};  /* mov rax, [rip+9] */
+	static const uint8_t number[] = {0x48, 0xc7, 0x05, 9, 0, 0,
+					 0,    1,    0,    0, 0}; /* mov qword [rip+9], 1 */
+
+	(void)state;
+	assert_true(may_write(store, sizeof(store), 0x1010));
+	assert_false(may_write(store, sizeof(store), 0x1011));
+	assert_false(may_write(store, sizeof(store) - 1, 0x1010));
+	assert_false(may_write(load, sizeof(load), 0x1010));
+	assert_true(may_write(number, sizeof(number), 0x1014));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_files),      cmocka_unit_test(test_tables),
 	    cmocka_unit_test(test_frames),     cmocka_unit_test(test_running_g),
-	    cmocka_unit_test(test_references),
+	    cmocka_unit_test(test_references), cmocka_unit_test(test_writes),
 	};
 
 	return cmocka_run_group_tests_name("architectures", tests, NULL, NULL);

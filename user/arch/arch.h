@@ -45,6 +45,9 @@ struct grf_arch_frame {
 /** Reads 8 bytes of the target's memory. False: they are not there. */
 typedef bool grf_arch_read(void *context, uint64_t address, uint64_t *ret);
 
+/** Whether an address is in a data segment. */
+typedef bool grf_arch_is_data(void *context, uint64_t address);
+
 struct grf_arch {
 	/** As Go names it (GOARCH). */
 	const char *name;
@@ -87,6 +90,11 @@ struct grf_arch {
 	/** The first `capacity` addresses that the instructions name, one after the other from the
 	 * first, up to what is none; returns how many were written. */
 	size_t (*named_addresses)(const struct grf_code *code, uint64_t *ret, size_t capacity);
+
+	/** Whether some instruction may name an address for which `is_data` is true, and not only
+	 * read it: what has none neither stores there nor takes the address. Instructions are read
+	 * from whatever byte on. */
+	bool (*may_write)(const struct grf_code *code, grf_arch_is_data *is_data, void *context);
 
 	/** What the beginning of a closure's function copies to its frame. */
 	void (*closure_stores)(const struct grf_code *code, struct grf_closure_stores *ret);

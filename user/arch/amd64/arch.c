@@ -57,6 +57,7 @@ const struct grf_arch grf_arch_amd64 = {
     .next_address = grf_amd64_next_address,
     .next_call = grf_amd64_next_call,
     .named_addresses = grf_amd64_named_addresses,
+    .may_write = grf_amd64_may_write,
     .closure_stores = grf_amd64_closure_stores,
     .closure_load = grf_amd64_closure_load,
     .stack_closures = grf_amd64_stack_closures,

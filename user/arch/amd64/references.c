@@ -73,3 +73,30 @@ size_t grf_amd64_named_addresses(const struct grf_code *code, uint64_t *ret, siz
 	}
 	return count;
 }
+
+/* Whether the ModRM byte at `at` may be of an instruction that only reads its operand: a load, or a
+ * comparison with a constant, as of runtime.writeBarrier before pointers are stored. */
+static bool may_only_read(const uint8_t *at)
+{
+	if (at[-2] == 0x0f || at[-2] == 0x38 || at[-2] == 0x3a)
+		return false;
+	return at[-1] == 0x8b || (at[-1] == 0x83 && (at[0] & 0x38) == 0x38);
+}
+
+/* From whatever byte on instructions are read, such an operand is a ModRM byte of one form and a
+ * distance. A constant of up to four bytes may follow. */
+bool grf_amd64_may_write(const struct grf_code *code, grf_arch_is_data *is_data, void *context)
+{
+	const uint8_t *bytes = code->bytes;
+
+	for (uint64_t i = 2; i + 1 + sizeof(uint32_t) <= code->length; i++) {
+		uint64_t target;
+
+		if ((bytes[i] & 0xc7) != 0x05 || may_only_read(bytes + i))
+			continue;
+		target = reference(code, i, 1 + sizeof(uint32_t)).target;
+		if (is_data(context, target) || is_data(context, target + sizeof(uint32_t)))
+			return true;
+	}
+	return false;
+}

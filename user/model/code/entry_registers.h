@@ -16,6 +16,10 @@
 /* A bit for each register, by its number in the encoding. */
 typedef uint16_t grf_register_set;
 #define GRF_ALL_REGISTERS UINT16_MAX
+/** In which a closure's function finds its object: rdx. */
+#define GRF_CONTEXT_REGISTER (1u << 2)
+/** In which nothing is passed in any case, as it is the stack pointer: rsp. */
+#define GRF_NO_REGISTER_TAKEN (1u << 4)
 
 /** What is known of a function that another one calls. */
 struct grf_entry_callee {

@@ -17,20 +17,20 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "arch/arch.h"
 #include "base/array.h"
 #include "model/code/flow.h"
-#include "arch/amd64/instructions.h"
 #include "model/types/types_private.h"
 
-#define CALL_LENGTH   5
-#define ROUNDS        3
-#define TEXT_MAX      (UINT64_C(64) << 20) /* more code than this is not gone through */
-#define WORK_PER_BYTE 128                  /* of code; a tenth of it is what programs need */
-#define WORDS_MAX     (1u << 22)
-#define FRAMES_MAX    (1u << 16)
-#define RETURN_SIZE   8
+#define ROUNDS              3
+#define TEXT_MAX            (UINT64_C(64) << 20) /* more code than this is not gone through */
+#define WORK_PER_BYTE       128                  /* of code; a tenth of it is what programs need */
+#define WORDS_MAX           (1u << 22)
+#define FRAMES_MAX          (1u << 16)
+#define RETURN_SIZE         8
+#define GROWSLICE_TYPE_LAST 4 /* the argument of runtime.growslice that is its type */
 /* Registers stand for offsets from here on, which no frame has. */
-#define FRAME_REGISTERS (INT64_MAX - GRF_NO_REGISTER)
+#define FRAME_REGISTERS (INT64_MAX - GRF_FLOW_REGISTERS)
 #define DEPTH_MAX       4 /* of functions asked for what they look at, for one that calls them */
 
 /* What is special about calling a function. */
@@ -40,10 +40,10 @@ enum callee {
 	CALLEE_BARRIER,            /* runtime.gcWriteBarrier and its like */
 	CALLEE_ZERO,               /* runtime.duffzero, and from anywhere in it on */
 	CALLEE_MORE_STACK,         /* by which functions have their stack grow */
-	CALLEE_MORE_STACK_CONTEXT, /* the same where rdx is kept */
-	CALLEE_MAP,                /* works on a map of the type in rax, which rbx leads to */
-	CALLEE_OBJECT,             /* makes what the descriptor in rax says */
-	CALLEE_OBJECT_SECOND,      /* the one in rbx */
+	CALLEE_MORE_STACK_CONTEXT, /* the same where a closure's context is kept */
+	CALLEE_MAP,                /* works on a map of the type it is given first, by the second */
+	CALLEE_OBJECT,             /* makes what the descriptor that it is given first says */
+	CALLEE_OBJECT_SECOND,      /* the second */
 	CALLEE_CONTAINER,
 	CALLEE_ARRAY,
 	CALLEE_GROW,
@@ -228,28 +228,33 @@ static struct code_function *function_around(const struct grf_code_types *code, 
 	return NULL;
 }
 
-/* The next function that the code at `*at`, up to `end`, calls; *at goes behind the call. NULL:
- * none that is known. What looks like a call may be in the midst of an instruction. */
-static struct code_function *next_callee(const struct grf_code_types *code,
-					 const struct code_function *caller, const uint8_t *bytes,
-					 const uint8_t **at)
+/* The code of a function; without bytes where it is not there. */
+static struct grf_code code_of_function(const struct grf_code_types *code,
+					const struct code_function *function)
 {
-	const uint8_t *end = bytes + (caller->end - caller->entry);
+	uint64_t length = function->end - function->entry;
 
-	while (end - *at >= CALL_LENGTH &&
-	       (*at = memchr(*at, 0xe8, (size_t)(end - *at - CALL_LENGTH + 1)))) {
-		struct code_function *callee =
-		    function_at(code, caller->entry + (uint64_t)(*at - bytes) + CALL_LENGTH +
-					  (uint64_t)(int64_t)(int32_t)grf_load_u32(*at + 1));
+	return (struct grf_code){grf_image_at(code->types->image, function->entry, length), length,
+				 function->entry};
+}
 
-		++*at;
+/* The next function that code calls from the offset *at on; *at goes behind the call. NULL: none
+ * that is known. What looks like a call may be in the midst of an instruction. */
+static struct code_function *next_callee(const struct grf_code_types *code,
+					 const struct grf_code *caller, uint64_t *at)
+{
+	const struct grf_arch *arch = grf_image_arch(code->types->image);
+	struct grf_code_reference call;
+
+	while (arch->next_call(caller, *at, &call)) {
+		struct code_function *callee = function_at(code, call.target);
+
+		*at = call.at + 1;
 		if (callee)
 			return callee;
 	}
 	return NULL;
 }
-
-#define NO_REGISTER_TAKEN (1u << GRF_RSP) /* where nothing is passed in any case */
 
 static grf_entry_callee_at entry_callee;
 
@@ -267,7 +272,7 @@ static grf_register_set taken_by(struct grf_code_types *code, struct code_functi
 		code->depth++;
 		function->takes =
 		    grf_entry_registers(bytes, length, function->entry, entry_callee, code) |
-		    NO_REGISTER_TAKEN;
+		    GRF_NO_REGISTER_TAKEN;
 		code->depth--;
 	}
 	return function->takes;
@@ -283,7 +288,7 @@ static struct grf_entry_callee entry_callee(void *context, uint64_t target)
 	if (function->kind == CALLEE_MORE_STACK)
 		return (struct grf_entry_callee){true, 0};
 	if (function->kind == CALLEE_MORE_STACK_CONTEXT)
-		return (struct grf_entry_callee){true, 1u << GRF_RDX};
+		return (struct grf_entry_callee){true, GRF_CONTEXT_REGISTER};
 	return (struct grf_entry_callee){false, taken_by(code, function)};
 }
 
@@ -328,15 +333,22 @@ static grf_flow_value made(enum grf_flow_kind kind, grf_flow_value descriptor)
 		   : 0;
 }
 
+/* What a function is given, by the number of the argument: they come in the registers of results.
+ */
+static grf_flow_value argument(const grf_flow_value *registers, unsigned int number)
+{
+	return registers[grf_flow_result_registers[number]];
+}
+
 /* The map that a word of a data segment led to is worked on as one of some type. */
 static void note_use(struct grf_code_types *code, const grf_flow_value *registers)
 {
-	grf_flow_value map = made(GRF_FLOW_CONTAINER, registers[GRF_RAX]);
+	grf_flow_value map = made(GRF_FLOW_CONTAINER, argument(registers, 0));
 	struct code_word *word;
 
-	if (!map || grf_flow_kind(registers[GRF_RBX]) != GRF_FLOW_LOADED)
+	if (!map || grf_flow_kind(argument(registers, 1)) != GRF_FLOW_LOADED)
 		return;
-	word = word_at(code, grf_flow_address(registers[GRF_RBX]));
+	word = word_at(code, grf_flow_address(argument(registers, 1)));
 	if (word)
 		word->used = grf_flow_join(word->used, map);
 }
@@ -372,19 +384,20 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 		ret->zeroes = true;
 		break;
 	case CALLEE_OBJECT:
-		ret->results[0] = made(GRF_FLOW_OBJECT, registers[GRF_RAX]);
+		ret->results[0] = made(GRF_FLOW_OBJECT, argument(registers, 0));
 		break;
 	case CALLEE_OBJECT_SECOND:
-		ret->results[0] = made(GRF_FLOW_OBJECT, registers[GRF_RBX]);
+		ret->results[0] = made(GRF_FLOW_OBJECT, argument(registers, 1));
 		break;
 	case CALLEE_CONTAINER:
-		ret->results[0] = made(GRF_FLOW_CONTAINER, registers[GRF_RAX]);
+		ret->results[0] = made(GRF_FLOW_CONTAINER, argument(registers, 0));
 		break;
 	case CALLEE_ARRAY:
-		ret->results[0] = made(GRF_FLOW_ARRAY, registers[GRF_RAX]);
+		ret->results[0] = made(GRF_FLOW_ARRAY, argument(registers, 0));
 		break;
 	case CALLEE_GROW:
-		ret->results[0] = made(GRF_FLOW_ARRAY, registers[last ? GRF_RSI : GRF_RAX]);
+		ret->results[0] =
+		    made(GRF_FLOW_ARRAY, argument(registers, last ? GROWSLICE_TYPE_LAST : 0));
 		break;
 	case CALLEE_ANY_MAP:
 		break;
@@ -489,13 +502,12 @@ static bool returns_object(const struct code_function *function)
 static struct callees look_at_callees(const struct grf_code_types *code,
 				      const struct code_function *function)
 {
-	const uint8_t *bytes =
-	    grf_image_at(code->types->image, function->entry, function->end - function->entry);
-	const uint8_t *at = bytes;
+	const struct grf_code caller = code_of_function(code, function);
 	const struct code_function *callee;
 	struct callees found = {0};
+	uint64_t at = 0;
 
-	while (bytes && at && (callee = next_callee(code, function, bytes, &at))) {
+	while (caller.bytes && (callee = next_callee(code, &caller, &at))) {
 		found.objects = found.objects || returns_object(callee);
 		found.changed = found.changed || callee->changed > function->followed;
 		found.maps = found.maps || callee->kind == CALLEE_MAP;
@@ -503,40 +515,21 @@ static struct callees look_at_callees(const struct grf_code_types *code,
 	return found;
 }
 
-/* Whether the ModRM byte at `at` may be of an instruction that only reads its operand: a load, or a
- * comparison with a constant, as of runtime.writeBarrier before pointers are stored. */
-static bool may_only_read(const uint8_t *at)
+static bool is_data(void *context, uint64_t address)
 {
-	if (at[-2] == 0x0f || at[-2] == 0x38 || at[-2] == 0x3a)
-		return false;
-	return at[-1] == 0x8b || (at[-1] == 0x83 && (at[0] & 0x38) == 0x38);
+	return in_data(context, address);
 }
 
-/* Whether some instruction may name a word of a data segment that it does not only read: from
- * whatever byte on instructions are read, such an operand is a ModRM byte of one form and a
- * distance. What has none neither stores to such a word nor takes its address. */
-static bool names_data(const struct grf_code_types *code, const struct code_function *function)
+/* Whether some instruction may name a word of a data segment that it does not only read. */
+static bool names_data(struct grf_code_types *code, const struct code_function *function)
 {
-	uint64_t length = function->end - function->entry;
-	const uint8_t *bytes = grf_image_at(code->types->image, function->entry, length);
+	const struct grf_code all = code_of_function(code, function);
 
-	for (uint64_t i = 2; bytes && i + 1 + sizeof(uint32_t) <= length; i++) {
-		uint64_t target;
-
-		if ((bytes[i] & 0xc7) != 0x05 || may_only_read(bytes + i))
-			continue;
-		target = function->entry + i + 1 + sizeof(uint32_t) +
-			 (uint64_t)(int64_t)(int32_t)grf_load_u32(bytes + i + 1);
-		/* A constant of up to four bytes may follow. */
-		if (in_data(code, target) || in_data(code, target + sizeof(uint32_t)))
-			return true;
-	}
-	return false;
+	return all.bytes && grf_image_arch(code->types->image)->may_write(&all, is_data, code);
 }
 
 /* Whether following a function tells anything that is not known. */
-static bool is_worth_following(const struct grf_code_types *code,
-			       const struct code_function *function)
+static bool is_worth_following(struct grf_code_types *code, const struct code_function *function)
 {
 	struct callees callees;
 
