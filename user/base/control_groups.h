@@ -33,7 +33,7 @@ typedef void grf_control_group_visit(void *context, const struct grf_control_gro
 /*
  * Calls `visit` for the group that the process is in and all above it, in each hierarchy with the
  * controller, from below upwards. Returns the path of a group that may have limits and that cannot
- * be seen from here, as /proc/PID/cgroup has it, for the caller to free; NULL: there is none such.
+ * be seen from here, as /proc/PID/cgroup has it, for the caller to free; NULL: all are seen.
  */
 char *grf_control_groups_visit(const struct grf_control_groups *groups,
 			       grf_control_group_visit *visit, void *context);

@@ -8,7 +8,7 @@
  * nice value of 15.
  *
  * What is asked of us is to take little at a time rather than little in all. So who had to wait
- * for a CPU, and hence is in somebody's way, takes a sixteenth of all CPUs at the most: it rests
+ * for a CPU, and so is in somebody's way, takes a sixteenth of all CPUs at the most: it rests
  * for a multiple of the CPU time that its last step took.
  */
 #include "base/pace.h"

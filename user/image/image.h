@@ -132,7 +132,7 @@ uint64_t grf_image_room(const struct grf_image *image, int64_t size);
 uint64_t grf_image_held_in(const struct grf_image *image, uint64_t start, uint64_t end);
 
 /* Moves *at to the first held byte of [*at, end). Returns where that run of held bytes ends, at
- * most `end`; 0: there is none. */
+ * most `end`; 0: none. */
 uint64_t grf_image_next_held(const struct grf_image *image, uint64_t *at, uint64_t end);
 
 /* Copies the held bytes of [address, address + length) into a buffer that is zero. */

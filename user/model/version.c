@@ -74,7 +74,7 @@ static void read_experiments(struct grf_version *version)
 	}
 }
 
-/* The number at *at, which is moved behind it. -1: there is none, or it is absurd. */
+/* The number at *at, which is moved behind it. -1: no number, or an absurd one. */
 static int number(const char **at)
 {
 	int value = 0;
@@ -212,7 +212,7 @@ static bool go_string(const struct source *source, uint64_t address, char *text)
 	return bytes && take_text(bytes, grf_load_u64(length), text);
 }
 
-/* The build info, which stands on a multiple of 16 bytes; 0: there is none. Its section may have
+/* The build info, which stands on a multiple of 16 bytes; 0: none. Its section may have
  * lost its name. */
 static uint64_t find_build_info(struct grf_executable *executable)
 {

@@ -49,7 +49,7 @@ void grf_pclntab_destroy(struct grf_pclntab *table);
 
 /* The function that holds `pc`. False: none (C code, bad pc). */
 bool grf_pclntab_find(const struct grf_pclntab *table, uint64_t pc, struct grf_function *ret);
-/* The function of that exact name (linear once, then hashed); false when there is none. */
+/* The function of that exact name (linear once, then hashed); false: none. */
 bool grf_pclntab_by_name(struct grf_pclntab *table, const char *name, struct grf_function *ret);
 
 enum grf_func_kind grf_pclntab_kind(const struct grf_pclntab *table,

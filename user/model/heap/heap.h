@@ -37,7 +37,7 @@ struct grf_span {
 	uint64_t division;     /* ceil(2^64 / element_size): slot = high half of offset * division;
 				* exact for offsets below 2^32. 0 for a large span: slot 0. */
 	uint64_t first_object; /* id of slot 0 */
-	const uint8_t *memory; /* the span's bytes, base on, in memory of ours; all pages; zero
+	const uint8_t *memory; /* the span's bytes, base on, in our memory; all pages; zero
 				* where the image lacks them */
 	const uint8_t *allocated; /* one bit a slot: holds an object (free index and alloc bits) */
 	const uint8_t *pointer_bits; /* BITS, ARENA: one bit a word from base; else NULL */
@@ -46,7 +46,7 @@ struct grf_span {
 	uint8_t size_class;
 	uint16_t unfinished; /* 1 + the slot that a thread was taking for an object that it had not
 			      * completed, and that holds none therefore; of releases that do not
-			      * tell, 1 + a slot of which that may be so; 0: there is none */
+			      * tell, 1 + a slot of which that may be so; 0: none */
 	uint64_t large_type; /* LARGE: address of the _type; 0: none */
 	uint64_t limit;      /* base + slot_count * element_size; of a large object, the end of
 			      * what was asked for: a pointer from there on is none to it */

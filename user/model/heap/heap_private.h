@@ -57,11 +57,11 @@ struct grf_heap_memory {
 
 void grf_heap_memory_destroy(struct grf_heap_memory *memory);
 
-/* Zeroed memory that costs nothing until it is written to; NULL when there is none. */
+/* Zeroed memory that costs nothing until it is written to; NULL: out of memory. */
 uint8_t *grf_heap_memory_get(struct grf_heap_memory *memory, uint64_t size);
 
 /*
- * `size` bytes of the target at `address` as memory of ours. Where they lie in several segments
+ * `size` bytes of the target at `address` as our memory. Where they lie in several segments
  * they are put together; what the image lacks (never touched, or left out on purpose) reads as
  * zero. NULL: out of memory.
  */

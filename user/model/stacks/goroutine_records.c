@@ -49,7 +49,7 @@ static uint64_t word(const struct grf_goroutine_index *index, uint64_t g, int64_
 	return value;
 }
 
-/* The record as the copied memory has it. False: there is none. */
+/* The record as the copied memory has it. False: none. */
 static bool read_copied(const struct grf_goroutine_index *index, uint64_t g,
 			struct grf_goroutine_record *ret)
 {

@@ -2,7 +2,7 @@
 /*
  * Where each goroutine stands. One that waits has its pc and sp saved in sched; one in a system
  * call or in C code, in syscallsp and syscallpc. One that runs has them in its thread's registers,
- * unless the thread is on another stack: on the system stack (g0), whither systemstack and mcall
+ * unless the thread is on another stack: on the system stack (g0), to which systemstack and mcall
  * switch after saving sched; in the vDSO, for which m keeps the caller's; or on the signal stack,
  * where the kernel saved the interrupted registers.
  */
@@ -622,7 +622,7 @@ static void tell_failures(const struct grf_goroutines *goroutines)
 			    "was read conservatively",
 			    goroutines->broken - goroutines->lost, goroutines->count);
 	if (goroutines->lost)
-		grf_warn("the stacks of %zu of %zu goroutines are not to be had; what only they "
+		grf_warn("the stacks of %zu of %zu goroutines are not in the image; what only they "
 			 "hold is missing",
 			 goroutines->lost, goroutines->count);
 	for (size_t i = 0; i < goroutines->count; i++)

@@ -13,7 +13,7 @@
 #include "model/types/types_private.h"
 
 /* The end of the type argument that begins at `at`: the comma or the bracket behind it. Tags of
- * fields are quoted. NULL: there is none. */
+ * fields are quoted. NULL: none. */
 const char *grf_instance_argument_end(const char *at);
 
 /* The type arguments of a function by the shapes that its code has for them. */

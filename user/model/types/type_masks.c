@@ -168,7 +168,7 @@ static bool in_data(const struct grf_modules *modules, uint64_t address)
 	return false;
 }
 
-/* The bitmap that the word at `slot` points to; 0 when there is none yet. Finished ones stand in
+/* The bitmap that the word at `slot` points to; 0: none yet. Finished ones stand in
  * memory of the runtime's own: a pointer to a variable is the mark for "in progress". */
 static uint64_t finished_bitmap(const struct grf_type_masks *masks, uint64_t slot, uint64_t words)
 {

@@ -458,7 +458,7 @@ bool grf_types_lack_dwarf_of_some(const struct grf_types *types)
 }
 
 /* The module that the linker laid out with an executable or plugin; `first`: it is the executable,
- * whose module comes first. NULL: there is none. */
+ * whose module comes first. NULL: none. */
 static const struct grf_module *module_of(const struct grf_types *types,
 					  const struct grf_executable *executable, bool first)
 {

@@ -94,7 +94,7 @@ struct grf_type {
 	/* Pointer words of the value; exact for size <= 512: bit i is word i. */
 	uint64_t pointer_mask;
 	uint64_t pointer_bytes; /* no pointer from here on; 0: no pointers at all */
-	uint64_t descriptor; /* address of its runtime._type in the image, 0 when there is none */
+	uint64_t descriptor;    /* address of its runtime._type in the image, 0: none */
 	struct grf_slot *slots;
 	uint32_t slot_count;
 	uint32_t child_count; /* children over all slots: 1 a pointer slot, 11 a named inline array,

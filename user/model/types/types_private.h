@@ -116,7 +116,7 @@ struct grf_type_references {
 
 /* The DWARF of the executable, or of a plugin. */
 struct grf_dwarf_file {
-	struct grf_executable *executable; /* borrowed; NULL: there is none */
+	struct grf_executable *executable; /* borrowed; may be NULL */
 	Dwarf *dwarf;                      /* NULL: none, or none with Go types */
 	bool is_partial;                   /* some packages were compiled without */
 	const struct grf_module *module;   /* the one that it describes, or NULL */
@@ -193,7 +193,7 @@ static inline struct grf_type_source *grf_type_source(const struct grf_type *typ
 /* The shape of a type, read when first asked for and with special cases put in; never NULL. */
 const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type *type);
 
-/* The file that a DIE is of; NULL: it is of none of ours. */
+/* The file that a DIE is of; NULL: of another file. */
 struct grf_dwarf_file *grf_types_file_of_die(const struct grf_types *types, Dwarf_Die *die);
 
 /* How much higher the image has the file's code and data than the linker laid them out. */
@@ -213,7 +213,7 @@ const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, cons
 
 /* --- dwarf_types.c ---------------------------------------------------------------------------- */
 
-/* Indexes the type DIEs. Leaves file->dwarf NULL when there is nothing to be had. */
+/* Indexes the type DIEs. Leaves file->dwarf NULL where the file has no DWARF. */
 struct grf_error *grf_dwarf_types_open(struct grf_dwarf_file *file);
 void grf_dwarf_types_close(struct grf_dwarf_file *file);
 
@@ -268,7 +268,7 @@ bool grf_type_references_find(struct grf_types *types);
 /* --- type_names.c ----------------------------------------------------------------------------- */
 
 /* The type whose descriptor goes by that name, where the code refers to it or to what has it for a
- * part. NULL: there is none, or there are several that differ. */
+ * part. NULL: none, or several that differ. */
 struct grf_type *grf_types_by_descriptors_name(struct grf_types *types, const char *name);
 void grf_type_names_destroy(struct grf_type_names *names);
 

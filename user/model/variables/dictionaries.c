@@ -56,7 +56,7 @@ void grf_dictionaries_destroy(struct grf_dictionaries *dictionaries)
 
 /* --- dictionaries ----------------------------------------------------------------------------- */
 
-/* The symbol around an address of the process, and how far into it that is. NULL: there is none. */
+/* The symbol around an address of the process, and how far into it that is. NULL: none. */
 static const char *symbol_at(const struct grf_types *types, uint64_t address, uint64_t *ret_offset,
 			     uint64_t *ret_size)
 {
