@@ -74,8 +74,8 @@ static void test_tables(void **state)
 		assert_ptr_equal(grf_arch_by_machine(arch->machine), arch);
 		assert_true(arch->name && arch->frame && arch->running_g);
 		assert_true(arch->next_address && arch->next_call && arch->named_addresses &&
-			    arch->may_write && arch->closure_stores && arch->closure_load &&
-			    arch->stack_closures);
+			    arch->may_write && arch->flow && arch->closure_stores &&
+			    arch->closure_load && arch->stack_closures);
 		assert_true(arch->address_limit && arch->quantum && arch->relative_relocation);
 		assert_true(arch->registers.pc < arch->registers.count &&
 			    arch->registers.sp < arch->registers.count);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "model/code/entry_registers.h"
+#include "arch/amd64/flow.h"
 #include "arch/amd64/instructions.h"
 
 #define ENTRY   UINT64_C(0x400000)

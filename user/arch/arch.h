@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "arch/code.h"
+#include "arch/flow.h"
 #include "base/error.h"
 
 /** Where in a thread's general registers some are. The registers are words, in the order of the
@@ -107,6 +108,9 @@ struct grf_arch {
 	size_t (*stack_closures)(const struct grf_code *code,
 				 const struct grf_closure_stores *stores,
 				 struct grf_stack_closure *ret, size_t capacity);
+
+	/** How code is followed. */
+	const struct grf_arch_flow *flow;
 };
 
 /** Those that images are read of. */

@@ -10,6 +10,7 @@
  *	                            sp --> |
  */
 #include "arch/amd64/amd64.h"
+#include "arch/amd64/flow.h"
 
 #include <elf.h>
 
@@ -61,4 +62,5 @@ const struct grf_arch grf_arch_amd64 = {
     .closure_stores = grf_amd64_closure_stores,
     .closure_load = grf_amd64_closure_load,
     .stack_closures = grf_amd64_stack_closures,
+    .flow = &grf_amd64_flow,
 };

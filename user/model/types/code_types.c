@@ -2,7 +2,7 @@
 /*
  * What the program's code puts into package variables and frames.
  *
- * Each function is followed by itself (code/flow.h). What it returns is what its callers get: so
+ * Each function is followed by itself (arch/flow.h). What it returns is what its callers get: so
  * those that may return something new are gone through more than once, and all code at last. It
  * begins with nothing known of any function, and each round knows what the one before it has shown;
  * so whatever has been shown holds, however many rounds there are. What is loaded from a package
@@ -19,7 +19,6 @@
 
 #include "arch/arch.h"
 #include "base/array.h"
-#include "model/code/flow.h"
 #include "model/types/types_private.h"
 
 #define ROUNDS              3
@@ -27,7 +26,6 @@
 #define WORK_PER_BYTE       128                  /* of code; a tenth of it is what programs need */
 #define WORDS_MAX           (1u << 22)
 #define FRAMES_MAX          (1u << 16)
-#define RETURN_SIZE         8
 #define GROWSLICE_TYPE_LAST 4 /* the argument of runtime.growslice that is its type */
 /* Registers stand for offsets from here on, which no frame has. */
 #define FRAME_REGISTERS (INT64_MAX - GRF_FLOW_REGISTERS)
@@ -258,6 +256,11 @@ static struct code_function *next_callee(const struct grf_code_types *code,
 
 static grf_entry_callee_at entry_callee;
 
+static const struct grf_arch_flow *flow_of(const struct grf_code_types *code)
+{
+	return grf_image_arch(code->types->image)->flow;
+}
+
 /* What a function may look at. While it is being asked, and where it is not there: anything. */
 static grf_register_set taken_by(struct grf_code_types *code, struct code_function *function)
 {
@@ -270,9 +273,9 @@ static grf_register_set taken_by(struct grf_code_types *code, struct code_functi
 	bytes = grf_image_at(code->types->image, function->entry, length);
 	if (bytes && code->depth < DEPTH_MAX) {
 		code->depth++;
-		function->takes =
-		    grf_entry_registers(bytes, length, function->entry, entry_callee, code) |
-		    GRF_NO_REGISTER_TAKEN;
+		function->takes = flow_of(code)->entry_registers(bytes, length, function->entry,
+								 entry_callee, code) |
+				  flow_of(code)->none;
 		code->depth--;
 	}
 	return function->takes;
@@ -288,7 +291,7 @@ static struct grf_entry_callee entry_callee(void *context, uint64_t target)
 	if (function->kind == CALLEE_MORE_STACK)
 		return (struct grf_entry_callee){true, 0};
 	if (function->kind == CALLEE_MORE_STACK_CONTEXT)
-		return (struct grf_entry_callee){true, GRF_CONTEXT_REGISTER};
+		return (struct grf_entry_callee){true, flow_of(code)->context};
 	return (struct grf_entry_callee){false, taken_by(code, function)};
 }
 
@@ -335,20 +338,21 @@ static grf_flow_value made(enum grf_flow_kind kind, grf_flow_value descriptor)
 
 /* What a function is given, by the number of the argument: they come in the registers of results.
  */
-static grf_flow_value argument(const grf_flow_value *registers, unsigned int number)
+static grf_flow_value argument(const struct grf_code_types *code, const grf_flow_value *registers,
+			       unsigned int number)
 {
-	return registers[grf_flow_result_registers[number]];
+	return registers[flow_of(code)->result_registers[number]];
 }
 
 /* The map that a word of a data segment led to is worked on as one of some type. */
 static void note_use(struct grf_code_types *code, const grf_flow_value *registers)
 {
-	grf_flow_value map = made(GRF_FLOW_CONTAINER, argument(registers, 0));
+	grf_flow_value map = made(GRF_FLOW_CONTAINER, argument(code, registers, 0));
 	struct code_word *word;
 
-	if (!map || grf_flow_kind(argument(registers, 1)) != GRF_FLOW_LOADED)
+	if (!map || grf_flow_kind(argument(code, registers, 1)) != GRF_FLOW_LOADED)
 		return;
-	word = word_at(code, grf_flow_address(argument(registers, 1)));
+	word = word_at(code, grf_flow_address(argument(code, registers, 1)));
 	if (word)
 		word->used = grf_flow_join(word->used, map);
 }
@@ -384,20 +388,20 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 		ret->zeroes = true;
 		break;
 	case CALLEE_OBJECT:
-		ret->results[0] = made(GRF_FLOW_OBJECT, argument(registers, 0));
+		ret->results[0] = made(GRF_FLOW_OBJECT, argument(code, registers, 0));
 		break;
 	case CALLEE_OBJECT_SECOND:
-		ret->results[0] = made(GRF_FLOW_OBJECT, argument(registers, 1));
+		ret->results[0] = made(GRF_FLOW_OBJECT, argument(code, registers, 1));
 		break;
 	case CALLEE_CONTAINER:
-		ret->results[0] = made(GRF_FLOW_CONTAINER, argument(registers, 0));
+		ret->results[0] = made(GRF_FLOW_CONTAINER, argument(code, registers, 0));
 		break;
 	case CALLEE_ARRAY:
-		ret->results[0] = made(GRF_FLOW_ARRAY, argument(registers, 0));
+		ret->results[0] = made(GRF_FLOW_ARRAY, argument(code, registers, 0));
 		break;
 	case CALLEE_GROW:
 		ret->results[0] =
-		    made(GRF_FLOW_ARRAY, argument(registers, last ? GROWSLICE_TYPE_LAST : 0));
+		    made(GRF_FLOW_ARRAY, argument(code, registers, last ? GROWSLICE_TYPE_LAST : 0));
 		break;
 	case CALLEE_ANY_MAP:
 		break;
@@ -476,9 +480,9 @@ static struct grf_flow *follow(struct grf_code_types *code, const struct code_fu
 
 	if (!bytes)
 		return NULL;
-	flow = grf_flow_create(bytes, length, function->entry, &context);
+	flow = flow_of(code)->create(bytes, length, function->entry, &context);
 	if (!flow)
-		grf_flow_refuse(bytes, length, function->entry, &context);
+		flow_of(code)->refuse(bytes, length, function->entry, &context);
 	return flow;
 }
 
@@ -546,7 +550,7 @@ static void take_results(struct grf_code_types *code, struct code_function *func
 {
 	grf_flow_value results[GRF_FLOW_RESULTS];
 
-	grf_flow_results(flow, results);
+	flow_of(code)->results(flow, results);
 	if (!memcmp(results, function->results, sizeof(results)))
 		return;
 	memcpy(function->results, results, sizeof(results));
@@ -565,7 +569,7 @@ static void go_through(struct grf_code_types *code)
 		flow = follow(code, function);
 		if (flow && !function->recovers)
 			take_results(code, function, flow);
-		grf_flow_destroy(flow);
+		flow_of(code)->destroy(flow);
 	}
 }
 
@@ -646,10 +650,10 @@ static grf_flow_value find_in_frame(struct grf_code_types *code, const struct fr
 	flow = function ? follow(code, function) : NULL;
 	if (flow)
 		value = key->offset >= FRAME_REGISTERS
-			    ? grf_flow_register(flow, key->pc,
-						(unsigned int)(key->offset - FRAME_REGISTERS))
-			    : grf_flow_slot(flow, key->pc, key->offset);
-	grf_flow_destroy(flow);
+			    ? flow_of(code)->value_of(flow, key->pc,
+						      (unsigned int)(key->offset - FRAME_REGISTERS))
+			    : flow_of(code)->slot(flow, key->pc, key->offset);
+	flow_of(code)->destroy(flow);
 	return value;
 }
 
@@ -677,7 +681,7 @@ static grf_flow_value in_frame(struct grf_types *types, struct frame_key key)
 bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
 			struct grf_code_object *ret)
 {
-	const struct frame_key key = {pc, (int64_t)(address - (cfa - RETURN_SIZE))};
+	const struct frame_key key = {pc, (int64_t)(address - cfa)};
 
 	return key.offset < FRAME_REGISTERS && resolve(types, in_frame(types, key), ret);
 }
@@ -688,8 +692,10 @@ uint64_t grf_types_argument(struct grf_types *types, uint64_t pc, unsigned int n
 
 	if (number >= GRF_FLOW_RESULTS)
 		return 0;
-	value = in_frame(
-	    types, (struct frame_key){pc, FRAME_REGISTERS + grf_flow_result_registers[number]});
+	value = in_frame(types,
+			 (struct frame_key){
+			     pc, FRAME_REGISTERS +
+				     grf_image_arch(types->image)->flow->result_registers[number]});
 	/* Between the descriptors of types there is more, such as dictionaries. */
 	return grf_flow_kind(value) == GRF_FLOW_CONSTANT ||
 		       grf_flow_kind(value) == GRF_FLOW_DESCRIPTOR

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/code/entry_registers.h"
+#include "arch/amd64/flow.h"
 
 #include <string.h>
 
-#include "image/image.h"
 #include "arch/amd64/instructions.h"
+#include "base/load.h"
 
 #define CALL_LENGTH 5
 #define LOADS_MAX   64 /* behind the call of runtime.morestack */

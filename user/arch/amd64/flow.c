@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/code/flow.h"
+#include "arch/amd64/flow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,33 +49,6 @@ struct grf_flow {
 	bool failed;
 	bool quiet; /* looks only: nothing is told */
 };
-
-/* What leads to an object, or into it: not to its beginning, in all that is known. */
-static grf_flow_value as_inside(grf_flow_value value)
-{
-	enum grf_flow_kind kind = grf_flow_kind(value);
-
-	if (kind == GRF_FLOW_OBJECT || kind == GRF_FLOW_IN_OBJECT)
-		return grf_flow_make(GRF_FLOW_IN_OBJECT, grf_flow_address(value));
-	if (kind == GRF_FLOW_ARRAY || kind == GRF_FLOW_IN_ARRAY)
-		return grf_flow_make(GRF_FLOW_IN_ARRAY, grf_flow_address(value));
-	return UNKNOWN;
-}
-
-grf_flow_value grf_flow_join(grf_flow_value left, grf_flow_value right)
-{
-	if (left == right || grf_flow_kind(right) == GRF_FLOW_UNSET)
-		return left;
-	if (grf_flow_kind(left) == GRF_FLOW_FRAME || grf_flow_kind(right) == GRF_FLOW_FRAME)
-		return grf_flow_make(GRF_FLOW_FRAME, 0);
-	if (grf_flow_kind(left) == GRF_FLOW_UNSET)
-		return right;
-	if (grf_flow_kind(left) == GRF_FLOW_NIL && grf_flow_is_object(right))
-		return right;
-	if (grf_flow_kind(right) == GRF_FLOW_NIL && grf_flow_is_object(left))
-		return left;
-	return as_inside(left) == as_inside(right) ? as_inside(left) : UNKNOWN;
-}
 
 /* --- states ----------------------------------------------------------------------------------- */
 
@@ -334,7 +307,7 @@ static void overwrite(struct grf_flow *flow, const struct grf_instruction *at)
 /* An address plus or minus a number leads to where the address does. */
 static grf_flow_value moved(grf_flow_value value)
 {
-	return grf_flow_kind(value) == GRF_FLOW_FRAME ? value : as_inside(value);
+	return grf_flow_kind(value) == GRF_FLOW_FRAME ? value : grf_flow_inside(value);
 }
 
 /* Adds a number to the register that the operand is, or subtracts one. False: that is not followed.
@@ -945,3 +918,22 @@ grf_flow_value grf_flow_register(struct grf_flow *flow, uint64_t pc, unsigned in
 {
 	return reg < GRF_FLOW_REGISTERS && go_to(flow, pc) ? flow->now.values[reg] : UNKNOWN;
 }
+
+/* The return address stands just below the canonical frame address. */
+static grf_flow_value slot(struct grf_flow *flow, uint64_t pc, int64_t offset)
+{
+	return grf_flow_slot(flow, pc, offset + WORD_BYTES);
+}
+
+const struct grf_arch_flow grf_amd64_flow = {
+    .result_registers = grf_flow_result_registers,
+    .context = 1u << GRF_RDX,
+    .none = 1u << GRF_RSP,
+    .create = grf_flow_create,
+    .destroy = grf_flow_destroy,
+    .refuse = grf_flow_refuse,
+    .results = grf_flow_results,
+    .slot = slot,
+    .value_of = grf_flow_register,
+    .entry_registers = grf_entry_registers,
+};

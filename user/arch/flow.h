@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What registers and frames hold, from the machine code of a function: private to the model.
+ * What registers and frames hold, from the machine code of a function, as far as that is the same
+ * on every architecture.
  *
  * A value made by the code has the type whose descriptor the allocator was given. From there it is
  * followed through registers, the slots of the frame, and back over every branch until nothing
@@ -11,14 +12,12 @@
  * index, too: what they hold is what the code last put there by name, or whatever it puts anywhere
  * by an address in the frame. Where such an address leaves the function, they are unknown.
  */
-#ifndef GRF_MODEL_CODE_FLOW_H
-#define GRF_MODEL_CODE_FLOW_H
+#ifndef GRF_ARCH_FLOW_H
+#define GRF_ARCH_FLOW_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "model/code/entry_registers.h"
 
 /* What a register or a slot holds; the address of a descriptor, or of data, in the low 56 bits. */
 enum grf_flow_kind {
@@ -65,17 +64,30 @@ static inline bool grf_flow_is_object(grf_flow_value value)
 /** What is known where either of two values may be. */
 grf_flow_value grf_flow_join(grf_flow_value left, grf_flow_value right);
 
-/** The registers that results come in, in their order (Go's internal ABI, amd64, 1.17 to 1.27). */
-#define GRF_FLOW_RESULTS 9
-extern const uint8_t grf_flow_result_registers[GRF_FLOW_RESULTS];
+/** The same as what leads somewhere into an object: not to its beginning, in all that is known. */
+grf_flow_value grf_flow_inside(grf_flow_value value);
 
+/** How many registers, and how many of them with results, are followed. */
 #define GRF_FLOW_REGISTERS 16
+#define GRF_FLOW_RESULTS   9
+
+/* A bit for each register, by its number in the encoding. */
+typedef uint16_t grf_register_set;
+#define GRF_ALL_REGISTERS UINT16_MAX
+
+/** What is known of a function that another one calls. */
+struct grf_entry_callee {
+	bool grows_stack;       /* runtime.morestack, runtime.morestack_noctxt */
+	grf_register_set reads; /* what it may look at */
+};
+
+typedef struct grf_entry_callee grf_entry_callee_at(void *context, uint64_t target);
 
 /** What a call leaves behind. */
 struct grf_flow_call {
 	bool returns;         /* false: the code behind it is not reached from here */
-	bool keeps_registers; /* all but r11 */
-	bool zeroes;          /* what rdi leads to, and keeps all other registers */
+	bool keeps_registers; /* all but one that no value is passed in */
+	bool zeroes;          /* what its first register leads to, and keeps all others */
 	/* The registers whose addresses it may keep, or write to what they lead to. */
 	grf_register_set takes;
 	uint64_t args_size; /* bytes on the stack that the callee may have read and changed */
@@ -101,30 +113,46 @@ struct grf_flow_context {
 
 struct grf_flow;
 
-/**
- * Follows a function of `length` bytes of machine code at `code`, which stands at `entry`. NULL: it
- * is too large, jumps to where nobody knows, or budget or memory is out; nothing can be said of it.
- * While it works it tells of stores and escapes as it meets them, once or more: what is stored at
- * an address is the join of all that it was told.
- */
-struct grf_flow *grf_flow_create(const uint8_t *code, uint64_t length, uint64_t entry,
-				 const struct grf_flow_context *context);
-void grf_flow_destroy(struct grf_flow *flow);
+/** How code of an architecture is followed. */
+struct grf_arch_flow {
+	/** The numbers of the registers that results come in, and arguments, in their order: Go's
+	 * internal ABI. GRF_FLOW_RESULTS of them. */
+	const uint8_t *result_registers;
+	/** The register in which a closure's function finds its object. */
+	grf_register_set context;
+	/** One in which nothing is passed in any case: the stack pointer. */
+	grf_register_set none;
 
-/** Tells of all that a function that is not to be followed may do to data: escapes of whatever its
- * instructions name, and of what bytes within them would name. */
-void grf_flow_refuse(const uint8_t *code, uint64_t length, uint64_t entry,
-		     const struct grf_flow_context *context);
+	/**
+	 * Follows a function of `length` bytes of machine code at `code`, which stands at `entry`.
+	 * NULL: it is too large, jumps to where nobody knows, or budget or memory is out; nothing
+	 * can be said of it. While it works it tells of stores and escapes as it meets them, once
+	 * or more: what is stored at an address is the join of all that it was told.
+	 */
+	struct grf_flow *(*create)(const uint8_t *code, uint64_t length, uint64_t entry,
+				   const struct grf_flow_context *context);
+	void (*destroy)(struct grf_flow *flow);
 
-/** What all returns have in the result registers. All unset: it does not return. */
-void grf_flow_results(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_RESULTS]);
+	/** Tells of all that a function that is not to be followed may do to data: escapes of
+	 * whatever its instructions name, and of what bytes within them would name. */
+	void (*refuse)(const uint8_t *code, uint64_t length, uint64_t entry,
+		       const struct grf_flow_context *context);
 
-/** What the word `offset` bytes from the return address's place holds at `pc`, an address within
- * the call instruction or behind it, as frames have it. Negative: in the frame. Goes through the
- * code once more. */
-grf_flow_value grf_flow_slot(struct grf_flow *flow, uint64_t pc, int64_t offset);
+	/** What all returns have in the result registers. All unset: it does not return. */
+	void (*results)(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_RESULTS]);
 
-/** The same for a register, as the call around `pc` finds it. */
-grf_flow_value grf_flow_register(struct grf_flow *flow, uint64_t pc, unsigned int reg);
+	/** What the word `offset` bytes from the canonical frame address holds at `pc`, an address
+	 * within the call instruction or behind it, as frames have it. Goes through the code once
+	 * more. */
+	grf_flow_value (*slot)(struct grf_flow *flow, uint64_t pc, int64_t offset);
+
+	/** The same for a register, as the call around `pc` finds it. */
+	grf_flow_value (*value_of)(struct grf_flow *flow, uint64_t pc, unsigned int reg);
+
+	/** The registers whose values a function may look at, but for the stack pointer. All:
+	 * nobody knows. */
+	grf_register_set (*entry_registers)(const uint8_t *code, uint64_t length, uint64_t entry,
+					    grf_entry_callee_at *callee_at, void *context);
+};
 
 #endif
