@@ -124,16 +124,15 @@ static uint64_t owner_of(const struct goroutine_reader *reader, const struct grf
  * which they are known outside. */
 static void find_threads(struct goroutine_reader *reader)
 {
-	for (size_t i = 0; i < reader->thread_count; i++) {
+	for (size_t i = 0; reader->machines.items && i < reader->thread_count; i++) {
 		const struct grf_thread *thread = &reader->threads[i];
 		struct machine *found = NULL;
 		size_t number;
 
-		if (grf_address_set_find(&reader->machine_of, owner_of(reader, thread), &number))
-			found = &reader->machines.items[number];
-		else if (grf_address_set_find(&reader->machine_by_tid, (uint32_t)thread->tid,
-					      &number) &&
-			 !reader->machines.items[number].thread)
+		if (grf_address_set_find(&reader->machine_of, owner_of(reader, thread), &number) ||
+		    (grf_address_set_find(&reader->machine_by_tid, (uint32_t)thread->tid,
+					  &number) &&
+		     !reader->machines.items[number].thread))
 			found = &reader->machines.items[number];
 		if (found) {
 			found->thread = thread;
