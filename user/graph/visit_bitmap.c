@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Objects with a bitmap of more than a word: Go before 1.22. */
+#include <stdlib.h>
+
+#include "graph/visit.h"
+
+/* How often a large object of which something is left over is gone through as a whole. */
+#define LONG_VISITS 16
+
+static bool load_bitmap(struct grf_walk *walk, const struct grf_visited *object)
+{
+	uint64_t first = (object->address - object->span->base) / 8, words = object->size / 8;
+
+	if (!grf_walk_scratch(walk, words))
+		return false;
+	for (uint64_t i = 0; i < words; i++) {
+		uint64_t bit = first + i;
+
+		if (object->span->pointer_bits[bit >> 3] >> (bit & 7) & 1)
+			grf_bit_set(walk->scratch, i);
+	}
+	return true;
+}
+
+static bool is_clear(const uint64_t *bits, uint64_t count)
+{
+	for (uint64_t w = 0; w < grf_bitmap_words(count); w++)
+		if (bits[w])
+			return false;
+	return true;
+}
+
+void grf_visit_bitmap(struct grf_walk *walk, const struct grf_visited *object, uint32_t id)
+{
+	uint64_t words = object->size / 8, bytes = grf_bitmap_words(words) * sizeof(uint64_t);
+	struct grf_partial *partial;
+	struct grf_view view;
+
+	id = grf_visited_variant(walk, id, object);
+	if (!id) {
+		grf_walk_fail(walk);
+		return;
+	}
+	if (!load_bitmap(walk, object))
+		return;
+	if (grf_visited_view(grf_spot_at(&walk->spots, id), object, 0, walk->scratch, &view))
+		grf_walk_value(walk, id, &view);
+	if (is_clear(walk->scratch, words))
+		return;
+	if (!object->keep || !grf_spot_at(&walk->spots, id)->type) {
+		grf_visited_defer(walk, id, object->memory, walk->scratch, words);
+		return;
+	}
+	grf_visited_leave(walk, object, id, 0, false);
+	partial = grf_visited_partial(walk, object, false);
+	if (!partial)
+		return;
+	partial->bits = malloc(bytes);
+	if (partial->bits)
+		memcpy(partial->bits, walk->scratch, bytes);
+	else
+		grf_walk_fail(walk);
+}
+
+/* Another typed way to such an object. Nobody counts what is left: an element is looked at quickly,
+ * an array as a whole only so often, since a million slices may share it. */
+void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+			struct grf_partial *partial)
+{
+	const struct grf_spot *spot;
+	struct grf_view view;
+
+	id = grf_visited_variant(walk, id, object);
+	if (!id) {
+		grf_walk_fail(walk);
+		return;
+	}
+	spot = grf_spot_at(&walk->spots, id);
+	if (!spot->type)
+		return;
+	if ((spot->content != GRF_CONTENT_ONE || spot->type->size > GRF_SMALL_BYTES) &&
+	    partial->long_visits++ >= LONG_VISITS)
+		return;
+	if (grf_visited_view(spot, object, 0, partial->bits, &view))
+		grf_walk_value(walk, id, &view);
+}
+
+/* Whether the object's mask, in walk->scratch, is that of elements of `type` from its beginning on,
+ * up to its last pointer. */
+static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
+			struct grf_type *type)
+{
+	uint64_t words = object->size / 8, last = grf_bitmap_words(words) - 1;
+	uint64_t *marks = calloc(last + 1, sizeof(*marks)), top;
+	bool same = marks != NULL;
+
+	for (uint64_t at = 0; same && at + type->size <= object->size; at += type->size)
+		grf_plan_mark(walk->types, type, marks, at / 8, words);
+	while (last && !walk->scratch[last])
+		last--;
+	for (uint64_t w = 0; same && w < last; w++)
+		same = marks[w] == walk->scratch[w];
+	top = walk->scratch[last];
+	if (same && top)
+		same = (marks[last] & (UINT64_MAX >> __builtin_clzll(top))) == top;
+	free(marks);
+	return same;
+}
+
+/* What is left of such an object in the end; see grf_finish_small(). */
+void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
+		       struct grf_partial *partial)
+{
+	struct grf_spot repeated = *grf_spot_at(&walk->spots, partial->spot);
+	struct grf_type *type = repeated.type;
+	struct grf_view view;
+
+	repeated.content = GRF_CONTENT_ARRAY;
+	if (grf_spot_at(&walk->spots, partial->spot)->content == GRF_CONTENT_ONE && type &&
+	    type->size >= 8 && !(type->size & 7) && object->size >= 2 * type->size &&
+	    grf_visited_view(&repeated, object, 0, partial->bits, &view) && !view.first &&
+	    load_bitmap(walk, object) && is_repeated(walk, object, type)) {
+		for (uint64_t at = 0; at + type->size <= object->size; at += type->size) {
+			struct grf_view element = view;
+
+			element.memory += at;
+			element.room = type->size;
+			element.first = at / 8;
+			grf_walk_value(walk, partial->spot, &element);
+		}
+	}
+	grf_visited_defer(walk, partial->spot, object->memory, partial->bits, object->size / 8);
+	free(partial->bits);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Objects for which the runtime stores a type. It covers all of them; the spot may say more by
+ * name, or less.
+ */
+#include "graph/visit.h"
+
+/* Whether one or more elements of `spot`'s type have just (`*ret_exact`), or at least, the
+ * pointers of one element of the stored type. */
+static bool static_covers(struct grf_walk *walk, const struct grf_spot *spot,
+			  const struct grf_stored_type *stored, uint64_t payload, bool *ret_exact)
+{
+	uint64_t bits = stored->size / 8, stride = spot->type->size;
+	bool array = spot->content == GRF_CONTENT_ARRAY;
+
+	/* One value must stand for the whole payload; an array must repeat as the stored type does.
+	 */
+	if (!array && stored->size * 2 <= payload)
+		return false;
+	if (array && (stride < 8 || stride & 7 || stored->size % stride))
+		return false;
+	if (!grf_walk_scratch(walk, bits))
+		return false;
+	for (uint64_t at = 0; at < stored->size; at += stride) {
+		grf_plan_mark(walk->types, spot->type, walk->scratch, at / 8, bits);
+		if (!array)
+			break;
+	}
+	*ret_exact = array || stride <= payload;
+	for (uint64_t w = 0; w < grf_bitmap_words(bits); w++) {
+		if (stored->mask[w] & ~walk->scratch[w])
+			return false;
+		if (stored->mask[w] != walk->scratch[w])
+			*ret_exact = false;
+	}
+	return true;
+}
+
+static uint8_t choose(struct grf_walk *walk, struct grf_spot *spot,
+		      const struct grf_visited *object, const struct grf_stored_type *stored,
+		      uint64_t payload)
+{
+	uint64_t offset = object->value - object->address;
+	bool exact = false;
+
+	if (!spot->type)
+		return GRF_CHOICE_STORED;
+	if (!spot->type->pointer_bytes)
+		return GRF_CHOICE_NEITHER;
+	if (spot->content == GRF_CONTENT_POINTERS)
+		return GRF_CHOICE_STATIC_FILTERED;
+	if (spot->content == GRF_CONTENT_ONE && offset != payload)
+		return GRF_CHOICE_STORED;
+	if (spot->content == GRF_CONTENT_ARRAY &&
+	    (!spot->type->size || (offset - payload) % spot->type->size))
+		return GRF_CHOICE_STORED;
+	if (!static_covers(walk, spot, stored, object->size - payload, &exact))
+		return GRF_CHOICE_STORED;
+	return exact ? GRF_CHOICE_STATIC : GRF_CHOICE_STATIC_FILTERED;
+}
+
+/* The same, remembered in the spot for the next object of the kind. */
+static uint8_t stored_choice(struct grf_walk *walk, struct grf_spot *spot,
+			     const struct grf_visited *object, const struct grf_stored_type *stored,
+			     uint64_t payload, uint64_t address)
+{
+	uint64_t key = object->size << 16 ^ (object->value - object->address);
+
+	if (spot->stored_address != address || spot->stored_key != key) {
+		spot->stored_choice = choose(walk, spot, object, stored, payload);
+		spot->stored_address = address;
+		spot->stored_key = key;
+	}
+	return spot->stored_choice;
+}
+
+/* Sets walk->scratch to the mask of a whole object that repeats its stored type. */
+static bool expand_mask(struct grf_walk *walk, const struct grf_visited *object,
+			const struct grf_stored_type *stored, uint64_t payload)
+{
+	uint64_t words = object->size / 8, period = stored->size / 8, first = payload / 8;
+
+	if (!grf_walk_scratch(walk, words))
+		return false;
+	for (uint64_t at = first; period && at < words; at += period)
+		for (uint64_t i = 0; i < period && at + i < words; i++)
+			if (grf_bit(stored->mask, i))
+				grf_bit_set(walk->scratch, at + i);
+	return true;
+}
+
+/* How many bytes of an array of the stored type stand before where a slice of it begins. */
+static uint64_t before_slice(const struct grf_visited *object, const struct grf_spot *spot,
+			     const struct grf_stored_type *stored, uint64_t payload)
+{
+	uint64_t offset = object->value - object->address;
+
+	if (spot->content != GRF_CONTENT_ARRAY || !spot->type || !stored->size ||
+	    spot->type->size != stored->size || offset < payload ||
+	    (offset - payload) % stored->size)
+		return 0;
+	return offset - payload;
+}
+
+/* Follows an object by the plan of its stored type, under the node of `id`. */
+static void follow_stored(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+			  const struct grf_stored_type *stored, uint64_t payload)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	bool array = stored->size * 2 <= object->size - payload ||
+		     (spot->content == GRF_CONTENT_ARRAY && spot->type == stored->type);
+	struct grf_view view = {
+	    .memory = object->memory + payload,
+	    .room = object->size - payload,
+	    .before = before_slice(object, spot, stored, payload),
+	    .first = payload / 8,
+	    .end = object->size / 8,
+	};
+	bool exact = stored->exact;
+	uint32_t real = id;
+
+	if (stored->type) {
+		real = grf_spot_get(&walk->spots, spot->node, stored->type,
+				    array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE);
+		if (!real) {
+			grf_walk_fail(walk);
+			return;
+		}
+	}
+	if (exact) {
+		grf_walk_value(walk, real, &view);
+		return;
+	}
+	if (!expand_mask(walk, object, stored, payload))
+		return;
+	view.pending = walk->scratch;
+	if (stored->type)
+		grf_walk_value(walk, real, &view);
+	grf_visited_defer(walk, real, object->memory, walk->scratch, object->size / 8);
+}
+
+static void follow_static(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+			  const struct grf_stored_type *stored, uint64_t payload, bool filtered)
+{
+	struct grf_view view;
+
+	if (filtered && !expand_mask(walk, object, stored, payload))
+		return;
+	if (grf_visited_view(grf_spot_at(&walk->spots, id), object, payload,
+			     filtered ? walk->scratch : NULL, &view))
+		grf_walk_value(walk, id, &view);
+	if (filtered)
+		grf_visited_defer(walk, id, object->memory, walk->scratch, object->size / 8);
+}
+
+void grf_visit_stored(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+		      bool revisit, bool finish)
+{
+	uint64_t payload, address = grf_span_stored_type(object->span, object->slot, &payload);
+	const struct grf_stored_type *found;
+	struct grf_stored_type stored;
+	uint8_t choice;
+
+	/* None: the object was allocated, but its type not yet set; it has no pointers. */
+	if (!address)
+		return;
+	found = grf_stored_type_get(&walk->stored, walk->types, address, object->size - payload,
+				    &walk->no_memory);
+	if (!found) {
+		walk->implausible++;
+		return;
+	}
+	stored = *found;
+	if (!stored.pointers)
+		return;
+	id = grf_visited_variant(walk, id, object);
+	if (!id) {
+		grf_walk_fail(walk);
+		return;
+	}
+	choice =
+	    stored_choice(walk, grf_spot_at(&walk->spots, id), object, &stored, payload, address);
+	if (choice == GRF_CHOICE_NEITHER && object->keep && !finish) {
+		if (!revisit)
+			grf_visited_leave(walk, object, id, 0, true);
+		return;
+	}
+	if (revisit)
+		walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
+	if (choice == GRF_CHOICE_NEITHER) {
+		if (expand_mask(walk, object, &stored, payload))
+			grf_visited_defer(walk, id, object->memory, walk->scratch,
+					  object->size / 8);
+	} else if (choice == GRF_CHOICE_STORED) {
+		follow_stored(walk, object, id, &stored, payload);
+	} else {
+		follow_static(walk, object, id, &stored, payload,
+			      choice == GRF_CHOICE_STATIC_FILTERED);
+	}
+}
