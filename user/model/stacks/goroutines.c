@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "model/code/entry_points.h"
 #include "model/stacks/goroutine_records.h"
+#include "model/stacks/stack_memory.h"
 #include "model/stacks/stack_words.h"
 #include "model/stacks/system_goroutine.h"
 
@@ -415,44 +416,6 @@ static bool keep(struct goroutine_reader *reader, struct grf_goroutine *goroutin
 	return true;
 }
 
-/* Whether segments of the image cover [start, end). */
-static bool is_there(const struct grf_image *image, uint64_t start, uint64_t end)
-{
-	while (start < end) {
-		const struct grf_segment *segment = grf_image_find(image, start);
-
-		if (!segment)
-			return false;
-		start = segment->end;
-	}
-	return true;
-}
-
-/* A stack where the image has it, or put together from pieces. NULL: not all of it is there. */
-static const uint8_t *stack_memory(struct goroutine_reader *reader, uint64_t low, uint64_t size)
-{
-	const uint8_t *memory = grf_image_view(reader->image, low, size);
-	struct grf_assembled_stack *assembled;
-	void *pieces;
-
-	if (memory || !is_there(reader->image, low, low + size))
-		return memory;
-	/* Only what is copied costs memory. */
-	pieces = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pieces == MAP_FAILED)
-		return NULL;
-	assembled = grf_array_add(&reader->goroutines->assembled);
-	if (!assembled) {
-		munmap(pieces, size);
-		reader->no_memory = true;
-		return NULL;
-	}
-	*assembled = (struct grf_assembled_stack){pieces, size};
-	grf_image_copy_held(reader->image, low, pieces, size);
-	return pieces;
-}
-
 /* Whether the image can have this stack beside those read: no two have a byte in common. */
 static bool afford_stack(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
 {
@@ -475,7 +438,8 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 	reader->waits.count = 0;
 	goroutine->memory = goroutine->stack_high > goroutine->stack_low && size <= MAX_STACK &&
 				    afford_stack(reader, goroutine)
-				? stack_memory(reader, goroutine->stack_low, size)
+				? grf_stack_memory(reader->image, goroutine->stack_low, size,
+						   reader->goroutines, &reader->no_memory)
 				: NULL;
 	if (!goroutine->memory) {
 		goroutine->failure = "its stack is not in the image";
