@@ -31,15 +31,6 @@ uint64_t grf_file_next_data(int fd, uint64_t *at, uint64_t end)
 	return hole <= data || (uint64_t)hole > end ? end : (uint64_t)hole;
 }
 
-uint64_t grf_file_data(int fd, uint64_t start, uint64_t end)
-{
-	uint64_t at = start, until, bytes = 0;
-
-	for (; (until = grf_file_next_data(fd, &at, end)); at = until)
-		bytes += until - at;
-	return bytes;
-}
-
 /* The checksum of 2^i zeros, for each i. */
 struct zeros {
 	uLong of[SIZE_BITS];

@@ -14,9 +14,6 @@
  */
 uint64_t grf_file_next_data(int fd, uint64_t *at, uint64_t end);
 
-/* The bytes of [start, end) that are in no hole. */
-uint64_t grf_file_data(int fd, uint64_t start, uint64_t end);
-
 /*
  * The CRC (crc32() of zlib) of a whole file, as long as it has no more bytes than `limit`. Holes of
  * some size are not read: what they do to it is calculated. False: the file is larger, it cannot be

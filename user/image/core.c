@@ -17,7 +17,6 @@
 
 #include "arch/arch.h"
 #include "base/cleanup.h"
-#include "base/file_data.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "base/regular_file.h"
@@ -471,10 +470,9 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 		return grf_error_no_memory();
 	}
 	*backing = (struct grf_image_backing){file, (size_t)status.st_size};
-	image->file =
-	    (struct grf_image_file){file, reader.size, grf_file_data(fd, 0, reader.size), fd};
-	error = read_core(&reader);
-	image->file = (struct grf_image_file){.fd = -1};
+	error = grf_image_read_file(image, file, fd, reader.size) ? read_core(&reader)
+								  : grf_error_no_memory();
+	grf_image_forget_file(image);
 	if (!error)
 		*ret = grf_take(image);
 	return error;

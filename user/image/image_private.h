@@ -21,12 +21,12 @@ struct grf_held_run {
 	uint64_t before;
 };
 
-/* The mapped file that segments are in; its holes are not held. */
+/* The mapped file that segments are in. Its holes are not held. */
 struct grf_image_file {
 	const uint8_t *memory; /* NULL: none */
 	uint64_t size;
-	uint64_t data; /* bytes that are in no hole */
-	int fd;
+	GRF_ARRAY(struct grf_run) data; /* offsets that are in no hole, ascending */
+	uint64_t data_bytes;
 };
 
 struct grf_image {
@@ -44,6 +44,19 @@ struct grf_image {
 };
 
 struct grf_image *grf_image_new(const struct grf_arch *arch);
+
+static inline bool grf_segment_is_claimed(const struct grf_segment *segment)
+{
+	return segment->flags & GRF_SEGMENT_CLAIMED;
+}
+
+/* Lists what is held of the segments, which are sorted. False: out of memory. */
+bool grf_image_list_held(struct grf_image *image);
+
+/* Says that segments may be in `memory`, where the `size` bytes of a file are mapped, until it is
+ * forgotten. Moves the offset of `fd`. False: out of memory. */
+bool grf_image_read_file(struct grf_image *image, const uint8_t *memory, int fd, uint64_t size);
+void grf_image_forget_file(struct grf_image *image);
 
 /* Adds a segment; empty ones and ones that wrap around are left out. False: out of memory. */
 bool grf_image_add(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags,
