@@ -10,6 +10,32 @@
 #include "base/log.h"
 #include "capture/session.h"
 
+/* Why what the process wrote since it was copied cannot be copied at the stop. */
+static struct grf_error *too_much_written(const struct grf_session *session)
+{
+	pid_t pid = session->target.pid;
+
+	if (session->precopy.overflow)
+		return grf_error_create(
+		    GRF_ERROR_TOO_LONG,
+		    "process %d: what it wrote since it was copied lies in too many places to be "
+		    "copied while it is held; copy it in another way (--copy auto)",
+		    pid);
+	if (session->spill.fd >= 0 && session->precopy.pages > session->spill.held_size / GRF_PAGE)
+		return grf_error_create(
+		    GRF_ERROR_TOO_LONG,
+		    "process %d: the %llu MiB that it wrote since it was copied do not fit "
+		    "into what is kept for them; use more memory (--max-memory), or copy "
+		    "it all at once (--copy stop)",
+		    pid, (unsigned long long)(session->precopy.pages >> 8));
+	return grf_error_create(
+	    GRF_ERROR_TOO_LONG,
+	    "process %d: what it wrote since it was copied cannot be copied in the %.3g ms "
+	    "that it may be held; allow more (--max-pause), or copy it all at once "
+	    "(--copy stop)",
+	    pid, (double)session->max_pause / 1e6);
+}
+
 struct grf_error *grf_session_explain(const struct grf_session *session)
 {
 	pid_t pid = session->target.pid;
@@ -53,30 +79,8 @@ struct grf_error *grf_session_explain(const struct grf_session *session)
 					pid);
 	}
 	/* A copy that ended early leaves too much to be copied. */
-	if (session->failure == GRF_STOP_TOO_MUCH && !session->spill.error &&
-	    !session->copy.error) {
-		if (session->precopy.overflow)
-			return grf_error_create(
-			    GRF_ERROR_TOO_LONG,
-			    "process %d: what it wrote since it was copied lies in too many places "
-			    "to "
-			    "be copied while it is held; copy it in another way (--copy auto)",
-			    pid);
-		if (session->spill.fd >= 0 &&
-		    session->precopy.pages > session->spill.held_size / GRF_PAGE)
-			return grf_error_create(
-			    GRF_ERROR_TOO_LONG,
-			    "process %d: the %llu MiB that it wrote since it was copied do not fit "
-			    "into what is kept for them; use more memory (--max-memory), or copy "
-			    "it all at once (--copy stop)",
-			    pid, (unsigned long long)(session->precopy.pages >> 8));
-		return grf_error_create(
-		    GRF_ERROR_TOO_LONG,
-		    "process %d: what it wrote since it was copied cannot be copied in the %.3g ms "
-		    "that it may be held; allow more (--max-pause), or copy it all at once "
-		    "(--copy stop)",
-		    pid, (double)session->max_pause / 1e6);
-	}
+	if (session->failure == GRF_STOP_TOO_MUCH && !session->spill.error && !session->copy.error)
+		return too_much_written(session);
 	if (session->spill.error)
 		return grf_spill_explain(&session->spill, pid);
 	if (session->copy.error == ESRCH || session->copy.resident.gone)
