@@ -13,6 +13,27 @@
 /* So many bytes are read of a g. Every field of a record lies in them (Go 1.17 to 1.27). */
 #define GRF_G_BYTES 256u
 
+/* No stack is larger: Go's own limit on 64-bit systems is 1 GB (maxstacksize in runtime/stack.go).
+ */
+#define GRF_MAX_STACK_BYTES (1ull << 33)
+/* There are fewer goroutines. */
+#define GRF_MAX_GOROUTINES (1ull << 24)
+
+/* What a goroutine is doing (atomicstatus in runtime/runtime2.go, Go 1.17 to 1.27). */
+enum grf_goroutine_status {
+	GRF_G_IDLE = 0,
+	GRF_G_RUNNABLE = 1,
+	GRF_G_RUNNING = 2,
+	GRF_G_SYSCALL = 3,
+	GRF_G_WAITING = 4,
+	GRF_G_DEAD = 6,
+	GRF_G_COPYSTACK = 8,
+	GRF_G_PREEMPTED = 9,
+	GRF_G_DEAD_EXTRA = 11,
+	GRF_G_LAST_STATUS = 11,
+	GRF_G_SCAN_BIT = 0x1000, /* beside one of them: its stack is being scanned */
+};
+
 /* The field of a record that a release has no counterpart of. */
 #define GRF_G_NO_FIELD 0xffffu
 

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Of a pointer, and of all that is laid out by it. */
+#define GRF_WORD_BYTES UINT64_C(8)
+
 static inline uint64_t grf_load_u64(const uint8_t *at)
 {
 	uint64_t value;

@@ -4,17 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Go's own limit for a stack, on 64-bit systems, is 1 GB. */
-#define MAX_STACK ((uint64_t)1 << 33)
-
-/* runtime2.go. In the first four a goroutine stands where its g says. A g with the scan bit
- * (0x1000) may be having its stack moved, and so may one in any other state. */
-enum {
-	STATUS_RUNNABLE = 1,
-	STATUS_SYSCALL = 3,
-	STATUS_WAITING = 4,
-	STATUS_PREEMPTED = 9,
-};
+/* In these a goroutine stands where its g says. A g with the scan bit may be having its stack
+ * moved, and so may one in any other state. */
+static bool is_at_rest(__u64 status)
+{
+	return status == GRF_G_RUNNABLE || status == GRF_G_SYSCALL || status == GRF_G_WAITING ||
+	       status == GRF_G_PREEMPTED;
+}
 
 static bool is_in(const struct grf_goroutine_record *record, uint64_t sp)
 {
@@ -26,8 +22,7 @@ static uint64_t live_low(const struct grf_goroutine_record *record)
 {
 	uint64_t low = record->sp;
 
-	if (record->status != STATUS_RUNNABLE && record->status != STATUS_SYSCALL &&
-	    record->status != STATUS_WAITING && record->status != STATUS_PREEMPTED)
+	if (!is_at_rest(record->status))
 		return record->low;
 	if (!record->pc || !is_in(record, record->sp))
 		return record->low;
@@ -50,7 +45,7 @@ static int by_low(const void *left, const void *right)
 static bool is_stack(const struct grf_goroutine_record *record)
 {
 	return record->g && record->low && record->low < record->high &&
-	       record->high - record->low <= MAX_STACK;
+	       record->high - record->low <= GRF_MAX_STACK_BYTES;
 }
 
 struct grf_error *grf_dead_stacks_expect(struct grf_dead_stacks *dead,

@@ -3,7 +3,6 @@
 
 /* The compiler takes apart small values only (cmd/compile/internal/ssa, CanSSA). */
 #define PIECES_WORDS 64u
-#define WORD_BYTES   8u
 
 /* A variable put together. */
 struct whole {
@@ -52,20 +51,20 @@ static void add_piece(struct whole *whole, const struct grf_area *area,
 		      const struct grf_local *piece)
 {
 	whole->stale |= piece->stale_range;
-	if ((piece->address | piece->piece_offset) % WORD_BYTES)
+	if ((piece->address | piece->piece_offset) % GRF_WORD_BYTES)
 		return;
-	for (uint64_t at = 0; at + WORD_BYTES <= piece->size; at += WORD_BYTES) {
+	for (uint64_t at = 0; at + GRF_WORD_BYTES <= piece->size; at += GRF_WORD_BYTES) {
 		uint64_t address = piece->address + at, offset = address - area->start;
-		uint64_t word = (piece->piece_offset + at) / WORD_BYTES;
+		uint64_t word = (piece->piece_offset + at) / GRF_WORD_BYTES;
 
 		if (word >= whole->count || address < area->start ||
-		    area->end - area->start < WORD_BYTES ||
-		    offset > area->end - area->start - WORD_BYTES)
+		    area->end - area->start < GRF_WORD_BYTES ||
+		    offset > area->end - area->start - GRF_WORD_BYTES)
 			return;
 		whole->words[word] = grf_load_u64(area->memory + offset);
 		whole->address[word] = address;
 		whole->known |= UINT64_C(1) << word;
-		if (grf_bit(area->pending, offset / WORD_BYTES))
+		if (grf_bit(area->pending, offset / GRF_WORD_BYTES))
 			whole->pending |= UINT64_C(1) << word;
 	}
 }
@@ -75,7 +74,7 @@ static void check_type_words(struct grf_walk *walk, struct whole *whole,
 {
 	for (uint32_t i = 0; i < type->slot_count; i++) {
 		const struct grf_slot *slot = &type->slots[i];
-		uint64_t word = slot->offset / WORD_BYTES;
+		uint64_t word = slot->offset / GRF_WORD_BYTES;
 
 		if ((slot->kind != GRF_SLOT_EFACE && slot->kind != GRF_SLOT_IFACE) ||
 		    word + 1 >= whole->count)
@@ -90,7 +89,7 @@ void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct 
 		     size_t count, uint32_t spot)
 {
 	struct grf_type *type = pieces->type;
-	struct whole whole = {.count = type->size / WORD_BYTES};
+	struct whole whole = {.count = type->size / GRF_WORD_BYTES};
 	struct grf_view view;
 	uint64_t before;
 
@@ -105,7 +104,7 @@ void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct 
 	before = whole.pending;
 	view = (struct grf_view){
 	    .memory = (const uint8_t *)whole.words,
-	    .room = whole.count * WORD_BYTES,
+	    .room = whole.count * GRF_WORD_BYTES,
 	    .pending = &whole.pending,
 	    .known = &whole.known,
 	    .end = whole.count,
@@ -114,6 +113,6 @@ void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct 
 	for (uint64_t taken = before & ~whole.pending; taken; taken &= taken - 1) {
 		uint64_t word = (uint64_t)__builtin_ctzll(taken);
 
-		grf_bit_clear(area->pending, (whole.address[word] - area->start) / WORD_BYTES);
+		grf_bit_clear(area->pending, (whole.address[word] - area->start) / GRF_WORD_BYTES);
 	}
 }

@@ -19,9 +19,6 @@
 /* The id of the goroutine that runs main.main (runtime/proc.go, in every release). */
 #define MAIN_GOROUTINE 1
 
-/* No stack is larger than Go's own limit, 1 GB. */
-#define MAX_STACK_BYTES ((uint64_t)1 << 33)
-
 /* More variables than this in one frame are not looked at. */
 #define FRAME_LOCALS 4096
 
@@ -483,7 +480,7 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 	if (goroutine->frame_count && goroutine->frames[0].sp < low &&
 	    goroutine->frames[0].sp >= goroutine->stack_low)
 		low = (goroutine->frames[0].sp + 7) & ~(uint64_t)7;
-	if (low < goroutine->stack_low || low >= high || high - low > MAX_STACK_BYTES)
+	if (low < goroutine->stack_low || low >= high || high - low > GRF_MAX_STACK_BYTES)
 		return false;
 	words = grf_bitmap_words((high - low) / 8) + 1;
 	if (words > stack->capacity || !stack->area.pending) {

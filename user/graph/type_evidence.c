@@ -5,7 +5,6 @@
 
 #define NO_FIT     GRF_NO_FIT
 #define MAX_DEPTH  4
-#define WORD_BYTES 8u
 #define MAX_LENGTH ((uint64_t)1 << 40)
 #define MAX_SCORE  1024
 #define EVIDENCE   1 /* what may be by chance */
@@ -45,8 +44,8 @@ static uint64_t low_bits(uint64_t count)
 
 uint64_t grf_evidence_slot_mask(const struct grf_span *span, uint32_t slot)
 {
-	uint64_t first = slot * span->element_size / WORD_BYTES, mask = 0;
-	uint64_t words = span->element_size / WORD_BYTES;
+	uint64_t first = slot * span->element_size / GRF_WORD_BYTES, mask = 0;
+	uint64_t words = span->element_size / GRF_WORD_BYTES;
 
 	for (uint64_t i = 0; span->pointer_bits && i < words && i < GRF_EVIDENCE_WORDS; i++)
 		if (span->pointer_bits[(first + i) >> 3] >> ((first + i) & 7) & 1)
@@ -104,9 +103,9 @@ static int score_stored(struct grf_model *model, struct grf_type *type, const st
 	if (!mask || offset < payload || !size)
 		return NO_FIT;
 	offset = (offset - payload) % size;
-	for (uint64_t i = 0; i < type->size / WORD_BYTES && i < GRF_EVIDENCE_WORDS; i++) {
-		uint64_t at =
-		    (offset / WORD_BYTES + i) % (size / WORD_BYTES ? size / WORD_BYTES : 1);
+	for (uint64_t i = 0; i < type->size / GRF_WORD_BYTES && i < GRF_EVIDENCE_WORDS; i++) {
+		uint64_t at = (offset / GRF_WORD_BYTES + i) %
+			      (size / GRF_WORD_BYTES ? size / GRF_WORD_BYTES : 1);
 		bool pointer = at < words && mask[at >> 6] >> (at & 63) & 1;
 
 		if (pointer != (type->pointer_mask >> i & 1))
@@ -182,10 +181,10 @@ static int score_contents(const struct pointer *pointer, const struct object *ob
 	uint64_t mask = grf_evidence_slot_mask(object->span, object->slot), size;
 	struct view inner = *view;
 
-	if (object->offset < GRF_EVIDENCE_WORDS * WORD_BYTES &&
-	    type->size <= GRF_EVIDENCE_WORDS * WORD_BYTES &&
-	    ((mask >> (object->offset / WORD_BYTES)) ^ type->pointer_mask) &
-		low_bits((type->size + WORD_BYTES - 1) / WORD_BYTES))
+	if (object->offset < GRF_EVIDENCE_WORDS * GRF_WORD_BYTES &&
+	    type->size <= GRF_EVIDENCE_WORDS * GRF_WORD_BYTES &&
+	    ((mask >> (object->offset / GRF_WORD_BYTES)) ^ type->pointer_mask) &
+		low_bits((type->size + GRF_WORD_BYTES - 1) / GRF_WORD_BYTES))
 		return NO_FIT;
 	if (!view->depth)
 		return 0;
@@ -219,7 +218,8 @@ static int score_static(const struct pointer *pointer, const struct view *view)
 	if (!grf_image_find(image, pointer->value))
 		return NO_FIT;
 	grf_type_plan(view->model->types, type);
-	if (pointer->array || !view->depth || !type->pointer_bytes || pointer->value % WORD_BYTES)
+	if (pointer->array || !view->depth || !type->pointer_bytes ||
+	    pointer->value % GRF_WORD_BYTES)
 		return 0;
 	inner.memory = grf_image_at(image, pointer->value, type->size);
 	inner.room = type->size;
@@ -264,7 +264,7 @@ static int score_object(const struct pointer *pointer, const struct object *obje
 	/* A channel of what has no pointers is an object without pointers, in spite of its type. */
 	if (object->span->pointer_layout == GRF_POINTERS_NONE)
 		return strcmp(type->name, "runtime.hchan") ? NO_FIT : 0;
-	if (type->pointer_bytes && object->offset % WORD_BYTES)
+	if (type->pointer_bytes && object->offset % GRF_WORD_BYTES)
 		return NO_FIT;
 	return add_score(fitting, object->span->pointer_bits
 				      ? score_contents(pointer, object, view)
@@ -417,7 +417,7 @@ static int score_directory(const struct grf_slot *slot, const struct view *view)
 	uint64_t at = (uint64_t)slot->discriminator;
 	struct view inner = *view;
 
-	if (!value || !slot->target || at + WORD_BYTES > view->room)
+	if (!value || !slot->target || at + GRF_WORD_BYTES > view->room)
 		return 0;
 	if (!grf_load_u64(view->memory + at))
 		return score_pointee(&(struct pointer){.type = slot->target, .value = value}, view);
@@ -473,7 +473,7 @@ static uint64_t type_words(const struct grf_type *type)
 
 	for (uint32_t i = 0; i < type->slot_count; i++) {
 		const struct grf_slot *slot = &type->slots[i];
-		uint64_t first = slot->offset / WORD_BYTES, bytes;
+		uint64_t first = slot->offset / GRF_WORD_BYTES, bytes;
 
 		if (first >= GRF_EVIDENCE_WORDS)
 			continue;
@@ -481,7 +481,7 @@ static uint64_t type_words(const struct grf_type *type)
 			words |= (uint64_t)1 << first;
 		else if (slot->kind == GRF_SLOT_INLINE_ARRAY &&
 			 !__builtin_mul_overflow(slot->count, slot->stride, &bytes))
-			words |= low_bits(bytes / WORD_BYTES) << first;
+			words |= low_bits(bytes / GRF_WORD_BYTES) << first;
 	}
 	return words;
 }
@@ -495,9 +495,9 @@ static bool has_other_interface(const struct grf_type *type, const struct view *
 	struct grf_types *types = view->model->types;
 
 	for (; places; places &= places - 1) {
-		uint64_t at = (uint64_t)__builtin_ctzll(places) * WORD_BYTES, word;
+		uint64_t at = (uint64_t)__builtin_ctzll(places) * GRF_WORD_BYTES, word;
 
-		if (at + WORD_BYTES > view->room)
+		if (at + GRF_WORD_BYTES > view->room)
 			break;
 		word = grf_load_u64(view->memory + at);
 		if (word && (grf_types_by_interface(types, word, true, &found) ||
@@ -518,7 +518,7 @@ static bool has_wrong_scalar(struct grf_type *type, const struct view *view)
 		const struct grf_type_scalar *scalar = &scalars[i];
 		uint64_t word;
 
-		if (scalar->offset + (uint64_t)WORD_BYTES > view->room) {
+		if (scalar->offset + (uint64_t)GRF_WORD_BYTES > view->room) {
 			if (scalar->kind == GRF_SCALAR_BOOL && scalar->offset < view->room &&
 			    view->memory[scalar->offset] > 1)
 				return true;
@@ -546,7 +546,7 @@ static int score_value(struct grf_type *type, const struct view *view)
 		if (!*view->steps)
 			break;
 		--*view->steps;
-		if (slot->offset + WORD_BYTES > view->room)
+		if (slot->offset + GRF_WORD_BYTES > view->room)
 			break;
 		score = add_score(score, score_slot(slot, view));
 	}

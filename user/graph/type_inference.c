@@ -6,10 +6,9 @@
 
 #include "graph/type_evidence.h"
 
-#define MAX_BYTES  (GRF_EVIDENCE_WORDS * WORD_BYTES) /* of an object that is looked at */
-#define MAX_STEPS  512                               /* values looked at for one candidate */
-#define NO_FIT     GRF_NO_FIT
-#define WORD_BYTES 8u
+#define MAX_BYTES (GRF_EVIDENCE_WORDS * GRF_WORD_BYTES) /* of an object that is looked at */
+#define MAX_STEPS 512                                   /* values looked at for one candidate */
+#define NO_FIT    GRF_NO_FIT
 
 #define FAILURE_KINDS 1024u
 #define MAX_FAILURES  4096u
@@ -90,9 +89,9 @@ static bool fills(const struct grf_type *type, uint64_t size)
  * is taken for. */
 static bool repeats(const struct grf_type *type, uint64_t mask, uint64_t size)
 {
-	uint64_t words = type->size / WORD_BYTES, repeated = 0;
+	uint64_t words = type->size / GRF_WORD_BYTES, repeated = 0;
 
-	if (!words || type->size % WORD_BYTES || type->size * 2 > size)
+	if (!words || type->size % GRF_WORD_BYTES || type->size * 2 > size)
 		return false;
 	if (is_beyond(size)) {
 		for (uint64_t n = 0; n * words < GRF_EVIDENCE_WORDS; n++)

@@ -28,15 +28,11 @@
  * damaged image begins another list each. */
 #define MAX_STEPS      ((uint64_t)1 << 26)
 #define MAX_PROCESSORS 65536u
-#define MAX_GOROUTINES ((uint64_t)1 << 24)
 #define MAX_SPANS      ((uint64_t)1 << 31)
 /* How many elements of a list are looked at before it is believed. */
 #define SAMPLE 256
 /* The smallest stack, and what sizes of stacks are powers of two from (runtime/stack.go). */
 #define MIN_STACK 2048u
-/* runtime2.go; the scan bit is masked off. */
-#define LAST_STATUS     11
-#define STATUS_SCAN_BIT 0x1000u
 /* References to the module's data in one function. */
 #define MAX_REFERENCES 512
 #define MAX_FUNCTION   (1u << 20)
@@ -144,7 +140,7 @@ static bool is_goroutine(const struct search *search, uint64_t g)
 	if (!g || g & 7 ||
 	    !grf_image_u32(search->image, g + (uint64_t)grf_offset(search->layout, g, atomicstatus),
 			   &status) ||
-	    (status & ~STATUS_SCAN_BIT) > LAST_STATUS ||
+	    (status & ~(uint32_t)GRF_G_SCAN_BIT) > (uint32_t)GRF_G_LAST_STATUS ||
 	    word_at(search, g) > word_at(search, g + 8))
 		return false;
 	if (saved < 0)
@@ -168,7 +164,7 @@ static uint64_t looks_like_allgs(const struct search *search, uint64_t address)
 	struct grf_slice all;
 	uint64_t run = 0;
 
-	if (!read_slice(search, address, MAX_GOROUTINES, &all))
+	if (!read_slice(search, address, GRF_MAX_GOROUTINES, &all))
 		return 0;
 	for (uint64_t i = 0; i < all.length && i < SAMPLE; i++) {
 		uint64_t g = word_at(search, all.data + i * 8);

@@ -19,8 +19,6 @@
 #include "model/self_check.h"
 
 #define SIZE_CLASSES 68
-/* The largest object that has its heap bits in the span (goarch.PtrSize * 64, mbitmap.go). */
-#define MAX_HEAP_BITS_OBJECT 512u
 /* Small objects share a span of up to 10 pages (sizeclasses.go); larger ones have their own. */
 #define MAX_SMALL_OBJECT 32768u
 #define MAX_SMALL_PAGES  32u
@@ -347,7 +345,8 @@ static enum grf_pointer_layout pointer_layout(const struct grf_heap_reader *read
 		return GRF_POINTERS_ARENA;
 	if (!(raw->span_class >> 1))
 		return GRF_POINTERS_LARGE;
-	return raw->element_size <= MAX_HEAP_BITS_OBJECT ? GRF_POINTERS_BITS : GRF_POINTERS_HEADER;
+	return raw->element_size <= GRF_MAX_HEAP_BITS_OBJECT ? GRF_POINTERS_BITS
+							     : GRF_POINTERS_HEADER;
 }
 
 static void take_raw(const struct grf_heap_reader *reader, const struct grf_raw_span *raw,

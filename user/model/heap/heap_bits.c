@@ -33,8 +33,6 @@
 #define INLINE_MARKS 128u
 /* The bytes of spanInlineMarkBits that hold marks. */
 #define INLINE_MARK_BYTES 63u
-/* The largest object that has its heap bits in the span (goarch.PtrSize * 64, mbitmap.go). */
-#define MAX_HEAP_BITS_OBJECT 512u
 
 uint64_t grf_heap_arena(struct grf_heap_reader *reader, uint64_t address)
 {
@@ -61,7 +59,7 @@ static bool has_inline_marks(struct grf_heap_reader *reader, const struct grf_sp
 	uint8_t byte;
 
 	if (!layout->version.experiments.green_tea || offset < 0 || span->element_size < 16 ||
-	    span->element_size > MAX_HEAP_BITS_OBJECT)
+	    span->element_size > GRF_MAX_HEAP_BITS_OBJECT)
 		return false;
 	arena = grf_heap_arena(reader, span->base);
 	return arena && grf_image_u8(reader->image, arena + (uint64_t)offset + page / 8, &byte) &&

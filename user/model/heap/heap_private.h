@@ -13,6 +13,9 @@
 #include "base/array.h"
 #include "model/heap/heap.h"
 
+/* The largest object that has its heap bits in the span (goarch.PtrSize * 64, mbitmap.go). */
+#define GRF_MAX_HEAP_BITS_OBJECT 512u
+
 #define GRF_PAGE_BYTES  8192u
 #define GRF_ARENA_BYTES ((uint64_t)1 << 26)
 #define GRF_ARENA_PAGES 8192u

@@ -23,25 +23,11 @@
 #include "model/stacks/stack_words.h"
 #include "model/stacks/system_goroutine.h"
 
-#define MAX_GOROUTINES ((uint64_t)1 << 24)
-/* No stack is larger than Go's own limit for 64-bit systems. */
-#define MAX_STACK ((uint64_t)1 << 33)
 /* A function has fewer bytes of arguments. */
 #define MAX_DEFER_ARGUMENTS (1u << 20)
 #define FUNCDATA_ARGS_MAPS  0
 /* Signal stacks are 32 KiB (runtime, os_linux.go). */
 #define MAX_SIGNAL_STACK ((uint64_t)1 << 20)
-
-/* runtime2.go; the scan bit is masked off. */
-enum goroutine_status {
-	STATUS_IDLE = 0,
-	STATUS_RUNNING = 2,
-	STATUS_SYSCALL = 3,
-	STATUS_DEAD = 6,
-	STATUS_COPYSTACK = 8,
-	STATUS_DEAD_EXTRA = 11,
-};
-#define STATUS_SCAN_BIT 0x1000u
 
 /* An m: which thread it is, what it runs. */
 struct machine {
@@ -261,7 +247,7 @@ static bool find_start(struct goroutine_reader *reader, struct grf_goroutine *go
 		*ret = (struct grf_unwind_start){record->syscall_pc, record->syscall_sp, false};
 		return true;
 	}
-	if (goroutine->status == STATUS_RUNNING && machine && machine->thread &&
+	if (goroutine->status == GRF_G_RUNNING && machine && machine->thread &&
 	    start_running(reader, machine, goroutine, ret))
 		return true;
 	*ret = (struct grf_unwind_start){.pc = record->pc, .sp = record->sp};
@@ -436,8 +422,8 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 
 	reader->frames.count = reader->values.count = reader->scan.words.count = 0;
 	reader->waits.count = 0;
-	goroutine->memory = goroutine->stack_high > goroutine->stack_low && size <= MAX_STACK &&
-				    afford_stack(reader, goroutine)
+	goroutine->memory = goroutine->stack_high > goroutine->stack_low &&
+				    size <= GRF_MAX_STACK_BYTES && afford_stack(reader, goroutine)
 				? grf_stack_memory(reader->image, goroutine->stack_low, size,
 						   reader->goroutines, &reader->no_memory)
 				: NULL;
@@ -451,7 +437,7 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 	if (!find_start(reader, goroutine, &start)) {
 		goroutine->failure = "it is not known where it stands";
 		rest = goroutine->stack_low;
-	} else if (goroutine->status == STATUS_COPYSTACK) {
+	} else if (goroutine->status == GRF_G_COPYSTACK) {
 		/* All is where it belongs (copystack in runtime/stack.go), but pointers to the
 		 * stack itself may still be those of the old one, so that its maps would mislead.
 		 */
@@ -481,10 +467,10 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 /* Reads the goroutine of the record at hand. False: it is dead. */
 static bool read_goroutine(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
 {
-	uint32_t status = (uint32_t)reader->record.status & ~STATUS_SCAN_BIT;
+	uint32_t status = (uint32_t)reader->record.status & ~(uint32_t)GRF_G_SCAN_BIT;
 	uint64_t g = reader->record.g;
 
-	if (status == STATUS_IDLE || status == STATUS_DEAD || status == STATUS_DEAD_EXTRA)
+	if (status == GRF_G_IDLE || status == GRF_G_DEAD || status == GRF_G_DEAD_EXTRA)
 		return false;
 	*goroutine = (struct grf_goroutine){
 	    .address = g,
@@ -555,7 +541,7 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 	uint64_t at = word(reader, allgs, 0), count = word(reader, allgs, 8), end, until, done = 0;
 	struct grf_error *error = NULL;
 
-	if (count > MAX_GOROUTINES || at > UINT64_MAX - count * 8)
+	if (count > GRF_MAX_GOROUTINES || at > UINT64_MAX - count * 8)
 		return grf_error_create(GRF_ERROR_BAD_INPUT,
 					"runtime.allgs says that there are %llu goroutines",
 					(unsigned long long)count);

@@ -28,7 +28,6 @@
 
 #define SLOTS      8
 #define INLINE_MAX 128 /* larger keys and elements stand elsewhere; all releases */
-#define WORD_BYTES 8
 
 /* runtime.mapextra, 1.17 to 1.23. */
 #define MAPEXTRA_OVERFLOW      0
@@ -199,7 +198,7 @@ static struct grf_type *bucket_of(struct grf_types *types, const char *name,
 	keys = array_of(types, key, SLOTS);
 	elements = array_of(types, element, SLOTS);
 	at = SLOTS + SLOTS * (key->size + element->size);
-	made = grf_types_make(types, GRF_KIND_STRUCT, name, at + WORD_BYTES, 3);
+	made = grf_types_make(types, GRF_KIND_STRUCT, name, at + GRF_WORD_BYTES, 3);
 	if (!keys || !elements || !made)
 		return NULL;
 	made->array_unnamed = true;
@@ -304,7 +303,7 @@ static struct grf_type *swiss_map(struct grf_types *types, const char *name,
 		     grf_offset(layout, swiss_table, groups));
 	if (!table || !grf_has(layout, swiss_map, dir_len))
 		return NULL;
-	directory = grf_types_make(types, GRF_KIND_MAP_DIRECTORY, name, WORD_BYTES, 0);
+	directory = grf_types_make(types, GRF_KIND_MAP_DIRECTORY, name, GRF_WORD_BYTES, 0);
 	if (!directory)
 		return NULL;
 	grf_type_source(directory)->shape.element = group;
@@ -371,14 +370,15 @@ static struct grf_type *bare_channel(struct grf_types *types, const char *name,
 	if (!grf_has(layout, hchan, _size) || !grf_has(layout, hchan, buf) ||
 	    !grf_has(layout, hchan, recvq) || !grf_has(layout, hchan, sendq))
 		return NULL;
-	unknown = grf_types_make(types, GRF_KIND_UNSAFE_POINTER, "unsafe.Pointer", WORD_BYTES, 0);
+	unknown =
+	    grf_types_make(types, GRF_KIND_UNSAFE_POINTER, "unsafe.Pointer", GRF_WORD_BYTES, 0);
 	made = grf_types_make(types, GRF_KIND_STRUCT, name,
 			      (uint64_t)grf_offset(layout, hchan, _size), 5);
 	if (!unknown || !made)
 		return NULL;
 	grf_types_add_field(made, NULL, buffer, (uint64_t)grf_offset(layout, hchan, buf));
 	for (int i = 0; i < 2; i++) {
-		uint64_t word = (uint64_t)i * WORD_BYTES;
+		uint64_t word = (uint64_t)i * GRF_WORD_BYTES;
 
 		grf_types_add_field(made, grf_types_intern(types, "recvq. (runtime.waitq)"),
 				    unknown, (uint64_t)grf_offset(layout, hchan, recvq) + word);
@@ -462,7 +462,7 @@ struct grf_type *grf_container_channel(struct grf_types *types, struct grf_type 
 	if (!name)
 		return NULL;
 	if (!source->channel) {
-		container = grf_types_make(types, GRF_KIND_CHAN, name, WORD_BYTES, 0);
+		container = grf_types_make(types, GRF_KIND_CHAN, name, GRF_WORD_BYTES, 0);
 		if (!container)
 			return NULL;
 		grf_type_source(container)->shape.element = element;

@@ -12,7 +12,6 @@
 /* Slots of one plan, and bytes of all plans together: far above what real programs have. */
 #define SLOTS_MAX      65536
 #define PLAN_BYTES_MAX ((uint64_t)512 << 20)
-#define WORD_BYTES     UINT64_C(8)
 #define MASK_BYTES     512
 #define NAMED_ELEMENTS 11
 #define OFF_HEAP_DEPTH 8
@@ -23,11 +22,11 @@ static uint64_t kind_bytes(enum grf_kind kind)
 	switch (kind) {
 	case GRF_KIND_STRING:
 	case GRF_KIND_INTERFACE:
-		return 2 * WORD_BYTES;
+		return 2 * GRF_WORD_BYTES;
 	case GRF_KIND_SLICE:
-		return 3 * WORD_BYTES;
+		return 3 * GRF_WORD_BYTES;
 	default:
-		return WORD_BYTES;
+		return GRF_WORD_BYTES;
 	}
 }
 
@@ -55,9 +54,9 @@ static void *plan_memory(struct grf_types *types, uint64_t size)
 static void add_word(struct grf_type *type, uint64_t offset)
 {
 	if (offset < MASK_BYTES)
-		type->pointer_mask |= (uint64_t)1 << (offset / WORD_BYTES);
-	if (offset + WORD_BYTES > type->pointer_bytes)
-		type->pointer_bytes = offset + WORD_BYTES;
+		type->pointer_mask |= (uint64_t)1 << (offset / GRF_WORD_BYTES);
+	if (offset + GRF_WORD_BYTES > type->pointer_bytes)
+		type->pointer_bytes = offset + GRF_WORD_BYTES;
 }
 
 static void add_array(struct grf_type *type, const struct grf_slot *slot)
@@ -70,7 +69,7 @@ static void add_array(struct grf_type *type, const struct grf_slot *slot)
 
 		if (offset >= MASK_BYTES)
 			break;
-		type->pointer_mask |= slot->target->pointer_mask << (offset / WORD_BYTES);
+		type->pointer_mask |= slot->target->pointer_mask << (offset / GRF_WORD_BYTES);
 	}
 	if (end > type->pointer_bytes)
 		type->pointer_bytes = end;
@@ -87,7 +86,7 @@ static void finish(struct grf_type *type)
 		if (slot->kind == GRF_SLOT_INLINE_ARRAY)
 			add_array(type, slot);
 		else
-			add_word(type, slot->offset + (pair ? WORD_BYTES : 0));
+			add_word(type, slot->offset + (pair ? GRF_WORD_BYTES : 0));
 	}
 }
 
@@ -137,7 +136,7 @@ static void plan_array(struct grf_types *types, struct grf_type *type,
 	if (!element || !shape->count)
 		return;
 	grf_type_plan(types, element);
-	if (!element->pointer_bytes || element->size % WORD_BYTES ||
+	if (!element->pointer_bytes || element->size % GRF_WORD_BYTES ||
 	    element->pointer_bytes > element->size || shape->count > type->size / element->size)
 		return;
 	plan_single(types, type,
@@ -154,7 +153,8 @@ static void plan_array(struct grf_types *types, struct grf_type *type,
 
 static bool fits(const struct grf_type *structure, const struct grf_type_field *field)
 {
-	return field->type && field->offset % WORD_BYTES == 0 && field->offset <= structure->size &&
+	return field->type && field->offset % GRF_WORD_BYTES == 0 &&
+	       field->offset <= structure->size &&
 	       field->type->size <= structure->size - field->offset;
 }
 

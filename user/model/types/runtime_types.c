@@ -15,7 +15,6 @@
 
 #include "model/types/types_private.h"
 
-#define WORD_BYTES UINT64_C(8)
 #define KIND_MASK  0x1f
 #define SIZE_LIMIT ((uint64_t)1 << 47)
 #define FIELDS_MAX 65536
@@ -71,7 +70,7 @@ bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_d
 	const uint8_t *at;
 	uint8_t kind;
 
-	if (common <= 0 || !address || address % WORD_BYTES)
+	if (common <= 0 || !address || address % GRF_WORD_BYTES)
 		return false;
 	at = grf_image_at(types->image, address, (uint64_t)common);
 	if (!at)
@@ -88,7 +87,7 @@ bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_d
 	};
 	ret->direct = (kind & form->direct_kind) || (ret->tflag & form->direct_tflag);
 	if (ret->kind == GRF_KIND_UNKNOWN || ret->kind > GRF_KIND_LAST || ret->size >= SIZE_LIMIT ||
-	    ret->pointer_bytes > ret->size || ret->pointer_bytes % WORD_BYTES)
+	    ret->pointer_bytes > ret->size || ret->pointer_bytes % GRF_WORD_BYTES)
 		return false;
 	return !size_of_kind(ret->kind) || ret->size == size_of_kind(ret->kind);
 }
@@ -225,7 +224,7 @@ static void append_list(struct grf_types *types, uint64_t at, unsigned int count
 			struct name_text *name)
 {
 	for (unsigned int i = 0; i < count && name->steps > 0; i++) {
-		uint64_t type = word_at(types, at + i * WORD_BYTES);
+		uint64_t type = word_at(types, at + i * GRF_WORD_BYTES);
 
 		if (i)
 			append(name, ", ");
@@ -258,7 +257,7 @@ static void append_func(struct grf_types *types, const struct grf_descriptor *ty
 	out &= 0x7fff;
 	if (out)
 		append(name, out > 1 ? " (" : " ");
-	append_list(types, parameters + (uint64_t)in * WORD_BYTES, out, false, name);
+	append_list(types, parameters + (uint64_t)in * GRF_WORD_BYTES, out, false, name);
 	if (out > 1)
 		append(name, ")");
 }
@@ -279,7 +278,7 @@ static void append_field(struct grf_types *types, uint64_t field, uint64_t packa
 			append(name, "%.*s.", (int)path_length, path);
 		append(name, "%.*s ", (int)length, text);
 	}
-	append_type(types, word_at(types, field + WORD_BYTES), name);
+	append_type(types, word_at(types, field + GRF_WORD_BYTES), name);
 }
 
 static void append_struct(struct grf_types *types, const struct grf_descriptor *type,
@@ -287,7 +286,7 @@ static void append_struct(struct grf_types *types, const struct grf_descriptor *
 {
 	uint64_t package = word_at(types, type->tail);
 	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
-	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + WORD_BYTES);
+	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 
 	append(name, "struct {");
 	for (uint64_t i = 0; i < count && name->steps > 0; i++) {
@@ -416,7 +415,7 @@ static void read_fields(struct grf_types *types, const struct grf_descriptor *ty
 			struct grf_shape *ret)
 {
 	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
-	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + WORD_BYTES);
+	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 	uint8_t shift = types->layout->release->descriptor->offset_shift;
 	const uint8_t *memory;
 
@@ -431,8 +430,8 @@ static void read_fields(struct grf_types *types, const struct grf_descriptor *ty
 		struct grf_type_field *field = &ret->fields[ret->field_count];
 
 		field->name = field_name(types, grf_load_u64(at));
-		field->type = grf_types_by_descriptor(types, grf_load_u64(at + WORD_BYTES));
-		field->offset = grf_load_u64(at + 2 * WORD_BYTES) >> shift;
+		field->type = grf_types_by_descriptor(types, grf_load_u64(at + GRF_WORD_BYTES));
+		field->offset = grf_load_u64(at + 2 * GRF_WORD_BYTES) >> shift;
 		if (field->type)
 			ret->field_count++;
 	}
@@ -450,14 +449,14 @@ static void field_parts(struct grf_types *types, const struct grf_descriptor *ty
 			void (*take)(void *context, uint64_t address), void *context)
 {
 	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
-	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + WORD_BYTES);
+	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 	const uint8_t *memory;
 
 	if (!count || count > FIELDS_MAX)
 		return;
 	memory = grf_image_at(types->image, fields, count * STRUCT_FIELD_SIZE);
 	for (uint64_t i = 0; memory && i < count; i++)
-		take(context, grf_load_u64(memory + i * STRUCT_FIELD_SIZE + WORD_BYTES));
+		take(context, grf_load_u64(memory + i * STRUCT_FIELD_SIZE + GRF_WORD_BYTES));
 }
 
 void grf_descriptor_parts(struct grf_types *types, const struct grf_descriptor *descriptor,
@@ -509,7 +508,7 @@ void grf_runtime_types_shape(struct grf_types *types, struct grf_type *type, str
 		break;
 	case GRF_KIND_INTERFACE:
 		ret->empty_interface =
-		    !word_at(types, tail + INTERFACE_METHODS + (uint64_t)WORD_BYTES);
+		    !word_at(types, tail + INTERFACE_METHODS + (uint64_t)GRF_WORD_BYTES);
 		break;
 	case GRF_KIND_STRUCT:
 		read_fields(types, &descriptor, ret);

@@ -8,8 +8,7 @@
 
 #include "model/types/instance_names.h"
 
-#define NAME_SIZE  4096
-#define WORD_BYTES UINT64_C(8)
+#define NAME_SIZE 4096
 
 struct text {
 	char bytes[NAME_SIZE];
@@ -140,7 +139,7 @@ static struct grf_type *plain_type(struct grf_types *types, struct grf_type *typ
 	plain = name ? grf_types_by_name(types, name) : NULL;
 	if (plain && plain->size == type->size)
 		return plain;
-	slot = type->size == WORD_BYTES ? grf_plans_first_pointer(types, type) : NULL;
+	slot = type->size == GRF_WORD_BYTES ? grf_plans_first_pointer(types, type) : NULL;
 	if (slot && slot->kind == GRF_SLOT_POINTER && slot->target == shaped)
 		return grf_types_make_pointer(types, GRF_KIND_POINTER, made);
 	return type;

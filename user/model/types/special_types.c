@@ -9,8 +9,6 @@
 
 #include "model/types/types_private.h"
 
-#define WORD_BYTES UINT64_C(8)
-
 enum field_action {
 	POINTS_TO,          /* a pointer to the type `argument` */
 	POINTS_TO_ARRAY,    /* a pointer to an array of them */
@@ -122,7 +120,7 @@ static struct grf_type *type_argument(struct grf_types *types, const struct grf_
 static struct grf_type *interface_type(struct grf_types *types, bool empty)
 {
 	struct grf_type *made = grf_types_make(
-	    types, GRF_KIND_INTERFACE, empty ? "interface {}" : "interface", 2 * WORD_BYTES, 0);
+	    types, GRF_KIND_INTERFACE, empty ? "interface {}" : "interface", 2 * GRF_WORD_BYTES, 0);
 
 	if (made)
 		grf_type_source(made)->shape.empty_interface = empty;
@@ -169,13 +167,13 @@ static void apply_rule(struct grf_types *types, const struct field_rule *rule,
 		if (kind != GRF_KIND_UNSAFE_POINTER && rule->action != POINTS_TO_ARGUMENT)
 			return;
 		type = ruled_type(types, rule, structure, shape);
-		if (!type || (pair && field->offset < WORD_BYTES))
+		if (!type || (pair && field->offset < GRF_WORD_BYTES))
 			return;
 		/* These stand for the value itself. */
 		field->plain = pair || rule->action == POINTS_TO_ARGUMENT;
 		field->type = type;
 		if (pair)
-			field->offset -= WORD_BYTES;
+			field->offset -= GRF_WORD_BYTES;
 		return;
 	}
 }
@@ -199,7 +197,7 @@ static bool points_to_shape(const struct grf_type *type)
 {
 	static const char prefix[] = "sync/atomic.Pointer[go.shape.struct ";
 
-	return !strncmp(type->name, prefix, sizeof(prefix) - 1) && type->size == WORD_BYTES;
+	return !strncmp(type->name, prefix, sizeof(prefix) - 1) && type->size == GRF_WORD_BYTES;
 }
 
 /* A field of such a pointer, or of an array of them, as one of pointers to `target`; what it and
@@ -212,7 +210,7 @@ static void point_to(struct grf_types *types, struct grf_type_field *field, stru
 
 	if (!old || !points_to_shape(old))
 		return;
-	pointer = grf_types_make(types, GRF_KIND_POINTER, old->name, WORD_BYTES, 0);
+	pointer = grf_types_make(types, GRF_KIND_POINTER, old->name, GRF_WORD_BYTES, 0);
 	if (!pointer)
 		return;
 	grf_type_source(pointer)->shape.element = target;
@@ -295,8 +293,8 @@ static struct grf_type *channel_variant(struct grf_types *types, const struct gr
 	uint64_t address;
 	uint16_t size;
 
-	if (room < type->size || type->variant_offset + WORD_BYTES > type->size || size_at < 0 ||
-	    (uint64_t)size_at + sizeof(size) > type->size)
+	if (room < type->size || type->variant_offset + GRF_WORD_BYTES > type->size ||
+	    size_at < 0 || (uint64_t)size_at + sizeof(size) > type->size)
 		return NULL;
 	address = grf_load_u64(memory + type->variant_offset);
 	memcpy(&size, memory + size_at, sizeof(size));

@@ -26,7 +26,6 @@
 
 #include "model/types/types_private.h"
 
-#define WORD_BYTES        8
 #define KIND_MASK         0x1f
 #define KIND_GC_PROGRAM   0x40
 #define TFLAG_ON_DEMAND   0x10
@@ -139,7 +138,7 @@ static bool read_descriptor(const struct grf_type_masks *masks, uint64_t address
 	const uint8_t *at;
 	uint64_t pointer_bytes;
 
-	if (size <= 0 || address % WORD_BYTES || !grf_has(layout, type, gcdata))
+	if (size <= 0 || address % GRF_WORD_BYTES || !grf_has(layout, type, gcdata))
 		return false;
 	at = grf_image_at(masks->image, address, size);
 	if (!at)
@@ -149,8 +148,8 @@ static bool read_descriptor(const struct grf_type_masks *masks, uint64_t address
 	ret->gcdata = grf_load_u64(at + grf_offset(layout, type, gcdata));
 	ret->tflag = at[grf_offset(layout, type, tflag)];
 	ret->kind = at[grf_offset(layout, type, kind)];
-	ret->words = pointer_bytes / WORD_BYTES;
-	return pointer_bytes % WORD_BYTES == 0 && pointer_bytes <= ret->size &&
+	ret->words = pointer_bytes / GRF_WORD_BYTES;
+	return pointer_bytes % GRF_WORD_BYTES == 0 && pointer_bytes <= ret->size &&
 	       ret->words <= MASK_WORDS_MAX && ret->size >> 47 == 0;
 }
 
@@ -197,9 +196,9 @@ static bool build_array(struct builder *builder, uint64_t address, const struct 
 	if (!grf_image_u64(image, after, &element) || !grf_image_u64(image, after + 16, &count) ||
 	    !read_descriptor(builder->masks, element, &type))
 		return false;
-	if (!count || !type.size || type.size % WORD_BYTES || count > array->size / type.size)
+	if (!count || !type.size || type.size % GRF_WORD_BYTES || count > array->size / type.size)
 		return false;
-	period = type.size / WORD_BYTES;
+	period = type.size / GRF_WORD_BYTES;
 	if (!build(builder, element, at, array->words, depth + 1))
 		return false;
 	if (period < array->words)
@@ -234,10 +233,11 @@ static bool build_struct(struct builder *builder, uint64_t address,
 		end = offset + type.size;
 		if (!type.words)
 			continue;
-		if (offset % WORD_BYTES || offset / WORD_BYTES + type.words > structure->words)
+		if (offset % GRF_WORD_BYTES ||
+		    offset / GRF_WORD_BYTES + type.words > structure->words)
 			return false;
-		if (!build(builder, grf_load_u64(field + 8), at + offset / WORD_BYTES, type.words,
-			   depth + 1))
+		if (!build(builder, grf_load_u64(field + 8), at + offset / GRF_WORD_BYTES,
+			   type.words, depth + 1))
 			return false;
 	}
 	return field != NULL;
