@@ -107,6 +107,16 @@ static void plan_pointer(struct grf_types *types, struct grf_type *type,
 	    (struct grf_slot){.kind = target ? slot_kind : GRF_SLOT_UNSAFE, .target = target});
 }
 
+/* Whether the descriptor of a pointer type says that the collector does not follow it: what it
+ * leads to is marked go:notinheap, which up to Go 1.19 stands nowhere else. */
+static bool is_ignored_pointer(struct grf_types *types, const struct grf_type *type)
+{
+	uint64_t words, size;
+
+	return type->descriptor && grf_types_pointer_mask(types, type->descriptor, &words, &size) &&
+	       !words;
+}
+
 /* Memory that the collector does not know: marked by a first field of type sys.NotInHeap (1.20 on,
  * cmd/compile/internal/types), or of a struct that has one. C's incomplete types have it too. */
 static bool is_off_heap(struct grf_types *types, struct grf_type *type)
@@ -282,7 +292,8 @@ static void plan_shape(struct grf_types *types, struct grf_type *type,
 		return;
 	switch (shape->kind) {
 	case GRF_KIND_POINTER:
-		if (!shape->element || !is_off_heap(types, shape->element))
+		if (!is_ignored_pointer(types, type) &&
+		    (!shape->element || !is_off_heap(types, shape->element)))
 			plan_pointer(types, type, GRF_SLOT_POINTER, shape->element);
 		break;
 	case GRF_KIND_UNSAFE_POINTER:
