@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "graph/type_evidence.h"
+#include "model/heap/slot_size.h"
 
 #define CACHED 256u
 
@@ -14,11 +14,13 @@ struct answer {
 
 struct grf_enclosing_types {
 	struct grf_types *types;
+	const struct grf_heap *heap;
 	struct grf_type_list list;
 	struct answer cache[CACHED]; /* millions of objects may be alike */
 };
 
-struct grf_enclosing_types *grf_enclosing_types_create(struct grf_types *types)
+struct grf_enclosing_types *grf_enclosing_types_create(struct grf_types *types,
+						       const struct grf_heap *heap)
 {
 	struct grf_enclosing_types *enclosing = calloc(1, sizeof(*enclosing));
 
@@ -27,6 +29,7 @@ struct grf_enclosing_types *grf_enclosing_types_create(struct grf_types *types)
 		return NULL;
 	}
 	enclosing->types = types;
+	enclosing->heap = heap;
 	return enclosing;
 }
 
@@ -38,12 +41,13 @@ void grf_enclosing_types_destroy(struct grf_enclosing_types *enclosing)
 	free(enclosing);
 }
 
-static bool fits(struct grf_types *types, struct grf_type *type,
+static bool fits(const struct grf_enclosing_types *enclosing, struct grf_type *type,
 		 const struct grf_enclosed *enclosed)
 {
-	return grf_evidence_slot_size(type->size) == enclosed->size &&
-	       type->pointer_mask == enclosed->mask &&
-	       grf_type_has_field(types, type, enclosed->field, enclosed->offset);
+	return grf_heap_slot_size(enclosing->heap, type->size) == enclosed->size &&
+	       type->pointer_mask ==
+		   grf_heap_object_mask(enclosing->heap, enclosed->mask, type->size) &&
+	       grf_type_has_field(enclosing->types, type, enclosed->field, enclosed->offset);
 }
 
 /* The only type that fits, of those that stand for others in the code of generics or of the rest;
@@ -57,7 +61,7 @@ static struct grf_type *search_among(struct grf_enclosing_types *enclosing,
 	for (size_t i = 0; i < enclosing->list.count; i++) {
 		struct grf_type *type = enclosing->list.items[i].type;
 
-		if (grf_type_is_shape(type) != shapes || !fits(enclosing->types, type, enclosed))
+		if (grf_type_is_shape(type) != shapes || !fits(enclosing, type, enclosed))
 			continue;
 		if (found && !grf_type_is_same(found, type)) {
 			*ret_several = true;
@@ -75,7 +79,7 @@ static bool has_all_shapes(struct grf_enclosing_types *enclosing,
 	for (size_t i = 0; i < enclosing->list.count; i++) {
 		struct grf_type *shape = enclosing->list.items[i].type;
 
-		if (grf_type_is_shape(shape) && fits(enclosing->types, shape, enclosed) &&
+		if (grf_type_is_shape(shape) && fits(enclosing, shape, enclosed) &&
 		    !grf_type_has_shape(enclosing->types, type, shape))
 			return false;
 	}

@@ -11,12 +11,14 @@
 
 #include <stdint.h>
 
+#include "model/heap/heap.h"
 #include "model/types/types.h"
 
 struct grf_enclosing_types;
 
 /* Borrows the types. NULL: out of memory. */
-struct grf_enclosing_types *grf_enclosing_types_create(struct grf_types *types);
+struct grf_enclosing_types *grf_enclosing_types_create(struct grf_types *types,
+						       const struct grf_heap *heap);
 void grf_enclosing_types_destroy(struct grf_enclosing_types *enclosing);
 
 /* An object of at most 512 bytes, and what is known to stand in it. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "model/heap/slot_size.h"
+
 #define NO_FIT     GRF_NO_FIT
 #define MAX_DEPTH  4
 #define MAX_LENGTH ((uint64_t)1 << 40)
@@ -14,12 +16,6 @@
 #define TEXT_LEAST 3
 #define TEXT_MOST  64
 
-/* The size classes up to 512 bytes (runtime/sizeclasses.go, the same in every release). */
-static const uint16_t size_classes[] = {8,   16,  24,  32,  48,  64,  80,  96,  112,
-					128, 144, 160, 176, 192, 208, 224, 240, 256,
-					288, 320, 352, 384, 416, 448, 480, 512};
-#define CLASSES (sizeof(size_classes) / sizeof(*size_classes))
-
 /* Where a value is looked at. */
 struct view {
 	struct grf_model *model;
@@ -28,14 +24,6 @@ struct view {
 	unsigned int depth;  /* steps along pointers that are left */
 	unsigned int *steps; /* values that are left */
 };
-
-uint64_t grf_evidence_slot_size(uint64_t size)
-{
-	for (size_t i = 0; i < CLASSES; i++)
-		if (size <= size_classes[i])
-			return size_classes[i];
-	return size;
-}
 
 static uint64_t low_bits(uint64_t count)
 {
@@ -141,13 +129,6 @@ static int score_samples(const struct pointer *pointer, const struct view *view)
 	return best;
 }
 
-/* Whether `bytes` are what somebody would have asked for who got a slot of `size` bytes. */
-static bool is_close(uint64_t bytes, uint64_t size)
-{
-	return size > size_classes[CLASSES - 1] ? bytes > size - size / 8
-						: grf_evidence_slot_size(bytes) == size;
-}
-
 /* Objects of less than this without pointers share a block (runtime.maxTinySize, all releases). */
 #define TINY_BYTES 16
 
@@ -159,7 +140,8 @@ static bool is_in_tiny_block(const struct object *object, uint64_t bytes)
 
 /* Whether what `pointer` points to has room in the object there; *ret_score: where it fills the
  * object, what that is worth. */
-static bool has_room(const struct pointer *pointer, const struct object *object, int *ret_score)
+static bool has_room(const struct grf_heap *heap, const struct pointer *pointer,
+		     const struct object *object, int *ret_score)
 {
 	uint64_t bytes, size = pointer->type->size, whole = object->span->element_size;
 
@@ -168,7 +150,8 @@ static bool has_room(const struct pointer *pointer, const struct object *object,
 	    bytes > whole - object->offset)
 		return false;
 	if ((pointer->count || !pointer->array) && size &&
-	    (is_in_tiny_block(object, bytes) || (!object->offset && is_close(bytes, whole))))
+	    (is_in_tiny_block(object, bytes) ||
+	     (!object->offset && grf_heap_slot_fits(heap, bytes, whole))))
 		*ret_score = EVIDENCE;
 	return true;
 }
@@ -252,7 +235,7 @@ static int score_object(const struct pointer *pointer, const struct object *obje
 	struct grf_type *type = pointer->type;
 	int fitting, score;
 
-	if (!has_room(pointer, object, &fitting))
+	if (!has_room(view->model->heap, pointer, object, &fitting))
 		return NO_FIT;
 	if (object->span->pointer_layout == GRF_POINTERS_NONE && !type->pointer_bytes)
 		return fitting;
@@ -302,7 +285,7 @@ static bool is_text(const struct grf_image *image, const struct grf_heap *heap, 
 	const uint8_t *text;
 
 	if (length < TEXT_LEAST || (span && (span->element_size <= TINY_BYTES ||
-					     span->element_size > size_classes[CLASSES - 1])))
+					     span->element_size > GRF_LARGEST_KNOWN_SLOT)))
 		return false;
 	if (length > TEXT_MOST)
 		length = TEXT_MOST;

@@ -20,9 +20,6 @@
 /* The words of an object that are looked at. */
 #define GRF_EVIDENCE_WORDS 64ul
 
-/* The size of the slot that an object of `size` bytes is put in; `size` itself beyond 512 bytes. */
-uint64_t grf_evidence_slot_size(uint64_t size);
-
 /* The collector's mask of the first 64 words of a slot. */
 uint64_t grf_evidence_slot_mask(const struct grf_span *span, uint32_t slot);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/type_evidence.h"
+#include "model/heap/slot_size.h"
 
 #define MAX_BYTES (GRF_EVIDENCE_WORDS * GRF_WORD_BYTES) /* of an object that is looked at */
 #define MAX_STEPS 512                                   /* values looked at for one candidate */
@@ -76,18 +77,10 @@ static bool is_beyond(uint64_t size)
 	return size > MAX_BYTES;
 }
 
-/* Whether an object of `type` alone is put in a slot of `size` bytes. Size classes beyond those
- * listed are at most an eighth apart. */
-static bool fills(const struct grf_type *type, uint64_t size)
-{
-	if (is_beyond(size))
-		return type->size <= size && type->size > size - size / 8;
-	return grf_evidence_slot_size(type->size) == size;
-}
-
 /* Whether a mask is that of `count` or fewer elements of `type`, as many as a slot of `size` bytes
  * is taken for. */
-static bool repeats(const struct grf_type *type, uint64_t mask, uint64_t size)
+static bool repeats(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
+		    uint64_t size)
 {
 	uint64_t words = type->size / GRF_WORD_BYTES, repeated = 0;
 
@@ -100,10 +93,19 @@ static bool repeats(const struct grf_type *type, uint64_t mask, uint64_t size)
 	}
 	for (uint64_t n = 0; (n + 1) * type->size <= size; n++) {
 		repeated |= type->pointer_mask << (n * words);
-		if (n && repeated == mask && grf_evidence_slot_size((n + 1) * type->size) == size)
+		if (n && repeated == grf_heap_object_mask(heap, mask, (n + 1) * type->size) &&
+		    grf_heap_slot_fits(heap, (n + 1) * type->size, size))
 			return true;
 	}
 	return false;
+}
+
+/* Whether a mask is that of one value of `type`, in a slot that such a value gets. */
+static bool is_alone(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
+		     uint64_t size)
+{
+	return type->pointer_mask == grf_heap_object_mask(heap, mask, type->size) &&
+	       grf_heap_slot_fits(heap, type->size, size);
 }
 
 static int score_candidate(struct grf_model *model, const struct candidate *candidate,
@@ -350,6 +352,7 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 {
 	const uint8_t *memory = span->memory + slot * span->element_size;
 	struct contest contest = {.best = NO_FIT};
+	const struct grf_heap *heap = inference->model->heap;
 	uint64_t mask, size = span->element_size;
 	uint32_t *failures;
 
@@ -359,9 +362,8 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 	for (size_t i = 0; i < inference->count; i++) {
 		const struct candidate *candidate = &inference->candidates[i];
 
-		if (candidate->array
-			? !repeats(candidate->type, mask, size)
-			: candidate->type->pointer_mask != mask || !fills(candidate->type, size))
+		if (candidate->array ? !repeats(heap, candidate->type, mask, size)
+				     : !is_alone(heap, candidate->type, mask, size))
 			continue;
 		enter(&contest, (struct grf_inferred){candidate->type, candidate->array},
 		      rank(candidate, score_candidate(inference->model, candidate, memory, size)));
@@ -374,30 +376,33 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 }
 
 /* The same for an object without pointers, of which the size is all there is to see. */
-static bool has_size(struct grf_inferred object, uint64_t size)
+static bool has_size(const struct grf_heap *heap, struct grf_inferred object, uint64_t size)
 {
 	uint64_t bytes = object.type->size;
 
 	if (object.type->pointer_bytes || !bytes)
 		return false;
-	return object.array ? bytes <= size : fills(object.type, size);
+	return object.array ? bytes <= size : grf_heap_slot_fits(heap, bytes, size);
 }
 
 bool grf_type_agrees(const struct grf_type_inference *inference, const struct grf_span *span,
 		     uint32_t slot, struct grf_inferred object)
 {
 	const struct candidate candidate = {object.type, object.array, true};
+	const struct grf_heap *heap = inference->model->heap;
 	uint64_t mask, size = span->element_size, payload;
 
 	if (is_any_map(object.type) || says_nothing(object.type))
 		return false;
 	if (span->pointer_layout == GRF_POINTERS_NONE)
-		return has_size(object, size);
+		return has_size(heap, object, size);
 	if (!span->pointer_bits || grf_span_stored_type(span, slot, &payload))
 		return false;
 	mask = grf_evidence_slot_mask(span, slot);
-	if (object.array ? !repeats(object.type, mask, size) && object.type->pointer_mask != mask
-			 : object.type->pointer_mask != mask || !fills(object.type, size))
+	if (object.array ? !repeats(heap, object.type, mask, size) &&
+			       object.type->pointer_mask !=
+				   grf_heap_object_mask(heap, mask, object.type->size)
+			 : !is_alone(heap, object.type, mask, size))
 		return false;
 	return score_candidate(inference->model, &candidate, span->memory + slot * size, size) >= 0;
 }

@@ -108,7 +108,7 @@ static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct g
 	if (!spot->type || spot->content != GRF_CONTENT_ONE)
 		return (struct grf_enclosing){0};
 	if (!walk->enclosing)
-		walk->enclosing = grf_enclosing_types_create(walk->types);
+		walk->enclosing = grf_enclosing_types_create(walk->types, walk->heap);
 	return walk->enclosing ? grf_enclosing_type(walk->enclosing, &enclosed)
 			       : (struct grf_enclosing){0};
 }

@@ -2,6 +2,7 @@
 /* Following the slots of a value's plan. */
 #include "graph/type_evidence.h"
 #include "graph/walk.h"
+#include "model/heap/slot_size.h"
 
 /* A slice is pointer, length, capacity. */
 #define SLICE_CAPACITY 16
@@ -73,7 +74,8 @@ bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab,
 	if (words > GRF_EVIDENCE_WORDS)
 		return false;
 	grf_plan_mark(walk->types, interface->pointee, &bits, 0, words);
-	return bits == grf_evidence_slot_mask(span, slot);
+	return bits == grf_heap_object_mask(walk->heap, grf_evidence_slot_mask(span, slot),
+					    interface->pointee->size);
 }
 
 /* Whether the object that an interface's data word leads to is in a slot for what the type word
@@ -82,7 +84,7 @@ static bool is_of_its_size(const struct grf_walk *walk, const struct grf_type *t
 {
 	const struct grf_span *span = grf_heap_span(walk->heap, data);
 
-	return span && grf_evidence_slot_size(type->size) == span->element_size;
+	return span && grf_heap_slot_size(walk->heap, type->size) == span->element_size;
 }
 
 bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot)

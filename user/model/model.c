@@ -48,6 +48,7 @@ static struct grf_error *read_heap(struct grf_model *model)
 	    .gc_cleanups = grf_types_variable(model->types, "runtime.gcCleanups"),
 	};
 	uint64_t mheap = grf_types_variable(model->types, "runtime.mheap_");
+	struct grf_function asan;
 	struct grf_error *error;
 
 	if (!mheap)
@@ -55,6 +56,8 @@ static struct grf_error *read_heap(struct grf_model *model)
 	error = grf_heap_read(model->image, &model->layout, mheap, &model->heap);
 	if (error)
 		return error;
+	model->heap->has_redzones =
+	    grf_pclntab_by_name(model->pclntab, "runtime.asanunpoison", &asan);
 	return grf_special_roots_read(model->image, &model->layout, model->heap, &variables,
 				      &model->specials);
 }

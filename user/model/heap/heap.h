@@ -66,6 +66,7 @@ struct grf_heap {
 	uint64_t in_use_bytes; /* bytes of in-use spans */
 	uint64_t left_out;     /* spans that contradict themselves */
 	uint64_t miscounted;   /* spans that say another number of objects than their bits */
+	bool has_redzones;     /* the program was built with -asan, see slot_size.c */
 	/* Address to span: arena_index[(address >> 26) - first_arena] is 1 + index of a block of
 	 * 8192 page entries (0: no arena); a page entry is 1 + index into spans (0: none). */
 	uint64_t first_arena;
