@@ -468,6 +468,8 @@ static bool may_succeed_later(const struct grf_session *session, const struct gr
 		return error->code == GRF_ERROR_TOO_LONG;
 	if (session->copy.error || session->spill.error)
 		return false;
+	if (session->failure == GRF_STOP_TOO_LONG)
+		return grf_session_was_kept_waiting(session);
 	return session->failure == GRF_STOP_TOO_MUCH || session->failure == GRF_STOP_DISTURBED;
 }
 

@@ -168,6 +168,10 @@ struct grf_error *grf_session_touch_destination(struct grf_session *session);
 /* Whether all of it can be copied in a stop, in the time that the target may stand. */
 bool grf_session_may_copy_all(const struct grf_session *session);
 
+/* After a copy in the stop that took too long: whether it lacked the CPUs rather than the time, so
+ * that another one may do. */
+bool grf_session_was_kept_waiting(const struct grf_session *session);
+
 /* Copies all of it in the stop at hand, and takes the registers of `tids` meanwhile; NULL: that was
  * done. Sets session->failure when there was not enough time. */
 void grf_session_copy_all(struct grf_session *session, const pid_t *tids, size_t count);

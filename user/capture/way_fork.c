@@ -168,6 +168,20 @@ static bool open_child(struct grf_session *session)
 	return session->fork.mem >= 0 && session->fork.pagemap >= 0;
 }
 
+/* Where no child can be made: all of it in this stop, or in the next one, if it took so long to
+ * learn that none can be that too little time is left. */
+static void copy_without_child(struct grf_session *session)
+{
+	session->failure = GRF_STOP_NO_CHILD;
+	if (!session->fork.may_copy_all || !grf_forked_stands(session->fork.forked))
+		return;
+	session->failure = GRF_STOP_DONE;
+	grf_session_copy_all(session, NULL, 0);
+	session->fork.copied_all = session->failure != GRF_STOP_TOO_LONG;
+	if (!session->fork.copied_all)
+		session->failure = GRF_STOP_NO_CHILD;
+}
+
 static void fork_it(struct grf_session *session, const pid_t *tids, size_t count)
 {
 	struct grf_resident child = {.no_scan = session->copy.resident.no_scan};
@@ -181,12 +195,7 @@ static void fork_it(struct grf_session *session, const pid_t *tids, size_t count
 		grf_session_take_goroutines(session);
 	began = grf_now();
 	if (!grf_forked_make(session->fork.forked, tids, count) || !open_child(session)) {
-		session->fork.copied_all =
-		    session->fork.may_copy_all && grf_forked_stands(session->fork.forked);
-		if (session->fork.copied_all)
-			grf_session_copy_all(session, NULL, 0);
-		else
-			session->failure = GRF_STOP_NO_CHILD;
+		copy_without_child(session);
 		return;
 	}
 	session->forking_time = grf_now() - began;

@@ -17,6 +17,8 @@
 #define FAST_THREADS 4u
 /* What goes before everybody else takes no longer than this; ns. */
 #define SHORT_STOP 200000000u
+/* A copy that took so many times as long as it should have had no CPU for most of that. */
+#define KEPT_WAITING 4
 
 /* How long the copy will take; ns. */
 static uint64_t estimate(const struct grf_session *session)
@@ -30,6 +32,11 @@ static uint64_t estimate(const struct grf_session *session)
 bool grf_session_may_copy_all(const struct grf_session *session)
 {
 	return !session->max_pause || estimate(session) <= session->max_pause;
+}
+
+bool grf_session_was_kept_waiting(const struct grf_session *session)
+{
+	return estimate(session) <= session->max_pause / KEPT_WAITING;
 }
 
 static struct grf_error *check_time(struct grf_session *session)
