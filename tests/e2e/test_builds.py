@@ -131,6 +131,8 @@ def test_two_libraries(toolchain, tmp_path):
     ]
     with Target(compile_host(tmp_path), *libraries) as target:
         grf("attach", target.pid).expect(FAILURE, "libone.so")
+        # The C program itself is what runs, and says as little.
+        grf("attach", target.pid, tmp_path / "host").expect(FAILURE, "libone.so")
         for library in libraries:
             grf("attach", target.pid, library, "-o", tmp_path / "out").expect(OK)
         target.check_runs()

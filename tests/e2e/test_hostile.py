@@ -14,7 +14,7 @@ import struct
 import subprocess
 
 import pytest
-from running import BAD_INPUT, GRF, OK, UNSUPPORTED, Target
+from running import BAD_INPUT, GRF, OK, UNSUPPORTED, Target, grf
 
 # What it takes for the core as it was is a hundredth of this.
 CPU_SECONDS = 15
@@ -348,3 +348,15 @@ def test_costs_what_it_holds(small, places, tmp_path, damage, statuses):
     assert status in statuses, said
     assert len(said.splitlines()) <= 2, said
     assert peak < MEMORY, f"{peak >> 20} MiB\n{said}"
+
+
+def test_the_rest_may_be_held_by_stacks(small, places, tmp_path):
+    """Where stacks cannot be read, what is not reached is not called garbage."""
+    executable, source = small
+    bad = Core(source, tmp_path / "core")
+    zero_stacks(bad, places)
+    bad.close()
+    done = grf("core", executable, bad.path, "-o", tmp_path / "out").expect(OK)
+    assert re.search(r"garbage, or held by \d+ stacks that could not be read", done.stdout), str(done)
+    done = grf("core", executable, source, "-o", tmp_path / "out").expect(OK)
+    assert "stacks" not in done.stdout.split("reachable")[1].splitlines()[0], str(done)

@@ -118,6 +118,7 @@ def test_freeze_point(version, build):
         ("devel\tvendor (öäü) " + 300 * "x", "functions are those of go1."),
         ("go1.19", "functions are those of go1."),
         ("go2.1", "newer than go1."),
+        ("go{} \x1b[31mö", ""),
     ],
 )
 def test_any_version_string(text, says, toolchain, tmp_path):
@@ -130,6 +131,7 @@ def test_any_version_string(text, says, toolchain, tmp_path):
     with Target(program) as target:
         done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     assert says in done.stderr and bool(says) == bool(done.stderr), done.stderr
+    assert text[:20].replace("\x1b", r"\x1b").replace("\t", " ") in done.stdout, done.stdout
     objects, typed = summary(done)
     assert objects > 20000 and typed >= 99, done.stdout
 

@@ -6,9 +6,12 @@
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "model/code/modules.h"
 #include "model/release_facts.h"
 
@@ -109,18 +112,25 @@ static bool read_release(const char *at, struct grf_version *version)
  * end. False: empty, or absurd. */
 static bool take_text(const uint8_t *bytes, uint64_t length, char *text)
 {
-	uint64_t head = length;
+	_cleanup_free_ char *raw = NULL, *shown = NULL;
+	size_t all, head;
 
 	if (!length || length > MAX_RAW_TEXT)
 		return false;
-	if (length > MAX_VERSION_TEXT)
+	raw = strndup((const char *)bytes, length);
+	for (char *at = raw; at && (at = strchr(at, '\t'));)
+		*at = ' ';
+	shown = raw ? grf_text_escaped(raw) : NULL;
+	if (!shown || !*shown)
+		return false;
+	all = head = strlen(shown);
+	if (all > MAX_VERSION_TEXT)
 		head = MAX_VERSION_TEXT / 2;
-	for (uint64_t i = 0; i < length && i < MAX_VERSION_TEXT; i++) {
-		uint64_t from = i < head ? i : length - MAX_VERSION_TEXT + i;
-
-		text[i] = bytes[from] < 0x20 || bytes[from] > 0x7e ? '?' : (char)bytes[from];
-	}
-	text[length < MAX_VERSION_TEXT ? length : MAX_VERSION_TEXT] = '\0';
+	memcpy(text, shown, head);
+	if (all > head)
+		memcpy(text + head, shown + all - (MAX_VERSION_TEXT - head),
+		       MAX_VERSION_TEXT - head);
+	text[all > head ? MAX_VERSION_TEXT : head] = '\0';
 	return true;
 }
 

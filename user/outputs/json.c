@@ -202,6 +202,7 @@ static json_t *json_of_summary(const struct grf_facts *facts)
 	static const struct json_number numbers[] = {
 	    {"goroutines", offsetof(struct grf_facts, goroutines)},
 	    {"runtime_goroutines", offsetof(struct grf_facts, runtime_goroutines)},
+	    {"cut_stacks", offsetof(struct grf_facts, cut_stacks)},
 	    {"allocated_objects", offsetof(struct grf_facts, allocated_objects)},
 	    {"allocated_bytes", offsetof(struct grf_facts, allocated_bytes)},
 	    {"heap_in_use_bytes", offsetof(struct grf_facts, heap_in_use)},

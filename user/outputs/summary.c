@@ -71,18 +71,29 @@ void grf_summary_print_held(FILE *stream, const struct grf_provenance *from)
 		fputs("; stack roots from the copied memory\n", stream);
 }
 
-/* What is allocated and not reachable waits for a collection that frees it. */
+/* What is allocated and not reachable waits for a collection that frees it, if all roots are known.
+ */
+static void print_rest(FILE *stream, const struct grf_facts *facts)
+{
+	uint64_t rest = facts->allocated_bytes - facts->reachable_bytes;
+
+	fprintf(stream, "; the rest, %s, is ", grf_format_bytes(rest));
+	if (facts->cut_stacks)
+		fprintf(stream, "garbage, or held by %s stacks that could not be read to their end",
+			grf_format_count_of(facts->cut_stacks));
+	else
+		fputs("garbage that no collection has freed yet", stream);
+}
+
 static void print_reachable(FILE *stream, const struct grf_facts *facts)
 {
-	uint64_t garbage = facts->allocated_bytes - facts->reachable_bytes;
 
 	fprintf(stream, "  %-12s %s in %s objects (%.1f%% of what is allocated", "reachable",
 		grf_format_bytes(facts->reachable_bytes),
 		grf_format_count_of(facts->reachable_objects),
 		percent(facts->reachable_bytes, facts->allocated_bytes));
 	if (facts->allocated_bytes > facts->reachable_bytes)
-		fprintf(stream, "; the rest, %s, is garbage that no collection has freed yet",
-			grf_format_bytes(garbage));
+		print_rest(stream, facts);
 	fputs(")\n", stream);
 }
 

@@ -157,6 +157,11 @@ static struct grf_error *take_guest(const struct grf_process_options *options,
 				    struct grf_executable *running, struct grf_executable *named,
 				    struct grf_error *not_go, struct grf_runtime_file *ret)
 {
+	bool known;
+
+	/* The program itself, which has libraries to choose from. */
+	if (named && grf_executable_same_build(running, named, &known) && known)
+		named = NULL;
 	if (named && grf_unpacked_place(options->pid, named)) {
 		grf_error_free(not_go);
 		ret->without_probe = "a packer or a loader put the program into memory, not the "

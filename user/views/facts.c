@@ -36,6 +36,7 @@ void grf_facts_collect(const struct grf_graph *graph, struct grf_facts *ret)
 	};
 	for (size_t i = 0; i < model->goroutines->count; i++)
 		ret->runtime_goroutines += model->goroutines->items[i].system;
+	ret->cut_stacks = model->goroutines->broken;
 	ret->goroutines = model->goroutines->count - ret->runtime_goroutines;
 	ret->largest_count = grf_tree_largest_roots(tree, ret->largest, GRF_FACTS_LARGEST);
 	ret->build_id = ret->build_id_text;

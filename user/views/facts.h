@@ -20,6 +20,7 @@ struct grf_facts {
 	bool has_dwarf;
 	uint64_t goroutines;         /* as runtime.NumGoroutine counts them */
 	uint64_t runtime_goroutines; /* those that the runtime started for itself */
+	uint64_t cut_stacks;         /* of goroutines, that could not be walked to their end */
 	uint64_t allocated_objects, allocated_bytes;
 	uint64_t heap_in_use; /* bytes of spans that hold objects: HeapInuse */
 	uint64_t reachable_objects, reachable_bytes;
