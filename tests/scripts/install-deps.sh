@@ -15,7 +15,7 @@ sudo=
 
 packages="gcc make pkg-config clang llvm clang-format clang-tidy libbpf-dev libelf-dev libdw-dev
 zlib1g-dev libzstd-dev libprotobuf-c-dev protobuf-c-compiler libseccomp-dev libjansson-dev libcmocka-dev uthash-dev
-linux-libc-dev python3 python3-pytest python3-pytest-xdist python3-jsonschema gdb procps lld mold binutils"
+linux-libc-dev ca-certificates python3 python3-pytest python3-pytest-xdist python3-jsonschema gdb procps lld mold binutils"
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages="$packages golang-go"
 
 missing=
