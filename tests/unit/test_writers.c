@@ -144,7 +144,7 @@ static void test_formats(void **state)
 {
 	(void)state;
 	assert_ptr_equal(grf_format_find("json"), &grf_format_json);
-	assert_null(grf_format_find("csv"));
+	assert_null(grf_format_find("none"));
 	assert_ptr_equal(grf_format_of_path("x.txt"), &grf_format_text);
 	assert_ptr_equal(grf_format_of_path(".json"), &grf_format_pprof);
 	assert_ptr_equal(grf_format_of_path("grf.out"), &grf_format_pprof);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/results.h"
 
+#include <stdio.h>
+
 #define DEFAULT_OUTPUT "grf.out"
+#define NAMES_BYTES    256
 
 enum { OPTION_FORMAT = 0x400 };
 
@@ -12,10 +15,9 @@ static const struct argp_option result_options[] = {
      "times: `-o heap.pb.gz -o heap.json -o heap.txt'",
      0},
     {"format", OPTION_FORMAT, "FORMAT", 0,
-     "pprof (a profile, the default), text (for people) or json (for programs). Given once it "
-     "holds "
-     "for every -o, given as often as -o for each in turn. Without it the suffix of FILE tells: "
-     ".json, .txt, else pprof. text and json go to standard output where no -o is given",
+     "Given once it holds for every -o, given as often as -o for each in turn. Without it the "
+     "suffix of FILE tells, else it is the first. What can be read goes to standard output where "
+     "no -o is given",
      0},
     {0},
 };
@@ -29,20 +31,37 @@ static void add_path(const struct argp_state *state, struct grf_result_options *
 		options->paths[options->path_count++] = path;
 }
 
+/* "pprof, text or json" */
+static const char *name_formats(char *text, size_t size)
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (size_t i = 0; i < grf_format_count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s",
+					 !i                          ? ""
+					 : i + 1 == grf_format_count ? " or "
+								     : ", ",
+					 grf_formats[i]->name);
+	return text;
+}
+
 static void add_format(const struct argp_state *state, struct grf_result_options *options,
 		       const char *name)
 {
 	const struct grf_format *format = grf_format_find(name);
+	char names[NAMES_BYTES];
 
 	if (!format)
-		argp_error(state, "--format is pprof, text or json, not `%s'", name);
+		argp_error(state, "--format is %s, not `%s'", name_formats(names, sizeof(names)),
+			   name);
 	else if (options->format_count == GRF_MAX_RESULTS)
 		argp_error(state, "more than %u results", GRF_MAX_RESULTS);
 	else
 		options->formats[options->format_count++] = format;
 }
 
-/* Brings paths and formats together: as many of the one as of the other. */
+/* Gives each path its format. */
 static void match_formats(const struct argp_state *state, struct grf_result_options *options)
 {
 	if (!options->path_count)
@@ -79,7 +98,25 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-const struct argp grf_result_argp = {.options = result_options, .parser = parse_option};
+/* Says in --help what the formats are. */
+static char *list_formats(int key, const char *text, void *input)
+{
+	char *list = NULL;
+	size_t size;
+	FILE *stream;
+
+	(void)input;
+	if (key != OPTION_FORMAT || !(stream = open_memstream(&list, &size)))
+		return (char *)text;
+	for (size_t i = 0; i < grf_format_count; i++)
+		fprintf(stream, "%s (%s: %s)%s", grf_formats[i]->name, grf_formats[i]->suffix,
+			grf_formats[i]->about, i + 1 < grf_format_count ? ", " : ". ");
+	fputs(text, stream);
+	return fclose(stream) ? (char *)text : list;
+}
+
+const struct argp grf_result_argp = {
+    .options = result_options, .parser = parse_option, .help_filter = list_formats};
 
 struct grf_error *grf_results_open(const struct grf_result_options *options,
 				   struct grf_results *ret)
