@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
-from toolchains import ALL_VERSIONS, FETCHED, Toolchain, installed_go
+from toolchains import ALL_VERSIONS, FETCHED, Toolchain, Unavailable, installed_go
 
 FIELDS = ROOT / "user" / "model" / "layout_fields.h"
 TABLE = ROOT / "user" / "model" / "layout_table.h"
@@ -113,7 +113,10 @@ def releases():
 def read_structures(reader, version, names, folder):
     """{structure: {field: offset}} of a release; the field "" is its size."""
     program = folder / version
-    Toolchain(version).compile(PROGRAM, program, [], folder / f"{version}.d", cgo=False)
+    try:
+        Toolchain(version).compile(PROGRAM, program, [], folder / f"{version}.d", cgo=False)
+    except Unavailable as reason:
+        raise Refused(f"{reason}\n") from reason
     text = subprocess.run([reader, program, *names], capture_output=True, text=True, check=True).stdout
     program.unlink()
     structures, fields = {}, {}

@@ -11,7 +11,8 @@
 #include "outputs/summary.h"
 #include "graph/graph.h"
 
-/* The summary goes where no result goes, unless that says it all. */
+/* Prints the summary to standard output, or to standard error where a result goes to the former.
+ * Not where that result has the summary in it. */
 static struct grf_error *print_summary(const struct grf_results *results,
 				       const struct grf_facts *facts)
 {

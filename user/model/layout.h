@@ -29,9 +29,9 @@ struct grf_version {
 /* What a version string says. False: it tells no release; minor is -1 then. */
 bool grf_version_parse(const char *text, struct grf_version *ret);
 
-/* Every field that is used, as STRUCT(name) and FIELD(structure, field); see layout_fields.h, an
- * X-macro list. enum grf_field has a GRF_FIELD_<structure>_<field> for each, and
- * GRF_FIELD_<structure>__size for the size of the structure. */
+/* Every field that is used: the GRF_LAYOUT_FIELD rows of layout_fields.h. enum grf_field has a
+ * GRF_FIELD_<structure>_<field> for each, and GRF_FIELD_<structure>__size for the size of the
+ * structure. */
 enum grf_field {
 #define GRF_LAYOUT_FIELD(structure, field, go_structures, go_fields)                               \
 	GRF_FIELD_##structure##_##field,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A name ends with the release that something came with; a release has it until the next one. */
+/* A fact is named after the release that brought it: pclntab_1_18 holds from Go 1.18 on, until the
+ * next pclntab. */
 #include "model/release.h"
 
 static const struct grf_pclntab_format pclntab_1_16 = {

@@ -54,7 +54,7 @@ void grf_summary_print_held(FILE *stream, const struct grf_provenance *from)
 			from->rounds == 1 ? "" : "s", grf_format_bytes(from->stop_bytes),
 			grf_format_count_of(from->stop_pages));
 	if (from->reaping)
-		fprintf(stream, ", for whose end a thread stood for %s after",
+		fprintf(stream, ", reaped by a thread that stood for %s",
 			grf_format_time(from->reaping));
 	if (from->left_out)
 		fprintf(stream, "; %s without pointers left out", grf_format_bytes(from->left_out));

@@ -28,7 +28,7 @@ enum grf_difference_kind {
 	GRF_DANGLING, /* the same, and it is a free slot: there is no object */
 	GRF_FLOATING, /* marked; nothing reached points to it */
 	GRF_EXTRA,    /* reached, and not marked */
-	GRF_STALE,    /* the same, but only frames that are read conservatively lead there */
+	GRF_STALE,    /* reached, not marked; only frames that are read conservatively lead there */
 	GRF_DIFFERENCE_KINDS
 };
 

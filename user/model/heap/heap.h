@@ -44,14 +44,14 @@ struct grf_span {
 	uint32_t slot_count;
 	uint8_t pointer_layout; /* enum grf_pointer_layout */
 	uint8_t size_class;
-	uint16_t unfinished; /* 1 + the slot that a thread was taking for an object that it had not
-			      * completed, and that holds none therefore; of releases that do not
-			      * tell, 1 + a slot of which that may be so; 0: none */
-	uint64_t large_type; /* LARGE: address of the _type; 0: none */
-	uint64_t limit;      /* base + slot_count * element_size; of a large object, the end of
-			      * what was asked for: a pointer from there on is none to it */
-	uint64_t address;    /* of the runtime.mspan */
-	uint64_t specials;   /* first runtime.special, or 0 */
+	uint16_t unfinished;   /* 1 + the slot of an allocation that was under way, which holds no
+				* object yet; where the release does not record it, 1 + a slot that
+				* may be one; 0: none */
+	uint64_t large_type;   /* LARGE: address of the _type; 0: none */
+	uint64_t limit;        /* base + slot_count * element_size; of a large object, the end of
+				* what was asked for: a pointer from there on is none to it */
+	uint64_t address;      /* of the runtime.mspan */
+	uint64_t specials;     /* first runtime.special, or 0 */
 	const uint8_t *marked; /* one bit a slot: marked (gcmarkBits | inline marks); NULL unread */
 	uint32_t page_count;
 	int32_t sweep_state; /* span's sweepgen - heap's sweepgen: -2, -1, 0, 1, 3 */
