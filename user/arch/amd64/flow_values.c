@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The values of registers and of the slots of a frame, at one instruction. */
+#include <string.h>
+
+#include "arch/amd64/flow_private.h"
+
+grf_flow_value *grf_flow_slot_at(struct grf_flow *flow, int64_t offset)
+{
+	int64_t index = (offset - flow->lowest) / WORD_BYTES;
+
+	if (offset < flow->lowest || offset % WORD_BYTES ||
+	    index >= (int64_t)(flow->value_count - GRF_FLOW_REGISTERS))
+		return NULL;
+	return &flow->now.values[GRF_FLOW_REGISTERS + index];
+}
+
+grf_flow_value grf_flow_read_slot(struct grf_flow *flow, int64_t offset)
+{
+	const grf_flow_value *slot = grf_flow_slot_at(flow, offset);
+
+	if (!slot || (offset >= flow->exposed && flow->leaked))
+		return UNKNOWN;
+	return offset < flow->exposed ? *slot : grf_flow_join(*slot, flow->put);
+}
+
+void grf_flow_tell_data(struct grf_flow *flow, grf_flow_value value)
+{
+	if (grf_flow_kind(value) == GRF_FLOW_DATA && !flow->quiet)
+		flow->context.escape(flow->context.context, grf_flow_address(value));
+}
+
+void grf_flow_tell_escape(struct grf_flow *flow, grf_flow_value value)
+{
+	grf_flow_tell_data(flow, value);
+	if (grf_flow_kind(value) != GRF_FLOW_FRAME || flow->leaked)
+		return;
+	flow->leaked = true;
+	flow->changed = true;
+}
+
+void grf_flow_write_slots(struct grf_flow *flow, int64_t offset, uint64_t bytes,
+			  grf_flow_value value)
+{
+	int64_t first = offset & ~(int64_t)(WORD_BYTES - 1);
+	bool whole = !(offset % WORD_BYTES) && !(bytes % WORD_BYTES);
+
+	for (int64_t at = first; at < offset + (int64_t)bytes; at += WORD_BYTES) {
+		grf_flow_value *slot = grf_flow_slot_at(flow, at);
+
+		if (slot)
+			*slot = whole ? value : UNKNOWN;
+	}
+	if (offset >= flow->exposed)
+		grf_flow_tell_escape(flow, value);
+}
+
+void grf_flow_put_somewhere(struct grf_flow *flow, uint64_t bytes, grf_flow_value value)
+{
+	grf_flow_value joined = grf_flow_join(flow->put, value);
+
+	grf_flow_tell_escape(flow, value);
+	if (bytes < WORD_BYTES || joined == flow->put)
+		return;
+	flow->put = joined;
+	flow->changed = true;
+}
+
+void grf_flow_expose(struct grf_flow *flow, int64_t offset)
+{
+	if (offset >= flow->exposed)
+		return;
+	flow->exposed = offset;
+	flow->changed = true;
+}
+
+bool grf_flow_afford(struct grf_flow *flow, uint64_t work)
+{
+	if (*flow->context.budget < work) {
+		flow->failed = true;
+		return false;
+	}
+	*flow->context.budget -= work;
+	return true;
+}
+
+void grf_flow_merge_into(struct grf_flow *flow, struct grf_flow_state *to)
+{
+	if (!flow->now.reached || !grf_flow_afford(flow, flow->value_count))
+		return;
+	if (!to->reached) {
+		to->reached = true;
+		to->stack = flow->now.stack;
+		memcpy(to->values, flow->now.values, flow->value_count * sizeof(*to->values));
+		flow->changed = true;
+		return;
+	}
+	if (to->stack != flow->now.stack) {
+		flow->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < flow->value_count; i++) {
+		grf_flow_value joined = grf_flow_join(to->values[i], flow->now.values[i]);
+
+		/* Data whose address meets another one may be either. */
+		if (joined != flow->now.values[i])
+			grf_flow_tell_data(flow, flow->now.values[i]);
+		if (joined != to->values[i]) {
+			grf_flow_tell_data(flow, to->values[i]);
+			to->values[i] = joined;
+			flow->changed = true;
+		}
+	}
+}
+
+void grf_flow_set_register(struct grf_flow *flow, unsigned int reg, grf_flow_value value)
+{
+	if (reg < GRF_FLOW_REGISTERS && reg != GRF_RSP)
+		flow->now.values[reg] = value;
+}
+
+bool grf_flow_on_stack(const struct grf_instruction *at)
+{
+	return at->is_memory && at->base == GRF_RSP && at->index == GRF_NO_REGISTER;
+}
+
+bool grf_flow_has_kind(const struct grf_flow *flow, unsigned int reg, enum grf_flow_kind kind)
+{
+	return reg < GRF_FLOW_REGISTERS && grf_flow_kind(flow->now.values[reg]) == kind;
+}
+
+bool grf_flow_somewhere_in_frame(const struct grf_flow *flow, const struct grf_instruction *at)
+{
+	return at->is_memory &&
+	       (at->base == GRF_RSP || grf_flow_has_kind(flow, at->base, GRF_FLOW_FRAME) ||
+		grf_flow_has_kind(flow, at->index, GRF_FLOW_FRAME));
+}
+
+bool grf_flow_in_data(const struct grf_flow *flow, const struct grf_instruction *at, uint64_t next,
+		      uint64_t *ret)
+{
+	grf_flow_value base;
+
+	if (!at->is_memory || at->index != GRF_NO_REGISTER)
+		return false;
+	if (at->rip) {
+		*ret = next + (uint64_t)(int64_t)at->displacement;
+		return true;
+	}
+	if (at->base >= GRF_FLOW_REGISTERS)
+		return false;
+	base = flow->now.values[at->base];
+	if (grf_flow_kind(base) != GRF_FLOW_DATA)
+		return false;
+	*ret = grf_flow_address(base) + (uint64_t)(int64_t)at->displacement;
+	return true;
+}
+
+grf_flow_value grf_flow_operand(struct grf_flow *flow, const struct grf_instruction *at,
+				uint64_t next)
+{
+	uint64_t address;
+
+	if (!at->is_memory)
+		return flow->now.values[at->base & 15];
+	if (grf_flow_on_stack(at)) {
+		grf_flow_value value = grf_flow_read_slot(flow, flow->now.stack + at->displacement);
+
+		return grf_flow_kind(value) == GRF_FLOW_UNSET ? UNKNOWN : value;
+	}
+	if (grf_flow_in_data(flow, at, next, &address))
+		return flow->context.load(flow->context.context, address);
+	return UNKNOWN;
+}
+
+void grf_flow_write_operand(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next,
+			    uint64_t bytes, grf_flow_value value)
+{
+	uint64_t address;
+
+	if (!at->is_memory) {
+		grf_flow_set_register(flow, at->base & 15, value);
+		return;
+	}
+	if (grf_flow_on_stack(at)) {
+		grf_flow_write_slots(flow, flow->now.stack + at->displacement, bytes, value);
+		return;
+	}
+	/* A place on the stack that an index chooses. */
+	if (at->base == GRF_RSP)
+		grf_flow_expose(flow, flow->now.stack + at->displacement);
+	if (grf_flow_somewhere_in_frame(flow, at))
+		grf_flow_put_somewhere(flow, bytes, value);
+	grf_flow_tell_escape(flow, value);
+	if (flow->quiet)
+		return;
+	if (grf_flow_in_data(flow, at, next, &address)) {
+		for (uint64_t i = 0; i < bytes; i += WORD_BYTES)
+			flow->context.store(flow->context.context, address + i, value);
+	} else {
+		/* Data that an index chooses. */
+		if (at->base < GRF_FLOW_REGISTERS)
+			grf_flow_tell_data(flow, flow->now.values[at->base]);
+		if (at->index < GRF_FLOW_REGISTERS)
+			grf_flow_tell_data(flow, flow->now.values[at->index]);
+	}
+}
+
+void grf_flow_spoil(struct grf_flow *flow, unsigned int reg)
+{
+	grf_flow_tell_escape(flow, flow->now.values[reg & 15]);
+	grf_flow_set_register(flow, reg & 15, UNKNOWN);
+}
+
+void grf_flow_spoil_all(struct grf_flow *flow)
+{
+	for (unsigned int i = 0; i < GRF_FLOW_REGISTERS; i++)
+		grf_flow_spoil(flow, i);
+}
+
+void grf_flow_overwrite(struct grf_flow *flow, const struct grf_instruction *at)
+{
+	if (!at->is_memory)
+		grf_flow_tell_escape(flow, flow->now.values[at->base & 15]);
+	grf_flow_set_register(flow, at->reg, UNKNOWN);
+}
