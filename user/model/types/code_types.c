@@ -19,6 +19,7 @@
 
 #include "arch/arch.h"
 #include "base/array.h"
+#include "model/types/special_callees.h"
 #include "model/types/types_private.h"
 
 #define ROUNDS              3
@@ -31,59 +32,9 @@
 #define FRAME_REGISTERS (INT64_MAX - GRF_FLOW_REGISTERS)
 #define DEPTH_MAX       4 /* of functions asked for what they look at, for one that calls them */
 
-/* What is special about calling a function. */
-enum callee {
-	CALLEE_PLAIN,
-	CALLEE_NO_RETURN,
-	CALLEE_BARRIER,            /* runtime.gcWriteBarrier and its like */
-	CALLEE_ZERO,               /* runtime.duffzero, and from anywhere in it on */
-	CALLEE_MORE_STACK,         /* by which functions have their stack grow */
-	CALLEE_MORE_STACK_CONTEXT, /* the same where a closure's context is kept */
-	CALLEE_MAP,                /* works on a map of the type it is given first, by the second */
-	CALLEE_OBJECT,             /* makes what the descriptor that it is given first says */
-	CALLEE_OBJECT_SECOND,      /* the second */
-	CALLEE_CONTAINER,
-	CALLEE_ARRAY,
-	CALLEE_GROW,
-	CALLEE_ANY_MAP, /* makes a map of what nobody tells it */
-};
-
-/* By name; a name with a '*' at its end: what begins with it. */
-static const struct {
-	const char *name;
-	enum callee kind;
-} special_callees[] = {
-    {"runtime.newobject", CALLEE_OBJECT},
-    {"runtime.convT", CALLEE_OBJECT},
-    {"runtime.mallocgcSmallScanNoHeaderSC*", CALLEE_OBJECT_SECOND},
-    {"runtime.mallocgcSmallNoScanSC*", CALLEE_OBJECT_SECOND},
-    {"runtime.makemap", CALLEE_CONTAINER},
-    {"runtime.makemap64", CALLEE_CONTAINER},
-    {"runtime.makemap_small", CALLEE_ANY_MAP},
-    {"runtime.makechan", CALLEE_CONTAINER},
-    {"runtime.makechan64", CALLEE_CONTAINER},
-    {"runtime.makeslice", CALLEE_ARRAY},
-    {"runtime.makeslice64", CALLEE_ARRAY},
-    {"runtime.makeslicecopy", CALLEE_ARRAY},
-    {"runtime.growslice", CALLEE_GROW},
-    {"runtime.gcWriteBarrier*", CALLEE_BARRIER},
-    {"runtime.duffzero", CALLEE_ZERO},
-    {"runtime.morestack_noctxt", CALLEE_MORE_STACK},
-    {"runtime.morestack", CALLEE_MORE_STACK_CONTEXT},
-    {"runtime.mapaccess*", CALLEE_MAP},
-    {"runtime.mapassign*", CALLEE_MAP},
-    {"runtime.mapdelete*", CALLEE_MAP},
-    {"runtime.panic*", CALLEE_NO_RETURN},
-    {"runtime.goPanic*", CALLEE_NO_RETURN},
-    {"runtime.gopanic", CALLEE_NO_RETURN},
-    {"runtime.throw", CALLEE_NO_RETURN},
-    {"runtime.fatal*", CALLEE_NO_RETURN},
-    {"runtime.block", CALLEE_NO_RETURN},
-};
-
 struct code_function {
 	uint64_t entry, end;
-	uint8_t kind;           /* enum callee */
+	uint8_t kind;           /* enum grf_callee */
 	bool recovers;          /* may return after a panic, from another place */
 	grf_register_set takes; /* what it may look at; none: not asked yet */
 	uint32_t args;          /* bytes on the stack */
@@ -150,21 +101,6 @@ void grf_code_types_destroy(struct grf_code_types *code)
 
 /* --- functions -------------------------------------------------------------------------------- */
 
-static enum callee kind_of(const char *name)
-{
-	if (strncmp(name, "runtime.", 8) != 0)
-		return CALLEE_PLAIN;
-	for (size_t i = 0; i < sizeof(special_callees) / sizeof(*special_callees); i++) {
-		const char *special = special_callees[i].name;
-		size_t length = strlen(special);
-
-		if (special[length - 1] == '*' ? !strncmp(name, special, length - 1)
-					       : !strcmp(name, special))
-			return special_callees[i].kind;
-	}
-	return CALLEE_PLAIN;
-}
-
 /* Lists the functions of a module. False: out of memory, or it has more code than is looked at. */
 static bool list_functions(struct grf_code_types *code, const struct grf_module *module)
 {
@@ -184,7 +120,7 @@ static bool list_functions(struct grf_code_types *code, const struct grf_module 
 		code->budget += (function.end - function.entry) * WORK_PER_BYTE;
 		added->entry = function.entry;
 		added->end = function.end < end ? function.end : end;
-		added->kind = (uint8_t)kind_of(function.name);
+		added->kind = (uint8_t)grf_callee_by_name(function.name);
 		added->recovers = function.deferreturn != 0;
 		added->args = function.args_size > 0 ? (uint32_t)function.args_size : 0;
 	}
@@ -288,9 +224,9 @@ static struct grf_entry_callee entry_callee(void *context, uint64_t target)
 
 	if (!function)
 		return (struct grf_entry_callee){false, GRF_ALL_REGISTERS};
-	if (function->kind == CALLEE_MORE_STACK)
+	if (function->kind == GRF_CALLEE_MORE_STACK)
 		return (struct grf_entry_callee){true, 0};
-	if (function->kind == CALLEE_MORE_STACK_CONTEXT)
+	if (function->kind == GRF_CALLEE_MORE_STACK_CONTEXT)
 		return (struct grf_entry_callee){true, flow_of(code)->context};
 	return (struct grf_entry_callee){false, taken_by(code, function)};
 }
@@ -372,46 +308,46 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 	struct code_function *function = target ? function_around(code, target) : NULL;
 	bool last = code->types->layout->release->growslice_type_last;
 
-	if (!function || (function->entry != target && function->kind != CALLEE_ZERO))
+	if (!function || (function->entry != target && function->kind != GRF_CALLEE_ZERO))
 		return;
 	/* Those that make something only read what they are given. */
-	if (function->kind >= CALLEE_OBJECT)
+	if (function->kind >= GRF_CALLEE_OBJECT)
 		ret->takes = 0;
-	switch ((enum callee)function->kind) {
-	case CALLEE_NO_RETURN:
+	switch ((enum grf_callee)function->kind) {
+	case GRF_CALLEE_NO_RETURN:
 		ret->returns = false;
 		break;
-	case CALLEE_BARRIER:
+	case GRF_CALLEE_BARRIER:
 		ret->keeps_registers = true;
 		break;
-	case CALLEE_ZERO:
+	case GRF_CALLEE_ZERO:
 		ret->zeroes = true;
 		break;
-	case CALLEE_OBJECT:
+	case GRF_CALLEE_OBJECT:
 		ret->results[0] = made(GRF_FLOW_OBJECT, argument(code, registers, 0));
 		break;
-	case CALLEE_OBJECT_SECOND:
+	case GRF_CALLEE_OBJECT_SECOND:
 		ret->results[0] = made(GRF_FLOW_OBJECT, argument(code, registers, 1));
 		break;
-	case CALLEE_CONTAINER:
+	case GRF_CALLEE_CONTAINER:
 		ret->results[0] = made(GRF_FLOW_CONTAINER, argument(code, registers, 0));
 		break;
-	case CALLEE_ARRAY:
+	case GRF_CALLEE_ARRAY:
 		ret->results[0] = made(GRF_FLOW_ARRAY, argument(code, registers, 0));
 		break;
-	case CALLEE_GROW:
+	case GRF_CALLEE_GROW:
 		ret->results[0] =
 		    made(GRF_FLOW_ARRAY, argument(code, registers, last ? GROWSLICE_TYPE_LAST : 0));
 		break;
-	case CALLEE_ANY_MAP:
+	case GRF_CALLEE_ANY_MAP:
 		break;
-	case CALLEE_MAP:
+	case GRF_CALLEE_MAP:
 		note_use(code, registers);
 		on_plain_call(code, function, ret);
 		break;
-	case CALLEE_MORE_STACK:
-	case CALLEE_MORE_STACK_CONTEXT:
-	case CALLEE_PLAIN:
+	case GRF_CALLEE_MORE_STACK:
+	case GRF_CALLEE_MORE_STACK_CONTEXT:
+	case GRF_CALLEE_PLAIN:
 		on_plain_call(code, function, ret);
 		break;
 	}
@@ -495,7 +431,7 @@ struct callees {
 
 static bool returns_object(const struct code_function *function)
 {
-	if (function->kind >= CALLEE_OBJECT)
+	if (function->kind >= GRF_CALLEE_OBJECT)
 		return true;
 	for (int i = 0; i < GRF_FLOW_RESULTS; i++)
 		if (grf_flow_is_object(function->results[i]))
@@ -514,7 +450,7 @@ static struct callees look_at_callees(const struct grf_code_types *code,
 	while (caller.bytes && (callee = next_callee(code, &caller, &at))) {
 		found.objects = found.objects || returns_object(callee);
 		found.changed = found.changed || callee->changed > function->followed;
-		found.maps = found.maps || callee->kind == CALLEE_MAP;
+		found.maps = found.maps || callee->kind == GRF_CALLEE_MAP;
 	}
 	return found;
 }
