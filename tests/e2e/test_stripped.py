@@ -145,6 +145,7 @@ MORE_FIELDS = {
 
 def with_more_fields(tool, program, fields, folder):
     """Builds a program, which collects garbage, on a runtime with one word more before `fields`."""
+    tool = tool.apart(folder / "goroot")
     command = [tool.go, "env", "GOROOT"]
     root = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     replaced = {str(SOURCES / program / "zz_collect.go"): str(SOURCES / "collect.go.txt")}

@@ -55,7 +55,7 @@ def test_programs(version, mode, build, toolchain):
         with Target(executable, environment=environment | COLLECT) as target:
             done = grf("verify", target.pid, *HURRIED, "-v").expect(OK)
             found = counts(done)
-            assert found["marked and reached"] > 90, str(done)
+            assert found["marked and reached"] > 50, str(done)
             assert found["missed"] == found["reached but not marked"] == 0, str(done)
             assert ("gccheckmark" in done.stdout) == exact
             if exact:

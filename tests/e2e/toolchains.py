@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Go toolchains, and building the test programs with them."""
 
+import copy
 import fcntl
 import json
 import os
@@ -174,6 +175,22 @@ class Toolchain:
         options = [*MODES[mode], self._overlay(program, folder), *flags]
         self.compile(program, beside, options, folder, cgo="-race" in flags)
         beside.rename(output)
+
+    def apart(self, root):
+        """The same in a place of its own: Go replaces no file of one in the module cache."""
+        if not self.root:
+            return self
+
+        def link(source, target):
+            try:
+                os.link(source, target)
+            except OSError:
+                shutil.copy2(source, target)
+
+        shutil.copytree(self.root, root, copy_function=link)
+        other = copy.copy(self)
+        other.root, other.go = root, str(root / "bin" / "go")
+        return other
 
     def compile(self, program, output, flags, folder, cgo):
         """Runs go build. `folder` is for go.mod."""
