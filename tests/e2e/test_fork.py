@@ -479,4 +479,4 @@ def test_what_it_costs_is_said(start, tmp_path):
     target = start("slices")
     done = grf("attach", target.pid, *FORK, *NOW, "-v", "-o", tmp_path / "out").expect(OK)
     assert re.search(r"fork [\d.]+ (us|ms)", done.stdout), str(done)
-    assert re.search(r"a thread stood for [\d.]+ (us|ms) after", done.stdout), str(done)
+    assert re.search(r"a thread that stood for [\d.]+ (us|ms)", done.stdout), str(done)
