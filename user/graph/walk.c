@@ -37,19 +37,20 @@ static bool is_inside(const struct grf_span *span, uint32_t slot, uint64_t addre
 }
 
 /* Counts an object at the node of a spot, by which a pointer to `address` reached it. */
-static void reach(struct grf_walk *walk, const struct grf_span *span, uint32_t slot,
-		  uint64_t address, uint32_t spot_id)
+static void reach(struct grf_walk *walk, uint64_t id, const struct grf_span *span, uint64_t address,
+		  uint32_t spot_id)
 {
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, spot_id);
 	struct grf_tree_node *node = &walk->builder.tree->nodes[spot->node];
-	uint64_t id = span->first_object + slot;
 
 	walk->states[id] = GRF_OBJECT_REACHED;
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		walk->states[id] |= GRF_OBJECT_VISITED;
 	if (walk->places)
 		walk->places[id] =
-		    spot_id | (is_inside(span, slot, address) ? GRF_GRAPH_INSIDE : 0);
+		    spot_id | (is_inside(span, (uint32_t)(id - span->first_object), address)
+				   ? GRF_GRAPH_INSIDE
+				   : 0);
 	walk->reached++;
 	node->objects++;
 	node->bytes += span->element_size;
@@ -222,7 +223,7 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 		id = known;
 		address = span->base + grf_span_slot(span, address) * span->element_size + payload;
 	}
-	reach(walk, span, grf_span_slot(span, address), address, id);
+	reach(walk, found->id, span, address, id);
 	if (span->pointer_layout != GRF_POINTERS_NONE)
 		push(walk, &walk->typed, address, id, found->span);
 }
@@ -335,7 +336,7 @@ static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
 		visit.spot = known;
 		visit.address = span->base + slot * span->element_size;
 	}
-	reach(walk, span, slot, visit.address, visit.spot);
+	reach(walk, id, span, visit.address, visit.spot);
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return;
 	visit.where = (uint32_t)(span - walk->heap->spans);
