@@ -172,12 +172,11 @@ static bool open_child(struct grf_session *session)
  * learn that none can be that too little time is left. */
 static void copy_without_child(struct grf_session *session)
 {
-	session->failure = GRF_STOP_NO_CHILD;
-	if (!session->fork.may_copy_all || !grf_forked_stands(session->fork.forked))
-		return;
-	session->failure = GRF_STOP_DONE;
-	grf_session_copy_all(session, NULL, 0);
-	session->fork.copied_all = session->failure != GRF_STOP_TOO_LONG;
+	bool may = session->fork.may_copy_all && grf_forked_stands(session->fork.forked);
+
+	if (may)
+		grf_session_copy_all(session, NULL, 0);
+	session->fork.copied_all = may && session->failure != GRF_STOP_TOO_LONG;
 	if (!session->fork.copied_all)
 		session->failure = GRF_STOP_NO_CHILD;
 }
