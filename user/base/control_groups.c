@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/small_file.h"
 
 /* No hierarchy is deeper that somebody made on purpose. */
 #define MAX_DEPTH 64
@@ -30,24 +31,11 @@ int grf_group_file_open(const char *group, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-bool grf_group_file_read(int fd, char *buffer)
-{
-	size_t length = 0;
-	ssize_t got = 1;
-
-	while (fd >= 0 && got > 0 && length < GRF_GROUP_FILE_BYTES - 1) {
-		got = pread(fd, buffer + length, GRF_GROUP_FILE_BYTES - 1 - length, (off_t)length);
-		length += got > 0 ? (size_t)got : 0;
-	}
-	buffer[length] = '\0';
-	return fd >= 0 && got >= 0;
-}
-
 bool grf_group_read(const char *group, const char *name, char *buffer)
 {
 	_cleanup_close_ int fd = grf_group_file_open(group, name);
 
-	return grf_group_file_read(fd, buffer);
+	return grf_open_file_read(fd, buffer, GRF_GROUP_FILE_BYTES);
 }
 
 uint64_t grf_group_parse(const char *text, uint64_t otherwise)
@@ -153,8 +141,7 @@ char *grf_control_groups_visit(const struct grf_control_groups *groups,
 
 	if (!lines || !buffer)
 		return strdup("?");
-	for (char *line = strtok_r(lines, "\n", &next); line && !hidden;
-	     line = strtok_r(NULL, "\n", &next)) {
+	for (char *line = strtok_r(lines, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
 		char *controllers = strchr(line, ':');
 		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
 
@@ -163,7 +150,8 @@ char *grf_control_groups_visit(const struct grf_control_groups *groups,
 		*path++ = '\0';
 		controllers++;
 		if ((!*controllers || has_word(controllers, groups->controller)) &&
-		    !visit_hierarchy(groups, path, !*controllers, visit, context, buffer))
+		    !visit_hierarchy(groups, path, !*controllers, visit, context, buffer) &&
+		    !hidden)
 			hidden = strdup(path);
 	}
 	return hidden;

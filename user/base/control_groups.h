@@ -41,11 +41,8 @@ char *grf_control_groups_visit(const struct grf_control_groups *groups,
 /* Opens a file of a group; -1: it has none. */
 int grf_group_file_open(const char *group, const char *name);
 
-/* Reads an open file from its beginning into `buffer`, GRF_GROUP_FILE_BYTES long, and ends it with
- * NUL. */
-bool grf_group_file_read(int fd, char *buffer);
-
-/* The same by the group's path and the file's name. */
+/* Reads a file of a group, by the group's path, into `buffer`, GRF_GROUP_FILE_BYTES long, and ends
+ * it with NUL. */
 bool grf_group_read(const char *group, const char *name, char *buffer);
 
 /* The number in a file, with `buffer` as room to read it; `otherwise` where there is no such file

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/priority.h"
+#include "base/small_file.h"
 #include "base/watcher.h"
 
 #define WATCH_INTERVAL 20000000u /* ns */
@@ -49,15 +50,9 @@ static uint64_t kilobytes_in(const char *text, const char *name, uint64_t otherw
 /* The same in a file that is open. */
 static uint64_t kilobytes(int fd, const char *name, uint64_t otherwise)
 {
-	char text[FILE_BYTES] = {0};
-	size_t length = 0;
-	ssize_t got = 1;
+	char text[FILE_BYTES];
 
-	while (fd >= 0 && got > 0 && length < sizeof(text) - 1) {
-		got = pread(fd, text + length, sizeof(text) - 1 - length, (off_t)length);
-		length += got > 0 ? (size_t)got : 0;
-	}
-	text[length] = '\0';
+	grf_open_file_read(fd, text, sizeof(text));
 	return kilobytes_in(text, name, otherwise);
 }
 

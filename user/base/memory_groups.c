@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/control_groups.h"
+#include "base/small_file.h"
 
 #define NO_LIMIT GRF_GROUP_NO_LIMIT
 /* What version 1 gives as no limit, or more. */
@@ -48,7 +49,7 @@ static uint64_t statistic(const char *text, const char *name, uint64_t otherwise
 /* A file that may be held open. */
 static bool read_again(const char *directory, const char *name, int held, char *buffer)
 {
-	return held > 0 ? grf_group_file_read(held, buffer)
+	return held > 0 ? grf_open_file_read(held, buffer, GRF_GROUP_FILE_BYTES)
 			: grf_group_read(directory, name, buffer);
 }
 

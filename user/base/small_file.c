@@ -22,3 +22,16 @@ ssize_t grf_small_file_read(int directory, const char *name, char *buffer, size_
 	buffer[length] = '\0';
 	return length;
 }
+
+bool grf_open_file_read(int fd, char *buffer, size_t size)
+{
+	size_t length = 0;
+	ssize_t got = 1;
+
+	while (fd >= 0 && got > 0 && length < size - 1) {
+		got = pread(fd, buffer + length, size - 1 - length, (off_t)length);
+		length += got > 0 ? (size_t)got : 0;
+	}
+	buffer[length] = '\0';
+	return fd >= 0 && got >= 0;
+}
