@@ -11,8 +11,8 @@
 
 #include "arch/amd64/flow.h"
 #include "arch/amd64/instructions.h"
+#include "pieced_code.h"
 
-#define ENTRY   UINT64_C(0x400000)
 #define GROWS   UINT64_C(0x500000)
 #define CONTEXT UINT64_C(0x500100)
 #define OTHER   UINT64_C(0x600000) /* looks at rax and rcx */
@@ -28,19 +28,6 @@ static struct grf_entry_callee callee_at(void *context, uint64_t target)
 								: GRF_ALL_REGISTERS};
 }
 
-static struct {
-	uint8_t bytes[256];
-	uint64_t length;
-} code;
-
-static void put(const void *bytes, uint64_t length)
-{
-	memcpy(code.bytes + code.length, bytes, length);
-	code.length += length;
-}
-
-#define PUT(...) put((const uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
-
 static void put_far(uint8_t opcode, uint64_t target)
 {
 	int32_t distance = (int32_t)(target - (ENTRY + code.length + 5));
@@ -51,7 +38,9 @@ static void put_far(uint8_t opcode, uint64_t target)
 
 static grf_register_set registers(void)
 {
-	return grf_entry_registers(code.bytes, code.length, ENTRY, callee_at, NULL);
+	const struct grf_code all = pieced_code();
+
+	return grf_entry_registers(&all, callee_at, NULL);
 }
 
 static int begin(void **state)

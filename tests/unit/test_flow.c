@@ -11,8 +11,8 @@
 
 #include "arch/amd64/flow.h"
 #include "arch/amd64/instructions.h"
+#include "pieced_code.h"
 
-#define ENTRY  UINT64_C(0x400000)
 #define TYPE   UINT64_C(0x410000) /* up to 0x420000: descriptors; then data */
 #define DATA   UINT64_C(0x420000)
 #define MAKER  UINT64_C(0x500000)
@@ -63,20 +63,6 @@ static uint64_t budget;
 static const struct grf_flow_context context = {on_call,   on_address, on_load, on_store,
 						on_escape, NULL,       &budget};
 
-/* Code that is put together piece by piece. */
-static struct {
-	uint8_t bytes[512];
-	uint64_t length;
-} code;
-
-static void put(const void *bytes, uint64_t length)
-{
-	memcpy(code.bytes + code.length, bytes, length);
-	code.length += length;
-}
-
-#define PUT(...) put((const uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
-
 /* A displacement to `target` from behind it. */
 static void put_distance(uint64_t target)
 {
@@ -108,10 +94,12 @@ static void put_store(void)
 
 static struct grf_flow *follow(void)
 {
+	const struct grf_code whole = pieced_code();
+
 	told.stored = grf_flow_make(GRF_FLOW_UNSET, 0);
 	told.escaped = false;
 	budget = 1000;
-	return grf_flow_create(code.bytes, code.length, ENTRY, &context);
+	return grf_flow_create(&whole, &context);
 }
 
 static grf_flow_value result(void)
@@ -385,19 +373,23 @@ static void test_either_address(void **state)
 /* Jumps to where nobody knows, and cut-off code, are not followed; what they name is told. */
 static void test_refused(void **state)
 {
+	struct grf_code whole;
+
 	(void)state;
 	put_store();
 	PUT(0xff, 0xe0); /* jmp rax */
 	assert_null(follow());
 	told.escaped = false;
-	grf_flow_refuse(code.bytes, code.length, ENTRY, &context);
+	whole = pieced_code();
+	grf_flow_refuse(&whole, &context);
 	assert_true(told.escaped);
 	code.length = 3;
 	assert_null(follow());
 	code.length = 0;
 	PUT(0xc3);
 	budget = 0;
-	assert_null(grf_flow_create(code.bytes, code.length, ENTRY, &context));
+	whole = pieced_code();
+	assert_null(grf_flow_create(&whole, &context));
 }
 
 int main(void)

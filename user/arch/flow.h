@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/code.h"
+
 /* What a register or a slot holds; the address of a descriptor, or of data, in the low 56 bits. */
 enum grf_flow_kind {
 	GRF_FLOW_UNKNOWN,
@@ -124,19 +126,18 @@ struct grf_arch_flow {
 	grf_register_set none;
 
 	/**
-	 * Follows a function of `length` bytes of machine code at `code`, which stands at `entry`.
+	 * Follows a function.
 	 * NULL: it is too large, jumps to where nobody knows, or budget or memory is out; nothing
 	 * can be said of it. While it works it tells of stores and escapes as it meets them, once
 	 * or more: what is stored at an address is the join of all that it was told.
 	 */
-	struct grf_flow *(*create)(const uint8_t *code, uint64_t length, uint64_t entry,
+	struct grf_flow *(*create)(const struct grf_code *code,
 				   const struct grf_flow_context *context);
 	void (*destroy)(struct grf_flow *flow);
 
 	/** Tells of all that a function that is not to be followed may do to data: escapes of
 	 * whatever its instructions name, and of what bytes within them would name. */
-	void (*refuse)(const uint8_t *code, uint64_t length, uint64_t entry,
-		       const struct grf_flow_context *context);
+	void (*refuse)(const struct grf_code *code, const struct grf_flow_context *context);
 
 	/** What all returns have in the result registers. All unset: it does not return. */
 	void (*results)(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_RESULTS]);
@@ -151,7 +152,7 @@ struct grf_arch_flow {
 
 	/** The registers whose values a function may look at, but for the stack pointer. All:
 	 * nobody knows. */
-	grf_register_set (*entry_registers)(const uint8_t *code, uint64_t length, uint64_t entry,
+	grf_register_set (*entry_registers)(const struct grf_code *code,
 					    grf_entry_callee_at *callee_at, void *context);
 };
 

@@ -183,23 +183,22 @@ uint64_t grf_amd64_closure_load(const struct grf_code *code, uint64_t before,
 	return GRF_CLOSURE_OFFSET_UNKNOWN;
 }
 
-/* lea F(%rip), reg; mov reg, N(%rsp): the first word of a closure object in the frame. */
-static bool makes_closure(const struct grf_code *whole, uint64_t at, int64_t cfa,
-			  struct grf_stack_closure *ret)
+/* lea F(%rip), reg, which `taken` is, and mov reg, N(%rsp): the first word of a closure object in
+ * the frame. */
+static bool makes_closure(const struct grf_code *code, const struct grf_code_reference *taken,
+			  int64_t cfa, struct grf_stack_closure *ret)
 {
-	const uint8_t *code = whole->bytes + at;
+	const uint8_t *lea = code->bytes + taken->at, *mov = code->bytes + taken->end;
+	uint64_t left = code->length - taken->end;
 	struct move move;
 	unsigned int reg;
 
-	if ((code[0] & 0xfb) != 0x48 || code[1] != 0x8d || (code[2] & 0xc7) != 0x05)
+	reg = (lea[2] >> 3 & 7) + (lea[0] & 4 ? 8 : 0);
+	if (left < 2 || (mov[0] & 0xfb) != 0x48 || mov[1] != 0x89 ||
+	    !read_move(mov + 2, left - 2, mov[0] & 4, &move) || move.base != 4 || move.reg != reg ||
+	    move.displacement < 0 || move.displacement >= cfa - FRAME_LINK)
 		return false;
-	reg = (code[2] >> 3 & 7) + (code[0] & 4 ? 8 : 0);
-	if ((code[7] & 0xfb) != 0x48 || code[8] != 0x89 ||
-	    !read_move(code + 9, whole->length - at - 9, code[7] & 4, &move) || move.base != 4 ||
-	    move.reg != reg || move.displacement < 0 || move.displacement >= cfa - FRAME_LINK)
-		return false;
-	ret->offset = move.displacement - cfa;
-	ret->entry = whole->address + at + 7 + (uint64_t)(int64_t)(int32_t)grf_load_u32(code + 3);
+	*ret = (struct grf_stack_closure){move.displacement - cfa, taken->target};
 	return true;
 }
 
@@ -207,11 +206,11 @@ size_t grf_amd64_stack_closures(const struct grf_code *code,
 				const struct grf_closure_stores *stores,
 				struct grf_stack_closure *ret, size_t capacity)
 {
+	struct grf_code_reference taken;
 	size_t count = 0;
 
-	for (uint64_t at = 0; at + 16 <= code->length && count < capacity; at++) {
-		if (makes_closure(code, at, stores->cfa, &ret[count]))
-			count++;
-	}
+	for (uint64_t at = 0; count < capacity && grf_amd64_next_address(code, at, &taken);
+	     at = taken.at + 1)
+		count += makes_closure(code, &taken, stores->cfa, &ret[count]);
 	return count;
 }

@@ -1,29 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "arch/amd64/flow.h"
 
-#include <string.h>
-
+#include "arch/amd64/amd64.h"
 #include "arch/amd64/instructions.h"
-#include "base/load.h"
 
-#define CALL_LENGTH 5
 #define LOADS_MAX   64 /* behind the call of runtime.morestack */
 #define LEADING_MAX 64 /* instructions that a function begins with */
-
-struct code {
-	const uint8_t *bytes;
-	uint64_t length, entry;
-};
 
 static grf_register_set bit(unsigned int reg)
 {
 	return reg < GRF_NO_REGISTER ? (grf_register_set)(1u << reg) : 0;
 }
 
-/* Go's internal ABI: results come in these, in this order. */
-#define RESULT_REGISTERS                                                                           \
-	(1u << GRF_RAX | 1u << GRF_RBX | 1u << GRF_RCX | 1u << GRF_RDI | 1u << GRF_RSI | 1u << 8 | \
-	 1u << 9 | 1u << 10 | 1u << 11)
+/* Those that results come in. */
+static grf_register_set result_registers(void)
+{
+	grf_register_set all = 0;
+
+	for (size_t i = 0; i < GRF_FLOW_RESULTS; i++)
+		all |= bit(grf_flow_result_registers[i]);
+	return all;
+}
 
 static bool is_no_operation(const struct grf_instruction *at)
 {
@@ -50,7 +47,7 @@ static bool is_vector_load(const struct grf_instruction *at)
 }
 
 /* What is loaded from `offset` on before the function begins anew. False: it does not. */
-static bool loads_again(const struct code *code, uint64_t offset, grf_register_set *ret)
+static bool loads_again(const struct grf_code *code, uint64_t offset, grf_register_set *ret)
 {
 	struct grf_instruction at;
 
@@ -69,26 +66,16 @@ static bool loads_again(const struct code *code, uint64_t offset, grf_register_s
 	return false;
 }
 
-static uint64_t call_target(const struct code *code, uint64_t offset)
-{
-	return code->entry + offset + CALL_LENGTH +
-	       (uint64_t)(int64_t)(int32_t)grf_load_u32(code->bytes + offset + 1);
-}
-
 /* Looks for where the stack is made to grow. */
-static bool find_growth(const struct code *code, grf_entry_callee_at *callee_at, void *context,
+static bool find_growth(const struct grf_code *code, grf_entry_callee_at *callee_at, void *context,
 			grf_register_set *ret)
 {
-	for (uint64_t offset = 0; offset + CALL_LENGTH <= code->length; offset++) {
-		const uint8_t *found =
-		    memchr(code->bytes + offset, 0xe8, code->length - offset - CALL_LENGTH + 1);
-		struct grf_entry_callee callee;
+	struct grf_code_reference call;
 
-		if (!found)
-			return false;
-		offset = (uint64_t)(found - code->bytes);
-		callee = callee_at(context, call_target(code, offset));
-		if (!callee.grows_stack || !loads_again(code, offset + CALL_LENGTH, ret))
+	for (uint64_t at = 0; grf_amd64_next_call(code, at, &call); at = call.at + 1) {
+		struct grf_entry_callee callee = callee_at(context, call.target);
+
+		if (!callee.grows_stack || !loads_again(code, call.end, ret))
 			continue;
 		*ret |= callee.reads;
 		return true;
@@ -131,7 +118,7 @@ static bool takes(const struct grf_instruction *at, grf_register_set *ret_reads,
 
 /* What the function looks at before it first goes elsewhere, and what may be looked at from then
  * on: what it has not written. */
-static grf_register_set read_first(const struct code *code, grf_entry_callee_at *callee_at,
+static grf_register_set read_first(const struct grf_code *code, grf_entry_callee_at *callee_at,
 				   void *context)
 {
 	grf_register_set read = 0, written = 0, reads, writes;
@@ -142,10 +129,12 @@ static grf_register_set read_first(const struct code *code, grf_entry_callee_at 
 		if (!grf_instruction_read(code->bytes + offset, code->length - offset, &at))
 			break;
 		if (at.map == GRF_OPCODES_ONE_BYTE && at.opcode == 0xe8)
-			return read |
-			       (callee_at(context, call_target(code, offset)).reads & ~written);
+			return read | (callee_at(context, code->address + offset + at.length +
+							      (uint64_t)at.immediate)
+					   .reads &
+				       ~written);
 		if (at.map == GRF_OPCODES_ONE_BYTE && at.opcode == 0xc3)
-			return read | (RESULT_REGISTERS & ~written);
+			return read | (result_registers() & ~written);
 		if (!takes(&at, &reads, &writes))
 			break;
 		read |= reads & ~written;
@@ -154,13 +143,12 @@ static grf_register_set read_first(const struct code *code, grf_entry_callee_at 
 	return read | (grf_register_set)~written;
 }
 
-grf_register_set grf_entry_registers(const uint8_t *code, uint64_t length, uint64_t entry,
-				     grf_entry_callee_at *callee_at, void *context)
+grf_register_set grf_entry_registers(const struct grf_code *code, grf_entry_callee_at *callee_at,
+				     void *context)
 {
-	const struct code all = {code, length, entry};
 	grf_register_set reads;
 
-	if (!find_growth(&all, callee_at, context, &reads))
-		reads = read_first(&all, callee_at, context);
+	if (!find_growth(code, callee_at, context, &reads))
+		reads = read_first(code, callee_at, context);
 	return reads & (grf_register_set)~bit(GRF_RSP);
 }

@@ -143,25 +143,25 @@ static bool make_room(struct grf_flow *flow)
 	return true;
 }
 
-struct grf_flow *grf_flow_create(const uint8_t *code, uint64_t length, uint64_t entry,
+struct grf_flow *grf_flow_create(const struct grf_code *code,
 				 const struct grf_flow_context *context)
 {
 	struct grf_flow *flow;
 	int passes = 0;
 
-	if (length > FUNCTION_MAX)
+	if (code->length > FUNCTION_MAX)
 		return NULL;
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		return NULL;
 	*flow = (struct grf_flow){
-	    .length = length,
-	    .entry = entry,
+	    .length = code->length,
+	    .entry = code->address,
 	    .context = *context,
 	    .exposed = NOT_EXPOSED,
 	    .put = grf_flow_make(GRF_FLOW_UNSET, 0),
 	};
-	flow->failed = !survey(flow, code) || !make_room(flow);
+	flow->failed = !survey(flow, code->bytes) || !make_room(flow);
 	do {
 		if (flow->failed || passes++ == PASSES) {
 			grf_flow_destroy(flow);
@@ -170,22 +170,22 @@ struct grf_flow *grf_flow_create(const uint8_t *code, uint64_t length, uint64_t 
 		for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
 			flow->results[i] = grf_flow_make(GRF_FLOW_UNSET, 0);
 		flow->changed = false;
-		pass(flow, length);
+		pass(flow, code->length);
 	} while (flow->changed || flow->failed);
 	return flow;
 }
 
-void grf_flow_refuse(const uint8_t *code, uint64_t length, uint64_t entry,
-		     const struct grf_flow_context *context)
+void grf_flow_refuse(const struct grf_code *code, const struct grf_flow_context *context)
 {
 	struct grf_instruction at;
 
-	for (uint64_t offset = 0; offset < length; offset++) {
+	for (uint64_t offset = 0; offset < code->length; offset++) {
 		uint64_t address;
 
-		if (!grf_instruction_read(code + offset, length - offset, &at) || !at.rip)
+		if (!grf_instruction_read(code->bytes + offset, code->length - offset, &at) ||
+		    !at.rip)
 			continue;
-		address = entry + offset + at.length + (uint64_t)(int64_t)at.displacement;
+		address = code->address + offset + at.length + (uint64_t)(int64_t)at.displacement;
 		if (at.map == GRF_OPCODES_ONE_BYTE &&
 		    (at.opcode == 0x8b || (at.opcode >= 0x38 && at.opcode <= 0x3d)))
 			continue;

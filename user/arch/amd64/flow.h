@@ -17,15 +17,14 @@ extern const struct grf_arch_flow grf_amd64_flow;
 extern const uint8_t grf_flow_result_registers[GRF_FLOW_RESULTS];
 
 /* Members of struct grf_arch_flow; see there. */
-struct grf_flow *grf_flow_create(const uint8_t *code, uint64_t length, uint64_t entry,
+struct grf_flow *grf_flow_create(const struct grf_code *code,
 				 const struct grf_flow_context *context);
 void grf_flow_destroy(struct grf_flow *flow);
-void grf_flow_refuse(const uint8_t *code, uint64_t length, uint64_t entry,
-		     const struct grf_flow_context *context);
+void grf_flow_refuse(const struct grf_code *code, const struct grf_flow_context *context);
 void grf_flow_results(const struct grf_flow *flow, grf_flow_value ret[GRF_FLOW_RESULTS]);
 grf_flow_value grf_flow_register(struct grf_flow *flow, uint64_t pc, unsigned int reg);
-grf_register_set grf_entry_registers(const uint8_t *code, uint64_t length, uint64_t entry,
-				     grf_entry_callee_at *callee_at, void *context);
+grf_register_set grf_entry_registers(const struct grf_code *code, grf_entry_callee_at *callee_at,
+				     void *context);
 
 /* As slot(), but `offset` bytes from the return address's place: a negative one is in the frame. */
 grf_flow_value grf_flow_slot(struct grf_flow *flow, uint64_t pc, int64_t offset);

@@ -200,18 +200,17 @@ static const struct grf_arch_flow *flow_of(const struct grf_code_types *code)
 /* What a function may look at. While it is being asked, and where it is not there: anything. */
 static grf_register_set taken_by(struct grf_code_types *code, struct code_function *function)
 {
-	uint64_t length = function->end - function->entry;
-	const uint8_t *bytes;
+	struct grf_code machine_code;
 
 	if (function->takes)
 		return function->takes;
 	function->takes = GRF_ALL_REGISTERS;
-	bytes = grf_image_at(code->types->image, function->entry, length);
-	if (bytes && code->depth < DEPTH_MAX) {
+	machine_code = code_of_function(code, function);
+	if (machine_code.bytes && code->depth < DEPTH_MAX) {
 		code->depth++;
-		function->takes = flow_of(code)->entry_registers(bytes, length, function->entry,
-								 entry_callee, code) |
-				  flow_of(code)->none;
+		function->takes =
+		    flow_of(code)->entry_registers(&machine_code, entry_callee, code) |
+		    flow_of(code)->none;
 		code->depth--;
 	}
 	return function->takes;
@@ -408,17 +407,16 @@ static void on_escape(void *context, uint64_t address)
 
 static struct grf_flow *follow(struct grf_code_types *code, const struct code_function *function)
 {
-	uint64_t length = function->end - function->entry;
 	const struct grf_flow_context context = {on_call,   on_address, on_load,      on_store,
 						 on_escape, code,       &code->budget};
-	const uint8_t *bytes = grf_image_at(code->types->image, function->entry, length);
+	const struct grf_code machine_code = code_of_function(code, function);
 	struct grf_flow *flow;
 
-	if (!bytes)
+	if (!machine_code.bytes)
 		return NULL;
-	flow = flow_of(code)->create(bytes, length, function->entry, &context);
+	flow = flow_of(code)->create(&machine_code, &context);
 	if (!flow)
-		flow_of(code)->refuse(bytes, length, function->entry, &context);
+		flow_of(code)->refuse(&machine_code, &context);
 	return flow;
 }
 
