@@ -255,7 +255,8 @@ static void write_file(struct area *area)
 			_exit(11);
 		close(fd);
 	}
-	files[which][next_random() % sizes[which]]++;
+	/* Every other time to one of few pages: most were written to before. */
+	files[which][next_random() % (next_random() % 2 ? sizes[0] : sizes[which])]++;
 }
 
 /* Another thread, that writes all the time, on another CPU. */

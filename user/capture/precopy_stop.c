@@ -76,8 +76,11 @@ static bool plan_piece(struct grf_precopy *precopy, const struct grf_plan *first
 		bool known = planned && grf_unit_is_watched(precopy, piece->part);
 
 		part.data = piece->data + (part.start - piece->start);
-		if (piece->part == GRF_MAP_WRITTEN && planned)
-			continue; /* read-only */
+		/* What is read-only is as it was. Large files that are written to are of this part
+		 * as well. */
+		if (piece->part == GRF_MAP_WRITTEN && planned &&
+		    !(piece->flags & GRF_SEGMENT_WRITE))
+			continue;
 		if (!grf_units_add(precopy, &part, index, piece->part != GRF_MAP_RESIDENT && !known,
 				   known))
 			return false;
