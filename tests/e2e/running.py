@@ -48,6 +48,11 @@ def processes():
     return [pathlib.Path("/proc", name) for name in os.listdir("/proc") if name.isdigit()]
 
 
+def stat(process):
+    """The fields of /proc/PID/stat that follow the name, which may be any bytes, as the program likes."""
+    return (process / "stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
+
+
 # What the Go runtime opens when a goroutine first waits for a timer or a file, one of each, and keeps
 # (runtime/netpoll_epoll.go). A program that has said READY may come to that a moment later.
 POLLING = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]")
@@ -115,7 +120,7 @@ class Target:
         states = []
         for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
             try:
-                states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+                states.append(stat(task)[0])
             except (FileNotFoundError, ProcessLookupError):
                 pass
         return states

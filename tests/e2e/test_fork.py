@@ -17,7 +17,18 @@ import time
 import pprof
 import pytest
 from gating import times
-from running import HURRIED, OK, TOO_LONG, UNSUPPORTED, Target, grf, processes, start_grf, wait_until
+from running import (
+    HURRIED,
+    OK,
+    TOO_LONG,
+    UNSUPPORTED,
+    Target,
+    grf,
+    processes,
+    start_grf,
+    stat,
+    wait_until,
+)
 from test_survival import KILLS, Checked, check
 from test_target import check_kept
 from toolchains import COLLECT
@@ -45,7 +56,7 @@ def children(pid):
     found = {}
     for process in processes():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+            state, parent = stat(process)[:2]
             if int(parent) == pid:
                 found[process.name] = state
     return found
