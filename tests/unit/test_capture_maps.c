@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Lines of /proc/PID/maps, which pages of a mapping exist, and where their copies go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

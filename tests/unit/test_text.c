@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Foreign text as it is shown: what Go names stays, what a terminal acts on is escaped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of architectures, and the choice of one by the `e_machine` of an ELF file. */
 #include "arch/arch.h"
 
 #include <elf.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How two flow values join where branches meet, and what a pointer into an object becomes: the
+ * same on every architecture.
+ */
 #include "arch/flow.h"
 
 grf_flow_value grf_flow_inside(grf_flow_value value)

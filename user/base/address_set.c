@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The table behind the set: multiplicative hashing, doubled at two thirds full. */
 #include "base/address_set.h"
 
 #include <stdlib.h>

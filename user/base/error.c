@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Creates errors and escapes their messages. Out of memory is a static error, so that reporting it
+ * needs none.
+ */
 #include "base/error.h"
 
 #include <errno.h>

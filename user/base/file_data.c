@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Skips holes with SEEK_DATA. The checksum of a hole is computed from that of zeros, without
+ * reading it.
+ */
 #include "base/file_data.h"
 
 #include <errno.h>

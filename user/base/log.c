@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Prints messages and progress, and keeps the two flags that end work early: an interruption, and
+ * an error found beside the work.
+ */
 #include "base/log.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Keeps a list of watched mappings that the SIGBUS handler can search without a lock. */
 #include "base/mapped_file.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The capabilities that the sandbox keeps: what it takes to give a result its name in another
+ * user's folder, to read input that is still to be opened, and to raise a priority.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Decodes UTF-8 character by character, and shows as an escape what a terminal could act on. */
 #include "base/text.h"
 
 #include <stdint.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Starts the thread with all signals blocked, and ends it with a semaphore that it waits on
+ * between looks.
+ */
 #include "base/watcher.h"
 
 #include <signal.h>

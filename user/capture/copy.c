@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The work of each copying thread: takes a batch of runs, reads it in one call, and handles pages
+ * that cannot be read. Nothing here allocates.
+ */
 #include "capture/copy.h"
 
 #include <assert.h>

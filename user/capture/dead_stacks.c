@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Computes the unused part of each resting goroutine's stack, and refuses records whose stacks
+ * overlap.
+ */
 #include "capture/dead_stacks.h"
 
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Takes the records with the eBPF program, or reads the array of gs and then their fields. All
+ * buffers are allocated before the stop.
+ */
 #include "capture/goroutines.h"
 
 #include <bpf/bpf.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Parses one line of the mappings, and decides by its path and permissions which part of it is
+ * copied.
+ */
 #include "capture/maps.h"
 
 #include <string.h>

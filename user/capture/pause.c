@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The user-space end of bpf/pause_clock.bpf.c: loads it, and reads when the threads stopped and
+ * ran again.
+ */
 #include "capture/probes.h"
 
 #include <bpf/libbpf.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Makes the pieces of a plan from parsed mappings, and gives each piece its destination in the
+ * space.
+ */
 #include "capture/plan.h"
 
 #include <errno.h>

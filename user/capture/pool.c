@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A mutex and two conditions: each start is a new generation of work, which every thread does
+ * once.
+ */
 #include "capture/pool.h"
 
 #include <assert.h>

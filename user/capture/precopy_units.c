@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Cuts pieces into units of equal size without the ranges that are left out, and compares parts of
+ * a new plan with the first one.
+ */
 #include "capture/precopy_units.h"
 
 #define UNIT_BYTES (16ull << 20)

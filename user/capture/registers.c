@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The user-space end of bpf/thread_registers.bpf.c, and the way to the same registers by ptrace. */
 #include "capture/probes.h"
 
 #include <bpf/bpf.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reserves the areas, finds the place of a copy in them, and releases what no image range uses. */
 #include "capture/space.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tracker on userfaultfd: registers ranges, protects and scans them, and lets go of them in
+ * small pieces.
+ */
 #include "capture/userfault.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The command `attach`: analyses a running process. */
 #include <limits.h>
 #include <stdio.h>
 

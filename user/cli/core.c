@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The command `core`: analyses a core file. */
 #include "cli/cli.h"
 #include "program/source.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* How a run ends: signals that interrupt it, and the exit status for each kind of error. */
 #include <signal.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Chooses the command, after it has put the standard descriptors and their limit in order. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The options -o and --format, and the files that they name: opened before the analysis, written
+ * after it.
+ */
 #include "cli/results.h"
 
 #include <stdio.h>

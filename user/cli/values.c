@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Parses numbers, durations and sizes on the command line. */
 #include "cli/values.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The command `verify`: compares what the walk reached with the marks of the garbage collector. */
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>

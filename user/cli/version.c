@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command `version`: prints the version of grf-bpf, and the Go releases and architectures that
+ * it reads.
+ */
 #include <stdio.h>
 
 #include "arch/arch.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The edges of the graph, which views follow. object_pointers.c, which finds them, does not know
+ * the graph.
+ */
 #include "graph/graph.h"
 #include "graph/object_pointers.h"
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Searches all types that the code makes for the one that fits around a field, and caches the
+ * answers.
+ */
 #include "graph/enclosing_type.h"
 
 #include <stdlib.h>

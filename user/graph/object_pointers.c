@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Visits the pointers of one object by its heap bits, or by the mask of its stored type. */
 #include "graph/object_pointers.h"
 
 static void visit_word(const struct grf_span *span, uint64_t offset, grf_edge_visit *visit,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Creates the states of all objects, and marks each slot that holds none as free. */
 #include "graph/objects.h"
 
 #include <stdlib.h>

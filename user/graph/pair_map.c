@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table behind the map: it doubles before it is more than three quarters full, so probes stay
+ * short.
+ */
 #include "graph/pair_map.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copies the pieces of a variable into one buffer, notes which words are known, and follows the
+ * whole as a value.
+ */
 #include "graph/pieces.h"
 
 /* The compiler takes apart small values only (cmd/compile/internal/ssa, CanSSA). */

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Marks the pointer words of a plan in a bitmap, and compares a stored type's plan with its mask
+ * once for all its objects.
+ */
 #include "graph/plan_mask.h"
 
 #include <stdlib.h>

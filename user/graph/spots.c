@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stores spots in blocks that never move, and creates the children of a spot when the walk first
+ * needs them.
+ */
 #include "graph/spots.h"
 
 #include <stdlib.h>

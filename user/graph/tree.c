@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Builds the reference tree, cuts recursive chains back to the first occurrence of an element, and
+ * answers what views ask of a finished tree.
+ */
 #include "graph/tree.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Scores a value by the slots of its type: each kind of word has a function that says what speaks
+ * for it or against it.
+ */
 #include "graph/type_evidence.h"
 
 #include <string.h>

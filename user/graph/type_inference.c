@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Collects the candidates by size class and mask, scores each, and decides the contest between
+ * them.
+ */
 #include "graph/type_inference.h"
 
 #include <stdlib.h>

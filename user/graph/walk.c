@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The queues and the ring of the walk: takes a pointer, finds its object, counts it once and
+ * queues its place. What a place contains is followed in walk_visit.c and walk_value.c; where
+ * pointers begin is in roots.c.
+ */
 #include "graph/walk.h"
 
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Looks through the open files of the target for one by which a device or the kernel writes to its
+ * memory: io_uring, RDMA, VFIO, O_DIRECT.
+ */
 #include "hold/direct_io.h"
 
 #include <dirent.h>

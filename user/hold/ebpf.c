@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sends libbpf's messages to the log at -vv, and turns its error numbers into errors that name the
+ * missing privilege.
+ */
 #include "hold/ebpf.h"
 
 #include <bpf/libbpf.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loads the program, attaches its uprobe in the process apart, waits for a thread at the point,
+ * and releases it.
+ */
 #include "hold/gc_point.h"
 
 #include <assert.h>

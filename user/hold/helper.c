@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Waits for a process of ours that helps, for a limited time after an interruption. */
 #include <errno.h>
 #include <sys/wait.h>
 #include <time.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What /proc says of the target: whether it can be held, is still the same process, and has ended.
+ */
 #include "hold/hold.h"
 
 #include <dirent.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Searches executable memory for the first bytes of the executable's code, page by page, and
+ * compares all code where they are found.
+ */
 #include "image/code_place.h"
 
 #include <elf.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Tries the places for a debug file in order, and takes the first file that is of this build. */
 #include "image/debug_file.h"
 
 #include <dlfcn.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opens and checks an ELF file, reads its segments and build ids, and places it in the process.
+ * Sections, symbols and relocations are read in sections.c, symbols.c and relocations.c.
+ */
 #include "image/executable.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sorts segments, cuts overlaps, joins neighbours, fills the gaps from the executable, and answers
+ * reads by binary search.
+ */
 #include "image/image.h"
 
 #include <elf.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Selects the ranges that are worth leaving out, groups the reads of their witnesses, and drops a
+ * range whose witnesses changed.
+ */
 #include "image/left_out.h"
 
 #include <assert.h>

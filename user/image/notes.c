@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Steps through a block of notes, each of whose sizes is checked against what is left. */
 #include "image/notes.h"
 
 #include <string.h>

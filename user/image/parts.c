@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Turns what a capture filled in into an image, which owns it from then on. */
 #include "image/parts.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the parts of the model, each after those that it needs, and frees them. */
 #include "model/model.h"
 
 #include <stdlib.h>

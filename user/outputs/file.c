@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Creates a result without a name in its folder, writes to it, and gives it its name when all
+ * results are complete.
+ */
 #include "outputs/file.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Prints the summary of a run and of a stop. All text for people that other outputs share is in
+ * words.c and units.c.
+ */
 #include "outputs/summary.h"
 
 #include "base/text.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Formats bytes, counts and times. A few buffers per thread take turns, so one printf() can show
+ * several numbers.
+ */
 #include "outputs/units.h"
 
 #include <inttypes.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Prints what was compared, the totals and, on request, each difference with the chain that leads
+ * to it.
+ */
 #include "outputs/verification_report.h"
 
 #include <inttypes.h>

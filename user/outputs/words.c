@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* One function for each enum, so that the compiler reports a value without a word. */
 #include "outputs/words.h"
 
 const char *grf_word_freeze(const struct grf_provenance *from)

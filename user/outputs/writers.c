@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of formats, and the calls that lead a writer through its steps in order. A new format
+ * is one file and one row here.
+ */
 #include <assert.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Opens each mapped file once, keeps those with Go code, and chooses the one that is meant. */
 #include "program/go_library.h"
 
 #include <errno.h>

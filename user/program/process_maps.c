@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads /proc/PID/maps whole, and strips the mark of deleted files from its paths. */
 #include "program/process_maps.h"
 
 #include <errno.h>

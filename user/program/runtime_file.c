@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Opens what the process runs, compares it with what the user named, and looks for a library or an
+ * unpacked program where the executable has no Go code.
+ */
 #include "program/runtime_file.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finds the freeze point, the place of injected system calls, the lists of goroutines, and what
+ * the capture may leave out. What is missing makes the capture choose another way.
+ */
 #include "program/sites.h"
 
 #include <elf.h>

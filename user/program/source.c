@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What sources from processes and from cores share: closing one, and the check that its executable
+ * is a Go program.
+ */
 #include "program/source.h"
 
 #include "model/code/modules.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Searches the executable memory of a process for the code of an executable that the kernel did
+ * not load.
+ */
 #include "program/unpacked.h"
 
 #include <fcntl.h>

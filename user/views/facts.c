@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Collects the facts from graph, model and image, and offers the largest roots as a table. */
 #include "views/facts.h"
 
 #include <stdio.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Checks references first, then compares states with marks slot by slot, and last decides which
+ * differences stale words excuse.
+ */
 #include "views/verification.h"
 
 #include <assert.h>

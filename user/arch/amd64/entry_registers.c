@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finds the registers in which a function may receive something, from the code that grows its
+ * stack or from its first instructions.
+ */
 #include "arch/amd64/flow.h"
 
 #include "arch/amd64/amd64.h"

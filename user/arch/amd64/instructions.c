@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Decodes the prefixes, opcode, ModRM byte, displacement and immediate of an instruction, from the
+ * one-byte and two-byte opcode tables and from VEX and EVEX.
+ */
 #include "arch/amd64/instructions.h"
 
 #include <string.h>

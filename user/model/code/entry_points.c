@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Looks for the entry points in the symbols, and then in the function table. For the table it
+ * builds an image of the executable alone, with the data segments of the process where it can read
+ * them.
+ */
 #include "model/code/entry_points.h"
 
 #include <stdlib.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reads mark bits of spans and, where the process has them, the checkmarks of arenas into one
+ * bitmap by object id.
+ */
 #include "model/heap/marks.h"
 
 #include <stdlib.h>

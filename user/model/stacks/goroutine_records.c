@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Indexes the records by the address of their g, and compares each with the copied g. */
 #include "model/stacks/goroutine_records.h"
 
 #include <stddef.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Collects the addresses of all g, m and p from runtime.allgs, allm and allp. Each list is bounded
+ * by what the image holds.
+ */
 #include "model/stacks/scheduler.h"
 
 #include "base/address_set.h"

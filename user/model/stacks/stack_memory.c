@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Returns the image's own memory for a stack in one segment, and a copy for a stack that segments
+ * share.
+ */
 #include "model/stacks/stack_memory.h"
 
 #include <sys/mman.h>

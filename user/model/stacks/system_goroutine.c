@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Tells the runtime's own goroutines by the function that they began in. */
 #include "model/stacks/system_goroutine.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Which goroutines are the runtime's own. */
 #ifndef GRF_MODEL_STACKS_SYSTEM_GOROUTINE_H
 #define GRF_MODEL_STACKS_SYSTEM_GOROUTINE_H
 

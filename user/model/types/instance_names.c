@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Takes the names of instances apart and pairs their arguments: a shape from the name of the
+ * function, the type in its place from the name of the dictionary.
+ */
 #include "model/types/instance_names.h"
 
 #include <string.h>

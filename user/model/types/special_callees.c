@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of the runtime's functions that the analysis of code knows by name. A release that
+ * renames one of them gets a row here.
+ */
 #include "model/types/special_callees.h"
 
 #include <stddef.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finds the type that a shape stands for in one dictionary, or in all dictionaries of a function.
+ * Each answer is remembered, so that a type that contains itself ends.
+ */
 #include "model/variables/dictionaries.h"
 
 #include <stdlib.h>
