@@ -248,6 +248,7 @@ format:
 
 lint: $(SKELETONS) $(PROTO_C)
 	tests/scripts/layers.py user include bpf
+	tests/scripts/files.py user include bpf tests
 	tests/scripts/layout.py --rows
 	clang-format --dry-run -Werror $(FORMATTED)
 	printf '%s\n' $(LIB_SOURCES) $(CLI_SOURCES) | xargs -P 2 -n 4 sh -c \
