@@ -33,7 +33,7 @@ static char *make_plain(char *message)
 }
 
 /* Makes an error of `message`, which it takes over. */
-static struct grf_error *wrap(enum grf_error_code code, char *message)
+static struct grf_error *wrap_message(enum grf_error_code code, char *message)
 {
 	struct grf_error *error;
 
@@ -50,7 +50,7 @@ static struct grf_error *wrap(enum grf_error_code code, char *message)
 	return error;
 }
 
-static char *vformat(const char *format, va_list arguments)
+static char *format_message(const char *format, va_list arguments)
 {
 	char *text;
 
@@ -63,9 +63,9 @@ struct grf_error *grf_error_create(enum grf_error_code code, const char *format,
 	char *text;
 
 	va_start(arguments, format);
-	text = vformat(format, arguments);
+	text = format_message(format, arguments);
 	va_end(arguments);
-	return wrap(code, text);
+	return wrap_message(code, text);
 }
 
 static enum grf_error_code code_of_errno(int errnum)
@@ -89,14 +89,14 @@ struct grf_error *grf_error_errno(enum grf_error_code code, int errnum, const ch
 	char *text, *full;
 
 	va_start(arguments, format);
-	text = vformat(format, arguments);
+	text = format_message(format, arguments);
 	va_end(arguments);
 	if (!text)
 		return &no_memory;
 	if (asprintf(&full, "%s: %s", text, strerror(errnum)) < 0)
 		full = NULL;
 	free(text);
-	return wrap(code == GRF_ERROR_OTHER ? code_of_errno(errnum) : code, full);
+	return wrap_message(code == GRF_ERROR_OTHER ? code_of_errno(errnum) : code, full);
 }
 
 struct grf_error *grf_error_prefix(struct grf_error *error, const char *format, ...)
@@ -106,7 +106,7 @@ struct grf_error *grf_error_prefix(struct grf_error *error, const char *format, 
 	char *text, *full;
 
 	va_start(arguments, format);
-	text = vformat(format, arguments);
+	text = format_message(format, arguments);
 	va_end(arguments);
 	if (!text)
 		return error;
@@ -116,7 +116,7 @@ struct grf_error *grf_error_prefix(struct grf_error *error, const char *format, 
 	if (!full)
 		return error;
 	grf_error_free(error);
-	return wrap(code, full);
+	return wrap_message(code, full);
 }
 
 void grf_error_free(struct grf_error *error)

@@ -45,7 +45,7 @@ uint64_t grf_now(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void line(const char *format, va_list arguments)
+static void print_line(const char *format, va_list arguments)
 {
 	char text[LINE_BYTES];
 
@@ -61,7 +61,7 @@ void grf_warn(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	line(format, arguments);
+	print_line(format, arguments);
 	va_end(arguments);
 }
 
@@ -72,7 +72,7 @@ void grf_verbose(const char *format, ...)
 	if (log_verbosity < 1)
 		return;
 	va_start(arguments, format);
-	line(format, arguments);
+	print_line(format, arguments);
 	va_end(arguments);
 }
 
@@ -83,7 +83,7 @@ void grf_debug(const char *format, ...)
 	if (log_verbosity < 2)
 		return;
 	va_start(arguments, format);
-	line(format, arguments);
+	print_line(format, arguments);
 	va_end(arguments);
 }
 

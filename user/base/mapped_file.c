@@ -54,7 +54,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 		raise(number);
 }
 
-static void install(void)
+static void install_handler(void)
 {
 	static bool installed;
 	struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
@@ -66,7 +66,7 @@ static void install(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-static struct watched *unused(void)
+static struct watched *unused_watched(void)
 {
 	struct watched *at = all_watched;
 
@@ -84,11 +84,11 @@ static struct watched *unused(void)
 
 bool grf_mapped_file_watch(const void *memory, uint64_t size, int fd, const char *path)
 {
-	struct watched *watched = unused();
+	struct watched *watched = unused_watched();
 
 	if (!watched)
 		return false;
-	install();
+	install_handler();
 	snprintf(watched->path, sizeof(watched->path), "%s", path);
 	snprintf(watched->cut, sizeof(watched->cut), "%s was cut while it was read", watched->path);
 	watched->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;

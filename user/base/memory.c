@@ -48,7 +48,7 @@ static uint64_t kilobytes_in(const char *text, const char *name, uint64_t otherw
 }
 
 /* The same in a file that is open. */
-static uint64_t kilobytes(int fd, const char *name, uint64_t otherwise)
+static uint64_t read_kilobytes(int fd, const char *name, uint64_t otherwise)
 {
 	char text[FILE_BYTES];
 
@@ -60,13 +60,13 @@ static uint64_t of_system(const char *name)
 {
 	_cleanup_close_ int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 
-	return kilobytes(fd, name, UINT64_MAX);
+	return read_kilobytes(fd, name, UINT64_MAX);
 }
 
 /* Of this process. */
-static uint64_t own(const char *name)
+static uint64_t own_field(const char *name)
 {
-	return kilobytes(own_status, name, 0);
+	return read_kilobytes(own_status, name, 0);
 }
 
 uint64_t grf_memory_total(void)
@@ -149,7 +149,8 @@ static bool is_full(struct grf_memory_group *group)
 		return false;
 	used = group->used - group->cache;
 	/* Where we take next to nothing ourselves, our end would not help. */
-	return (used > group->limit || group->limit - used < reserve) && own("RssAnon") > reserve;
+	return (used > group->limit || group->limit - used < reserve) &&
+	       own_field("RssAnon") > reserve;
 }
 
 static const struct grf_memory_group *full_group(void)
@@ -233,5 +234,5 @@ void grf_memory_report(void)
 		return;
 	grf_memory_hold_files();
 	grf_verbose("memory: %llu MiB at the most, now %llu MiB of our own and %llu MiB of files",
-		    MIB(own("VmHWM")), MIB(own("RssAnon")), MIB(own("RssFile")));
+		    MIB(own_field("VmHWM")), MIB(own_field("RssAnon")), MIB(own_field("RssFile")));
 }

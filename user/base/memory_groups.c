@@ -32,7 +32,7 @@ static const struct names names[] = {
 };
 
 /* The number on the line of memory.stat that begins with `name`. */
-static uint64_t statistic(const char *text, const char *name, uint64_t otherwise)
+static uint64_t read_statistic(const char *text, const char *name, uint64_t otherwise)
 {
 	size_t length = strlen(name);
 
@@ -53,7 +53,7 @@ static bool read_again(const char *directory, const char *name, int held, char *
 			: grf_group_read(directory, name, buffer);
 }
 
-static bool refresh(struct grf_memory_group *group, char *buffer)
+static bool refresh_group(struct grf_memory_group *group, char *buffer)
 {
 	const struct names *name = &names[group->version_2];
 	uint64_t inactive, all, busy;
@@ -65,9 +65,9 @@ static bool refresh(struct grf_memory_group *group, char *buffer)
 		return false;
 	if (!read_again(group->path, "memory.stat", group->statistics_file, buffer))
 		*buffer = '\0';
-	inactive = statistic(buffer, name->inactive, 0);
-	all = inactive + statistic(buffer, name->active, 0);
-	busy = statistic(buffer, name->dirty, 0) + statistic(buffer, name->writeback, 0);
+	inactive = read_statistic(buffer, name->inactive, 0);
+	all = inactive + read_statistic(buffer, name->active, 0);
+	busy = read_statistic(buffer, name->dirty, 0) + read_statistic(buffer, name->writeback, 0);
 	group->unused_cache = inactive < group->used ? inactive : group->used;
 	all = all > busy ? all - busy : 0;
 	group->cache = all < group->used ? all : group->used;
@@ -78,7 +78,7 @@ bool grf_memory_group_refresh(struct grf_memory_group *group)
 {
 	_cleanup_free_ char *buffer = malloc(GRF_GROUP_FILE_BYTES);
 
-	return buffer && refresh(group, buffer);
+	return buffer && refresh_group(group, buffer);
 }
 
 /* The groups that are found, and room to read a file. */
@@ -99,7 +99,7 @@ static void add_memory_group(void *context, const struct grf_control_group *foun
 
 	if (found->own && !found->version_2 &&
 	    grf_group_read(found->path, "memory.stat", list->buffer))
-		above = statistic(list->buffer, "hierarchical_memory_limit", NO_LIMIT);
+		above = read_statistic(list->buffer, "hierarchical_memory_limit", NO_LIMIT);
 	if (high < limit)
 		limit = high;
 	if (above < limit)
@@ -108,8 +108,9 @@ static void add_memory_group(void *context, const struct grf_control_group *foun
 		return;
 	group.limit = limit;
 	group.path = strdup(found->path);
-	added =
-	    group.path && refresh(&group, list->buffer) ? grf_array_add(&list->groups->list) : NULL;
+	added = group.path && refresh_group(&group, list->buffer)
+		    ? grf_array_add(&list->groups->list)
+		    : NULL;
 	if (added)
 		*added = group;
 	else if (!list->groups->hidden)

@@ -157,7 +157,7 @@ static void hurry_thread(pid_t thread, bool first)
 		set_class_of(thread, SCHED_OTHER, 0);
 }
 
-static void hurry(bool first)
+static void raise_priority(bool first)
 {
 	struct dirent *entry;
 
@@ -183,7 +183,7 @@ static void wait_for_the_end(void)
 	ends = true;
 	/* One may lower its own right now. */
 	while (!grf_watcher_leaves(&end_watcher)) {
-		hurry(grf_gave_up());
+		raise_priority(grf_gave_up());
 		grf_watcher_rest(&end_watcher, HURRY_INTERVAL);
 	}
 }

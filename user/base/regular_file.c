@@ -61,7 +61,7 @@ static int find_without_links(int folder, const char *path)
 }
 
 /* A descriptor that stands for what is at the path, and does not open it. */
-static int find(const struct grf_file_place *place, const char *path)
+static int find_file(const struct grf_file_place *place, const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = resolve_flags(place->links)};
 	int fd = -1;
@@ -105,7 +105,7 @@ static int open_found(const struct grf_file_place *place, const char *path, int 
 struct grf_error *grf_regular_file_open(const struct grf_file_place *place, const char *path,
 					const char *what, int *ret)
 {
-	_cleanup_close_ int found = find(place, path);
+	_cleanup_close_ int found = find_file(place, path);
 	struct stat status;
 	int fd;
 

@@ -60,7 +60,7 @@ static struct grf_error *be_alone(void)
 	return NULL;
 }
 
-static void say(const struct grf_sandbox *sandbox, bool files, bool calls)
+static void say_confined(const struct grf_sandbox *sandbox, bool files, bool calls)
 {
 	const char *landlock = files ? "Landlock" : "without Landlock";
 	const char *seccomp = calls ? "seccomp" : "without seccomp";
@@ -72,7 +72,7 @@ static void say(const struct grf_sandbox *sandbox, bool files, bool calls)
 		grf_verbose("from here on without privileges (%s, %s)", landlock, seccomp);
 }
 
-static struct grf_error *enter(struct grf_sandbox *sandbox)
+static struct grf_error *enter_sandbox(struct grf_sandbox *sandbox)
 {
 	bool files = false, calls = false;
 	struct grf_error *error;
@@ -85,7 +85,7 @@ static struct grf_error *enter(struct grf_sandbox *sandbox)
 	if (!error)
 		error = grf_sandbox_calls(sandbox, &calls);
 	if (!error)
-		say(sandbox, files, calls);
+		say_confined(sandbox, files, calls);
 	return error;
 }
 
@@ -114,7 +114,7 @@ struct grf_error *grf_sandbox_enter(enum grf_sandbox_stage stage,
 	error = be_alone();
 	if (!error) {
 		sandbox.can_hurry = grf_priority_keep_way_back(&sandbox.usual);
-		error = enter(&sandbox);
+		error = enter_sandbox(&sandbox);
 	}
 	grf_priority_resume();
 	grf_memory_resume();
