@@ -21,7 +21,7 @@
  * libraries. */
 #define G_IN_TLS (-8)
 
-static struct grf_arch_frame frame(uint64_t sp, uint64_t depth)
+static struct grf_arch_frame frame_at(uint64_t sp, uint64_t depth)
 {
 	struct grf_arch_frame frame = {
 	    .fp = sp + depth + WORD_BYTES,
@@ -53,7 +53,7 @@ const struct grf_arch grf_arch_amd64 = {
     .registers = {.count = 27, .pc = 16, .sp = 19},
     /* r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx; then rsp and rip. */
     .ucontext = {.size = 256, .pc = 168, .sp = 160, .first = 40, .count = 15},
-    .frame = frame,
+    .frame = frame_at,
     .running_g = running_g,
     .next_address = grf_amd64_next_address,
     .next_call = grf_amd64_next_call,

@@ -93,7 +93,7 @@ static void add_store(struct prologue *prologue, int64_t slot, uint64_t offset)
 	stores->items[stores->count++] = (struct grf_closure_store){slot, offset};
 }
 
-static uint64_t loaded(const struct prologue *prologue, const struct move *move)
+static uint64_t loaded_offset(const struct prologue *prologue, const struct move *move)
 {
 	if (!prologue->have_context || move->base != RDX || move->displacement < 8 ||
 	    move->displacement > OFFSET_MAX)
@@ -102,7 +102,7 @@ static uint64_t loaded(const struct prologue *prologue, const struct move *move)
 }
 
 /* Takes one instruction if it is of interest. How many bytes to go on. */
-static size_t take(struct prologue *prologue, const uint8_t *at, uint64_t left)
+static size_t take_instruction(struct prologue *prologue, const uint8_t *at, uint64_t left)
 {
 	bool wide = (at[0] & 0xfb) == 0x48;
 	struct move move;
@@ -123,7 +123,7 @@ static size_t take(struct prologue *prologue, const uint8_t *at, uint64_t left)
 		return 4;
 	}
 	if (wide && at[1] == 0x8b && read_move(at + 2, left - 2, at[0] & 4, &move)) {
-		prologue->general[move.reg] = loaded(prologue, &move);
+		prologue->general[move.reg] = loaded_offset(prologue, &move);
 		if (move.reg == RDX)
 			prologue->have_context = false;
 		return 2 + move.length;
@@ -134,7 +134,7 @@ static size_t take(struct prologue *prologue, const uint8_t *at, uint64_t left)
 		return 2 + move.length;
 	}
 	if (at[0] == 0x0f && at[1] == 0x10 && read_move(at + 2, left - 2, false, &move)) {
-		prologue->vector[move.reg] = loaded(prologue, &move);
+		prologue->vector[move.reg] = loaded_offset(prologue, &move);
 		return 2 + move.length;
 	}
 	if (at[0] == 0x0f && at[1] == 0x11 && read_move(at + 2, left - 2, false, &move)) {
@@ -159,7 +159,7 @@ void grf_amd64_closure_stores(const struct grf_code *code, struct grf_closure_st
 	memset(prologue.vector, 0xff, sizeof(prologue.vector));
 	/* Behind a call registers hold something else. */
 	for (uint64_t at = 0; at < limit && code->bytes[at] != 0xe8;)
-		at += take(&prologue, code->bytes + at, code->length - at);
+		at += take_instruction(&prologue, code->bytes + at, code->length - at);
 	if (prologue.frame)
 		ret->cfa = prologue.frame + FRAME_LINK;
 }

@@ -11,7 +11,7 @@
 #define LOADS_MAX   64 /* behind the call of runtime.morestack */
 #define LEADING_MAX 64 /* instructions that a function begins with */
 
-static grf_register_set bit(unsigned int reg)
+static grf_register_set register_bit(unsigned int reg)
 {
 	return reg < GRF_NO_REGISTER ? (grf_register_set)(1u << reg) : 0;
 }
@@ -22,7 +22,7 @@ static grf_register_set result_registers(void)
 	grf_register_set all = 0;
 
 	for (size_t i = 0; i < GRF_FLOW_RESULTS; i++)
-		all |= bit(grf_flow_result_registers[i]);
+		all |= register_bit(grf_flow_result_registers[i]);
 	return all;
 }
 
@@ -63,7 +63,7 @@ static bool loads_again(const struct grf_code *code, uint64_t offset, grf_regist
 		if (at.map == GRF_OPCODES_ONE_BYTE && (at.opcode == 0xe9 || at.opcode == 0xeb))
 			return !(offset + (uint64_t)at.immediate);
 		if (is_load(&at))
-			*ret |= bit(at.reg);
+			*ret |= register_bit(at.reg);
 		else if (!is_vector_load(&at) && !is_no_operation(&at))
 			return false;
 	}
@@ -88,10 +88,10 @@ static bool find_growth(const struct grf_code *code, grf_entry_callee_at *callee
 }
 
 /* What an instruction reads and writes. False: that is not known. */
-static bool takes(const struct grf_instruction *at, grf_register_set *ret_reads,
-		  grf_register_set *ret_writes)
+static bool takes_registers(const struct grf_instruction *at, grf_register_set *ret_reads,
+			    grf_register_set *ret_writes)
 {
-	grf_register_set operand = bit(at->base) | bit(at->index);
+	grf_register_set operand = register_bit(at->base) | register_bit(at->index);
 
 	*ret_reads = *ret_writes = 0;
 	if (is_no_operation(at))
@@ -100,18 +100,18 @@ static bool takes(const struct grf_instruction *at, grf_register_set *ret_reads,
 		return false;
 	if (at->opcode == 0x8b || at->opcode == 0x8d) {
 		*ret_reads = operand;
-		*ret_writes = bit(at->reg);
+		*ret_writes = register_bit(at->reg);
 	} else if (at->opcode == 0x89) {
-		*ret_reads = bit(at->reg) | (at->is_memory ? operand : 0);
+		*ret_reads = register_bit(at->reg) | (at->is_memory ? operand : 0);
 		*ret_writes = at->is_memory ? 0 : operand;
 	} else if (at->opcode == 0xc7 || (at->opcode & 0xf8) == 0xb8) {
 		*ret_reads = at->is_memory ? operand : 0;
-		*ret_writes = at->is_memory ? 0 : bit(at->base);
+		*ret_writes = at->is_memory ? 0 : register_bit(at->base);
 	} else if ((at->opcode == 0x31 || at->opcode == 0x33) && !at->is_memory &&
 		   at->reg == at->base) {
-		*ret_writes = bit(at->reg);
+		*ret_writes = register_bit(at->reg);
 	} else if ((at->opcode & 0xf8) == 0x50) {
-		*ret_reads = bit(at->base);
+		*ret_reads = register_bit(at->base);
 	} else if (at->opcode == 0x81 || at->opcode == 0x83) {
 		*ret_reads = operand;
 	} else {
@@ -139,7 +139,7 @@ static grf_register_set read_first(const struct grf_code *code, grf_entry_callee
 				       ~written);
 		if (at.map == GRF_OPCODES_ONE_BYTE && at.opcode == 0xc3)
 			return read | (result_registers() & ~written);
-		if (!takes(&at, &reads, &writes))
+		if (!takes_registers(&at, &reads, &writes))
 			break;
 		read |= reads & ~written;
 		written |= writes;
@@ -154,5 +154,5 @@ grf_register_set grf_entry_registers(const struct grf_code *code, grf_entry_call
 
 	if (!find_growth(code, callee_at, context, &reads))
 		reads = read_first(code, callee_at, context);
-	return reads & (grf_register_set)~bit(GRF_RSP);
+	return reads & (grf_register_set)~register_bit(GRF_RSP);
 }

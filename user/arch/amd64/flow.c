@@ -34,7 +34,7 @@ struct grf_flow_state *grf_flow_state_at(const struct grf_flow *flow, uint64_t o
 }
 
 /* The frame's words are none that is in use before the code writes them. */
-static void begin(struct grf_flow *flow)
+static void begin_flow(struct grf_flow *flow)
 {
 	flow->now.reached = true;
 	flow->now.stack = 0;
@@ -44,12 +44,12 @@ static void begin(struct grf_flow *flow)
 }
 
 /* Goes through the code once, up to `stop` bytes of it. */
-static void pass(struct grf_flow *flow, uint64_t stop)
+static void pass_code(struct grf_flow *flow, uint64_t stop)
 {
 	uint64_t offset = 0;
 	size_t target = 0;
 
-	begin(flow);
+	begin_flow(flow);
 	for (size_t i = 0; i < flow->instructions.count && !flow->failed; i++) {
 		const struct grf_instruction *at = &flow->instructions.items[i];
 
@@ -83,7 +83,7 @@ static bool is_branch(const struct grf_instruction *at)
 
 /* Reads the instructions: what branches lead to, and how much of the stack the function takes.
  * False: it is none to follow. */
-static bool survey(struct grf_flow *flow, const uint8_t *code)
+static bool survey_code(struct grf_flow *flow, const uint8_t *code)
 {
 	struct grf_instruction at;
 	int64_t frame = 0;
@@ -161,7 +161,7 @@ struct grf_flow *grf_flow_create(const struct grf_code *code,
 	    .exposed = NOT_EXPOSED,
 	    .put = grf_flow_make(GRF_FLOW_UNSET, 0),
 	};
-	flow->failed = !survey(flow, code->bytes) || !make_room(flow);
+	flow->failed = !survey_code(flow, code->bytes) || !make_room(flow);
 	do {
 		if (flow->failed || passes++ == PASSES) {
 			grf_flow_destroy(flow);
@@ -170,7 +170,7 @@ struct grf_flow *grf_flow_create(const struct grf_code *code,
 		for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
 			flow->results[i] = grf_flow_make(GRF_FLOW_UNSET, 0);
 		flow->changed = false;
-		pass(flow, code->length);
+		pass_code(flow, code->length);
 	} while (flow->changed || flow->failed);
 	return flow;
 }
@@ -215,7 +215,7 @@ static bool go_to(struct grf_flow *flow, uint64_t pc)
 	if (pc < flow->entry || pc - flow->entry >= flow->length)
 		return false;
 	flow->quiet = true;
-	pass(flow, pc - flow->entry);
+	pass_code(flow, pc - flow->entry);
 	flow->quiet = false;
 	return flow->now.reached && !flow->failed;
 }
@@ -233,7 +233,7 @@ grf_flow_value grf_flow_register(struct grf_flow *flow, uint64_t pc, unsigned in
 }
 
 /* The return address stands just below the canonical frame address. */
-static grf_flow_value slot(struct grf_flow *flow, uint64_t pc, int64_t offset)
+static grf_flow_value slot_value(struct grf_flow *flow, uint64_t pc, int64_t offset)
 {
 	return grf_flow_slot(flow, pc, offset + WORD_BYTES);
 }
@@ -246,7 +246,7 @@ const struct grf_arch_flow grf_amd64_flow = {
     .destroy = grf_flow_destroy,
     .refuse = grf_flow_refuse,
     .results = grf_flow_results,
-    .slot = slot,
+    .slot = slot_value,
     .value_of = grf_flow_register,
     .entry_registers = grf_entry_registers,
 };

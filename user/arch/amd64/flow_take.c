@@ -7,7 +7,7 @@
 #define R11          11
 
 /* An address plus or minus a number leads to where the address does. */
-static grf_flow_value moved(grf_flow_value value)
+static grf_flow_value moved_value(grf_flow_value value)
 {
 	return grf_flow_kind(value) == GRF_FLOW_FRAME ? value : grf_flow_inside(value);
 }
@@ -20,7 +20,7 @@ static bool add_number(struct grf_flow *flow, const struct grf_instruction *at, 
 
 	if (at->is_memory || !at->wide)
 		return false;
-	value = moved(flow->now.values[at->base & 15]);
+	value = moved_value(flow->now.values[at->base & 15]);
 	if (value == UNKNOWN || (subtracts && grf_flow_kind(value) != GRF_FLOW_FRAME))
 		return false;
 	grf_flow_set_register(flow, at->base & 15, value);
@@ -62,7 +62,7 @@ static void take_other(struct grf_flow *flow, const struct grf_instruction *at, 
 }
 
 /* Writes `value` from where rdi leads to on; rdi leads on. */
-static void fill(struct grf_flow *flow, grf_flow_value value)
+static void fill_frame(struct grf_flow *flow, grf_flow_value value)
 {
 	if (grf_flow_has_kind(flow, GRF_RDI, GRF_FLOW_FRAME))
 		grf_flow_put_somewhere(flow, WORD_BYTES, value);
@@ -112,7 +112,7 @@ static void take_call(struct grf_flow *flow, uint64_t target)
 		return;
 	}
 	if (call.zeroes) {
-		fill(flow, grf_flow_make(GRF_FLOW_NIL, 0));
+		fill_frame(flow, grf_flow_make(GRF_FLOW_NIL, 0));
 		return;
 	}
 	pass_registers(flow, &call);
@@ -182,7 +182,7 @@ static grf_flow_value moved_address(struct grf_flow *flow, const struct grf_inst
 	if (grf_flow_somewhere_in_frame(flow, at))
 		return grf_flow_make(GRF_FLOW_FRAME, 0);
 	/* Of two registers, either may be the address. */
-	return at->index == GRF_NO_REGISTER && at->wide ? moved(base) : UNKNOWN;
+	return at->index == GRF_NO_REGISTER && at->wide ? moved_value(base) : UNKNOWN;
 }
 
 static void take_lea(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
@@ -267,7 +267,7 @@ static void take_arithmetic(struct grf_flow *flow, const struct grf_instruction 
 
 /* What a register holds that is copied to another one, or to memory. The stack pointer is an
  * address in the frame, but as a frame pointer, which nothing is written through. */
-static grf_flow_value copied(struct grf_flow *flow, unsigned int reg, unsigned int to)
+static grf_flow_value copied_value(struct grf_flow *flow, unsigned int reg, unsigned int to)
 {
 	if (reg != GRF_RSP)
 		return flow->now.values[reg & 15];
@@ -282,7 +282,7 @@ static void take_load(struct grf_flow *flow, const struct grf_instruction *at, u
 	grf_flow_value value = UNKNOWN;
 
 	if (at->wide)
-		value = !at->is_memory ? copied(flow, at->base, at->reg)
+		value = !at->is_memory ? copied_value(flow, at->base, at->reg)
 				       : grf_flow_operand(flow, at, next);
 	grf_flow_set_register(flow, at->reg, value);
 }
@@ -311,8 +311,9 @@ static void take_one_byte(struct grf_flow *flow, const struct grf_instruction *a
 			flow->failed = true;
 		grf_flow_write_operand(
 		    flow, at, next, bytes,
-		    at->wide ? copied(flow, at->reg, at->is_memory ? GRF_NO_REGISTER : at->base)
-			     : UNKNOWN);
+		    at->wide
+			? copied_value(flow, at->reg, at->is_memory ? GRF_NO_REGISTER : at->base)
+			: UNKNOWN);
 	} else if (opcode == 0x88 || opcode == 0xc6) {
 		grf_flow_write_operand(flow, at, next, 1, UNKNOWN);
 	} else if (opcode == 0xc7 || (opcode & 0xf8) == 0xb8) {
@@ -328,7 +329,7 @@ static void take_one_byte(struct grf_flow *flow, const struct grf_instruction *a
 		/* Comparisons change nothing. */
 		return;
 	} else if (opcode == 0xab && at->repeated && at->wide) {
-		fill(flow, flow->now.values[GRF_RAX]);
+		fill_frame(flow, flow->now.values[GRF_RAX]);
 		grf_flow_set_register(flow, GRF_RCX, UNKNOWN);
 	} else if ((opcode & 0xf8) == 0x50) {
 		grf_flow_tell_escape(flow, flow->now.values[at->base & 15]);

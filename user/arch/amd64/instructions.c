@@ -19,7 +19,7 @@ struct reader {
 	struct grf_instruction *to;
 };
 
-static bool next(struct reader *reader, uint8_t *ret)
+static bool next_byte(struct reader *reader, uint8_t *ret)
 {
 	if (reader->at >= reader->left || reader->at >= MAX_LENGTH)
 		return false;
@@ -28,13 +28,13 @@ static bool next(struct reader *reader, uint8_t *ret)
 }
 
 /* A signed little-endian number of `size` bytes. */
-static bool number(struct reader *reader, unsigned int size, int64_t *ret)
+static bool read_number(struct reader *reader, unsigned int size, int64_t *ret)
 {
 	uint64_t value = 0;
 	uint8_t byte;
 
 	for (unsigned int i = 0; i < size; i++) {
-		if (!next(reader, &byte))
+		if (!next_byte(reader, &byte))
 			return false;
 		value |= (uint64_t)byte << (8 * i);
 	}
@@ -49,7 +49,7 @@ static bool read_displacement(struct reader *reader, unsigned int mode, bool wid
 	unsigned int size = mode == 1 ? 1 : mode == 2 || wide_base ? 4 : 0;
 	int64_t value = 0;
 
-	if (!number(reader, size, &value))
+	if (!read_number(reader, size, &value))
 		return false;
 	reader->to->displacement = (int32_t)value;
 	return true;
@@ -61,7 +61,7 @@ static bool read_modrm(struct reader *reader)
 	uint8_t modrm, sib;
 	unsigned int mode;
 
-	if (!next(reader, &modrm))
+	if (!next_byte(reader, &modrm))
 		return false;
 	mode = modrm >> 6;
 	to->has_modrm = true;
@@ -78,7 +78,7 @@ static bool read_modrm(struct reader *reader)
 	}
 	if ((modrm & 7) != 4)
 		return read_displacement(reader, mode, false);
-	if (!next(reader, &sib))
+	if (!next_byte(reader, &sib))
 		return false;
 	to->base = (uint8_t)((sib & 7) | (reader->rex & 1) << 3);
 	to->index = (uint8_t)((sib >> 3 & 7) | (reader->rex & 2) << 2);
@@ -200,7 +200,7 @@ static bool read_vector(struct reader *reader, unsigned int size)
 	uint8_t prefix[3], table = 1;
 
 	for (unsigned int i = 0; i < size; i++)
-		if (!next(reader, &prefix[i]))
+		if (!next_byte(reader, &prefix[i]))
 			return false;
 	/* The bits that extend registers are stored inverted. */
 	reader->rex = (uint8_t)(~prefix[0] >> 5 & 4);
@@ -209,38 +209,39 @@ static bool read_vector(struct reader *reader, unsigned int size)
 		reader->rex = (uint8_t)(~prefix[0] >> 5 & 7);
 	}
 	reader->to->map = GRF_OPCODES_VECTOR;
-	if (!next(reader, &reader->to->opcode))
+	if (!next_byte(reader, &reader->to->opcode))
 		return false;
 	/* vzeroupper */
 	if (table == 1 && reader->to->opcode == 0x77)
 		return true;
 	return read_modrm(reader) &&
-	       number(reader, table == 3 || (table == 1 && two_byte_immediate(reader->to->opcode)),
-		      &reader->to->immediate);
+	       read_number(reader,
+			   table == 3 || (table == 1 && two_byte_immediate(reader->to->opcode)),
+			   &reader->to->immediate);
 }
 
 static bool read_two_bytes(struct reader *reader)
 {
 	struct grf_instruction *to = reader->to;
 
-	if (!next(reader, &to->opcode))
+	if (!next_byte(reader, &to->opcode))
 		return false;
 	if (to->opcode == 0x38 || to->opcode == 0x3a) {
 		to->map = to->opcode == 0x38 ? GRF_OPCODES_0F38 : GRF_OPCODES_0F3A;
-		return next(reader, &to->opcode) && read_modrm(reader) &&
-		       number(reader, to->map == GRF_OPCODES_0F3A, &to->immediate);
+		return next_byte(reader, &to->opcode) && read_modrm(reader) &&
+		       read_number(reader, to->map == GRF_OPCODES_0F3A, &to->immediate);
 	}
 	to->map = GRF_OPCODES_0F;
 	if (two_byte_modrm(to->opcode) && !read_modrm(reader))
 		return false;
-	return number(reader, two_byte_immediate(to->opcode), &to->immediate);
+	return read_number(reader, two_byte_immediate(to->opcode), &to->immediate);
 }
 
 /* Reads up to the opcode. */
 static bool read_prefixes(struct reader *reader, uint8_t *ret)
 {
 	for (;;) {
-		if (!next(reader, ret))
+		if (!next_byte(reader, ret))
 			return false;
 		switch (*ret) {
 		case 0x66:
@@ -264,7 +265,7 @@ static bool read_prefixes(struct reader *reader, uint8_t *ret)
 			/* A REX prefix stands just before the opcode. */
 			reader->rex = *ret;
 			reader->to->wide = (*ret & 8) != 0;
-			return next(reader, ret);
+			return next_byte(reader, ret);
 		}
 	}
 }
@@ -278,7 +279,7 @@ static bool read_one_byte(struct reader *reader)
 	/* push, pop, xchg, mov of an immediate: the register is in the opcode. */
 	if (!to->has_modrm)
 		to->base = (uint8_t)((to->opcode & 7) | (reader->rex & 1) << 3);
-	return number(reader, one_byte_immediate(to), &to->immediate);
+	return read_number(reader, one_byte_immediate(to), &to->immediate);
 }
 
 bool grf_instruction_read(const uint8_t *code, uint64_t left, struct grf_instruction *ret)

@@ -24,8 +24,8 @@ static bool is_lea(const uint8_t *code)
 }
 
 /* The address that an instruction of `length` bytes at an offset names by its last four. */
-static struct grf_code_reference reference(const struct grf_code *code, uint64_t at,
-					   uint64_t length)
+static struct grf_code_reference make_reference(const struct grf_code *code, uint64_t at,
+						uint64_t length)
 {
 	int32_t distance = (int32_t)grf_load_u32(code->bytes + at + length - sizeof(distance));
 
@@ -39,7 +39,7 @@ bool grf_amd64_next_address(const struct grf_code *code, uint64_t from,
 	for (uint64_t at = from; at + LEA_LENGTH <= code->length; at++) {
 		if (!is_lea(code->bytes + at))
 			continue;
-		*ret = reference(code, at, LEA_LENGTH);
+		*ret = make_reference(code, at, LEA_LENGTH);
 		return true;
 	}
 	return false;
@@ -54,7 +54,7 @@ bool grf_amd64_next_call(const struct grf_code *code, uint64_t from, struct grf_
 	found = memchr(code->bytes + from, CALL, code->length - from - CALL_LENGTH + 1);
 	if (!found)
 		return false;
-	*ret = reference(code, (uint64_t)(found - code->bytes), CALL_LENGTH);
+	*ret = make_reference(code, (uint64_t)(found - code->bytes), CALL_LENGTH);
 	return true;
 }
 
@@ -94,7 +94,7 @@ bool grf_amd64_may_write(const struct grf_code *code, grf_arch_is_data *is_data,
 
 		if ((bytes[i] & 0xc7) != 0x05 || may_only_read(bytes + i))
 			continue;
-		target = reference(code, i, 1 + sizeof(uint32_t)).target;
+		target = make_reference(code, i, 1 + sizeof(uint32_t)).target;
 		if (is_data(context, target) || is_data(context, target + sizeof(uint32_t)))
 			return true;
 	}
