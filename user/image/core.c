@@ -44,7 +44,7 @@ struct core_reader {
 	bool no_memory;
 };
 
-static struct grf_error *truncated(const struct core_reader *reader, uint64_t wanted)
+static struct grf_error *truncated_error(const struct core_reader *reader, uint64_t wanted)
 {
 	return grf_error_create(GRF_ERROR_BAD_INPUT,
 				"%s is truncated: %llu of %llu bytes are missing; take the core "
@@ -100,7 +100,7 @@ static struct grf_error *read_header(struct core_reader *reader)
 			return broken_headers(reader);
 		if (header->e_shoff > reader->size ||
 		    reader->size - header->e_shoff < sizeof(first))
-			return truncated(reader, header->e_shoff + sizeof(first));
+			return truncated_error(reader, header->e_shoff + sizeof(first));
 		memcpy(&first, reader->file + header->e_shoff, sizeof(first));
 		reader->segment_count = first.sh_info;
 	}
@@ -109,8 +109,8 @@ static struct grf_error *read_header(struct core_reader *reader)
 		return broken_headers(reader);
 	if (header->e_phoff > reader->size ||
 	    reader->segment_count > (reader->size - header->e_phoff) / sizeof(Elf64_Phdr))
-		return truncated(reader,
-				 header->e_phoff + reader->segment_count * sizeof(Elf64_Phdr));
+		return truncated_error(reader, header->e_phoff +
+						   reader->segment_count * sizeof(Elf64_Phdr));
 	return NULL;
 }
 
@@ -148,7 +148,7 @@ static struct grf_error *check_lengths(const struct core_reader *reader)
 						"%s: its segments overlap in the file",
 						reader->path);
 	}
-	return end > reader->size ? truncated(reader, end) : NULL;
+	return end > reader->size ? truncated_error(reader, end) : NULL;
 }
 
 static void take_thread(struct core_reader *reader, const struct grf_note *note)
@@ -345,8 +345,8 @@ static void find_ids(const struct core_reader *reader, struct found_id *ret)
 	}
 }
 
-static struct grf_error *mismatch(const struct core_reader *reader, const char *mine,
-				  const char *theirs)
+static struct grf_error *mismatch_error(const struct core_reader *reader, const char *mine,
+					const char *theirs)
 {
 	return grf_error_create(
 	    GRF_ERROR_MISMATCH,
@@ -394,13 +394,13 @@ static struct grf_error *compare_ids(const struct core_reader *reader)
 	find_ids(reader, &found);
 	gnu = grf_executable_gnu_build_id(reader->executable, &gnu_size);
 	if (*found.go && *go_id)
-		return strcmp(found.go, go_id) ? mismatch(reader, go_id, found.go) : NULL;
+		return strcmp(found.go, go_id) ? mismatch_error(reader, go_id, found.go) : NULL;
 	if (found.gnu && gnu) {
 		char mine[65], theirs[65];
 
 		format_id(gnu, gnu_size, mine, sizeof(mine));
 		format_id(found.gnu, found.gnu_size, theirs, sizeof(theirs));
-		return strcmp(mine, theirs) ? mismatch(reader, mine, theirs) : NULL;
+		return strcmp(mine, theirs) ? mismatch_error(reader, mine, theirs) : NULL;
 	}
 	return compare_build_info(reader);
 }

@@ -33,7 +33,7 @@ static void pass_over(struct grf_error *error)
 
 /* Takes the file of a descriptor, which it takes over, if it is a debug file of this build.
  * `checked`: what it is was made sure otherwise. */
-static bool take(struct grf_executable *executable, int fd, const char *path, bool checked)
+static bool take_file(struct grf_executable *executable, int fd, const char *path, bool checked)
 {
 	struct grf_executable *debug;
 	struct grf_error *error = grf_executable_read_debug(fd, path, &debug);
@@ -101,7 +101,7 @@ static bool by_build_id(struct grf_executable *executable, const char *directory
 		snprintf(hex + 2 * i, 3, "%02x", id[i]);
 	snprintf(name, sizeof(name), ".build-id/%.2s/%s.debug", hex, hex + 2);
 	fd = open_candidate(executable, &candidate, full, sizeof(full));
-	return fd >= 0 && take(executable, fd, full, false);
+	return fd >= 0 && take_file(executable, fd, full, false);
 }
 
 /* .gnu_debuglink: a file's name, padded to four bytes, and the CRC of what is in it. */
@@ -144,13 +144,13 @@ static bool take_linked(struct grf_executable *executable, const struct debug_li
 		close(fd);
 		return false;
 	}
-	return take(executable, fd, full, true);
+	return take_file(executable, fd, full, true);
 }
 
 /* Beside the executable: what is in that folder, which the target may have made, and not what a
  * link there leads to. */
-static bool beside(struct grf_executable *executable, const struct debug_link *link,
-		   const char *folder)
+static bool take_beside(struct grf_executable *executable, const struct debug_link *link,
+			const char *folder)
 {
 	static const char *const within[] = {"", ".debug/"};
 	char path[PATH_BYTES];
@@ -196,8 +196,8 @@ static bool by_link(struct grf_executable *executable, const char *path, const c
 
 	if (!folder || !real_folder || !read_link(executable, &link))
 		return false;
-	return beside(executable, &link, folder) ||
-	       (strcmp(folder, real_folder) != 0 && beside(executable, &link, real_folder)) ||
+	return take_beside(executable, &link, folder) ||
+	       (strcmp(folder, real_folder) != 0 && take_beside(executable, &link, real_folder)) ||
 	       (directory && in_tree(executable, &link, real_folder, directory)) ||
 	       in_tree(executable, &link, real_folder, DEBUG_ROOT);
 }
@@ -230,7 +230,8 @@ static bool by_server(struct grf_executable *executable)
 	if (client) {
 		fd = find(client, id, (int)size, &path);
 		if (fd >= 0)
-			found = take(executable, fd, path ? path : "what debuginfod found", true);
+			found =
+			    take_file(executable, fd, path ? path : "what debuginfod found", true);
 		else
 			grf_verbose("debuginfod: %s", strerror(-fd));
 		free(path);

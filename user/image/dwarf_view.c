@@ -25,7 +25,7 @@ struct view {
 	uint64_t unpacked; /* bytes that the compressed ones take */
 };
 
-static uint64_t aligned(uint64_t size)
+static uint64_t align_size(uint64_t size)
 {
 	return (size + 15) & ~UINT64_C(15);
 }
@@ -40,10 +40,10 @@ static void add_section(struct view *view, const char *name,
 	memcpy(view->names[view->count], name, length + 1);
 	view->sections[view->count++] = *section;
 	if (section->packing != GRF_PACKING_NONE)
-		view->unpacked += aligned(section->unpacked);
+		view->unpacked += align_size(section->unpacked);
 }
 
-static void collect(const struct grf_executable *executable, struct view *view)
+static void collect_sections(const struct grf_executable *executable, struct view *view)
 {
 	struct grf_packed_section section;
 	Elf_Scn *at = NULL;
@@ -75,12 +75,12 @@ static void put_name(char *names, uint64_t *at, const char *name)
 }
 
 /* Writes section headers, names and what is unpacked behind the file; `tail` is an offset. */
-static void fill(const struct grf_executable *executable, const struct view *view, uint8_t *memory,
-		 uint64_t tail)
+static void fill_view(const struct grf_executable *executable, const struct view *view,
+		      uint8_t *memory, uint64_t tail)
 {
 	Elf64_Shdr *headers = (Elf64_Shdr *)(memory + tail);
 	uint64_t names = tail + (view->count + 2) * sizeof(*headers), name = 1;
-	uint64_t at = aligned(names + (uint64_t)view->count * MAX_NAME + 1);
+	uint64_t at = align_size(names + (uint64_t)view->count * MAX_NAME + 1);
 	const Elf64_Ehdr header = {
 	    .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
 	    .e_type = ET_EXEC,
@@ -107,7 +107,7 @@ static void fill(const struct grf_executable *executable, const struct view *vie
 			continue;
 		}
 		to->sh_offset = at;
-		at += aligned(section->unpacked);
+		at += align_size(section->unpacked);
 		/* What is broken is not there. */
 		if (!grf_section_unpack(section, memory + to->sh_offset))
 			to->sh_type = SHT_NULL;
@@ -147,7 +147,7 @@ static Dwarf *open_view(struct grf_executable *executable)
 
 	if (!view)
 		return NULL;
-	collect(executable, view);
+	collect_sections(executable, view);
 	size = tail + (view->count + 2) * sizeof(Elf64_Shdr) +
 	       ((uint64_t)view->count + 1) * MAX_NAME + view->unpacked + GRF_PAGE;
 	if (!view->count) {
@@ -159,7 +159,7 @@ static Dwarf *open_view(struct grf_executable *executable)
 			 (unsigned long long)(executable->size >> 20));
 	} else if ((executable->view = lay_out(executable, size))) {
 		executable->view_size = size;
-		fill(executable, view, executable->view, tail);
+		fill_view(executable, view, executable->view, tail);
 		executable->view_elf = elf_memory((char *)executable->view, size);
 		if (executable->view_elf)
 			dwarf = dwarf_begin_elf(executable->view_elf, DWARF_C_READ, NULL);

@@ -27,7 +27,7 @@
 /* Bytes; no executable and no debug information of one is as large. */
 #define MAX_FILE ((uint64_t)8 << 30)
 
-static struct grf_error *bad(const char *path, const char *what)
+static struct grf_error *bad_file(const char *path, const char *what)
 {
 	return grf_error_create(GRF_ERROR_BAD_INPUT, "%s: %s", path, what);
 }
@@ -40,9 +40,9 @@ static struct grf_error *map_file(struct grf_executable *executable)
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot look at %s",
 				       executable->path);
 	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(Elf64_Ehdr))
-		return bad(executable->path, "not an ELF executable");
+		return bad_file(executable->path, "not an ELF executable");
 	if ((uint64_t)status.st_size > MAX_FILE)
-		return bad(executable->path, "larger than any executable");
+		return bad_file(executable->path, "larger than any executable");
 	executable->size = (uint64_t)status.st_size;
 	return grf_mapped_file_open(executable->fd, executable->size, executable->path,
 				    &executable->file);
@@ -55,9 +55,9 @@ static struct grf_error *check_header(struct grf_executable *executable, GElf_Eh
 	executable->elf = elf_memory((char *)executable->file, executable->size);
 	if (!executable->elf || elf_kind(executable->elf) != ELF_K_ELF ||
 	    !gelf_getehdr(executable->elf, header))
-		return bad(executable->path, "not an ELF executable");
+		return bad_file(executable->path, "not an ELF executable");
 	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
-		return bad(executable->path, "an ELF file, but not an executable");
+		return bad_file(executable->path, "an ELF file, but not an executable");
 	error = grf_arch_of_elf(executable->file, executable->path, &executable->arch);
 	if (error)
 		return error;
@@ -116,11 +116,11 @@ static struct grf_error *check_loads(struct grf_executable *executable)
 	uint64_t bytes = 0;
 
 	if (!executable->loads.count)
-		return bad(executable->path, "it has nothing to load");
+		return bad_file(executable->path, "it has nothing to load");
 	for (size_t i = 0; i < executable->loads.count; i++) {
 		bytes += executable->loads.items[i].file_size;
 		if (bytes / 2 > executable->size)
-			return bad(executable->path, "its segments overlap in the file");
+			return bad_file(executable->path, "its segments overlap in the file");
 	}
 	qsort(executable->loads.items, executable->loads.count, sizeof(struct grf_load), by_place);
 	return NULL;
@@ -142,14 +142,14 @@ static struct grf_error *read_segments(struct grf_executable *executable)
 	size_t count;
 
 	if (elf_getphdrnum(executable->elf, &count) || count > MAX_LOADS)
-		return bad(executable->path, "its program headers are broken");
+		return bad_file(executable->path, "its program headers are broken");
 	executable->header_count = count;
 	for (size_t i = 0; i < count; i++) {
 		struct grf_load *load;
 		GElf_Phdr header;
 
 		if (!gelf_getphdr(executable->elf, (int)i, &header))
-			return bad(executable->path, "its program headers are broken");
+			return bad_file(executable->path, "its program headers are broken");
 		if (header.p_type == PT_INTERP)
 			executable->interpreted = true;
 		if (header.p_type != PT_LOAD && header.p_type != PT_NOTE &&
@@ -158,7 +158,8 @@ static struct grf_error *read_segments(struct grf_executable *executable)
 		if (header.p_offset > executable->size ||
 		    header.p_filesz > executable->size - header.p_offset ||
 		    header.p_vaddr + header.p_memsz < header.p_vaddr)
-			return bad(executable->path, "truncated: a segment reaches beyond its end");
+			return bad_file(executable->path,
+					"truncated: a segment reaches beyond its end");
 		if (header.p_type == PT_NOTE) {
 			read_notes(executable, header.p_offset, header.p_filesz, header.p_align);
 			continue;

@@ -241,7 +241,7 @@ static bool replace_range(struct grf_image *image, uint64_t start, uint64_t end,
  * to come from the process, the others from the file; tables that the linker laid out run across
  * both, and readers take them whole.
  */
-static bool join(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags)
+static bool join_range(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags)
 {
 	const struct grf_segment *first = grf_image_find(image, start);
 	struct grf_image_backing *backing;
@@ -290,7 +290,7 @@ static struct grf_error *add_file(struct grf_image *image, const struct grf_exec
 		uint64_t start = loads[i].address + grf_executable_bias(executable);
 
 		if (start + loads[i].file_size >= start &&
-		    !join(image, start, start + loads[i].file_size, loads[i].flags))
+		    !join_range(image, start, start + loads[i].file_size, loads[i].flags))
 			return grf_error_no_memory();
 	}
 	return NULL;
@@ -509,7 +509,7 @@ struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address
 }
 
 /* Loads `size` bytes, which may lie in two segments. */
-static bool load(const struct grf_image *image, uint64_t address, void *ret, uint64_t size)
+static bool load_bytes(const struct grf_image *image, uint64_t address, void *ret, uint64_t size)
 {
 	const uint8_t *at = grf_image_at(image, address, size);
 	struct grf_error *error;
@@ -531,20 +531,20 @@ static bool load(const struct grf_image *image, uint64_t address, void *ret, uin
 
 bool grf_image_u8(const struct grf_image *image, uint64_t address, uint8_t *ret)
 {
-	return load(image, address, ret, sizeof(*ret));
+	return load_bytes(image, address, ret, sizeof(*ret));
 }
 
 bool grf_image_u16(const struct grf_image *image, uint64_t address, uint16_t *ret)
 {
-	return load(image, address, ret, sizeof(*ret));
+	return load_bytes(image, address, ret, sizeof(*ret));
 }
 
 bool grf_image_u32(const struct grf_image *image, uint64_t address, uint32_t *ret)
 {
-	return load(image, address, ret, sizeof(*ret));
+	return load_bytes(image, address, ret, sizeof(*ret));
 }
 
 bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret)
 {
-	return load(image, address, ret, sizeof(*ret));
+	return load_bytes(image, address, ret, sizeof(*ret));
 }

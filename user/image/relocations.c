@@ -12,8 +12,8 @@
 #include "image/image.h"
 
 /* Where a relocation that does not name a symbol puts the pointer at `address`. */
-static bool relocated(const struct grf_section *relocations, uint32_t relative, uint64_t address,
-		      uint64_t *ret)
+static bool relocated_word(const struct grf_section *relocations, uint32_t relative,
+			   uint64_t address, uint64_t *ret)
 {
 	Elf64_Rela entry;
 
@@ -39,7 +39,7 @@ bool grf_executable_pointer(struct grf_executable *executable, uint64_t address,
 	*ret = grf_load_u64(word);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (grf_executable_section(executable, names[i], &section) &&
-		    relocated(&section, relative, address, ret))
+		    relocated_word(&section, relative, address, ret))
 			break;
 	return true;
 }

@@ -141,8 +141,8 @@ bool grf_section_unpack(const struct grf_packed_section *section, uint8_t *to)
 }
 
 /* Unpacks a section, and keeps it, so that it is unpacked once. */
-static bool unpack(struct grf_executable *executable, const struct grf_packed_section *section,
-		   struct grf_section *ret)
+static bool unpack_section(struct grf_executable *executable,
+			   const struct grf_packed_section *section, struct grf_section *ret)
 {
 	uint8_t *data = grf_section_may_unpack(executable, section->unpacked)
 			    ? malloc(section->unpacked)
@@ -198,7 +198,7 @@ bool grf_executable_section(struct grf_executable *executable, const char *name,
 		return false;
 	ret->address = section.address;
 	if (section.packing != GRF_PACKING_NONE)
-		return unpack(executable, &section, ret);
+		return unpack_section(executable, &section, ret);
 	ret->data = section.data;
 	ret->size = section.size;
 	return true;
