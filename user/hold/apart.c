@@ -63,7 +63,7 @@ static void send_result(int fd, const struct result *result, int descriptor)
 
 /* Until the other end of the socket is closed. Nothing else that we have may hang on this process.
  */
-static void keep(int fd, int descriptor)
+static void keep_descriptor(int fd, int descriptor)
 {
 	char byte;
 
@@ -92,7 +92,7 @@ _Noreturn static void work_apart(int fd, grf_apart_work *work, void *context, co
 		memcpy(result.shared, shared, size);
 	send_result(fd, &result, error ? -1 : descriptor);
 	if (stay && !error)
-		keep(fd, descriptor);
+		keep_descriptor(fd, descriptor);
 	_exit(0);
 }
 
@@ -160,8 +160,8 @@ static void leave_alone(struct grf_apart *apart)
 }
 
 /* Starts the process, and receives what it has to say. */
-static struct grf_error *start(grf_apart_work *work, void *context, void *shared, size_t size,
-			       bool stay, int *ret_descriptor, struct grf_apart *ret)
+static struct grf_error *start_apart(grf_apart_work *work, void *context, void *shared, size_t size,
+				     bool stay, int *ret_descriptor, struct grf_apart *ret)
 {
 	struct result result = {0};
 	int sockets[2], descriptor = -1;
@@ -204,7 +204,7 @@ struct grf_error *grf_apart_run(grf_apart_work *work, void *context, void *share
 				int *ret)
 {
 	struct grf_apart apart;
-	struct grf_error *error = start(work, context, shared, size, false, ret, &apart);
+	struct grf_error *error = start_apart(work, context, shared, size, false, ret, &apart);
 
 	grf_apart_end(&apart);
 	return error;
@@ -213,7 +213,7 @@ struct grf_error *grf_apart_run(grf_apart_work *work, void *context, void *share
 struct grf_error *grf_apart_keep(grf_apart_work *work, void *context, int *ret_descriptor,
 				 struct grf_apart *ret)
 {
-	struct grf_error *error = start(work, context, NULL, 0, true, ret_descriptor, ret);
+	struct grf_error *error = start_apart(work, context, NULL, 0, true, ret_descriptor, ret);
 
 	if (error)
 		grf_apart_end(ret);

@@ -144,7 +144,7 @@ static bool choose_thread(struct grf_injector *injector, const pid_t *tids, size
 	return false;
 }
 
-static bool fail(struct grf_forked *forked, enum failure failure, int errnum)
+static bool fail_fork(struct grf_forked *forked, enum failure failure, int errnum)
 {
 	forked->failure = failure;
 	forked->errnum = errnum;
@@ -191,22 +191,22 @@ bool grf_forked_make(struct grf_forked *forked, const pid_t *tids, size_t count)
 	enum grf_call_outcome outcome;
 
 	if (!choose_thread(injector, tids, count))
-		return fail(forked, NO_THREAD, 0);
+		return fail_fork(forked, NO_THREAD, 0);
 	call.arguments[2] = injector->low + CHILD_ID;
 	if (!leave_note(forked))
-		return fail(forked, REFUSED, EFAULT);
+		return fail_fork(forked, REFUSED, EFAULT);
 	outcome = grf_injector_call(injector, &call);
 	forked->child = injector->child;
 	if (outcome == GRF_CALL_LOST)
-		return fail(forked, LOST, 0);
+		return fail_fork(forked, LOST, 0);
 	if (outcome == GRF_CALL_NOT_MADE)
-		return fail(forked, injector->refused ? REFUSED : STOPPED, injector->refused);
+		return fail_fork(forked, injector->refused ? REFUSED : STOPPED, injector->refused);
 	if (injector->result < 0)
-		return fail(forked, REFUSED, (int)-injector->result);
+		return fail_fork(forked, REFUSED, (int)-injector->result);
 	forked->reaper.note->child = (pid_t)injector->result;
 	grf_injector_step(injector, 7);
 	if (!forked->child || !open_image(forked))
-		return fail(forked, LOST, 0);
+		return fail_fork(forked, LOST, 0);
 	return true;
 }
 

@@ -42,7 +42,7 @@ static struct grf_gc_point *point_of(const struct grf_gc_point_probe *probe)
 	return &probe->skeleton->bss->point;
 }
 
-static bool change(struct grf_gc_point_probe *probe, uint32_t from, uint32_t to)
+static bool change_state(struct grf_gc_point_probe *probe, uint32_t from, uint32_t to)
 {
 	return __atomic_compare_exchange_n(&point_of(probe)->state, &from, to, false,
 					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
@@ -64,7 +64,7 @@ struct attachment {
 };
 
 /* In the process apart. */
-static struct grf_error *attach(void *context, int *ret)
+static struct grf_error *attach_probe(void *context, int *ret)
 {
 	const struct attachment *attachment = context;
 	const struct grf_gc_point_site *site = attachment->site;
@@ -79,8 +79,9 @@ static struct grf_error *attach(void *context, int *ret)
 	return NULL;
 }
 
-static struct grf_error *load(struct grf_gc_point_probe *probe, const struct grf_target *target,
-			      const struct grf_gc_point_site *site, uint32_t kernel_tgid)
+static struct grf_error *load_program(struct grf_gc_point_probe *probe,
+				      const struct grf_target *target,
+				      const struct grf_gc_point_site *site, uint32_t kernel_tgid)
 {
 	struct attachment attachment = {probe, target, site};
 
@@ -95,7 +96,7 @@ static struct grf_error *load(struct grf_gc_point_probe *probe, const struct grf
 	    ring_buffer__new(bpf_map__fd(probe->skeleton->maps.events), ignore_event, NULL, NULL);
 	if (!probe->events)
 		return grf_ebpf_error(WHAT, errno);
-	return grf_apart_keep(attach, &attachment, &probe->link, &probe->keeper);
+	return grf_apart_keep(attach_probe, &attachment, &probe->link, &probe->keeper);
 }
 
 struct grf_error *grf_gc_point_open(const struct grf_target *target,
@@ -125,7 +126,7 @@ struct grf_error *grf_gc_point_open(const struct grf_target *target,
 	/* The file that the probe goes into was found when it ran this program. */
 	error = grf_target_check(target);
 	if (!error)
-		error = load(probe, target, site, kernel_tgid);
+		error = load_program(probe, target, site, kernel_tgid);
 	if (error) {
 		grf_gc_point_close(probe);
 		return error;
@@ -165,7 +166,7 @@ static bool is_held(struct grf_gc_point_probe *probe)
 {
 	if (grf_gc_point_is_reached(probe))
 		return true;
-	if (change(probe, GRF_GC_POINT_EXPIRED, GRF_GC_POINT_ARMED))
+	if (change_state(probe, GRF_GC_POINT_EXPIRED, GRF_GC_POINT_ARMED))
 		probe->missed++;
 	return false;
 }
@@ -179,7 +180,7 @@ static bool is_gone(const struct grf_target *target)
 
 /* Does what there is to be done while it is waited, which is not urgent. Returns when it is to be
  * done next. */
-static uint64_t meanwhile(const struct grf_freeze *freeze)
+static uint64_t work_meanwhile(const struct grf_freeze *freeze)
 {
 	uint64_t interval;
 
@@ -218,7 +219,7 @@ static struct grf_error *wait_armed(const struct grf_freeze *freeze,
 		if (poll(&wake, 1, time_to_sleep(now, next, deadline)) > 0 && !is_held(probe))
 			ring_buffer__consume(probe->events);
 		if (now >= next && !is_held(probe))
-			next = meanwhile(freeze);
+			next = work_meanwhile(freeze);
 		now = grf_now();
 	}
 	return NULL;
@@ -240,7 +241,7 @@ struct grf_error *grf_gc_point_wait(const struct grf_freeze *freeze,
 		__atomic_store_n(&point_of(probe)->state, GRF_GC_POINT_IDLE, __ATOMIC_SEQ_CST);
 		return error;
 	}
-	if (change(probe, GRF_GC_POINT_ARMED, GRF_GC_POINT_IDLE))
+	if (change_state(probe, GRF_GC_POINT_ARMED, GRF_GC_POINT_IDLE))
 		return NULL;
 	*ret_hit = __atomic_load_n(&point_of(probe)->hit, __ATOMIC_SEQ_CST);
 	return NULL;
@@ -248,7 +249,7 @@ struct grf_error *grf_gc_point_wait(const struct grf_freeze *freeze,
 
 bool grf_gc_point_release(struct grf_gc_point_probe *probe)
 {
-	if (change(probe, GRF_GC_POINT_HELD, GRF_GC_POINT_RELEASED))
+	if (change_state(probe, GRF_GC_POINT_HELD, GRF_GC_POINT_RELEASED))
 		return true;
 	probe->missed++;
 	return false;

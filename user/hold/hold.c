@@ -103,7 +103,7 @@ static struct grf_error *seize_refused(struct grf_held *hold, pid_t tid, int err
 			       hold->target->pid);
 }
 
-static struct grf_error *seize(struct grf_held *hold, pid_t tid, bool *ret_new)
+static struct grf_error *seize_thread(struct grf_held *hold, pid_t tid, bool *ret_new)
 {
 	struct grf_held_thread *thread = find_thread(hold, tid);
 	int refused;
@@ -140,7 +140,7 @@ static struct grf_error *seize_all(struct grf_held *hold, bool *ret_new)
 	}
 	while (!error && (entry = readdir(task)))
 		if (entry->d_name[0] != '.')
-			error = seize(hold, (pid_t)strtol(entry->d_name, NULL, 10), ret_new);
+			error = seize_thread(hold, (pid_t)strtol(entry->d_name, NULL, 10), ret_new);
 	closedir(task);
 	return error;
 }
@@ -424,7 +424,7 @@ static bool list_tids(struct grf_held *hold, size_t *ret_count)
 	return true;
 }
 
-static void *tracer(void *argument)
+static void *run_tracer(void *argument)
 {
 	struct grf_held *hold = argument;
 	bool worked = false;
@@ -486,7 +486,7 @@ struct grf_error *grf_hold(const struct grf_target *target, const struct grf_fre
 	hold.error = make_room(&hold);
 	if (!hold.error) {
 		grf_keeper_start(&keeper);
-		result = pthread_create(&thread, NULL, tracer, &hold);
+		result = pthread_create(&thread, NULL, run_tracer, &hold);
 		if (result)
 			hold.error = grf_error_errno(GRF_ERROR_OTHER, result, "create a thread");
 		else

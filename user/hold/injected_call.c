@@ -356,7 +356,7 @@ static enum grf_call_outcome run_call(struct grf_injector *injector, uint64_t li
 	return GRF_CALL_MADE;
 }
 
-static bool allow(struct grf_injector *injector, long more)
+static bool allow_calls(struct grf_injector *injector, long more)
 {
 	if (!ptrace(PTRACE_SETOPTIONS, injector->tid, 0, injector->options | more))
 		return true;
@@ -377,7 +377,7 @@ enum grf_call_outcome grf_injector_call(struct grf_injector *injector,
 		injector->refused = EFAULT;
 		return GRF_CALL_NOT_MADE;
 	}
-	if (!allow(injector, call->makes_child ? PTRACE_O_TRACECLONE : 0))
+	if (!allow_calls(injector, call->makes_child ? PTRACE_O_TRACECLONE : 0))
 		return GRF_CALL_NOT_MADE;
 	grf_injector_step(injector, 2);
 	if (!set_call(injector, call)) {

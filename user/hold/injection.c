@@ -103,7 +103,7 @@ static void make_calls(struct grf_injector *injector, void *context)
 }
 
 /* In the process apart, whose end lets go of every thread that was seized. */
-static struct grf_error *inject(void *context, int *ret)
+static struct grf_error *inject_call(void *context, int *ret)
 {
 	struct injection *injection = context;
 	struct grf_injector *injector = &injection->injector;
@@ -155,7 +155,7 @@ struct grf_error *grf_injection_userfaultfd(const struct grf_target *target,
 		injection->report = ret_report;
 		injection->pidfd = pidfd;
 		injection->result = -1;
-		error = grf_apart_run(inject, injection, ret_report, sizeof(*ret_report), ret);
+		error = grf_apart_run(inject_call, injection, ret_report, sizeof(*ret_report), ret);
 	}
 	grf_injector_close(&injection->injector);
 	return error;

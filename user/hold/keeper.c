@@ -32,7 +32,7 @@ struct duty {
  * that we hold, as a signal can be refused; and looks whether we are there yet, should it not be
  * told.
  */
-static int keep(void *argument)
+static int keep_target(void *argument)
 {
 	const struct timespec moment = {.tv_sec = 1};
 	struct duty *duty = argument;
@@ -60,8 +60,8 @@ void grf_keeper_start(struct grf_keeper *ret)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	/* No exit signal: our other waits do not see it. */
-	ret->pid =
-	    clone(keep, (char *)stack + STACK_SIZE, CLONE_VM | CLONE_FS | CLONE_FILES, stack);
+	ret->pid = clone(keep_target, (char *)stack + STACK_SIZE, CLONE_VM | CLONE_FS | CLONE_FILES,
+			 stack);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

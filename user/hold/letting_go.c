@@ -28,7 +28,7 @@ static int pending_signal(const struct grf_held_thread *thread)
 	return info.si_status >> 7 ? 0 : info.si_status; /* an event, or the end of a call */
 }
 
-static void release(struct grf_held *hold, struct grf_held_thread *thread)
+static void release_thread(struct grf_held *hold, struct grf_held_thread *thread)
 {
 	thread->state = RELEASED;
 	if (hold->freeze->makes_calls)
@@ -51,7 +51,7 @@ size_t grf_held_release_stopped(struct grf_held *hold)
 			grf_held_look(hold, thread);
 		left += thread->state == INTERRUPTED;
 		if (thread->state == STOPPED)
-			release(hold, thread);
+			release_thread(hold, thread);
 	}
 	return left;
 }
@@ -108,7 +108,7 @@ static size_t release_idle(struct grf_held *hold)
 			grf_held_look(hold, thread);
 		if (thread->state != STOPPED || !freeze->is_idle(freeze->context, thread->tid))
 			continue;
-		release(hold, thread);
+		release_thread(hold, thread);
 		released++;
 	}
 	let_run(freeze, released, grf_now() + IDLE_TIME);
@@ -129,7 +129,7 @@ static void release_in_turn(struct grf_held *hold, size_t released)
 		if (thread->state != STOPPED)
 			continue;
 		make_way(freeze);
-		release(hold, thread);
+		release_thread(hold, thread);
 		let_run(freeze, ++released, deadline);
 	}
 }

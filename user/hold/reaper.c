@@ -46,7 +46,7 @@ struct work {
 };
 
 /* False: there is no time for more. */
-static bool nap(const struct work *work, unsigned int *length)
+static bool nap_once(const struct work *work, unsigned int *length)
 {
 	const struct timespec time = {.tv_nsec = *length};
 
@@ -108,7 +108,7 @@ static pid_t find_child(const struct work *work)
 	unsigned int length = FIRST_NAP;
 	pid_t child = 0;
 
-	while (has_returned(work) < 0 && !has_ended(work) && nap(work, &length))
+	while (has_returned(work) < 0 && !has_ended(work) && nap_once(work, &length))
 		;
 	if (pread(work->injector->memory, &child, sizeof(child), (off_t)work->note->child_at) !=
 		sizeof(child) ||
@@ -130,7 +130,7 @@ static void wait_for_child(struct grf_injector *injector, void *context)
 		work->note->reaping.outcome = GRF_CHILD_REAPED;
 }
 
-static void reap(struct work *work)
+static void reap_child(struct work *work)
 {
 	struct grf_reaping *reaping = &work->note->reaping;
 	struct grf_injection_report report = {0};
@@ -142,7 +142,7 @@ static void reap(struct work *work)
 		reaping->stop = report.ended - report.began;
 		if (has_ended(work))
 			reaping->outcome = GRF_CHILD_REAPED;
-	} while (reaping->outcome == GRF_CHILD_LEFT && nap(work, &length));
+	} while (reaping->outcome == GRF_CHILD_LEFT && nap_once(work, &length));
 }
 
 _Noreturn static void work_apart(int alive, struct grf_injector *injector,
@@ -165,14 +165,14 @@ _Noreturn static void work_apart(int alive, struct grf_injector *injector,
 	if (note->tid && !note->child)
 		note->child = find_child(&work);
 	if (note->child)
-		reap(&work);
+		reap_child(&work);
 	else if (note->tid)
 		note->reaping.outcome = GRF_CHILD_REAPED; /* there was none after all */
 	_exit(0);
 }
 
 /* With the note that there is. */
-static struct grf_error *start(struct grf_reaper *reaper, struct grf_injector *injector)
+static struct grf_error *start_reaper(struct grf_reaper *reaper, struct grf_injector *injector)
 {
 	int ends[2];
 
@@ -209,7 +209,7 @@ struct grf_error *grf_reaper_start(struct grf_reaper *reaper, const struct grf_t
 		return grf_error_no_memory();
 	error = grf_injector_open(injector, target, site);
 	if (!error)
-		error = start(reaper, injector);
+		error = start_reaper(reaper, injector);
 	grf_injector_close(injector);
 	return error;
 }
@@ -237,7 +237,7 @@ void grf_reaper_finish(struct grf_reaper *reaper, struct grf_injector *injector,
 	/* Who killed it, as one does who looks for memory, has not killed us: another can do it. */
 	for (unsigned int i = 0;
 	     !has_worked(reaper, &alone) && reaper->note->tid && !error && i < TRIES; i++)
-		error = start(reaper, injector);
+		error = start_reaper(reaper, injector);
 	grf_error_free(error);
 	if (reaper->note != MAP_FAILED) {
 		*ret = reaper->note->reaping;

@@ -45,7 +45,7 @@ struct room {
 };
 
 /* The number behind `name` in a text of lines, `otherwise` where it has no such line. */
-static uint64_t field(const char *text, const char *name, uint64_t otherwise)
+static uint64_t read_field(const char *text, const char *name, uint64_t otherwise)
 {
 	const char *found = strstr(text, name);
 
@@ -153,9 +153,9 @@ static struct grf_error *check_system(const struct room *room)
 
 	if (!read_file(room, "/proc", "meminfo"))
 		return NULL;
-	available = field(room->buffer, "MemAvailable:", NO_LIMIT / 1024) * 1024;
-	limit = field(room->buffer, "CommitLimit:", NO_LIMIT / 1024) * 1024;
-	committed = field(room->buffer, "Committed_AS:", 0) * 1024;
+	available = read_field(room->buffer, "MemAvailable:", NO_LIMIT / 1024) * 1024;
+	limit = read_field(room->buffer, "CommitLimit:", NO_LIMIT / 1024) * 1024;
+	committed = read_field(room->buffer, "Committed_AS:", 0) * 1024;
 	if (wanted > available)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"process %d: a child may need %llu MiB of memory, and %llu "
@@ -188,9 +188,9 @@ static uint64_t count_threads(const struct room *room)
 	while (proc && (entry = readdir(proc))) {
 		snprintf(path, sizeof(path), "/proc/%.20s", entry->d_name);
 		if (!isdigit((unsigned char)entry->d_name[0]) || !read_file(room, path, "status") ||
-		    field(room->buffer, "\nUid:", NO_LIMIT) != room->user)
+		    read_field(room->buffer, "\nUid:", NO_LIMIT) != room->user)
 			continue;
-		count += field(room->buffer, "\nThreads:", 1);
+		count += read_field(room->buffer, "\nThreads:", 1);
 	}
 	if (proc)
 		closedir(proc);
@@ -205,7 +205,7 @@ static struct grf_error *check_user(const struct room *room)
 	if (!room->user ||
 	    grf_small_file_read(room->target->directory, "limits", room->buffer, FILE_BYTES) < 0)
 		return NULL;
-	limit = field(room->buffer, "\nMax processes", NO_LIMIT);
+	limit = read_field(room->buffer, "\nMax processes", NO_LIMIT);
 	count = limit == NO_LIMIT ? 0 : count_threads(room);
 	if (count < limit)
 		return NULL;
@@ -222,11 +222,12 @@ static struct grf_error *read_target(struct room *room)
 
 	if (grf_small_file_read(room->target->directory, "status", status, sizeof(status)) < 0)
 		return grf_target_exited(room->target->pid);
-	room->own = field(status, "\nRssAnon:", field(status, "\nVmRSS:", 0)) * 1024;
-	room->tables = field(status, "\nVmPTE:", 0) * 1024;
+	room->own = read_field(status, "\nRssAnon:", read_field(status, "\nVmRSS:", 0)) * 1024;
+	room->tables = read_field(status, "\nVmPTE:", 0) * 1024;
 	room->committed =
-	    (field(status, "\nVmData:", 0) + field(status, "\nVmStk:", 0)) * 1024 + room->tables;
-	room->user = (unsigned int)field(status, "\nUid:", 0);
+	    (read_field(status, "\nVmData:", 0) + read_field(status, "\nVmStk:", 0)) * 1024 +
+	    room->tables;
+	room->user = (unsigned int)read_field(status, "\nUid:", 0);
 	return NULL;
 }
 

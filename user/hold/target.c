@@ -200,7 +200,7 @@ static struct grf_error *check_stat(pid_t pid, const char *stat)
 	return NULL;
 }
 
-static struct grf_error *check(pid_t pid, int directory)
+static struct grf_error *check_process(pid_t pid, int directory)
 {
 	const struct timespec moment = {.tv_nsec = 2000000};
 	char status[4096], stat[1024];
@@ -233,7 +233,7 @@ struct grf_error *grf_target_open(pid_t pid, struct grf_target *ret)
 		return grf_error_create(GRF_ERROR_NO_PROCESS, "%d is no process id", pid);
 	snprintf(path, sizeof(path), "/proc/%d", pid);
 	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	error = check(pid, directory);
+	error = check_process(pid, directory);
 	if (error) {
 		if (directory >= 0)
 			close(directory);
