@@ -124,7 +124,7 @@ int fault_ends(struct bpf_perf_event_data *context)
 }
 
 /* Whether something is about the process, and not by one who only reads. */
-static __always_inline bool matters(struct mm_struct *mm, struct task_struct *task)
+static __always_inline bool memory_matters(struct mm_struct *mm, struct task_struct *task)
 {
 	return memory.mm && (__u64)mm == memory.mm && task->tgid != memory.reader;
 }
@@ -136,7 +136,7 @@ int BPF_PROG(lock_acquired, struct mm_struct *mm)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct progress *thread;
 
-	if (!matters(mm, task) || !is_process(task))
+	if (!memory_matters(mm, task) || !is_process(task))
 		return 0;
 	thread = progress_of(task);
 	if (thread)
@@ -150,7 +150,7 @@ int BPF_PROG(lock_released, struct mm_struct *mm)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct progress *thread;
 
-	if (!matters(mm, task))
+	if (!memory_matters(mm, task))
 		return 0;
 	thread = is_process(task) ? progress_of(task) : NULL;
 	if (!thread || thread->lock != LOCKED_BY_FAULT)
@@ -175,7 +175,7 @@ int BPF_PROG(size_changed, struct mm_struct *mm)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (matters(mm, task) && (!is_process(task) || !is_in_fault(task)))
+	if (memory_matters(mm, task) && (!is_process(task) || !is_in_fault(task)))
 		memory.disturbed = 1;
 	return 0;
 }

@@ -119,7 +119,7 @@ static uint64_t find_cut(struct grf_session *session, const struct grf_area *are
 }
 
 /* Has `bytes` of the copy go to the file, from the largest areas first. */
-static struct grf_error *spill(struct grf_session *session, uint64_t bytes)
+static struct grf_error *spill_bytes(struct grf_session *session, uint64_t bytes)
 {
 	struct grf_space *space = &session->space;
 	_cleanup_free_ uint64_t *sizes = calloc(space->count + 1, sizeof(*sizes));
@@ -155,8 +155,8 @@ struct budget {
 };
 
 /* `why`: there is no file, or NULL: it would not help. */
-static struct grf_error *refuse(const struct grf_session *session, const struct budget *budget,
-				struct grf_error *why)
+static struct grf_error *refuse_capture(const struct grf_session *session,
+					const struct budget *budget, struct grf_error *why)
 {
 	const struct grf_memory_room *room = &budget->room;
 	struct grf_error *error;
@@ -193,7 +193,7 @@ static struct grf_error *use_file(struct grf_session *session, const struct budg
 	error = grf_spill_open(&session->spill, options->spill_directory,
 			       spilled + spilled / DISK_SHARE + held, session->copiers + 1, held);
 	if (error)
-		return refuse(session, budget, error);
+		return refuse_capture(session, budget, error);
 	if (options->max_memory)
 		grf_verbose("%llu MiB of the copy go to a file in %s", MIB(spilled),
 			    session->spill.name);
@@ -203,10 +203,10 @@ static struct grf_error *use_file(struct grf_session *session, const struct budg
 			 budget->room.limit ? budget->room.limit : "", MIB(spilled),
 			 session->spill.name);
 	session->planned_spill = spilled;
-	return spill(session, spilled);
+	return spill_bytes(session, spilled);
 }
 
-static struct grf_error *decide(struct grf_session *session, struct budget *budget)
+static struct grf_error *decide_budget(struct grf_session *session, struct budget *budget)
 {
 	uint64_t max_memory = session->options->max_memory, held, in_memory;
 	uint64_t needed = budget->copy + budget->analysis;
@@ -221,7 +221,7 @@ static struct grf_error *decide(struct grf_session *session, struct budget *budg
 	if (needed <= budget->allowed)
 		return NULL;
 	if (budget->analysis >= available)
-		return refuse(session, budget, NULL);
+		return refuse_capture(session, budget, NULL);
 	if (budget->analysis >= budget->allowed)
 		grf_warn("the analysis takes about %llu MiB of memory, whatever --max-memory says",
 			 MIB(budget->analysis));
@@ -249,7 +249,7 @@ struct grf_error *grf_session_find_room(struct grf_session *session)
 	session->planned_bytes = budget.copy;
 	budget.analysis = ANALYSIS_BASE + budget.copy / ANALYSIS_SHARE;
 	grf_memory_room_for_us(session->target.pid, &budget.room);
-	error = decide(session, &budget);
+	error = decide_budget(session, &budget);
 	free(budget.room.limit);
 	return error;
 }

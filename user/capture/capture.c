@@ -197,7 +197,7 @@ static struct grf_error *choose_method(struct grf_session *session)
 }
 
 /* Whether no thread runs; then their registers are read too. */
-static bool stands(void *context)
+static bool threads_stand(void *context)
 {
 	struct grf_session *session = context;
 
@@ -276,7 +276,8 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 		const struct grf_copy_method *method = session->method;
 		struct grf_error *error, *none;
 
-		session->freeze.stands = session->registers && !method->needs_stops ? stands : NULL;
+		session->freeze.stands =
+		    session->registers && !method->needs_stops ? threads_stand : NULL;
 		grf_session_open_goroutines(session);
 		error = method->ahead ? method->ahead(session) : NULL;
 		if (!error || error->code != GRF_ERROR_UNSUPPORTED || !next_method(session, method))
@@ -295,7 +296,7 @@ static struct grf_error *copy_ahead(struct grf_session *session)
 	}
 }
 
-static struct grf_error *prepare(struct grf_session *session)
+static struct grf_error *prepare_session(struct grf_session *session)
 {
 	const struct grf_capture_options *options = session->options;
 	struct grf_error *error = NULL;
@@ -444,7 +445,7 @@ static void close_session(struct grf_session *session)
 }
 
 /* One stop, with what is to be done in it. */
-static struct grf_error *stop(struct grf_session *session)
+static struct grf_error *stop_target(struct grf_session *session)
 {
 	struct grf_error *error;
 
@@ -483,13 +484,13 @@ static struct grf_error *hold_by_method(struct grf_session *session)
 	struct grf_error *error, *late = NULL;
 
 	session->attempt = 0;
-	error = stop(session);
+	error = stop_target(session);
 	while (++session->attempt < ATTEMPTS && may_succeed_later(session, error)) {
 		grf_error_free(error);
 		session->given_up += session->report.released - session->report.interrupting;
 		if (session->method->again)
 			session->method->again(session);
-		error = stop(session);
+		error = stop_target(session);
 	}
 	grf_spill_flush(&session->spill);
 	if (session->method->after)
@@ -523,7 +524,7 @@ static void pass_over_alike(struct grf_session *session)
 }
 
 /* Then the next way is taken, in a stop of its own. */
-static struct grf_error *hold(struct grf_session *session)
+static struct grf_error *hold_target(struct grf_session *session)
 {
 	struct grf_error *error = hold_by_method(session);
 
@@ -547,14 +548,14 @@ static struct grf_error *hold(struct grf_session *session)
 	return error;
 }
 
-static struct grf_error *run(struct grf_session *session)
+static struct grf_error *run_session(struct grf_session *session)
 {
-	struct grf_error *error = prepare(session);
+	struct grf_error *error = prepare_session(session);
 
 	if (!error && grf_interrupted())
 		error = grf_error_interrupted();
 	if (!error)
-		error = hold(session);
+		error = hold_target(session);
 	if (!error)
 		error = grf_session_explain(session);
 	return error ? error : grf_session_finish(session);
@@ -582,7 +583,7 @@ struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_option
 	session.copy.space = &session.space;
 	session.copy.spill = &session.spill;
 	if (session.parts) {
-		error = run(&session);
+		error = run_session(&session);
 	} else {
 		error = grf_error_no_memory();
 	}

@@ -68,7 +68,7 @@ void grf_copy_begin(struct grf_copy *copy, enum grf_copy_action action,
 	copy->late = false;
 }
 
-static void fail(struct grf_copy *copy, int errnum)
+static void fail_copy(struct grf_copy *copy, int errnum)
 {
 	int none = 0;
 
@@ -175,7 +175,7 @@ static bool is_in_file(const struct grf_copy *copy, const void *data, uint64_t *
 }
 
 /* Madvise makes all pages of a run exist in one call (Linux 5.14). */
-static void touch(struct grf_copy *copy, struct batch *batch)
+static void touch_batch(struct grf_copy *copy, struct batch *batch)
 {
 	uint64_t place;
 	size_t i, offset;
@@ -189,7 +189,7 @@ static void touch(struct grf_copy *copy, struct batch *batch)
 			     MADV_POPULATE_WRITE))
 			continue;
 		if (errno != EINVAL) {
-			fail(copy, ENOMEM);
+			fail_copy(copy, ENOMEM);
 			return;
 		}
 		for (offset = 0; offset < batch->local[i].iov_len; offset += GRF_PAGE)
@@ -198,7 +198,7 @@ static void touch(struct grf_copy *copy, struct batch *batch)
 }
 
 /* Takes `length` bytes off the front of what the batch has still to do. */
-static void advance(struct batch *batch, size_t length)
+static void advance_batch(struct batch *batch, size_t length)
 {
 	while (length && batch->first < batch->count) {
 		struct iovec *remote = &batch->remote[batch->first];
@@ -253,11 +253,11 @@ static void read_page(struct grf_copy *copy, struct batch *batch)
 	if (copy->mem < 0 || pread(copy->mem, local->iov_base, length,
 				   (off_t)(uintptr_t)remote->iov_base) != (ssize_t)length)
 		__atomic_fetch_add(&copy->pages_skipped, 1, __ATOMIC_RELAXED);
-	advance(batch, length);
+	advance_batch(batch, length);
 }
 
 /* What a failed read means. True: go on with the batch. */
-static bool survive(struct grf_copy *copy, struct batch *batch, int errnum)
+static bool survive_error(struct grf_copy *copy, struct batch *batch, int errnum)
 {
 	switch (errnum) {
 	case EINTR:
@@ -267,7 +267,7 @@ static bool survive(struct grf_copy *copy, struct batch *batch, int errnum)
 		read_page(copy, batch);
 		return true;
 	default:
-		fail(copy, errnum);
+		fail_copy(copy, errnum);
 		return false;
 	}
 }
@@ -280,9 +280,9 @@ static void read_all(struct grf_copy *copy, struct batch *batch)
 		ssize_t length = read_some(copy, batch);
 
 		if (length > 0) {
-			advance(batch, (size_t)length);
+			advance_batch(batch, (size_t)length);
 			bytes += (uint64_t)length;
-		} else if (!survive(copy, batch, length ? errno : EFAULT)) {
+		} else if (!survive_error(copy, batch, length ? errno : EFAULT)) {
 			break;
 		}
 	}
@@ -307,7 +307,7 @@ static void read_to_file(struct grf_copy *copy, const struct iovec *remote, uint
 		some.local[0] = (struct iovec){part.data, part.size};
 		read_all(copy, &some);
 		if (!grf_spill_put(copy->spill, &part))
-			fail(copy, ENOSPC);
+			fail_copy(copy, ENOSPC);
 		done += part.size;
 	}
 }
@@ -419,7 +419,7 @@ static size_t gather_some(struct grf_copy *copy, const struct grf_run *runs, siz
 			continue;
 		if (length <= 0)
 			break;
-		advance(&batch, (size_t)length);
+		advance_batch(&batch, (size_t)length);
 		done += (size_t)length;
 	}
 	return done;
@@ -499,7 +499,7 @@ void grf_copy_work(struct grf_copy *copy)
 		if (!goes_on(copy))
 			return;
 		if (copy->action == GRF_COPY_TOUCH)
-			touch(copy, &batch);
+			touch_batch(copy, &batch);
 		else
 			read_needed(copy, &batch);
 	}

@@ -73,7 +73,7 @@ struct grf_error *grf_dead_stacks_expect(struct grf_dead_stacks *dead,
 }
 
 /* No two stacks have a byte in common. If they do, neither record is to be believed. */
-static void disbelieve(struct grf_dead_stacks *dead, uint64_t low)
+static void disbelieve_stack(struct grf_dead_stacks *dead, uint64_t low)
 {
 	const struct grf_run *last = dead->run_count ? &dead->runs[dead->run_count - 1] : NULL;
 
@@ -101,7 +101,7 @@ void grf_dead_stacks_find(struct grf_dead_stacks *dead, const struct grf_gorouti
 		if (!is_stack(record) || record->low != place->low || record->high != place->high)
 			continue;
 		if (place->low < end) {
-			disbelieve(dead, place->low);
+			disbelieve_stack(dead, place->low);
 			continue;
 		}
 		end = place->high;
@@ -114,7 +114,7 @@ void grf_dead_stacks_find(struct grf_dead_stacks *dead, const struct grf_gorouti
 }
 
 /* Adds a run behind those that there are, which it may overlap. */
-static void append(struct grf_run *runs, size_t *count, const struct grf_run *run)
+static void append_run(struct grf_run *runs, size_t *count, const struct grf_run *run)
 {
 	if (*count && run->start <= runs[*count - 1].end) {
 		if (run->end > runs[*count - 1].end)
@@ -134,9 +134,9 @@ struct grf_error *grf_dead_stacks_add_to(const struct grf_dead_stacks *dead, str
 		return grf_error_no_memory();
 	while (i < dead->run_count || k < *count)
 		if (k == *count || (i < dead->run_count && dead->runs[i].start < (*runs)[k].start))
-			append(all, &all_count, &dead->runs[i++]);
+			append_run(all, &all_count, &dead->runs[i++]);
 		else
-			append(all, &all_count, &(*runs)[k++]);
+			append_run(all, &all_count, &(*runs)[k++]);
 	free(*runs);
 	*runs = all;
 	*count = all_count;

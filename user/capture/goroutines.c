@@ -48,7 +48,7 @@ static size_t records_size(const struct grf_goroutine_taker *taker)
 	return (taker->room * sizeof(*taker->records) + page - 1) / page * page;
 }
 
-static struct grf_error *load(struct grf_goroutine_taker *taker, pid_t pid)
+static struct grf_error *load_program(struct grf_goroutine_taker *taker, pid_t pid)
 {
 	union bpf_iter_link_info info = {.task.tid = (uint32_t)pid};
 	LIBBPF_OPTS(bpf_iter_attach_opts, limited, .link_info = &info,
@@ -104,7 +104,7 @@ struct grf_error *grf_goroutines_open(pid_t pid, const struct grf_goroutine_site
 	taker->site = site;
 	taker->copy = copy;
 	taker->room = room;
-	error = by_ebpf ? load(taker, pid) : make_room(taker);
+	error = by_ebpf ? load_program(taker, pid) : make_room(taker);
 	if (error) {
 		grf_goroutines_close(taker);
 		return error;

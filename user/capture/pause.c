@@ -22,7 +22,8 @@ struct grf_pause_probe {
 	struct pause_clock_bpf *skeleton;
 };
 
-static struct grf_error *load(struct grf_pause_probe *probe, uint32_t kernel_tgid, size_t room)
+static struct grf_error *load_program(struct grf_pause_probe *probe, uint32_t kernel_tgid,
+				      size_t room)
 {
 	probe->skeleton = pause_clock_bpf__open();
 	if (!probe->skeleton)
@@ -43,7 +44,7 @@ struct grf_error *grf_pause_open(uint32_t kernel_tgid, size_t room, struct grf_p
 
 	if (!probe)
 		return grf_error_no_memory();
-	error = load(probe, kernel_tgid, room);
+	error = load_program(probe, kernel_tgid, room);
 	if (error) {
 		grf_pause_close(probe);
 		return error;

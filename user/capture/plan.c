@@ -214,7 +214,7 @@ static void piece_bounds(const void *context, size_t index, uint64_t *start, uin
 	*end = plan->pieces[index].end;
 }
 
-static bool grow(void *items, size_t *room, size_t size, size_t wanted)
+static bool grow_items(void *items, size_t *room, size_t size, size_t wanted)
 {
 	void *grown = reallocarray(*(void **)items, wanted, size);
 
@@ -230,7 +230,7 @@ static struct grf_error *read_maps_growing(struct grf_plan *plan, int maps)
 	size_t wanted = FIRST_TEXT;
 
 	for (; wanted <= TEXT_LIMIT; wanted *= 2) {
-		if (!grow(&plan->text, &plan->text_room, 1, wanted))
+		if (!grow_items(&plan->text, &plan->text_room, 1, wanted))
 			return grf_error_no_memory();
 		switch (read_maps(plan, maps)) {
 		case READ_WHOLE:
@@ -253,8 +253,8 @@ static size_t line_bound(const struct grf_plan *plan)
 struct grf_error *grf_plan_place(struct grf_plan *plan, struct grf_space *space)
 {
 	/* Each area may cut a piece in two. */
-	if (!grow(&plan->pieces, &plan->piece_room, sizeof(*plan->pieces),
-		  plan->piece_room + space->count))
+	if (!grow_items(&plan->pieces, &plan->piece_room, sizeof(*plan->pieces),
+			plan->piece_room + space->count))
 		return grf_error_no_memory();
 	if (!place_pieces(plan, NULL, space))
 		return grf_error_create(GRF_ERROR_NO_MEMORY, "no memory for a copy of the process");
@@ -268,14 +268,14 @@ struct grf_error *grf_plan_make(struct grf_plan *plan, int maps, struct grf_resi
 
 	if (error)
 		return error;
-	if (!grow(&plan->lines, &plan->line_room, sizeof(*plan->lines), line_bound(plan)))
+	if (!grow_items(&plan->lines, &plan->line_room, sizeof(*plan->lines), line_bound(plan)))
 		return grf_error_no_memory();
 	parse_lines(plan);
 	if (!plan->line_count)
 		return grf_error_create(GRF_ERROR_EXITED, "the process exited");
 	do {
-		if (!grow(&plan->pieces, &plan->piece_room, sizeof(*plan->pieces),
-			  plan->piece_room * 2 + MORE_PIECES))
+		if (!grow_items(&plan->pieces, &plan->piece_room, sizeof(*plan->pieces),
+				plan->piece_room * 2 + MORE_PIECES))
 			return grf_error_no_memory();
 	} while (!add_lines(plan, NULL, resident));
 	error = grf_space_reserve(space, plan->piece_count, piece_bounds, plan);
@@ -286,11 +286,11 @@ struct grf_error *grf_plan_make(struct grf_plan *plan, int maps, struct grf_resi
 
 struct grf_error *grf_plan_make_room(struct grf_plan *plan, const struct grf_plan *first)
 {
-	if (!grow(&plan->text, &plan->text_room, 1, 2 * first->text_length + FIRST_TEXT) ||
-	    !grow(&plan->lines, &plan->line_room, sizeof(*plan->lines),
-		  2 * first->line_count + MORE_PIECES) ||
-	    !grow(&plan->pieces, &plan->piece_room, sizeof(*plan->pieces),
-		  2 * first->piece_count + MORE_PIECES))
+	if (!grow_items(&plan->text, &plan->text_room, 1, 2 * first->text_length + FIRST_TEXT) ||
+	    !grow_items(&plan->lines, &plan->line_room, sizeof(*plan->lines),
+			2 * first->line_count + MORE_PIECES) ||
+	    !grow_items(&plan->pieces, &plan->piece_room, sizeof(*plan->pieces),
+			2 * first->piece_count + MORE_PIECES))
 		return grf_error_no_memory();
 	memset(plan->text, 0, plan->text_room);
 	memset(plan->lines, 0, plan->line_room * sizeof(*plan->lines));

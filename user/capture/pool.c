@@ -27,7 +27,7 @@ struct grf_pool {
 	} workers[];
 };
 
-static void *serve(void *argument)
+static void *serve_pool(void *argument)
 {
 	struct worker *worker = argument;
 	struct grf_pool *pool = worker->pool;
@@ -65,7 +65,7 @@ struct grf_error *grf_pool_create(unsigned int threads, struct grf_pool **ret)
 
 		worker->pool = pool;
 		worker->index = pool->count;
-		result = pthread_create(&worker->thread, NULL, serve, worker);
+		result = pthread_create(&worker->thread, NULL, serve_pool, worker);
 		pool->count += !result;
 	}
 	if (result) {

@@ -117,8 +117,8 @@ static void take_found(struct grf_precopy *precopy, const struct grf_unit *unit,
  * that is not under protection fails without saying what it has protected before: all that exists
  * is copied then, as pages that are protected and not copied would never be.
  */
-static void protect(struct grf_precopy *precopy, const struct grf_unit *unit, enum grf_scan scan,
-		    uint64_t start, uint64_t end)
+static void protect_unit(struct grf_precopy *precopy, const struct grf_unit *unit,
+			 enum grf_scan scan, uint64_t start, uint64_t end)
 {
 	enum grf_scan_result result = GRF_SCAN_MORE;
 	struct grf_page_run runs[GRF_PAGE_RUNS];
@@ -159,13 +159,13 @@ static void refresh_runs(struct grf_precopy *precopy, const struct grf_unit *uni
 	for (size_t i = 0, next; i < count; i = next) {
 		next = i + 1;
 		if (grf_page_run_is_large(&runs[i])) {
-			protect(precopy, unit, GRF_SCAN_WRITTEN, runs[i].start, runs[i].end);
+			protect_unit(precopy, unit, GRF_SCAN_WRITTEN, runs[i].start, runs[i].end);
 			grf_units_look_again(precopy, runs[i].start, runs[i].end);
 			continue;
 		}
 		while (together && next < count && !grf_page_run_is_large(&runs[next]))
 			next++;
-		protect(precopy, unit, GRF_SCAN_SEAL, runs[i].start, runs[next - 1].end);
+		protect_unit(precopy, unit, GRF_SCAN_SEAL, runs[i].start, runs[next - 1].end);
 	}
 }
 
@@ -247,7 +247,7 @@ static void copy_unit(struct grf_precopy *precopy, const struct grf_unit *unit)
 	struct grf_run whole = {unit->start, unit->end};
 
 	if (protects_by_and_by(precopy) && grf_unit_is_watched(precopy, unit->part))
-		protect(precopy, unit, GRF_SCAN_FIRST, unit->start, unit->end);
+		protect_unit(precopy, unit, GRF_SCAN_FIRST, unit->start, unit->end);
 	if (unit->part == GRF_MAP_RESIDENT)
 		copy_part(precopy, unit, unit->start, unit->end, &precopy->unneeded);
 	else
@@ -413,7 +413,7 @@ uint64_t grf_precopy_measure(struct grf_precopy *precopy)
 	return pages;
 }
 
-static bool watch(struct grf_precopy *precopy, uint64_t start, uint64_t end)
+static bool watch_range(struct grf_precopy *precopy, uint64_t start, uint64_t end)
 {
 	return precopy->tracker->kind->watch(precopy->tracker, start, end);
 }
@@ -449,7 +449,7 @@ static struct grf_error *watch_pieces(struct grf_precopy *precopy, const struct 
 
 		if (!grf_unit_is_watched(precopy, piece->part))
 			continue;
-		if (watch(precopy, piece->start, piece->end)) {
+		if (watch_range(precopy, piece->start, piece->end)) {
 			watched += length;
 			continue;
 		}
@@ -482,7 +482,7 @@ bool grf_precopy_extend(struct grf_precopy *precopy, const struct grf_plan *firs
 			    piece->part != GRF_MAP_RESIDENT)
 				continue;
 			/* Pages without protection count as changed: the next round copies them. */
-			watch(precopy, start, end);
+			watch_range(precopy, start, end);
 			grf_units_look_again(precopy, start, end);
 			extended = true;
 		}
@@ -514,7 +514,7 @@ static bool system_has_swap(void)
 }
 
 /* From here on, or from the first copy of each page, what changes is seen. */
-static struct grf_error *begin(struct grf_precopy *precopy)
+static struct grf_error *begin_precopy(struct grf_precopy *precopy)
 {
 	return protects_by_and_by(precopy) ? NULL : precopy->tracker->kind->begin(precopy->tracker);
 }
@@ -535,13 +535,13 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
 	if (error)
 		return error;
 	grf_precopy_replan(precopy, plan);
-	return begin(precopy);
+	return begin_precopy(precopy);
 }
 
 struct grf_error *grf_precopy_restart(struct grf_precopy *precopy)
 {
 	precopy->copied = false;
-	return begin(precopy);
+	return begin_precopy(precopy);
 }
 
 void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds)

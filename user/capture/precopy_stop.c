@@ -194,8 +194,8 @@ static void note_swapped(struct grf_precopy *precopy, const struct grf_unit *uni
  * left out until now, and have no copy. Should one not exist all the same it is read as zero, which
  * it is.
  */
-static bool exists(const struct grf_precopy *precopy, const struct grf_unit *unit,
-		   const struct grf_page_run *run)
+static bool unit_exists(const struct grf_precopy *precopy, const struct grf_unit *unit,
+			const struct grf_page_run *run)
 {
 	return unit->known && unit->part == GRF_MAP_RESIDENT && precopy->touched &&
 	       !grf_touched_is_disturbed(precopy->touched) && !grf_page_run_is_large(run);
@@ -218,7 +218,7 @@ static void scan_part(struct grf_precopy *precopy, const struct grf_unit *unit, 
 			return;
 		}
 		for (size_t i = 0; i < count; i++) {
-			if (!tells_empty && !exists(precopy, unit, &runs[i]))
+			if (!tells_empty && !unit_exists(precopy, unit, &runs[i]))
 				note_changed(precopy, unit, runs[i].start, runs[i].end);
 			else if (tells_empty && runs[i].empty)
 				add_run(precopy, &precopy->changed, runs[i].start, runs[i].end,
@@ -284,7 +284,7 @@ static void end_scan(struct grf_precopy *precopy)
 }
 
 /* Until every thread has come here. The last one says what is to be done. */
-static void meet(struct grf_precopy *precopy, unsigned int threads)
+static void meet_threads(struct grf_precopy *precopy, unsigned int threads)
 {
 	unsigned int arrived = __atomic_add_fetch(&precopy->arrived, 1, __ATOMIC_ACQ_REL);
 
@@ -335,7 +335,7 @@ void grf_precopy_stop(struct grf_precopy *precopy, unsigned int threads)
 	while ((index = __atomic_fetch_add(&precopy->next, 1, __ATOMIC_RELAXED)) <
 	       precopy->units.count)
 		scan_unit(precopy, &precopy->units.items[index]);
-	meet(precopy, threads);
+	meet_threads(precopy, threads);
 	if (precopy->too_much)
 		return;
 	while ((index = __atomic_fetch_add(&precopy->next, RUNS_AT_A_TIME, __ATOMIC_RELAXED)) <
@@ -359,8 +359,8 @@ static void sort_runs(struct grf_runs *runs)
 }
 
 /* Makes [start, end) zero, as far as it lies in the pieces: pages that are not there read so. */
-static void clear(struct grf_copy *copy, const struct grf_plan *plan, size_t *piece, uint64_t start,
-		  uint64_t end)
+static void clear_range(struct grf_copy *copy, const struct grf_plan *plan, size_t *piece,
+			uint64_t start, uint64_t end)
 {
 	while (*piece < plan->piece_count && plan->pieces[*piece].end <= start)
 		++*piece;
@@ -382,9 +382,9 @@ void grf_precopy_settle(struct grf_precopy *precopy, const struct grf_plan *fina
 		uint64_t clean = changed->items[i].start, end = changed->items[i].end;
 
 		for (; at < existing->count && existing->items[at].start < end; at++) {
-			clear(precopy->copy, final, &piece, clean, existing->items[at].start);
+			clear_range(precopy->copy, final, &piece, clean, existing->items[at].start);
 			clean = existing->items[at].end;
 		}
-		clear(precopy->copy, final, &piece, clean, end);
+		clear_range(precopy->copy, final, &piece, clean, end);
 	}
 }

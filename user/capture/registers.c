@@ -27,7 +27,7 @@ struct grf_registers_probe {
 };
 
 /* Linux before 6.1 does not know the limit to one process; the program looks for itself anyway. */
-static struct bpf_link *attach(struct bpf_program *program, pid_t pid)
+static struct bpf_link *attach_iterator(struct bpf_program *program, pid_t pid)
 {
 	union bpf_iter_link_info info = {.task.pid = (uint32_t)pid};
 	LIBBPF_OPTS(bpf_iter_attach_opts, limited, .link_info = &info,
@@ -73,7 +73,7 @@ static struct grf_error *try_out(struct grf_registers_probe *probe)
 	return NULL;
 }
 
-static struct grf_error *load(struct grf_registers_probe *probe, pid_t pid)
+static struct grf_error *load_program(struct grf_registers_probe *probe, pid_t pid)
 {
 	struct stat status;
 
@@ -86,7 +86,7 @@ static struct grf_error *load(struct grf_registers_probe *probe, pid_t pid)
 	probe->skeleton->rodata->namespace_inode = (uint32_t)status.st_ino;
 	if (thread_registers_bpf__load(probe->skeleton))
 		return grf_ebpf_error(WHAT, errno);
-	probe->link = attach(probe->skeleton->progs.thread_registers, pid);
+	probe->link = attach_iterator(probe->skeleton->progs.thread_registers, pid);
 	return probe->link ? try_out(probe) : grf_ebpf_error(WHAT, errno);
 }
 
@@ -98,7 +98,7 @@ struct grf_error *grf_registers_open(pid_t pid, struct grf_registers_probe **ret
 	if (!probe)
 		return grf_error_no_memory();
 	probe->iterator = -1;
-	error = load(probe, pid);
+	error = load_program(probe, pid);
 	if (error) {
 		grf_registers_close(probe);
 		return error;

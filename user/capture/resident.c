@@ -34,9 +34,9 @@ static bool add_run(struct grf_run *runs, size_t *count, size_t capacity, uint64
 	return true;
 }
 
-static bool scan(struct grf_resident *resident, enum grf_resident_kind kind, uint64_t from,
-		 uint64_t to, struct grf_run *runs, size_t capacity, size_t max_pages,
-		 size_t *ret_count, uint64_t *ret_next)
+static bool scan_pages(struct grf_resident *resident, enum grf_resident_kind kind, uint64_t from,
+		       uint64_t to, struct grf_run *runs, size_t capacity, size_t max_pages,
+		       size_t *ret_count, uint64_t *ret_next)
 {
 	uint64_t without = GRF_PAGE_ZERO | (kind == GRF_RESIDENT_WRITTEN ? GRF_PAGE_FILE : 0);
 	struct grf_page_region regions[REGIONS];
@@ -119,7 +119,8 @@ size_t grf_resident_runs(struct grf_resident *resident, enum grf_resident_kind k
 
 	assert(from < to && capacity);
 	if (!__atomic_load_n(&resident->no_scan, __ATOMIC_RELAXED)) {
-		if (scan(resident, kind, from, to, runs, capacity, max_pages, &count, ret_next))
+		if (scan_pages(resident, kind, from, to, runs, capacity, max_pages, &count,
+			       ret_next))
 			return count;
 		if (errno == ENOTTY || errno == EINVAL)
 			__atomic_store_n(&resident->no_scan, true, __ATOMIC_RELAXED);

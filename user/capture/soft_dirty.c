@@ -154,7 +154,7 @@ struct grf_error *grf_soft_dirty_check(void)
 /* --- the tracker -------------------------------------------------------------------------------
  */
 
-static bool watch(struct grf_tracker *tracker, uint64_t start, uint64_t end)
+static bool watch_range(struct grf_tracker *tracker, uint64_t start, uint64_t end)
 {
 	struct soft_dirty *soft_dirty = (struct soft_dirty *)tracker;
 	struct area *area = grf_array_add(&soft_dirty->areas);
@@ -173,7 +173,7 @@ static bool watch(struct grf_tracker *tracker, uint64_t start, uint64_t end)
 }
 
 /* Nothing of the copies counts any more. */
-static void distrust(struct area *area)
+static void distrust_area(struct area *area)
 {
 	uint64_t count = (area->end - area->start) / GRF_PAGE;
 
@@ -182,13 +182,13 @@ static void distrust(struct area *area)
 			area->entries[i] = STALE;
 }
 
-static struct grf_error *begin(struct grf_tracker *tracker)
+static struct grf_error *begin_tracking(struct grf_tracker *tracker)
 {
 	struct soft_dirty *soft_dirty = (struct soft_dirty *)tracker;
 	uint64_t began;
 
 	for (size_t i = 0; i < soft_dirty->areas.count; i++)
-		distrust(&soft_dirty->areas.items[i]);
+		distrust_area(&soft_dirty->areas.items[i]);
 	soft_dirty->disturbed = false;
 	began = grf_now();
 	if (!clear_bits(soft_dirty->clear_refs))
@@ -246,8 +246,8 @@ static bool is_changed(struct soft_dirty *soft_dirty, uint64_t entry, const uint
 
 /* Whether a scan finds a page that exists. What is dirty already is left to the stop: it will be so
  * then, copied again or not. */
-static bool finds(struct soft_dirty *soft_dirty, enum grf_scan what, uint64_t entry,
-		  const uint64_t *known)
+static bool finds_page(struct soft_dirty *soft_dirty, enum grf_scan what, uint64_t entry,
+		       const uint64_t *known)
 {
 	switch (what) {
 	case GRF_SCAN_COPY:
@@ -293,9 +293,9 @@ static bool is_noted(enum grf_scan what)
 	return what == GRF_SCAN_COPY || what == GRF_SCAN_SEAL || what == GRF_SCAN_WRITTEN;
 }
 
-static enum grf_scan_result scan(struct grf_tracker *tracker, enum grf_scan what, uint64_t from,
-				 uint64_t to, struct grf_page_run *runs, size_t capacity,
-				 size_t *ret_count, uint64_t *ret_next)
+static enum grf_scan_result scan_range(struct grf_tracker *tracker, enum grf_scan what,
+				       uint64_t from, uint64_t to, struct grf_page_run *runs,
+				       size_t capacity, size_t *ret_count, uint64_t *ret_next)
 {
 	struct soft_dirty *soft_dirty = (struct soft_dirty *)tracker;
 	size_t area = find_area(soft_dirty, from);
@@ -314,7 +314,7 @@ static enum grf_scan_result scan(struct grf_tracker *tracker, enum grf_scan what
 			bool empty = !(entries[i] & EXISTS);
 
 			if (empty ? !finds_empty(what, known)
-				  : !finds(soft_dirty, what, entries[i], known))
+				  : !finds_page(soft_dirty, what, entries[i], known))
 				continue;
 			if (!add_page(runs, ret_count, capacity, *ret_next, empty))
 				return GRF_SCAN_MORE;
@@ -325,7 +325,7 @@ static enum grf_scan_result scan(struct grf_tracker *tracker, enum grf_scan what
 	return GRF_SCAN_DONE;
 }
 
-static void destroy(struct grf_tracker *tracker)
+static void destroy_tracker(struct grf_tracker *tracker)
 {
 	struct soft_dirty *soft_dirty = (struct soft_dirty *)tracker;
 
@@ -344,10 +344,10 @@ static const struct grf_tracker_kind kind = {
     .name = "soft-dirty bits",
     .only_anonymous = true,
     .tells_empty = true,
-    .watch = watch,
-    .begin = begin,
-    .scan = scan,
-    .destroy = destroy,
+    .watch = watch_range,
+    .begin = begin_tracking,
+    .scan = scan_range,
+    .destroy = destroy_tracker,
 };
 
 struct grf_error *grf_soft_dirty_create(int clear_refs, int pagemap, struct grf_tracker **ret)

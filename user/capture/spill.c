@@ -181,7 +181,7 @@ struct grf_error *grf_spill_open(struct grf_spill *spill, const char *directory,
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static void fail(struct grf_spill *spill, int errnum)
+static void fail_spill(struct grf_spill *spill, int errnum)
 {
 	int none = 0;
 
@@ -190,7 +190,7 @@ static void fail(struct grf_spill *spill, int errnum)
 }
 
 /* Has the disk take what is written, so that little is dirty at any time. */
-static void settle(struct grf_spill *spill)
+static void settle_spill(struct grf_spill *spill)
 {
 	uint64_t written = __atomic_load_n(&spill->written, __ATOMIC_RELAXED);
 
@@ -218,7 +218,7 @@ static bool write_all(struct grf_spill *spill, const uint8_t *data, size_t size,
 		if (length < 0 && errno == EINTR)
 			continue;
 		if (length <= 0) {
-			fail(spill, length ? errno : ENOSPC);
+			fail_spill(spill, length ? errno : ENOSPC);
 			return false;
 		}
 		data += length;
@@ -284,7 +284,7 @@ bool grf_spill_put(struct grf_spill *spill, const struct grf_spill_part *part)
 	pthread_cond_signal(&spill->put);
 	pthread_mutex_unlock(&spill->mutex);
 	if (!spill->holding)
-		settle(spill);
+		settle_spill(spill);
 	return written;
 }
 
@@ -308,14 +308,14 @@ void grf_spill_discard(struct grf_spill *spill, uint64_t offset, uint64_t length
 {
 	if (fallocate(spill->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
 		      (off_t)length))
-		fail(spill, errno);
+		fail_spill(spill, errno);
 }
 
 bool grf_spill_finish(struct grf_spill *spill, uint64_t length)
 {
 	if (!ftruncate(spill->fd, (off_t)length))
 		return true;
-	fail(spill, errno);
+	fail_spill(spill, errno);
 	return false;
 }
 
@@ -323,7 +323,7 @@ bool grf_spill_map(struct grf_spill *spill, uint8_t *data, uint64_t length, uint
 {
 	if (mmap(data, length, PROT_READ, MAP_SHARED | MAP_FIXED, spill->fd, (off_t)offset) ==
 	    MAP_FAILED) {
-		fail(spill, errno);
+		fail_spill(spill, errno);
 		return false;
 	}
 	/* Where the page cache has no room, what is read ahead is gone again before it is used. */

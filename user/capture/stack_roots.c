@@ -150,7 +150,7 @@ void grf_session_take_goroutines(struct grf_session *session)
 }
 
 /* Why no records were taken, by a taker that there was. */
-static struct grf_error *explain(const struct grf_session_goroutines *goroutines)
+static struct grf_error *explain_lack(const struct grf_session_goroutines *goroutines)
 {
 	if (!goroutines->tried)
 		return grf_error_create(GRF_ERROR_TOO_LONG,
@@ -172,7 +172,7 @@ struct grf_error *grf_session_finish_goroutines(struct grf_session *session)
 
 	if (!goroutines->taken) {
 		if (goroutines->taker && (goroutines->tried || goroutines->by_ebpf))
-			grf_session_without(session, GRF_LACK_STACKS, explain(goroutines),
+			grf_session_without(session, GRF_LACK_STACKS, explain_lack(goroutines),
 					    "stack roots from the copied memory");
 		return NULL;
 	}

@@ -214,7 +214,7 @@ static struct grf_error *attach_ends(struct grf_touched *touched)
 	return error;
 }
 
-static struct grf_error *load(struct grf_touched *touched, uint32_t kernel_tgid)
+static struct grf_error *load_program(struct grf_touched *touched, uint32_t kernel_tgid)
 {
 	struct grf_error *error;
 
@@ -242,7 +242,7 @@ struct grf_error *grf_touched_open(uint32_t kernel_tgid, struct grf_touched **re
 	if (!touched)
 		return grf_error_no_memory();
 	touched->all = true;
-	error = load(touched, kernel_tgid);
+	error = load_program(touched, kernel_tgid);
 	if (error) {
 		grf_touched_close(touched);
 		return error;

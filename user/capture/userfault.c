@@ -29,7 +29,7 @@ struct userfault {
 	GRF_ARRAY(struct grf_run) registered;
 };
 
-static bool watch(struct grf_tracker *tracker, uint64_t start, uint64_t end)
+static bool watch_range(struct grf_tracker *tracker, uint64_t start, uint64_t end)
 {
 	struct userfault *userfault = (struct userfault *)tracker;
 	struct uffdio_register range = {
@@ -48,7 +48,7 @@ static bool watch(struct grf_tracker *tracker, uint64_t start, uint64_t end)
 }
 
 /* Lets go of a range in pieces, so that the process never waits long for its memory map. */
-static void forget(int descriptor, uint64_t start, uint64_t end)
+static void forget_range(int descriptor, uint64_t start, uint64_t end)
 {
 	while (start < end) {
 		uint64_t length = end - start < UNREGISTER_BYTES ? end - start : UNREGISTER_BYTES;
@@ -60,13 +60,13 @@ static void forget(int descriptor, uint64_t start, uint64_t end)
 	}
 }
 
-static void destroy(struct grf_tracker *tracker)
+static void destroy_tracker(struct grf_tracker *tracker)
 {
 	struct userfault *userfault = (struct userfault *)tracker;
 
 	for (size_t i = 0; i < userfault->registered.count; i++)
-		forget(userfault->descriptor, userfault->registered.items[i].start,
-		       userfault->registered.items[i].end);
+		forget_range(userfault->descriptor, userfault->registered.items[i].start,
+			     userfault->registered.items[i].end);
 	close(userfault->descriptor);
 	grf_array_free(&userfault->registered);
 	free(userfault);
@@ -88,9 +88,9 @@ static const struct {
     [GRF_SCAN_EXISTING] = {0, 0, EXISTING, EXISTING | GRF_PAGE_ZERO},
 };
 
-static enum grf_scan_result scan(struct grf_tracker *tracker, enum grf_scan what, uint64_t from,
-				 uint64_t to, struct grf_page_run *runs, size_t capacity,
-				 size_t *ret_count, uint64_t *ret_next)
+static enum grf_scan_result scan_range(struct grf_tracker *tracker, enum grf_scan what,
+				       uint64_t from, uint64_t to, struct grf_page_run *runs,
+				       size_t capacity, size_t *ret_count, uint64_t *ret_next)
 {
 	int pagemap = ((struct userfault *)tracker)->pagemap;
 	struct grf_page_region regions[REGIONS];
@@ -132,9 +132,9 @@ static enum grf_scan_result scan(struct grf_tracker *tracker, enum grf_scan what
 
 static const struct grf_tracker_kind kind = {
     .name = "userfaultfd",
-    .watch = watch,
-    .scan = scan,
-    .destroy = destroy,
+    .watch = watch_range,
+    .scan = scan_range,
+    .destroy = destroy_tracker,
 };
 
 struct grf_error *grf_userfault_create(int descriptor, int pagemap, struct grf_tracker **ret)

@@ -257,7 +257,7 @@ static void copy_child(void *context)
 	grf_forked_kill(session->fork.forked);
 }
 
-static void end(struct grf_session *session)
+static void end_child(struct grf_session *session)
 {
 	struct grf_reaping reaping;
 
@@ -287,11 +287,11 @@ static void go_over(struct grf_session *session)
 {
 	grf_session_without(session, GRF_LACK_FORK, grf_forked_explain(session->fork.forked),
 			    "all of it was copied in the same stop");
-	end(session);
+	end_child(session);
 	session->method = &grf_copy_at_stop;
 }
 
-static struct grf_error *finish(struct grf_session *session)
+static struct grf_error *finish_copy(struct grf_session *session)
 {
 	struct grf_error *error = NULL;
 
@@ -306,11 +306,11 @@ static struct grf_error *finish(struct grf_session *session)
 					 "the child that was the picture of process %d was killed "
 					 "before it was copied",
 					 session->target.pid);
-	end(session);
+	end_child(session);
 	return error;
 }
 
-static void describe(const struct grf_session *session, struct grf_provenance *ret)
+static void describe_way(const struct grf_session *session, struct grf_provenance *ret)
 {
 	ret->pause.forking = session->forking_time;
 	ret->reaping = session->fork.reaping;
@@ -326,7 +326,7 @@ const struct grf_copy_method grf_copy_by_fork = {
     .open = open_forked,
     .ahead = get_ready,
     .at_stop = fork_it,
-    .after = finish,
-    .describe = describe,
-    .close = end,
+    .after = finish_copy,
+    .describe = describe_way,
+    .close = end_child,
 };

@@ -332,7 +332,7 @@ struct grf_left_out_set *grf_precopy_left_out(struct grf_session *session)
 	return &session->precopy.unneeded;
 }
 
-static void describe(const struct grf_session *session, struct grf_provenance *ret)
+static void describe_way(const struct grf_session *session, struct grf_provenance *ret)
 {
 	ret->rounds = session->precopy.rounds_with;
 	ret->preparation = session->injection.ended - session->injection.began;
@@ -361,7 +361,7 @@ const struct grf_copy_method grf_copy_by_precopy = {
     .at_stop = grf_precopy_at_stop,
     .again = grf_precopy_let_go,
     .after = grf_precopy_after,
-    .describe = describe,
+    .describe = describe_way,
     .left_out = grf_precopy_left_out,
     .close = grf_precopy_close,
 };

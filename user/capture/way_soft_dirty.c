@@ -107,7 +107,7 @@ static void go_round_again(struct grf_session *session)
 	begin_anew(session);
 }
 
-static void describe(const struct grf_session *session, struct grf_provenance *ret)
+static void describe_way(const struct grf_session *session, struct grf_provenance *ret)
 {
 	ret->rounds = session->precopy.rounds_with;
 }
@@ -122,7 +122,7 @@ const struct grf_copy_method grf_copy_by_soft_dirty = {
     .at_stop = copy_rest,
     .again = go_round_again,
     .after = grf_precopy_after,
-    .describe = describe,
+    .describe = describe_way,
     .left_out = grf_precopy_left_out,
     .close = grf_precopy_close,
 };

@@ -21,7 +21,7 @@
 #define KEPT_WAITING 4
 
 /* How long the copy will take; ns. */
-static uint64_t estimate(const struct grf_session *session)
+static uint64_t estimate_pause(const struct grf_session *session)
 {
 	uint64_t pages = (session->planned_bytes + session->planned_spill) / GRF_PAGE;
 
@@ -31,17 +31,17 @@ static uint64_t estimate(const struct grf_session *session)
 
 bool grf_session_may_copy_all(const struct grf_session *session)
 {
-	return !session->max_pause || estimate(session) <= session->max_pause;
+	return !session->max_pause || estimate_pause(session) <= session->max_pause;
 }
 
 bool grf_session_was_kept_waiting(const struct grf_session *session)
 {
-	return estimate(session) <= session->max_pause / KEPT_WAITING;
+	return estimate_pause(session) <= session->max_pause / KEPT_WAITING;
 }
 
 static struct grf_error *check_time(struct grf_session *session)
 {
-	uint64_t max_pause = session->max_pause, time = estimate(session);
+	uint64_t max_pause = session->max_pause, time = estimate_pause(session);
 
 	if (grf_session_may_copy_all(session))
 		return NULL;
@@ -92,7 +92,7 @@ static struct grf_error *get_ready(struct grf_session *session)
 {
 	struct grf_error *error = grf_session_touch_destination(session);
 
-	session->freeze.urgent = estimate(session) <= SHORT_STOP;
+	session->freeze.urgent = estimate_pause(session) <= SHORT_STOP;
 	grf_pool_start(session->pool, be_ready, session);
 	grf_pool_wait(session->pool);
 	grf_session_expect_stacks(session);
