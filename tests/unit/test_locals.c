@@ -166,7 +166,7 @@ static void check_order(const struct grf_frame_description *description, uint64_
 	struct frame_locals frame = {0};
 	size_t count = 0;
 
-	collect(description, pc, &candidates);
+	collect_locals(description, pc, &candidates);
 	qsort(candidates.array.items, candidates.array.count, sizeof(*candidates.array.items),
 	      by_likelihood);
 	fill_frame(&frame, &candidates);

@@ -9,7 +9,7 @@
 #include "model/self_check.h"
 
 /* Logs how long a step took, and begins the next one. */
-static void step(const char *what, uint64_t *began)
+static void log_step(const char *what, uint64_t *began)
 {
 	uint64_t now = grf_now();
 
@@ -17,7 +17,7 @@ static void step(const char *what, uint64_t *began)
 	*began = now;
 }
 
-static struct grf_error *missing(const char *name)
+static struct grf_error *missing_variable(const char *name)
 {
 	return grf_error_create(
 	    GRF_ERROR_UNSUPPORTED,
@@ -33,7 +33,7 @@ static struct grf_error *read_goroutines(struct grf_model *model)
 	uint64_t allm = grf_types_variable(model->types, "runtime.allm");
 
 	if (!allgs)
-		return missing("runtime.allgs");
+		return missing_variable("runtime.allgs");
 	if (!grf_scheduler_read(model->image, &model->layout, allgs, allm,
 				grf_types_variable(model->types, "runtime.allp"),
 				&model->scheduler))
@@ -53,7 +53,7 @@ static struct grf_error *read_heap(struct grf_model *model)
 	struct grf_error *error;
 
 	if (!mheap)
-		return missing("runtime.mheap_");
+		return missing_variable("runtime.mheap_");
 	error = grf_heap_read(model->image, &model->layout, mheap, &model->heap);
 	if (error)
 		return error;
@@ -77,25 +77,25 @@ static struct grf_error *read_all(struct grf_model *model)
 	    grf_layout_resolve(&version, grf_executable_dwarf(model->executable), &model->layout);
 	if (error)
 		return error;
-	step("layout", &began);
+	log_step("layout", &began);
 	error = grf_modules_read(model->image, model->executable, &model->layout, &model->modules);
 	if (error)
 		return error;
 	error = grf_pclntab_create(model->image, &model->layout, model->modules, &model->pclntab);
 	if (error)
 		return error;
-	step("modules and function table", &began);
+	log_step("modules and function table", &began);
 	error = grf_types_create(model->image, model->executable, &model->layout, model->modules,
 				 model->pclntab, &model->types);
 	if (error)
 		return error;
 	if (!model->layout.from_dwarf)
 		grf_layout_take_descriptors(model->types, &model->layout);
-	step("types", &began);
+	log_step("types", &began);
 	error = read_heap(model);
 	if (error)
 		return error;
-	step("heap", &began);
+	log_step("heap", &began);
 	error = grf_heap_self_check(&model->layout, model->modules, model->heap,
 				    grf_image_arch(model->image));
 	if (!error)
@@ -105,7 +105,7 @@ static struct grf_error *read_all(struct grf_model *model)
 	grf_image_threads(model->image, &thread_count);
 	error = grf_goroutines_self_check(&model->layout, model->modules, model->goroutines,
 					  thread_count);
-	step("goroutines", &began);
+	log_step("goroutines", &began);
 	return error;
 }
 

@@ -40,8 +40,8 @@ struct sample {
 	uint64_t pointers, wrong;
 };
 
-static struct grf_error *misread(const struct grf_layout *layout, const char *what, uint64_t wrong,
-				 uint64_t of)
+static struct grf_error *misread_error(const struct grf_layout *layout, const char *what,
+				       uint64_t wrong, uint64_t of)
 {
 	return grf_error_create(GRF_ERROR_UNSUPPORTED,
 				"this was misread: %s (%llu of %llu); the runtime of \"%s\" is not "
@@ -142,7 +142,8 @@ struct grf_error *grf_spans_self_check(const struct grf_layout *layout, uint64_t
 				       uint64_t spans)
 {
 	if (wrong > FEW_SPANS && wrong > spans / 4)
-		return misread(layout, "spans of the heap contradict themselves", wrong, spans);
+		return misread_error(layout, "spans of the heap contradict themselves", wrong,
+				     spans);
 	return NULL;
 }
 
@@ -160,19 +161,20 @@ struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 	if (error)
 		return error;
 	if (heap->miscounted > FEW_SPANS && heap->miscounted > heap->span_count / 4)
-		return misread(layout, "spans of the heap count other objects than they have",
-			       heap->miscounted, heap->span_count);
+		return misread_error(layout, "spans of the heap count other objects than they have",
+				     heap->miscounted, heap->span_count);
 	if (timeless > FEW_SPANS && timeless > heap->span_count / 4)
-		return misread(layout, "spans of the heap were swept in no cycle that there is",
-			       timeless, heap->span_count);
+		return misread_error(layout,
+				     "spans of the heap were swept in no cycle that there is",
+				     timeless, heap->span_count);
 	for (size_t i = 0; i < heap->span_count; i += step)
 		take_span(&sample, &heap->spans[i]);
 	grf_debug("self-check: %llu of %llu pointers lead nowhere; %llu of %zu spans miscount",
 		  (unsigned long long)sample.wrong, (unsigned long long)sample.pointers,
 		  (unsigned long long)heap->miscounted, heap->span_count);
 	if (sample.pointers > FEW_POINTERS && sample.wrong > sample.pointers / 4)
-		return misread(layout, "pointers in the heap lead nowhere", sample.wrong,
-			       sample.pointers);
+		return misread_error(layout, "pointers in the heap lead nowhere", sample.wrong,
+				     sample.pointers);
 	return NULL;
 }
 
@@ -218,8 +220,10 @@ struct grf_error *grf_goroutines_self_check(const struct grf_layout *layout,
 	}
 	/* Each thread may be starting one. */
 	if (nameless > thread_count && nameless > count / 4)
-		return misread(layout, "goroutines have no number of their own", nameless, count);
+		return misread_error(layout, "goroutines have no number of their own", nameless,
+				     count);
 	if (nowhere > thread_count && nowhere > count / 4)
-		return misread(layout, "goroutines did not begin in a function", nowhere, count);
+		return misread_error(layout, "goroutines did not begin in a function", nowhere,
+				     count);
 	return NULL;
 }

@@ -78,7 +78,7 @@ static void read_experiments(struct grf_version *version)
 }
 
 /* The number at *at, which is moved behind it. -1: no number, or an absurd one. */
-static int number(const char **at)
+static int read_number(const char **at)
 {
 	int value = 0;
 
@@ -95,13 +95,13 @@ static int number(const char **at)
 /* Reads what follows "go1.". False: no number. */
 static bool read_release(const char *at, struct grf_version *version)
 {
-	version->minor = number(&at);
+	version->minor = read_number(&at);
 	if (version->minor < 0)
 		return false;
 	if (*at != '.')
 		return true;
 	at++;
-	version->patch = number(&at);
+	version->patch = read_number(&at);
 	if (version->patch < 0)
 		version->patch = 0;
 	return true;
@@ -150,7 +150,7 @@ bool grf_version_parse(const char *text, struct grf_version *ret)
 	int major;
 
 	take_text((const uint8_t *)text, strlen(text), version.text);
-	major = release ? number(&release) : -1;
+	major = release ? read_number(&release) : -1;
 	if (major == 1 && *release == '.') {
 		if (!read_release(release + 1, &version))
 			version.minor = -1;

@@ -66,8 +66,9 @@ static void add_loads(struct loads *loads, const struct grf_executable *executab
 	}
 }
 
-static struct grf_error *search(struct grf_executable *executable, const struct grf_image *image,
-				struct grf_entry_points *ret)
+static struct grf_error *search_functions(struct grf_executable *executable,
+					  const struct grf_image *image,
+					  struct grf_entry_points *ret)
 {
 	struct grf_pclntab *table = NULL;
 	struct grf_modules *modules = NULL;
@@ -106,7 +107,7 @@ static struct grf_error *from_functions(struct grf_executable *executable, int m
 	error = grf_image_from_segments(grf_executable_arch(executable), loads.segments.items,
 					loads.segments.count, &image);
 	if (!error)
-		error = search(executable, image, ret);
+		error = search_functions(executable, image, ret);
 	for (size_t i = 0; i < loads.copies.count; i++)
 		free(loads.copies.items[i]);
 	grf_array_free(&loads.copies);

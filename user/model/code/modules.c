@@ -33,7 +33,7 @@ struct reader {
 	    segments_left; /* bytes of data and bss that all modules may have beside those read */
 };
 
-static uint64_t word(const struct reader *reader, int64_t offset)
+static uint64_t read_word(const struct reader *reader, int64_t offset)
 {
 	uint64_t value = 0;
 
@@ -42,15 +42,15 @@ static uint64_t word(const struct reader *reader, int64_t offset)
 	return value;
 }
 
-static struct grf_slice slice(const struct reader *reader, int64_t offset)
+static struct grf_slice read_slice(const struct reader *reader, int64_t offset)
 {
 	if (offset < 0)
 		return (struct grf_slice){0};
-	return (struct grf_slice){word(reader, offset), word(reader, offset + 8)};
+	return (struct grf_slice){read_word(reader, offset), read_word(reader, offset + 8)};
 }
 
-#define WORD(field)  word(reader, grf_offset(reader->layout, moduledata, field))
-#define SLICE(field) slice(reader, grf_offset(reader->layout, moduledata, field))
+#define WORD(field)  read_word(reader, grf_offset(reader->layout, moduledata, field))
+#define SLICE(field) read_slice(reader, grf_offset(reader->layout, moduledata, field))
 
 static void read_fields(const struct reader *reader, struct grf_module *module)
 {
@@ -106,7 +106,7 @@ static bool has_header(const struct reader *reader, const struct grf_module *mod
 }
 
 /* What a moduledata without these properties is, is something else. */
-static bool plausible(const struct reader *reader, const struct grf_module *module)
+static bool is_plausible(const struct reader *reader, const struct grf_module *module)
 {
 	return module->text <= module->minpc && module->minpc < module->maxpc &&
 	       module->maxpc <= module->etext && is_segment(module->data, module->edata) &&
@@ -136,7 +136,7 @@ static const uint8_t *made_mask(const struct reader *reader, int64_t offset, uin
  * memory is out. */
 static uint8_t *run_program(const struct reader *reader, int64_t offset, uint64_t words)
 {
-	uint64_t address = word(reader, offset);
+	uint64_t address = read_word(reader, offset);
 	const struct grf_segment *segment = grf_image_find(reader->image, address);
 	uint8_t *mask = segment ? calloc(1, (words + 7) / 8) : NULL;
 
@@ -261,7 +261,7 @@ static struct grf_error *read_chain(struct reader *reader, struct grf_modules *m
 		struct grf_module module;
 
 		read_fields(reader, &module);
-		if (!plausible(reader, &module) || is_known(modules, reader->address)) {
+		if (!is_plausible(reader, &module) || is_known(modules, reader->address)) {
 			grf_warn("the chain of Go modules is broken at %#llx; modules after it are "
 				 "missing",
 				 (unsigned long long)reader->address);
@@ -280,7 +280,7 @@ static bool is_module(const struct reader *reader)
 	struct grf_module module;
 
 	read_fields(reader, &module);
-	return plausible(reader, &module);
+	return is_plausible(reader, &module);
 }
 
 /* Looks through one writable segment for a word that points to the pcHeader at `header` and begins

@@ -313,7 +313,7 @@ enum grf_func_kind grf_pclntab_kind(const struct grf_pclntab *table,
 }
 
 /* Reads a varint of at most 32 bits; false at the end of the table. */
-static bool varint(const uint8_t **at, const uint8_t *end, uint32_t *ret)
+static bool read_varint(const uint8_t **at, const uint8_t *end, uint32_t *ret)
 {
 	uint32_t value = 0;
 
@@ -352,7 +352,8 @@ bool grf_pclntab_value(const struct grf_pclntab *table, const struct grf_functio
 		if (!*table->steps)
 			return false;
 		--*table->steps;
-		if (!varint(&at, end, &change) || (!change && !first) || !varint(&at, end, &step))
+		if (!read_varint(&at, end, &change) || (!change && !first) ||
+		    !read_varint(&at, end, &step))
 			return false;
 		first = false;
 		/* Unsigned: the sum of broken changes may go around. */

@@ -35,7 +35,7 @@ static void write_bit(struct program *program, unsigned int bit)
 	program->written++;
 }
 
-static bool literal(struct program *program, uint64_t count)
+static bool copy_literal(struct program *program, uint64_t count)
 {
 	const uint8_t *from = program->at;
 
@@ -47,7 +47,7 @@ static bool literal(struct program *program, uint64_t count)
 	return true;
 }
 
-static bool repeat(struct program *program, uint64_t count)
+static bool repeat_bits(struct program *program, uint64_t count)
 {
 	uint64_t times, left = program->words - program->written, from;
 
@@ -71,8 +71,8 @@ bool grf_gc_program_run(const uint8_t *program, uint64_t length, uint8_t *bits, 
 
 		if (!instruction)
 			return true;
-		if (!(instruction & 0x80 ? repeat(&run, instruction & 0x7f)
-					 : literal(&run, instruction)))
+		if (!(instruction & 0x80 ? repeat_bits(&run, instruction & 0x7f)
+					 : copy_literal(&run, instruction)))
 			return false;
 	}
 	return run.written == run.words;

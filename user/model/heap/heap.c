@@ -39,7 +39,7 @@ struct candidates {
 };
 
 /* A field of `width` bytes of an mspan of `size` bytes; 0 where this release has none. */
-static uint64_t field(const uint8_t *memory, int64_t size, int64_t offset, unsigned int width)
+static uint64_t load_field(const uint8_t *memory, int64_t size, int64_t offset, unsigned int width)
 {
 	uint64_t value = 0;
 
@@ -56,7 +56,7 @@ void grf_raw_span_read(const struct grf_layout *layout, const uint8_t *memory,
 	unsigned int width =
 	    grf_offset(layout, mspan, nelems) - grf_offset(layout, mspan, freeindex) == 8 ? 8 : 2;
 
-#define RAW(name, bytes) field(memory, size, grf_offset(layout, mspan, name), bytes)
+#define RAW(name, bytes) load_field(memory, size, grf_offset(layout, mspan, name), bytes)
 	*ret = (struct grf_raw_span){
 	    .start = RAW(start_addr, 8),
 	    .pages = RAW(npages, 8),
@@ -474,7 +474,7 @@ static struct grf_error *read_spans(struct grf_heap_reader *reader,
 	return error;
 }
 
-static void report(const struct grf_heap_reader *reader)
+static void report_spans(const struct grf_heap_reader *reader)
 {
 	if (reader->implausible)
 		grf_warn("%llu spans of the heap contradict themselves and were left out",
@@ -511,7 +511,7 @@ static struct grf_error *read_heap(struct grf_heap_reader *reader)
 	reader->heap->left_out = reader->implausible;
 	reader->heap->miscounted = reader->miscounted;
 	if (!error)
-		report(reader);
+		report_spans(reader);
 	return error;
 }
 

@@ -41,7 +41,7 @@ uint8_t *grf_heap_memory_get(struct grf_heap_memory *memory, uint64_t size)
 	return data;
 }
 
-static const uint8_t *zeros(struct grf_heap_memory *memory, uint64_t size)
+static const uint8_t *zero_memory(struct grf_heap_memory *memory, uint64_t size)
 {
 	if (memory->zeros && memory->pieces.items[memory->zeros - 1].size >= size)
 		return memory->pieces.items[memory->zeros - 1].data;
@@ -60,7 +60,7 @@ const uint8_t *grf_heap_memory_find(struct grf_heap_memory *memory, const struct
 	if (whole)
 		return whole;
 	if (!grf_image_held_in(image, address, address + size))
-		return zeros(memory, size);
+		return zero_memory(memory, size);
 	copy = grf_heap_memory_get(memory, size);
 	if (copy)
 		grf_image_copy_held(image, address, copy, size);

@@ -69,7 +69,7 @@ static void find_gc_point(const struct grf_model *model, struct grf_marks *marks
 	marks->at_gc_point = false;
 }
 
-static void set(struct grf_marks *marks, uint64_t id)
+static void set_mark(struct grf_marks *marks, uint64_t id)
 {
 	marks->bits[id >> 3] |= (uint8_t)(1u << (id & 7));
 }
@@ -81,7 +81,7 @@ static void take_mark_bits(const struct grf_heap *heap, struct grf_marks *marks)
 
 		for (uint32_t slot = 0; slot < span->slot_count; slot++)
 			if (span->marked[slot >> 3] >> (slot & 7) & 1)
-				set(marks, span->first_object + slot);
+				set_mark(marks, span->first_object + slot);
 	}
 }
 
@@ -111,7 +111,7 @@ static bool take_checkmarks_of(struct grf_heap_reader *reader, const struct grf_
 			return false;
 		/* Pages of the bitmap that were never written to are not in the image. */
 		if (grf_image_u8(reader->image, bitmap + word / 8, &byte) && byte >> (word % 8) & 1)
-			set(marks, span->first_object + slot);
+			set_mark(marks, span->first_object + slot);
 	}
 	return true;
 }

@@ -33,8 +33,8 @@ struct special_reader {
 	uint64_t broken;
 };
 
-static void add(struct special_reader *reader, const char *name, enum grf_root_value_kind kind,
-		uint64_t value, uint64_t type)
+static void add_root(struct special_reader *reader, const char *name, enum grf_root_value_kind kind,
+		     uint64_t value, uint64_t type)
 {
 	struct grf_special_root *root;
 
@@ -49,7 +49,7 @@ static void add(struct special_reader *reader, const char *name, enum grf_root_v
 }
 
 /* The word of a structure at `address`; 0 when this version lacks the field. */
-static uint64_t word(const struct special_reader *reader, uint64_t address, int64_t offset)
+static uint64_t read_word(const struct special_reader *reader, uint64_t address, int64_t offset)
 {
 	uint64_t value = 0;
 
@@ -60,7 +60,7 @@ static uint64_t word(const struct special_reader *reader, uint64_t address, int6
 
 /* Whether the image can have one more record of `bytes` bytes. Lists of several spans may share
  * their ends, and blocks overlap, in a damaged image only. */
-static bool afford(struct special_reader *reader, uint64_t bytes)
+static bool afford_bytes(struct special_reader *reader, uint64_t bytes)
 {
 	if (reader->left < bytes)
 		return false;
@@ -69,15 +69,18 @@ static bool afford(struct special_reader *reader, uint64_t bytes)
 }
 
 #define WORD(address, structure, field)                                                            \
-	word(reader, address, grf_offset(reader->layout, structure, field))
+	read_word(reader, address, grf_offset(reader->layout, structure, field))
 
 /* Go 1.24 and 1.25 keep a cleanup's function, which holds its argument; 1.26 keeps {call, fn, arg}
  * (runtime/mcleanup.go). `address` is that of the cleanupFn, or of the one word. */
 static void add_cleanup_fn(struct special_reader *reader, uint64_t address)
 {
-	add(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION, WORD(address, cleanup_fn, fn), 0);
-	add(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION, WORD(address, cleanup_fn, call), 0);
-	add(reader, "runtime.AddCleanup.arg", GRF_ROOT_OBJECT, WORD(address, cleanup_fn, arg), 0);
+	add_root(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION, WORD(address, cleanup_fn, fn),
+		 0);
+	add_root(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION,
+		 WORD(address, cleanup_fn, call), 0);
+	add_root(reader, "runtime.AddCleanup.arg", GRF_ROOT_OBJECT, WORD(address, cleanup_fn, arg),
+		 0);
 }
 
 static void take_special(struct special_reader *reader, const struct grf_span *span,
@@ -86,21 +89,21 @@ static void take_special(struct special_reader *reader, const struct grf_span *s
 	uint64_t object = span->base + offset;
 
 	if (kind == reader->kinds->finalizer) {
-		add(reader, "runtime.SetFinalizer.obj", GRF_ROOT_REFERENTS, object,
-		    WORD(special, specialfinalizer, ot));
-		add(reader, "runtime.SetFinalizer.fn", GRF_ROOT_FUNCTION,
-		    WORD(special, specialfinalizer, fn), 0);
+		add_root(reader, "runtime.SetFinalizer.obj", GRF_ROOT_REFERENTS, object,
+			 WORD(special, specialfinalizer, ot));
+		add_root(reader, "runtime.SetFinalizer.fn", GRF_ROOT_FUNCTION,
+			 WORD(special, specialfinalizer, fn), 0);
 	} else if (reader->kinds->weak_handle && kind == reader->kinds->weak_handle) {
-		add(reader, "runtime.weakHandle", GRF_ROOT_OBJECT,
-		    WORD(special, special_weak_handle, handle), 0);
+		add_root(reader, "runtime.weakHandle", GRF_ROOT_OBJECT,
+			 WORD(special, special_weak_handle, handle), 0);
 	} else if (reader->kinds->cleanup && kind == reader->kinds->cleanup) {
 		if (grf_has(reader->layout, special_cleanup, cleanup))
 			add_cleanup_fn(reader,
 				       special + (uint64_t)grf_offset(reader->layout,
 								      special_cleanup, cleanup));
 		else
-			add(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION,
-			    WORD(special, special_cleanup, fn), 0);
+			add_root(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION,
+				 WORD(special, special_cleanup, fn), 0);
 	}
 }
 
@@ -143,7 +146,7 @@ static void read_span(struct special_reader *reader, const struct grf_span *span
 	struct loop_check check = {0};
 	uint8_t kind;
 
-	for (; special && limit && !is_loop(&check, special) && afford(reader, MIN_SPECIAL);
+	for (; special && limit && !is_loop(&check, special) && afford_bytes(reader, MIN_SPECIAL);
 	     limit--, special = WORD(special, special, next)) {
 		if (!special_offset(reader, special, &offset) ||
 		    !grf_image_u8(reader->image,
@@ -163,20 +166,21 @@ static void read_span(struct special_reader *reader, const struct grf_span *span
 static void add_type(struct special_reader *reader, uint64_t type)
 {
 	if (grf_heap_span(reader->heap, type))
-		add(reader, "runtime.SetFinalizer.type", GRF_ROOT_OBJECT, type, 0);
+		add_root(reader, "runtime.SetFinalizer.type", GRF_ROOT_OBJECT, type, 0);
 }
 
 /* Go 1.24 queues cleanups here, without an object. */
 static void add_queued_finalizer(struct special_reader *reader, uint64_t entry)
 {
 	if (!WORD(entry, finalizer, arg)) {
-		add(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION, WORD(entry, finalizer, fn),
-		    0);
+		add_root(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION,
+			 WORD(entry, finalizer, fn), 0);
 		return;
 	}
-	add(reader, "runtime.SetFinalizer.obj", GRF_ROOT_OBJECT, WORD(entry, finalizer, arg),
-	    WORD(entry, finalizer, ot));
-	add(reader, "runtime.SetFinalizer.fn", GRF_ROOT_FUNCTION, WORD(entry, finalizer, fn), 0);
+	add_root(reader, "runtime.SetFinalizer.obj", GRF_ROOT_OBJECT, WORD(entry, finalizer, arg),
+		 WORD(entry, finalizer, ot));
+	add_root(reader, "runtime.SetFinalizer.fn", GRF_ROOT_FUNCTION, WORD(entry, finalizer, fn),
+		 0);
 	add_type(reader, WORD(entry, finalizer, fint));
 	add_type(reader, WORD(entry, finalizer, ot));
 }
@@ -186,7 +190,8 @@ static void add_queued_cleanup(struct special_reader *reader, uint64_t entry)
 	if (grf_has(reader->layout, cleanup_fn, _size))
 		add_cleanup_fn(reader, entry);
 	else
-		add(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION, word(reader, entry, 0), 0);
+		add_root(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION,
+			 read_word(reader, entry, 0), 0);
 }
 
 /* A queue: blocks off the heap, all of them chained, each with a count of entries. */
@@ -207,8 +212,8 @@ static void read_queue(struct special_reader *reader, const struct queue *queue)
 		return;
 	room = (uint64_t)(queue->size - queue->entries) / (uint64_t)queue->stride;
 	for (; block && left && !is_loop(&check, block) && !reader->no_memory &&
-	       afford(reader, (uint64_t)queue->size);
-	     left--, block = word(reader, block, queue->link)) {
+	       afford_bytes(reader, (uint64_t)queue->size);
+	     left--, block = read_word(reader, block, queue->link)) {
 		uint64_t entry = block + (uint64_t)queue->entries;
 		uint32_t count = 0;
 
@@ -227,7 +232,7 @@ static void read_finalizer_queue(struct special_reader *reader, uint64_t variabl
 {
 	const struct grf_layout *layout = reader->layout;
 	const struct queue queue = {
-	    .block = word(reader, variable, 0),
+	    .block = read_word(reader, variable, 0),
 	    .size = grf_offset(layout, finblock, _size),
 	    .link = grf_offset(layout, finblock, alllink),
 	    .count = grf_offset(layout, finblock, cnt),

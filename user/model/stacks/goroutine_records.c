@@ -8,7 +8,7 @@
 #include "base/log.h"
 
 /* Puts the place of a field; nothing where it is not known, or too far from the beginning. */
-static uint16_t place(int64_t outer, int64_t inner)
+static uint16_t field_place(int64_t outer, int64_t inner)
 {
 	if (outer < 0 || inner < 0 || outer + inner > (int64_t)GRF_G_BYTES - 8)
 		return GRF_G_NO_FIELD;
@@ -20,16 +20,16 @@ bool grf_goroutine_fields_find(const struct grf_layout *layout, struct grf_gorou
 	int64_t stack = grf_offset(layout, g, stack), sched = grf_offset(layout, g, sched);
 
 	*ret = (struct grf_goroutine_fields){
-	    .status = place(grf_offset(layout, g, atomicstatus), 0),
-	    .id = place(grf_offset(layout, g, goid), 0),
-	    .low = place(stack, grf_offset(layout, stack, lo)),
-	    .high = place(stack, grf_offset(layout, stack, hi)),
-	    .sp = place(sched, grf_offset(layout, gobuf, sp)),
-	    .pc = place(sched, grf_offset(layout, gobuf, pc)),
-	    .bp = place(sched, grf_offset(layout, gobuf, bp)),
-	    .syscall_sp = place(grf_offset(layout, g, syscallsp), 0),
-	    .syscall_pc = place(grf_offset(layout, g, syscallpc), 0),
-	    .syscall_bp = place(grf_offset(layout, g, syscallbp), 0),
+	    .status = field_place(grf_offset(layout, g, atomicstatus), 0),
+	    .id = field_place(grf_offset(layout, g, goid), 0),
+	    .low = field_place(stack, grf_offset(layout, stack, lo)),
+	    .high = field_place(stack, grf_offset(layout, stack, hi)),
+	    .sp = field_place(sched, grf_offset(layout, gobuf, sp)),
+	    .pc = field_place(sched, grf_offset(layout, gobuf, pc)),
+	    .bp = field_place(sched, grf_offset(layout, gobuf, bp)),
+	    .syscall_sp = field_place(grf_offset(layout, g, syscallsp), 0),
+	    .syscall_pc = field_place(grf_offset(layout, g, syscallpc), 0),
+	    .syscall_bp = field_place(grf_offset(layout, g, syscallbp), 0),
 	};
 	/* The last came with Go 1.23. */
 	return ret->status != GRF_G_NO_FIELD && ret->id != GRF_G_NO_FIELD &&
@@ -40,8 +40,8 @@ bool grf_goroutine_fields_find(const struct grf_layout *layout, struct grf_gorou
 	       (ret->syscall_bp != GRF_G_NO_FIELD || !grf_has(layout, g, syscallbp));
 }
 
-static uint64_t word(const struct grf_goroutine_index *index, uint64_t g, int64_t outer,
-		     int64_t inner)
+static uint64_t read_word(const struct grf_goroutine_index *index, uint64_t g, int64_t outer,
+			  int64_t inner)
 {
 	uint64_t value = 0;
 
@@ -64,15 +64,15 @@ static bool read_copied(const struct grf_goroutine_index *index, uint64_t g,
 	*ret = (struct grf_goroutine_record){
 	    .g = g,
 	    .status = status,
-	    .id = word(index, g, grf_offset(layout, g, goid), 0),
-	    .low = word(index, g, stack, grf_offset(layout, stack, lo)),
-	    .high = word(index, g, stack, grf_offset(layout, stack, hi)),
-	    .sp = word(index, g, sched, grf_offset(layout, gobuf, sp)),
-	    .pc = word(index, g, sched, grf_offset(layout, gobuf, pc)),
-	    .bp = word(index, g, sched, grf_offset(layout, gobuf, bp)),
-	    .syscall_sp = word(index, g, grf_offset(layout, g, syscallsp), 0),
-	    .syscall_pc = word(index, g, grf_offset(layout, g, syscallpc), 0),
-	    .syscall_bp = word(index, g, grf_offset(layout, g, syscallbp), 0),
+	    .id = read_word(index, g, grf_offset(layout, g, goid), 0),
+	    .low = read_word(index, g, stack, grf_offset(layout, stack, lo)),
+	    .high = read_word(index, g, stack, grf_offset(layout, stack, hi)),
+	    .sp = read_word(index, g, sched, grf_offset(layout, gobuf, sp)),
+	    .pc = read_word(index, g, sched, grf_offset(layout, gobuf, pc)),
+	    .bp = read_word(index, g, sched, grf_offset(layout, gobuf, bp)),
+	    .syscall_sp = read_word(index, g, grf_offset(layout, g, syscallsp), 0),
+	    .syscall_pc = read_word(index, g, grf_offset(layout, g, syscallpc), 0),
+	    .syscall_bp = read_word(index, g, grf_offset(layout, g, syscallbp), 0),
 	};
 	return true;
 }

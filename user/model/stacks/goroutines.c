@@ -63,7 +63,7 @@ struct goroutine_reader {
 	bool no_memory;
 };
 
-static uint64_t word(const struct goroutine_reader *reader, uint64_t address, int64_t offset)
+static uint64_t load_word(const struct goroutine_reader *reader, uint64_t address, int64_t offset)
 {
 	uint64_t value = 0;
 
@@ -73,7 +73,7 @@ static uint64_t word(const struct goroutine_reader *reader, uint64_t address, in
 }
 
 #define WORD(address, structure, field)                                                            \
-	word(reader, address, grf_offset(reader->layout, structure, field))
+	load_word(reader, address, grf_offset(reader->layout, structure, field))
 
 static void add_value(struct goroutine_reader *reader, uint64_t value, uint32_t frame, int kind,
 		      bool conservative)
@@ -130,7 +130,7 @@ static void find_threads(struct goroutine_reader *reader)
 
 static void read_machines(struct goroutine_reader *reader, uint64_t allm)
 {
-	uint64_t m = word(reader, allm, 0);
+	uint64_t m = load_word(reader, allm, 0);
 
 	for (; grf_address_set_add(&reader->machine_of, m, reader->machines.count);
 	     m = WORD(m, m, alllink)) {
@@ -172,8 +172,8 @@ static bool in_stack(const struct goroutine_reader *reader, uint64_t g, uint64_t
 	int64_t stack = grf_offset(reader->layout, g, stack);
 	uint64_t low, high;
 
-	low = word(reader, g, stack + grf_offset(reader->layout, stack, lo));
-	high = word(reader, g, stack + grf_offset(reader->layout, stack, hi));
+	low = load_word(reader, g, stack + grf_offset(reader->layout, stack, lo));
+	high = load_word(reader, g, stack + grf_offset(reader->layout, stack, hi));
 	return sp >= low && sp < high;
 }
 
@@ -189,25 +189,25 @@ static bool find_ucontext(struct goroutine_reader *reader, const struct machine 
 {
 	const struct grf_arch_ucontext *places = &grf_image_arch(reader->image)->ucontext;
 	int64_t stack = grf_offset(reader->layout, g, stack);
-	uint64_t low = word(reader, machine->signal_g, stack);
-	uint64_t high = word(reader, machine->signal_g, stack + 8), at;
+	uint64_t low = load_word(reader, machine->signal_g, stack);
+	uint64_t high = load_word(reader, machine->signal_g, stack + 8), at;
 
 	if (high <= low || high - low > MAX_SIGNAL_STACK)
 		return false;
 	for (at = machine->thread->sp & ~(uint64_t)7; at + places->size <= high; at += 8) {
 		uint64_t sp;
 
-		if (word(reader, at, UCONTEXT_STACK) != low ||
-		    word(reader, at, UCONTEXT_STACK + 16) != high - low)
+		if (load_word(reader, at, UCONTEXT_STACK) != low ||
+		    load_word(reader, at, UCONTEXT_STACK + 16) != high - low)
 			continue;
-		sp = word(reader, at, places->sp);
+		sp = load_word(reader, at, places->sp);
 		if (sp < goroutine->stack_low || sp >= goroutine->stack_high)
 			continue;
 		ret->sp = sp;
-		ret->pc = word(reader, at, places->pc);
+		ret->pc = load_word(reader, at, places->pc);
 		ret->interrupted = true;
 		for (int i = 0; i < places->count; i++)
-			add_value(reader, word(reader, at, places->first + i * 8), 0,
+			add_value(reader, load_word(reader, at, places->first + i * 8), 0,
 				  GRF_VALUE_REGISTER, true);
 		return true;
 	}
@@ -288,7 +288,8 @@ static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record
 	    !grf_image_u32(reader->image, record + (uint64_t)grf_offset(layout, defer, siz),
 			   &size) ||
 	    !size || size > MAX_DEFER_ARGUMENTS || size > reader->arguments_left ||
-	    !grf_pclntab_find(reader->table, word(reader, WORD(record, defer, fn), 0), &function))
+	    !grf_pclntab_find(reader->table, load_word(reader, WORD(record, defer, fn), 0),
+			      &function))
 		return;
 	reader->arguments_left -= size;
 	/* runtime.stackmap: how many maps, bits of each, the maps. */
@@ -299,7 +300,7 @@ static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record
 		width = size / 8;
 	for (uint32_t i = 0; i < width; i++)
 		if (!bits || bits[i / 8] >> (i % 8) & 1)
-			add_value(reader, word(reader, at, (int64_t)i * 8), frame,
+			add_value(reader, load_word(reader, at, (int64_t)i * 8), frame,
 				  GRF_VALUE_REGISTER, !bits);
 }
 
@@ -365,15 +366,16 @@ static void add_vector_registers(struct goroutine_reader *reader,
 		     &asynchronous);
 	if (!asynchronous)
 		return;
-	state = word(reader, goroutine->address,
-		     grf_offset(layout, g, x_regs) + grf_offset(layout, x_reg_per_g, state));
+	state = load_word(reader, goroutine->address,
+			  grf_offset(layout, g, x_regs) + grf_offset(layout, x_reg_per_g, state));
 	size = (uint64_t)grf_offset(layout, x_reg_state, _size);
 	for (uint64_t at = 0; state && at < size && size < 65536; at += 8)
-		add_value(reader, word(reader, state, (int64_t)at), 0, GRF_VALUE_REGISTER, true);
+		add_value(reader, load_word(reader, state, (int64_t)at), 0, GRF_VALUE_REGISTER,
+			  true);
 }
 
 /* Moves the frames, words and values of the goroutine at hand into memory of its own. */
-static bool keep(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
+static bool keep_goroutine(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
 {
 	size_t frames = reader->frames.count * sizeof(struct grf_frame);
 	size_t words = reader->scan.words.count * sizeof(struct grf_stack_word);
@@ -451,9 +453,10 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 		rest = reader->frames.count ? reader->frames.items[reader->frames.count - 1].fp
 					    : start.sp;
 	}
-	add_value(reader,
-		  word(reader, goroutine->address, sched + grf_offset(reader->layout, gobuf, ctxt)),
-		  0, GRF_VALUE_CONTEXT, false);
+	add_value(
+	    reader,
+	    load_word(reader, goroutine->address, sched + grf_offset(reader->layout, gobuf, ctxt)),
+	    0, GRF_VALUE_CONTEXT, false);
 	add_defers(reader, goroutine);
 	add_waits(reader, goroutine);
 	add_vector_registers(reader, goroutine);
@@ -520,7 +523,7 @@ static struct grf_error *add_goroutine(struct goroutine_reader *reader, uint64_t
 	error = grf_goroutine_index_find(&reader->index, g, &reader->record);
 	if (error || !read_goroutine(reader, &goroutine))
 		return error;
-	if (!keep(reader, &goroutine))
+	if (!keep_goroutine(reader, &goroutine))
 		return grf_error_no_memory();
 	item = grf_array_add(items);
 	if (!item || reader->no_memory || reader->scan.no_memory || reader->records.no_memory) {
@@ -538,7 +541,8 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 				  struct grf_goroutines *goroutines)
 {
 	goroutine_array items = {0};
-	uint64_t at = word(reader, allgs, 0), count = word(reader, allgs, 8), end, until, done = 0;
+	uint64_t at = load_word(reader, allgs, 0), count = load_word(reader, allgs, 8), end, until,
+		 done = 0;
 	struct grf_error *error = NULL;
 
 	if (count > GRF_MAX_GOROUTINES || at > UINT64_MAX - count * 8)
@@ -555,7 +559,7 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 					error = grf_error_interrupted();
 			}
 			if (!error)
-				error = add_goroutine(reader, word(reader, at, 0), &items);
+				error = add_goroutine(reader, load_word(reader, at, 0), &items);
 		}
 	}
 	grf_progress_end();

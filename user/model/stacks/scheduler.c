@@ -9,7 +9,7 @@
 
 #define MAX_ITEMS ((uint64_t)1 << 28)
 
-static uint64_t word(const struct grf_image *image, uint64_t address, int64_t offset)
+static uint64_t read_word(const struct grf_image *image, uint64_t address, int64_t offset)
 {
 	uint64_t value = 0;
 
@@ -18,7 +18,7 @@ static uint64_t word(const struct grf_image *image, uint64_t address, int64_t of
 	return value;
 }
 
-static bool add(struct grf_scheduler *scheduler, uint64_t address)
+static bool add_address(struct grf_scheduler *scheduler, uint64_t address)
 {
 	uint64_t *item;
 
@@ -34,14 +34,15 @@ static bool add(struct grf_scheduler *scheduler, uint64_t address)
 static bool add_slice(const struct grf_image *image, uint64_t slice,
 		      struct grf_scheduler *scheduler)
 {
-	uint64_t at = word(image, slice, 0), count = word(image, slice, 8), item, end, until;
+	uint64_t at = read_word(image, slice, 0), count = read_word(image, slice, 8), item, end,
+		 until;
 
 	if (!at || count > MAX_ITEMS || at > UINT64_MAX - count * 8)
 		return true;
 	end = at + count * 8;
 	for (; (until = grf_image_next_held(image, &at, end)); at = until)
 		for (; at + 8 <= until; at += 8)
-			if (grf_image_u64(image, at, &item) && !add(scheduler, item))
+			if (grf_image_u64(image, at, &item) && !add_address(scheduler, item))
 				return false;
 	return true;
 }
@@ -49,16 +50,16 @@ static bool add_slice(const struct grf_image *image, uint64_t slice,
 static bool add_machines(const struct grf_image *image, const struct grf_layout *layout,
 			 uint64_t allm, struct grf_scheduler *scheduler)
 {
-	uint64_t m = word(image, allm, 0);
+	uint64_t m = read_word(image, allm, 0);
 	struct grf_address_set seen = {.limit =
 					   grf_image_room(image, grf_offset(layout, m, _size))};
 	bool fits = true;
 
 	for (; fits && grf_address_set_add(&seen, m, 0);
-	     m = word(image, m, grf_offset(layout, m, alllink)))
-		fits = add(scheduler, m) &&
-		       add(scheduler, word(image, m, grf_offset(layout, m, g0))) &&
-		       add(scheduler, word(image, m, grf_offset(layout, m, gsignal)));
+	     m = read_word(image, m, grf_offset(layout, m, alllink)))
+		fits = add_address(scheduler, m) &&
+		       add_address(scheduler, read_word(image, m, grf_offset(layout, m, g0))) &&
+		       add_address(scheduler, read_word(image, m, grf_offset(layout, m, gsignal)));
 	fits = fits && !seen.no_memory;
 	grf_address_set_free(&seen);
 	return fits;

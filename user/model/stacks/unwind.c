@@ -16,9 +16,9 @@
 #define MAX_FRAME (1 << 30)
 
 /* Fills in a frame whose pc and sp are set. False: the function or its frame size is not known. */
-static bool complete(const struct grf_arch *arch, const struct grf_pclntab *table,
-		     struct grf_frame *frame, bool interrupted, bool below_signal,
-		     uint64_t *ret_return_address)
+static bool complete_frame(const struct grf_arch *arch, const struct grf_pclntab *table,
+			   struct grf_frame *frame, bool interrupted, bool below_signal,
+			   uint64_t *ret_return_address)
 {
 	struct grf_arch_frame laid;
 	int32_t delta;
@@ -58,7 +58,8 @@ bool grf_unwind(const struct grf_image *image, const struct grf_pclntab *table,
 		if (!frame)
 			return false;
 		*frame = next;
-		if (!complete(arch, table, frame, interrupted, below_signal, &return_address)) {
+		if (!complete_frame(arch, table, frame, interrupted, below_signal,
+				    &return_address)) {
 			*ret_failure = "a pc is in no known function";
 			frames->count--;
 			return true;

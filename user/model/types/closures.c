@@ -320,7 +320,7 @@ static bool same_type(const struct grf_type *a, const struct grf_type *b)
 }
 
 /* A captured variable "&x" is a field *T, or a field T of which the function takes the address. */
-static bool fits(const struct capture *capture, const struct field *field)
+static bool capture_fits(const struct capture *capture, const struct field *field)
 {
 	return !field->named && (same_type(capture->type, field->type) ||
 				 (capture->is_pointer && same_type(capture->pointee, field->type)));
@@ -342,7 +342,7 @@ static struct field *only_field(const struct captures *captures, const struct ca
 	for (size_t i = 0; i < fields->array.count; i++) {
 		struct field *field = &fields->array.items[i];
 
-		if (!fits(capture, field))
+		if (!capture_fits(capture, field))
 			continue;
 		if (found)
 			return NULL;
@@ -351,14 +351,14 @@ static struct field *only_field(const struct captures *captures, const struct ca
 	for (size_t i = 0; found && i < captures->array.count; i++) {
 		const struct capture *other = &captures->array.items[i];
 
-		if (other != capture && !other->used && fits(other, found))
+		if (other != capture && !other->used && capture_fits(other, found))
 			return NULL;
 	}
 	return found;
 }
 
 /* Whether every variable with an offset of its own begins a field. */
-static bool agree(const struct captures *captures, const struct fields *fields)
+static bool captures_agree(const struct captures *captures, const struct fields *fields)
 {
 	for (size_t i = 0; i < captures->array.count; i++) {
 		const struct capture *capture = &captures->array.items[i];
@@ -381,7 +381,7 @@ static void name_fields(struct captures *captures, struct fields *fields)
 			struct field *field = &fields->array.items[j];
 
 			if (field->offset == capture->offset &&
-			    (capture->declared || fits(capture, field)))
+			    (capture->declared || capture_fits(capture, field)))
 				name_field(field, capture);
 		}
 	}
@@ -544,7 +544,7 @@ static struct grf_type *closure_type(struct grf_types *types, uint64_t pc)
 	descriptor = object_descriptor(types, pc);
 	if (descriptor)
 		read_fields(types, descriptor, is_method_value(function), &fields);
-	if (descriptor && agree(&captures, &fields)) {
+	if (descriptor && captures_agree(&captures, &fields)) {
 		name_fields(&captures, &fields);
 	} else {
 		descriptor = 0;

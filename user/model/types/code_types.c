@@ -264,7 +264,7 @@ static struct code_word *word_at(struct grf_code_types *code, uint64_t address)
 	return word;
 }
 
-static grf_flow_value made(enum grf_flow_kind kind, grf_flow_value descriptor)
+static grf_flow_value made_value(enum grf_flow_kind kind, grf_flow_value descriptor)
 {
 	return grf_flow_kind(descriptor) == GRF_FLOW_DESCRIPTOR
 		   ? grf_flow_make(kind, grf_flow_address(descriptor))
@@ -273,8 +273,8 @@ static grf_flow_value made(enum grf_flow_kind kind, grf_flow_value descriptor)
 
 /* What a function is given, by the number of the argument: they come in the registers of results.
  */
-static grf_flow_value argument(const struct grf_code_types *code, const grf_flow_value *registers,
-			       unsigned int number)
+static grf_flow_value argument_value(const struct grf_code_types *code,
+				     const grf_flow_value *registers, unsigned int number)
 {
 	return registers[flow_of(code)->result_registers[number]];
 }
@@ -282,12 +282,12 @@ static grf_flow_value argument(const struct grf_code_types *code, const grf_flow
 /* The map that a word of a data segment led to is worked on as one of some type. */
 static void note_use(struct grf_code_types *code, const grf_flow_value *registers)
 {
-	grf_flow_value map = made(GRF_FLOW_CONTAINER, argument(code, registers, 0));
+	grf_flow_value map = made_value(GRF_FLOW_CONTAINER, argument_value(code, registers, 0));
 	struct code_word *word;
 
-	if (!map || grf_flow_kind(argument(code, registers, 1)) != GRF_FLOW_LOADED)
+	if (!map || grf_flow_kind(argument_value(code, registers, 1)) != GRF_FLOW_LOADED)
 		return;
-	word = word_at(code, grf_flow_address(argument(code, registers, 1)));
+	word = word_at(code, grf_flow_address(argument_value(code, registers, 1)));
 	if (word)
 		word->used = grf_flow_join(word->used, map);
 }
@@ -323,20 +323,22 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 		ret->zeroes = true;
 		break;
 	case GRF_CALLEE_OBJECT:
-		ret->results[0] = made(GRF_FLOW_OBJECT, argument(code, registers, 0));
+		ret->results[0] = made_value(GRF_FLOW_OBJECT, argument_value(code, registers, 0));
 		break;
 	case GRF_CALLEE_OBJECT_SECOND:
-		ret->results[0] = made(GRF_FLOW_OBJECT, argument(code, registers, 1));
+		ret->results[0] = made_value(GRF_FLOW_OBJECT, argument_value(code, registers, 1));
 		break;
 	case GRF_CALLEE_CONTAINER:
-		ret->results[0] = made(GRF_FLOW_CONTAINER, argument(code, registers, 0));
+		ret->results[0] =
+		    made_value(GRF_FLOW_CONTAINER, argument_value(code, registers, 0));
 		break;
 	case GRF_CALLEE_ARRAY:
-		ret->results[0] = made(GRF_FLOW_ARRAY, argument(code, registers, 0));
+		ret->results[0] = made_value(GRF_FLOW_ARRAY, argument_value(code, registers, 0));
 		break;
 	case GRF_CALLEE_GROW:
 		ret->results[0] =
-		    made(GRF_FLOW_ARRAY, argument(code, registers, last ? GROWSLICE_TYPE_LAST : 0));
+		    made_value(GRF_FLOW_ARRAY,
+			       argument_value(code, registers, last ? GROWSLICE_TYPE_LAST : 0));
 		break;
 	case GRF_CALLEE_ANY_MAP:
 		break;
@@ -405,7 +407,8 @@ static void on_escape(void *context, uint64_t address)
 
 /* --- all code --------------------------------------------------------------------------------- */
 
-static struct grf_flow *follow(struct grf_code_types *code, const struct code_function *function)
+static struct grf_flow *follow_function(struct grf_code_types *code,
+					const struct code_function *function)
 {
 	const struct grf_flow_context context = {on_call,   on_address, on_load,      on_store,
 						 on_escape, code,       &code->budget};
@@ -500,7 +503,7 @@ static void go_through(struct grf_code_types *code)
 		if (!is_worth_following(code, function))
 			continue;
 		function->followed = ++code->clock;
-		flow = follow(code, function);
+		flow = follow_function(code, function);
 		if (flow && !function->recovers)
 			take_results(code, function, flow);
 		flow_of(code)->destroy(flow);
@@ -537,7 +540,8 @@ static struct grf_code_types *code_of(struct grf_types *types)
 	return code;
 }
 
-static bool resolve(struct grf_types *types, grf_flow_value value, struct grf_code_object *ret)
+static bool resolve_value(struct grf_types *types, grf_flow_value value,
+			  struct grf_code_object *ret)
 {
 	enum grf_flow_kind kind = grf_flow_kind(value);
 
@@ -561,10 +565,10 @@ bool grf_types_in_data(struct grf_types *types, uint64_t address, struct grf_cod
 
 	if (!code)
 		return false;
-	if (resolve(types, on_load(code, address), ret))
+	if (resolve_value(types, on_load(code, address), ret))
 		return true;
 	HASH_FIND(hh, code->words, &address, sizeof(address), word);
-	if (!word || !resolve(types, word->used, ret))
+	if (!word || !resolve_value(types, word->used, ret))
 		return false;
 	ret->by_use = true;
 	return true;
@@ -581,7 +585,7 @@ static grf_flow_value find_in_frame(struct grf_code_types *code, const struct fr
 	if (!grf_pclntab_find(code->types->table, key->pc, &around))
 		return 0;
 	function = function_at(code, around.entry);
-	flow = function ? follow(code, function) : NULL;
+	flow = function ? follow_function(code, function) : NULL;
 	if (flow)
 		value = key->offset >= FRAME_REGISTERS
 			    ? flow_of(code)->value_of(flow, key->pc,
@@ -617,7 +621,7 @@ bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint
 {
 	const struct frame_key key = {pc, (int64_t)(address - cfa)};
 
-	return key.offset < FRAME_REGISTERS && resolve(types, in_frame(types, key), ret);
+	return key.offset < FRAME_REGISTERS && resolve_value(types, in_frame(types, key), ret);
 }
 
 uint64_t grf_types_argument(struct grf_types *types, uint64_t pc, unsigned int number)

@@ -266,8 +266,8 @@ static struct grf_type *field_type(struct grf_types *types, struct grf_type *typ
 }
 
 /* A struct of `size` bytes with one nameless field; NULL when there is no such type. */
-static struct grf_type *wrap(struct grf_types *types, const char *name, int64_t size,
-			     struct grf_type *type, int64_t offset)
+static struct grf_type *make_wrapper(struct grf_types *types, const char *name, int64_t size,
+				     struct grf_type *type, int64_t offset)
 {
 	struct grf_type *made;
 
@@ -298,9 +298,9 @@ static struct grf_type *swiss_map(struct grf_types *types, const char *name,
 	struct grf_type *group = name_group(types, swiss_group(types, map), &entry);
 	struct grf_type *table, *directory;
 
-	table = wrap(types, name, grf_offset(layout, swiss_table, _size),
-		     grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, group),
-		     grf_offset(layout, swiss_table, groups));
+	table = make_wrapper(types, name, grf_offset(layout, swiss_table, _size),
+			     grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, group),
+			     grf_offset(layout, swiss_table, groups));
 	if (!table || !grf_has(layout, swiss_map, dir_len))
 		return NULL;
 	directory = grf_types_make(types, GRF_KIND_MAP_DIRECTORY, name, GRF_WORD_BYTES, 0);
@@ -310,8 +310,8 @@ static struct grf_type *swiss_map(struct grf_types *types, const char *name,
 	grf_type_source(directory)->shape.key = table;
 	grf_type_source(directory)->shape.discriminator =
 	    grf_offset(layout, swiss_map, dir_len) - grf_offset(layout, swiss_map, dir_ptr);
-	return wrap(types, name, grf_offset(layout, swiss_map, _size), directory,
-		    grf_offset(layout, swiss_map, dir_ptr));
+	return make_wrapper(types, name, grf_offset(layout, swiss_map, _size), directory,
+			    grf_offset(layout, swiss_map, dir_ptr));
 }
 
 static struct grf_type *map_extra(struct grf_types *types, struct grf_type *bucket)
@@ -324,8 +324,8 @@ static struct grf_type *map_extra(struct grf_types *types, struct grf_type *buck
 	pointer->array_unnamed = true;
 	list = grf_types_make_pointer(
 	    types, GRF_KIND_POINTER,
-	    wrap(types, "[]*runtime.bmap", SLICE_SIZE,
-		 grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, pointer), 0));
+	    make_wrapper(types, "[]*runtime.bmap", SLICE_SIZE,
+			 grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, pointer), 0));
 	made = grf_types_make(types, GRF_KIND_STRUCT, "runtime.mapextra", MAPEXTRA_SIZE, 3);
 	if (!made || !list)
 		return NULL;
@@ -388,8 +388,8 @@ static struct grf_type *bare_channel(struct grf_types *types, const char *name,
 	return made;
 }
 
-static struct grf_type *channel(struct grf_types *types, const char *name,
-				const struct grf_shape *chan)
+static struct grf_type *make_channel(struct grf_types *types, const char *name,
+				     const struct grf_shape *chan)
 {
 	struct grf_type *buffer =
 	    grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, chan->element);
@@ -480,7 +480,7 @@ void grf_container_shape(struct grf_types *types, struct grf_type *contents, str
 	struct grf_type *made;
 
 	if (shape->kind == GRF_KIND_CHAN)
-		made = channel(types, container->name, shape);
+		made = make_channel(types, container->name, shape);
 	else if (types->layout->version.experiments.swiss_map)
 		made = swiss_map(types, container->name, shape);
 	else

@@ -75,7 +75,7 @@ static void add_array(struct grf_type *type, const struct grf_slot *slot)
 		type->pointer_bytes = end;
 }
 
-static void finish(struct grf_type *type)
+static void finish_plan(struct grf_type *type)
 {
 	for (uint32_t i = 0; i < type->slot_count; i++) {
 		struct grf_slot *slot = &type->slots[i];
@@ -161,7 +161,7 @@ static void plan_array(struct grf_types *types, struct grf_type *type,
 
 /* --- structs ---------------------------------------------------------------------------------- */
 
-static bool fits(const struct grf_type *structure, const struct grf_type_field *field)
+static bool field_fits(const struct grf_type *structure, const struct grf_type_field *field)
 {
 	return field->type && field->offset % GRF_WORD_BYTES == 0 &&
 	       field->offset <= structure->size &&
@@ -233,7 +233,7 @@ static void plan_struct(struct grf_types *types, struct grf_type *type,
 	for (uint32_t i = 0; i < shape->field_count; i++) {
 		struct grf_type_field *field = &shape->fields[i];
 
-		if (!fits(type, field))
+		if (!field_fits(type, field))
 			continue;
 		grf_type_plan(types, field->type);
 		slots += field->type->slot_count;
@@ -248,7 +248,7 @@ static void plan_struct(struct grf_types *types, struct grf_type *type,
 	for (uint32_t i = 0; i < shape->field_count; i++) {
 		const struct grf_type_field *field = &shape->fields[i];
 
-		if (fits(type, field) && field->type->planned &&
+		if (field_fits(type, field) && field->type->planned &&
 		    type->slot_count + field->type->slot_count <= slots)
 			add_field_slots(types, type, field);
 	}
@@ -346,7 +346,7 @@ void grf_type_plan(struct grf_types *types, struct grf_type *type)
 	source->planning = true;
 	types->depth++;
 	plan_shape(types, type, grf_types_shape(types, type));
-	finish(type);
+	finish_plan(type);
 	types->depth--;
 	source->planning = false;
 	type->planned = true;

@@ -131,10 +131,10 @@ struct name_text {
 	unsigned int depth;
 };
 
-static void append(struct name_text *name, const char *format, ...)
+static void append_name(struct name_text *name, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void append(struct name_text *name, const char *format, ...)
+static void append_name(struct name_text *name, const char *format, ...)
 {
 	size_t room = sizeof(name->text) - name->length;
 	va_list arguments;
@@ -212,10 +212,10 @@ static void append_named(const struct grf_types *types, const struct grf_descrip
 	    text[path_length] == '.')
 		path = NULL;
 	if (path && path_length)
-		append(name, "%.*s%.*s", (int)path_length, path,
-		       (int)(length - (size_t)(dot - text)), dot);
+		append_name(name, "%.*s%.*s", (int)path_length, path,
+			    (int)(length - (size_t)(dot - text)), dot);
 	else
-		append(name, "%.*s", (int)length, text);
+		append_name(name, "%.*s", (int)length, text);
 }
 
 static void append_type(struct grf_types *types, uint64_t address, struct name_text *name);
@@ -227,10 +227,10 @@ static void append_list(struct grf_types *types, uint64_t at, unsigned int count
 		uint64_t type = word_at(types, at + i * GRF_WORD_BYTES);
 
 		if (i)
-			append(name, ", ");
+			append_name(name, ", ");
 		/* The last parameter is a slice. */
 		if (variadic && i == count - 1) {
-			append(name, "...");
+			append_name(name, "...");
 			type =
 			    word_at(types, type + (uint64_t)grf_offset(types->layout, type, _size));
 		}
@@ -251,15 +251,15 @@ static void append_func(struct grf_types *types, const struct grf_descriptor *ty
 	/* Parameters stand behind the uncommon part. */
 	if (type->tflag & TFLAG_UNCOMMON)
 		parameters += 16;
-	append(name, "func(");
+	append_name(name, "func(");
 	append_list(types, parameters, in, out >> 15, name);
-	append(name, ")");
+	append_name(name, ")");
 	out &= 0x7fff;
 	if (out)
-		append(name, out > 1 ? " (" : " ");
+		append_name(name, out > 1 ? " (" : " ");
 	append_list(types, parameters + (uint64_t)in * GRF_WORD_BYTES, out, false, name);
 	if (out > 1)
-		append(name, ")");
+		append_name(name, ")");
 }
 
 /* DWARF qualifies fields that other packages do not see: struct { net.addr string; Port int } */
@@ -275,8 +275,8 @@ static void append_field(struct grf_types *types, uint64_t field, uint64_t packa
 
 	if (text && !embedded) {
 		if (path && path_length && !(flags & NAME_EXPORTED))
-			append(name, "%.*s.", (int)path_length, path);
-		append(name, "%.*s ", (int)length, text);
+			append_name(name, "%.*s.", (int)path_length, path);
+		append_name(name, "%.*s ", (int)length, text);
 	}
 	append_type(types, word_at(types, field + GRF_WORD_BYTES), name);
 }
@@ -288,12 +288,12 @@ static void append_struct(struct grf_types *types, const struct grf_descriptor *
 	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
 	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 
-	append(name, "struct {");
+	append_name(name, "struct {");
 	for (uint64_t i = 0; i < count && name->steps > 0; i++) {
-		append(name, i ? "; " : " ");
+		append_name(name, i ? "; " : " ");
 		append_field(types, fields + i * STRUCT_FIELD_SIZE, package, name);
 	}
-	append(name, count ? " }" : "}");
+	append_name(name, count ? " }" : "}");
 }
 
 static void append_composite(struct grf_types *types, const struct grf_descriptor *type,
@@ -304,39 +304,40 @@ static void append_composite(struct grf_types *types, const struct grf_descripto
 
 	switch (type->kind) {
 	case GRF_KIND_ARRAY:
-		append(name, "[%llu]",
-		       (unsigned long long)word_at(types, type->tail + ARRAY_LENGTH));
+		append_name(name, "[%llu]",
+			    (unsigned long long)word_at(types, type->tail + ARRAY_LENGTH));
 		append_type(types, first, name);
 		break;
 	case GRF_KIND_CHAN:
-		append(name, "%s", directions[word_at(types, type->tail + CHAN_DIRECTION) & 3]);
+		append_name(name, "%s",
+			    directions[word_at(types, type->tail + CHAN_DIRECTION) & 3]);
 		append_type(types, first, name);
 		break;
 	case GRF_KIND_FUNC:
 		append_func(types, type, name);
 		break;
 	case GRF_KIND_MAP:
-		append(name, "map[");
+		append_name(name, "map[");
 		append_type(types, first, name);
-		append(name, "]");
+		append_name(name, "]");
 		append_type(types, word_at(types, type->tail + MAP_ELEMENT), name);
 		break;
 	case GRF_KIND_POINTER:
-		append(name, "*");
+		append_name(name, "*");
 		append_type(types, first, name);
 		break;
 	case GRF_KIND_SLICE:
-		append(name, "[]");
+		append_name(name, "[]");
 		append_type(types, first, name);
 		break;
 	case GRF_KIND_STRUCT:
 		append_struct(types, type, name);
 		break;
 	case GRF_KIND_INTERFACE:
-		append(name, "interface {}");
+		append_name(name, "interface {}");
 		break;
 	default:
-		append(name, "?");
+		append_name(name, "?");
 		break;
 	}
 }
@@ -374,7 +375,7 @@ static void append_descriptor(struct grf_types *types, const struct grf_descript
 	if (found && (type->tflag & TFLAG_NAMED))
 		append_named(types, type, text, length, name);
 	else if (found && !is_composite(type->kind) && !is_struct_literal(text, length))
-		append(name, "%.*s", (int)length, text);
+		append_name(name, "%.*s", (int)length, text);
 	else
 		append_composite(types, type, name);
 }
@@ -385,7 +386,7 @@ static void append_type(struct grf_types *types, uint64_t address, struct name_t
 
 	if (name->steps-- <= 0 || name->depth >= GRF_TYPES_DEPTH_MAX ||
 	    !grf_descriptor_read(types, address, &type)) {
-		append(name, "?");
+		append_name(name, "?");
 		return;
 	}
 	name->depth++;

@@ -16,7 +16,7 @@ struct text {
 	bool broken; /* there was no room for all, or no way to say it */
 };
 
-static void append(struct text *text, const char *bytes, size_t length)
+static void append_bytes(struct text *text, const char *bytes, size_t length)
 {
 	if (length >= sizeof(text->bytes) - text->length) {
 		text->broken = true;
@@ -29,7 +29,7 @@ static void append(struct text *text, const char *bytes, size_t length)
 
 static void append_string(struct text *text, const char *string)
 {
-	append(text, string, strlen(string));
+	append_bytes(text, string, strlen(string));
 }
 
 /* --- what a type's shape is called ------------------------------------------------------------ */
@@ -60,7 +60,7 @@ static void append_struct(struct text *text, const char *name, const struct grf_
 			return;
 		}
 		if (field->name[0] < 'A' || field->name[0] > 'Z')
-			append(text, name, qualifier_length(name));
+			append_bytes(text, name, qualifier_length(name));
 		append_string(text, field->name);
 		append_string(text, " ");
 		append_string(text, field->type->name);
@@ -103,13 +103,13 @@ static const char *shaped_name(struct grf_types *types, const char *name, bool u
 
 	if (!at)
 		return NULL;
-	append(&text, name, (size_t)(at - name));
+	append_bytes(&text, name, (size_t)(at - name));
 	do {
 		const char *begin = at + 1, *end = grf_instance_argument_end(begin), *argument;
 
 		if (!end)
 			return NULL;
-		append(&text, at, 1);
+		append_bytes(&text, at, 1);
 		append_string(&text, GRF_SHAPE_MARK);
 		argument = grf_types_intern_format(types, "%.*s", (int)(end - begin), begin);
 		if (!argument)

@@ -181,8 +181,8 @@ static void apply_rule(struct grf_types *types, const struct field_rule *rule,
 /* --- variants --------------------------------------------------------------------------------- */
 
 /* An instance of another generic type with the same arguments: "p.entry[" of "p.node[K,V]". */
-static struct grf_type *sibling(struct grf_types *types, const struct grf_type *type,
-				const char *name)
+static struct grf_type *find_sibling(struct grf_types *types, const struct grf_type *type,
+				     const char *name)
 {
 	const char *arguments = strchr(type->name, '[');
 	const char *full =
@@ -241,7 +241,7 @@ static void apply_siblings(struct grf_types *types, struct grf_type *type, struc
 				continue;
 			target = is_named(type, rule->sibling)
 				     ? type
-				     : sibling(types, type, rule->sibling);
+				     : find_sibling(types, type, rule->sibling);
 			if (target)
 				point_to(types, field, target);
 		}
@@ -258,8 +258,8 @@ static void set_variant(struct grf_types *types, struct grf_type *type,
 		if (!is_named(type, variant->type))
 			continue;
 		flag = grf_shape_field(shape, variant->flag);
-		type->variant_type = sibling(types, type, variant->when_set);
-		type->variant_else = sibling(types, type, variant->otherwise);
+		type->variant_type = find_sibling(types, type, variant->when_set);
+		type->variant_else = find_sibling(types, type, variant->otherwise);
 		if (!flag || !type->variant_type || !type->variant_else)
 			return;
 		type->variant_offset = flag->offset;

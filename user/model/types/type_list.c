@@ -116,7 +116,7 @@ static unsigned int made_by(const struct search *search, const struct grf_module
 	return 0;
 }
 
-static bool scan(struct search *search, const struct grf_module *module)
+static bool scan_module(struct search *search, const struct grf_module *module)
 {
 	const struct grf_arch *arch = grf_image_arch(search->types->image);
 	struct grf_code code = {.length = module->etext - module->text, .address = module->text};
@@ -143,7 +143,7 @@ static int by_descriptor(const void *left, const void *right)
 }
 
 /* One reference a descriptor. */
-static void join(struct grf_type_references *references)
+static void join_references(struct grf_type_references *references)
 {
 	size_t kept = 0;
 
@@ -186,7 +186,7 @@ bool grf_type_references_find(struct grf_types *types)
 	if (types->table)
 		find_makers(&search, types->table);
 	for (size_t i = 0; fits && types->modules && i < types->modules->count; i++)
-		fits = scan(&search, &types->modules->items[i]);
+		fits = scan_module(&search, &types->modules->items[i]);
 	if (search.references.count)
 		qsort(search.references.items, search.references.count,
 		      sizeof(*search.references.items), by_descriptor);
@@ -199,7 +199,7 @@ bool grf_type_references_find(struct grf_types *types)
 	    .items = search.references.items,
 	    .count = search.references.items->descriptor ? search.references.count : 0,
 	};
-	join(&types->references);
+	join_references(&types->references);
 	return true;
 }
 

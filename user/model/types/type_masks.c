@@ -181,8 +181,8 @@ static uint64_t finished_bitmap(const struct grf_type_masks *masks, uint64_t slo
 
 /* --- masks on demand -------------------------------------------------------------------------- */
 
-static bool build(struct builder *builder, uint64_t address, uint64_t at, uint64_t room,
-		  unsigned int depth);
+static bool build_mask(struct builder *builder, uint64_t address, uint64_t at, uint64_t room,
+		       unsigned int depth);
 
 static bool build_array(struct builder *builder, uint64_t address, const struct descriptor *array,
 			uint64_t at, unsigned int depth)
@@ -199,7 +199,7 @@ static bool build_array(struct builder *builder, uint64_t address, const struct 
 	if (!count || !type.size || type.size % GRF_WORD_BYTES || count > array->size / type.size)
 		return false;
 	period = type.size / GRF_WORD_BYTES;
-	if (!build(builder, element, at, array->words, depth + 1))
+	if (!build_mask(builder, element, at, array->words, depth + 1))
 		return false;
 	if (period < array->words)
 		repeat_bits(builder->bits, at + period, at + array->words, period);
@@ -236,16 +236,16 @@ static bool build_struct(struct builder *builder, uint64_t address,
 		if (offset % GRF_WORD_BYTES ||
 		    offset / GRF_WORD_BYTES + type.words > structure->words)
 			return false;
-		if (!build(builder, grf_load_u64(field + 8), at + offset / GRF_WORD_BYTES,
-			   type.words, depth + 1))
+		if (!build_mask(builder, grf_load_u64(field + 8), at + offset / GRF_WORD_BYTES,
+				type.words, depth + 1))
 			return false;
 	}
 	return field != NULL;
 }
 
 /* ORs the mask of the type at `address` into the mask's `room` bits from `at` on. */
-static bool build(struct builder *builder, uint64_t address, uint64_t at, uint64_t room,
-		  unsigned int depth)
+static bool build_mask(struct builder *builder, uint64_t address, uint64_t at, uint64_t room,
+		       unsigned int depth)
 {
 	const struct grf_type_masks *masks = builder->masks;
 	struct descriptor type;
@@ -396,7 +396,7 @@ static void fill_mask(struct grf_type_masks *masks, struct mask *mask)
 	if (type.words && !masks->on_demand && (type.kind & KIND_GC_PROGRAM))
 		built = run_program(&builder, type.gcdata, type.words);
 	else
-		built = build(&builder, mask->address, 0, type.words, 0);
+		built = build_mask(&builder, mask->address, 0, type.words, 0);
 	if (!built) {
 		free(builder.bits);
 		return;

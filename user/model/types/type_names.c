@@ -34,7 +34,7 @@ struct queue {
 	GRF_ARRAY(uint64_t) addresses;
 };
 
-static void enqueue(void *context, uint64_t address)
+static void enqueue_descriptor(void *context, uint64_t address)
 {
 	struct queue *queue = context;
 	uint64_t *added;
@@ -77,14 +77,14 @@ static void find_names(struct grf_types *types)
 	struct queue queue = {0};
 
 	for (size_t i = 0; i < types->references.count; i++)
-		enqueue(&queue, types->references.items[i].descriptor);
+		enqueue_descriptor(&queue, types->references.items[i].descriptor);
 	for (size_t i = 0; i < queue.addresses.count; i++) {
 		struct grf_descriptor descriptor;
 
 		if (!grf_descriptor_read(types, queue.addresses.items[i], &descriptor))
 			continue;
 		add_name(types, &descriptor);
-		grf_descriptor_parts(types, &descriptor, enqueue, &queue);
+		grf_descriptor_parts(types, &descriptor, enqueue_descriptor, &queue);
 	}
 	grf_address_set_free(&queue.seen);
 	grf_array_free(&queue.addresses);

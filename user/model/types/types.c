@@ -288,8 +288,8 @@ void grf_types_remember_die(struct grf_types *types, const struct grf_dwarf_file
 	add_entry(types, &types->by_die, die_key(types, file, die), type);
 }
 
-static bool agrees(struct grf_types *types, struct grf_type *type,
-		   const struct grf_descriptor *descriptor)
+static bool agrees_with_descriptor(struct grf_types *types, struct grf_type *type,
+				   const struct grf_descriptor *descriptor)
 {
 	return type->size == descriptor->size &&
 	       grf_types_shape(types, type)->declared == descriptor->kind;
@@ -312,10 +312,11 @@ static struct grf_type *in_file(struct grf_types *types, struct grf_dwarf_file *
 	if (is_of_module(file->module, address))
 		type = grf_dwarf_types_by_offset(types, file, address - file->module->types);
 	/* The offset in DWARF may be stale or made up: the two must agree on what can be told. */
-	if (type && agrees(types, type, descriptor))
+	if (type && agrees_with_descriptor(types, type, descriptor))
 		return type;
 	type = grf_dwarf_types_by_name(types, file, name);
-	return type && !type->descriptor && agrees(types, type, descriptor) ? type : NULL;
+	return type && !type->descriptor && agrees_with_descriptor(types, type, descriptor) ? type
+											    : NULL;
 }
 
 /* In the file of its own module before the others. */

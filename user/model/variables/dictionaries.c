@@ -141,7 +141,7 @@ const struct grf_dictionary *grf_dictionary_at(struct grf_types *types, uint64_t
 /* --- the type for a shape --------------------------------------------------------------------- */
 
 /* Whether a type that is named as what `shape` stands for may be that. */
-static bool agrees(struct grf_types *types, struct grf_type *type, struct grf_type *shape)
+static bool type_agrees(struct grf_types *types, struct grf_type *type, struct grf_type *shape)
 {
 	return type->size == shape->size &&
 	       grf_types_shape(types, type)->declared == grf_types_shape(types, shape)->declared;
@@ -160,7 +160,7 @@ static struct grf_type *entry_type(struct grf_types *types, const struct grf_dic
 		    !grf_modules_by_type(types->modules, descriptor))
 			continue;
 		type = grf_types_by_descriptor(types, descriptor);
-		if (type && !strcmp(type->name, name) && agrees(types, type, shape))
+		if (type && !strcmp(type->name, name) && type_agrees(types, type, shape))
 			return type;
 	}
 	return NULL;
@@ -174,7 +174,7 @@ static struct grf_type *named_type(struct grf_types *types, const struct grf_dic
 	if (found)
 		return found;
 	found = grf_types_by_name(types, name);
-	return found && agrees(types, found, shape) ? found : NULL;
+	return found && type_agrees(types, found, shape) ? found : NULL;
 }
 
 /* The fields of `shape`, as those of `made`. */
@@ -198,8 +198,8 @@ static bool copy_fields(struct grf_types *types, const struct grf_dictionary *di
 	return true;
 }
 
-static struct grf_type *part(struct grf_types *types, const struct grf_dictionary *dictionary,
-			     struct grf_type *shape)
+static struct grf_type *part_type(struct grf_types *types, const struct grf_dictionary *dictionary,
+				  struct grf_type *shape)
 {
 	return shape ? grf_dictionary_type(types, dictionary, shape) : NULL;
 }
@@ -221,12 +221,12 @@ static struct grf_type *make_type(struct grf_types *types, const struct grf_dict
 	made->array_unnamed = type->array_unnamed;
 	made->variant = type->variant;
 	made->variant_offset = type->variant_offset;
-	made->variant_type = part(types, dictionary, type->variant_type);
-	made->variant_else = part(types, dictionary, type->variant_else);
-	copy->element = part(types, dictionary, shape->element);
-	copy->key = part(types, dictionary, shape->key);
-	copy->header = part(types, dictionary, shape->header);
-	copy->group = part(types, dictionary, shape->group);
+	made->variant_type = part_type(types, dictionary, type->variant_type);
+	made->variant_else = part_type(types, dictionary, type->variant_else);
+	copy->element = part_type(types, dictionary, shape->element);
+	copy->key = part_type(types, dictionary, shape->key);
+	copy->header = part_type(types, dictionary, shape->header);
+	copy->group = part_type(types, dictionary, shape->group);
 	return !shape->field_count || copy_fields(types, dictionary, shape, copy) ? made : NULL;
 }
 
@@ -310,8 +310,8 @@ struct grf_type *grf_dictionary_type(struct grf_types *types,
 /* --- all dictionaries of a function ----------------------------------------------------------- */
 
 /* What all dictionaries whose symbols begin with `prefix` say. False: two differ. */
-static bool agree(struct grf_types *types, const char *function, const char *prefix,
-		  struct grf_type *shape, struct grf_type **found)
+static bool dictionaries_agree(struct grf_types *types, const char *function, const char *prefix,
+			       struct grf_type *shape, struct grf_type **found)
 {
 	for (size_t f = 0; f < types->file_count; f++) {
 		const struct grf_dwarf_file *file = &types->files[f];
@@ -364,7 +364,7 @@ struct grf_type *grf_dictionaries_type(struct grf_types *types, const char *func
 	for (int form = 0; same && form < GRF_INSTANCE_PREFIXES; form++) {
 		const char *prefix = grf_instance_prefix(types, function, form);
 
-		same = !prefix || agree(types, function, prefix, shape, &found);
+		same = !prefix || dictionaries_agree(types, function, prefix, shape, &found);
 	}
 	if (same && found)
 		known->type = found;

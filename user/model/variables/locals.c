@@ -297,9 +297,9 @@ static bool has_go_frame_base(Dwarf_Die *die)
 	       operations[0].atom == DW_OP_call_frame_cfa;
 }
 
-static struct grf_frame_description *describe(struct grf_types *types,
-					      const struct grf_dwarf_file *file,
-					      const struct grf_subprogram *function)
+static struct grf_frame_description *describe_frame(struct grf_types *types,
+						    const struct grf_dwarf_file *file,
+						    const struct grf_subprogram *function)
 {
 	struct grf_frame_description *description;
 	const char *name;
@@ -350,8 +350,8 @@ static bool scope_covers(const struct grf_frame_description *description, const 
 	return false;
 }
 
-static void collect(const struct grf_frame_description *description, uint64_t pc,
-		    struct candidates *candidates)
+static void collect_locals(const struct grf_frame_description *description, uint64_t pc,
+			   struct candidates *candidates)
 {
 	for (size_t i = 0; i < description->variables.count; i++) {
 		const struct variable *variable = &description->variables.items[i];
@@ -416,7 +416,7 @@ static bool is_repeated(const struct grf_local *items, size_t count, const struc
 	return false;
 }
 
-static bool continues(const struct grf_local *first, const struct grf_local *next)
+static bool continues_piece(const struct grf_local *first, const struct grf_local *next)
 {
 	return next->function == first->function && next->name == first->name &&
 	       next->type == first->type && next->address == first->address + first->size &&
@@ -436,7 +436,8 @@ static void join_pieces(struct frame_locals *frame)
 		if (!frame->items[i].type || frame->items[i].indirect ||
 		    frame->items[i].size >= frame->items[i].type->size)
 			continue;
-		while (next < frame->count && !continues(&frame->items[i], &frame->items[next]))
+		while (next < frame->count &&
+		       !continues_piece(&frame->items[i], &frame->items[next]))
 			next++;
 		if (next == frame->count || next == i + 1)
 			continue;
@@ -505,10 +506,10 @@ static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 	function = grf_types_subprogram(types, pc, &file);
 	if (function && !function->described) {
 		function->described = true;
-		function->description = describe(types, file, function);
+		function->description = describe_frame(types, file, function);
 	}
 	if (function && function->description) {
-		collect(function->description, pc - grf_dwarf_file_bias(file), &candidates);
+		collect_locals(function->description, pc - grf_dwarf_file_bias(file), &candidates);
 		if (candidates.array.count)
 			qsort(candidates.array.items, candidates.array.count,
 			      sizeof(*candidates.array.items), by_likelihood);

@@ -43,7 +43,7 @@ static void step_operand(struct evaluation *at, const Dwarf_Op *operation)
 	at->operand = (int64_t)operation->number;
 }
 
-static void step(struct evaluation *at, const Dwarf_Op *operation)
+static void evaluate_step(struct evaluation *at, const Dwarf_Op *operation)
 {
 	switch (operation->atom) {
 	case DW_OP_call_frame_cfa:
@@ -105,7 +105,7 @@ void grf_places_add(struct grf_places *places, const Dwarf_Op *operations, size_
 		uint64_t piece = operations[i].number;
 
 		if (operations[i].atom != DW_OP_piece) {
-			step(&at, &operations[i]);
+			evaluate_step(&at, &operations[i]);
 			continue;
 		}
 		pieces = true;
