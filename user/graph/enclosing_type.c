@@ -45,8 +45,8 @@ void grf_enclosing_types_destroy(struct grf_enclosing_types *enclosing)
 	free(enclosing);
 }
 
-static bool fits(const struct grf_enclosing_types *enclosing, struct grf_type *type,
-		 const struct grf_enclosed *enclosed)
+static bool type_fits(const struct grf_enclosing_types *enclosing, struct grf_type *type,
+		      const struct grf_enclosed *enclosed)
 {
 	return grf_heap_slot_size(enclosing->heap, type->size) == enclosed->size &&
 	       type->pointer_mask ==
@@ -65,7 +65,7 @@ static struct grf_type *search_among(struct grf_enclosing_types *enclosing,
 	for (size_t i = 0; i < enclosing->list.count; i++) {
 		struct grf_type *type = enclosing->list.items[i].type;
 
-		if (grf_type_is_shape(type) != shapes || !fits(enclosing, type, enclosed))
+		if (grf_type_is_shape(type) != shapes || !type_fits(enclosing, type, enclosed))
 			continue;
 		if (found && !grf_type_is_same(found, type)) {
 			*ret_several = true;
@@ -83,7 +83,7 @@ static bool has_all_shapes(struct grf_enclosing_types *enclosing,
 	for (size_t i = 0; i < enclosing->list.count; i++) {
 		struct grf_type *shape = enclosing->list.items[i].type;
 
-		if (grf_type_is_shape(shape) && fits(enclosing, shape, enclosed) &&
+		if (grf_type_is_shape(shape) && type_fits(enclosing, shape, enclosed) &&
 		    !grf_type_has_shape(enclosing->types, type, shape))
 			return false;
 	}
@@ -100,8 +100,8 @@ static bool is_made_as_array(const struct grf_enclosing_types *enclosing,
 	return false;
 }
 
-static struct grf_enclosing search(struct grf_enclosing_types *enclosing,
-				   const struct grf_enclosed *enclosed)
+static struct grf_enclosing search_types(struct grf_enclosing_types *enclosing,
+					 const struct grf_enclosed *enclosed)
 {
 	struct grf_enclosing found = {.array = is_made_as_array(enclosing, enclosed->field)};
 
@@ -126,7 +126,7 @@ struct grf_enclosing grf_enclosing_type(struct grf_enclosing_types *enclosing,
 	if (answer->asked.field != enclosed->field || answer->asked.size != enclosed->size ||
 	    answer->asked.mask != enclosed->mask || answer->asked.offset != enclosed->offset) {
 		answer->asked = *enclosed;
-		answer->found = search(enclosing, enclosed);
+		answer->found = search_types(enclosing, enclosed);
 	}
 	return answer->found;
 }

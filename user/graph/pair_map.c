@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Mixes both keys (multiply and fold, as in wyhash): addresses and small indices alike spread. */
-static uint64_t mix(uint64_t first, uint64_t second)
+static uint64_t mix_keys(uint64_t first, uint64_t second)
 {
 	unsigned __int128 product =
 	    (unsigned __int128)(first ^ 0x9e3779b97f4a7c15u) * (second ^ 0xd6e8feb86659fd93u);
@@ -18,10 +18,10 @@ static uint64_t mix(uint64_t first, uint64_t second)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static struct grf_pair_entry *probe(struct grf_pair_entry *entries, size_t capacity, uint64_t first,
-				    uint64_t second)
+static struct grf_pair_entry *probe_entries(struct grf_pair_entry *entries, size_t capacity,
+					    uint64_t first, uint64_t second)
 {
-	size_t at = mix(first, second) & (capacity - 1);
+	size_t at = mix_keys(first, second) & (capacity - 1);
 
 	while (entries[at].value != GRF_PAIR_MAP_NONE &&
 	       (entries[at].first != first || entries[at].second != second))
@@ -33,10 +33,10 @@ uint32_t grf_pair_map_get(const struct grf_pair_map *map, uint64_t first, uint64
 {
 	if (!map->count)
 		return GRF_PAIR_MAP_NONE;
-	return probe(map->entries, map->capacity, first, second)->value;
+	return probe_entries(map->entries, map->capacity, first, second)->value;
 }
 
-static bool grow(struct grf_pair_map *map)
+static bool grow_map(struct grf_pair_map *map)
 {
 	size_t capacity = map->capacity ? map->capacity * 2 : 64;
 	struct grf_pair_entry *entries = malloc(capacity * sizeof(*entries));
@@ -49,7 +49,7 @@ static bool grow(struct grf_pair_map *map)
 		const struct grf_pair_entry *old = &map->entries[i];
 
 		if (old->value != GRF_PAIR_MAP_NONE)
-			*probe(entries, capacity, old->first, old->second) = *old;
+			*probe_entries(entries, capacity, old->first, old->second) = *old;
 	}
 	free(map->entries);
 	map->entries = entries;
@@ -63,9 +63,9 @@ bool grf_pair_map_put(struct grf_pair_map *map, uint64_t first, uint64_t second,
 
 	assert(value != GRF_PAIR_MAP_NONE);
 	/* At most three quarters full: a probe then meets a free entry after two or three. */
-	if (map->count + 1 > map->capacity / 4 * 3 && !grow(map))
+	if (map->count + 1 > map->capacity / 4 * 3 && !grow_map(map))
 		return false;
-	entry = probe(map->entries, map->capacity, first, second);
+	entry = probe_entries(map->entries, map->capacity, first, second);
 	if (entry->value == GRF_PAIR_MAP_NONE) {
 		entry->first = first;
 		entry->second = second;

@@ -17,7 +17,7 @@ struct whole {
 	bool stale;                     /* some piece is of a stale range */
 };
 
-static bool overlap(const struct grf_local *left, const struct grf_local *right)
+static bool pieces_overlap(const struct grf_local *left, const struct grf_local *right)
 {
 	return left->piece_offset < right->piece_offset + right->size &&
 	       right->piece_offset < left->piece_offset + left->size;
@@ -36,7 +36,7 @@ size_t grf_pieces_count(const struct grf_local *locals, size_t count)
 		    next->type != locals->type)
 			break;
 		for (size_t i = 0; i < found; i++)
-			if (overlap(&locals[i], next))
+			if (pieces_overlap(&locals[i], next))
 				return found;
 	}
 	return found;

@@ -13,8 +13,8 @@
 /* Deeper nesting of inline arrays than this is no Go type. */
 #define MAX_NESTING 64
 
-static void mark(struct grf_types *types, struct grf_type *type, uint64_t *bits, uint64_t first,
-		 uint64_t words, unsigned int nesting)
+static void mark_plan(struct grf_types *types, struct grf_type *type, uint64_t *bits,
+		      uint64_t first, uint64_t words, unsigned int nesting)
 {
 	if (nesting > MAX_NESTING || first >= words)
 		return;
@@ -35,7 +35,7 @@ static void mark(struct grf_types *types, struct grf_type *type, uint64_t *bits,
 
 			if (at >= words - first)
 				break;
-			mark(types, slot->target, bits, first + at, words, nesting + 1);
+			mark_plan(types, slot->target, bits, first + at, words, nesting + 1);
 		}
 	}
 }
@@ -43,11 +43,11 @@ static void mark(struct grf_types *types, struct grf_type *type, uint64_t *bits,
 void grf_plan_mark(struct grf_types *types, struct grf_type *type, uint64_t *bits, uint64_t first,
 		   uint64_t words)
 {
-	mark(types, type, bits, first, words, 0);
+	mark_plan(types, type, bits, first, words, 0);
 }
 
-static bool fill(struct grf_stored_type *stored, struct grf_types *types, uint64_t address,
-		 const uint64_t *mask, uint64_t mask_words)
+static bool fill_stored(struct grf_stored_type *stored, struct grf_types *types, uint64_t address,
+			const uint64_t *mask, uint64_t mask_words)
 {
 	uint64_t bits = stored->size / 8;
 	size_t words = grf_bitmap_words(bits);
@@ -90,7 +90,7 @@ const struct grf_stored_type *grf_stored_type_get(struct grf_stored_types *store
 		goto no_memory;
 	item = &stored->items[stored->count];
 	*item = (struct grf_stored_type){.size = size};
-	if (!fill(item, types, address, mask, words) ||
+	if (!fill_stored(item, types, address, mask, words) ||
 	    !grf_pair_map_put(&stored->by_address, address, 0, (uint32_t)stored->count)) {
 		free(item->mask);
 		free(item->plan);

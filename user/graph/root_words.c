@@ -2,7 +2,7 @@
 /* The roots, by the runtime's masks and stack maps alone. */
 #include "graph/graph.h"
 
-static void emit(const struct grf_root_word *word, grf_root_visit *visit, void *context)
+static void emit_word(const struct grf_root_word *word, grf_root_visit *visit, void *context)
 {
 	if (word->value)
 		visit(context, word);
@@ -16,7 +16,7 @@ static void segment_words(const struct grf_model *model, uint64_t start, const u
 
 		if (mask[i >> 3] >> (i & 7) & 1 &&
 		    grf_image_u64(model->image, word.address, &word.value))
-			emit(&word, visit, context);
+			emit_word(&word, visit, context);
 	}
 }
 
@@ -39,7 +39,7 @@ static void goroutine_words(const struct grf_model *model, const struct grf_goro
 		};
 
 		if (grf_image_u64(model->image, word.address, &word.value))
-			emit(&word, visit, context);
+			emit_word(&word, visit, context);
 	}
 	for (uint32_t i = 0; i < goroutine->value_count; i++) {
 		const struct grf_goroutine_value *from = &goroutine->values[i];
@@ -49,7 +49,7 @@ static void goroutine_words(const struct grf_model *model, const struct grf_goro
 		    .conservative = from->conservative,
 		};
 
-		emit(&word, visit, context);
+		emit_word(&word, visit, context);
 	}
 }
 
@@ -72,6 +72,6 @@ void grf_graph_roots(const struct grf_graph *graph, grf_root_visit *visit, void 
 		struct grf_root_word word = {.value = root->value, .name = root->name};
 
 		if (root->kind != GRF_ROOT_REFERENTS)
-			emit(&word, visit, context);
+			emit_word(&word, visit, context);
 	}
 }

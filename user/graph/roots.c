@@ -78,7 +78,7 @@ static struct grf_error *add_area(struct grf_walk *walk, const char *name, uint6
 }
 
 /* A segment that the image has in pieces, put together; what is missing stays zero. */
-static struct grf_error *assemble(struct grf_walk *walk, struct grf_area *area)
+static struct grf_error *assemble_area(struct grf_walk *walk, struct grf_area *area)
 {
 	uint64_t length = area->end - area->start;
 	uint8_t *memory = calloc(1, length);
@@ -109,7 +109,7 @@ struct grf_error *grf_walk_areas(struct grf_walk *walk)
 	for (size_t i = 0; i < walk->areas.count; i++) {
 		if (walk->areas.items[i].memory)
 			continue;
-		error = assemble(walk, &walk->areas.items[i]);
+		error = assemble_area(walk, &walk->areas.items[i]);
 		if (error)
 			return error;
 	}

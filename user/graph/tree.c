@@ -20,7 +20,7 @@ struct tree_string {
 	char text[];
 };
 
-static const char *intern(struct grf_tree *tree, const char *text)
+static const char *intern_name(struct grf_tree *tree, const char *text)
 {
 	struct tree_string *strings = tree->strings, *string;
 	size_t length = strlen(text);
@@ -83,14 +83,14 @@ static uint32_t add_node(struct grf_tree_builder *builder, const char *name, uin
 
 bool grf_tree_creator(struct grf_tree_builder *builder, const char *creator)
 {
-	builder->creator = creator ? intern(builder->tree, creator) : NULL;
+	builder->creator = creator ? intern_name(builder->tree, creator) : NULL;
 	return !creator || builder->creator;
 }
 
 uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class root_class,
 		       const char *name)
 {
-	const char *interned = intern(builder->tree, name);
+	const char *interned = intern_name(builder->tree, name);
 	uint32_t index;
 
 	if (!interned)
@@ -230,7 +230,7 @@ size_t grf_tree_largest_roots(const struct grf_tree *tree, struct grf_tree_root 
 }
 
 /* Appends text as far as there is room; false when there was none for all of it. */
-static bool append(char **to, char *end, const char *text)
+static bool append_text(char **to, char *end, const char *text)
 {
 	size_t length = strlen(text), room = (size_t)(end - *to) - 1;
 	bool fits = length <= room;
@@ -257,11 +257,11 @@ const char *grf_tree_chain(const struct grf_tree *tree, uint32_t node, char *buf
 		/* The first steps and the root tell most. */
 		if (steps >= 6 && !last) {
 			if (steps == 6)
-				append(&to, end, " <- ...");
+				append_text(&to, end, " <- ...");
 			continue;
 		}
-		if ((steps && !append(&to, end, " <- ")) ||
-		    !append(&to, end, tree->nodes[node].name))
+		if ((steps && !append_text(&to, end, " <- ")) ||
+		    !append_text(&to, end, tree->nodes[node].name))
 			break;
 	}
 	return buffer;

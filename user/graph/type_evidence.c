@@ -56,7 +56,7 @@ static int add_score(int left, int right)
 
 /* What the contents of a pointee say of the pointer: no more than one word can, however much
  * speaks for them. */
-static int bounded(int score)
+static int bounded_score(int score)
 {
 	if (score < GOOD)
 		return score > EVIDENCE ? EVIDENCE : score;
@@ -179,7 +179,7 @@ static int score_contents(const struct pointer *pointer, const struct object *ob
 	inner.memory = object->span->memory + object->slot * size + object->offset;
 	inner.room = size - object->offset;
 	inner.depth--;
-	return bounded(score_samples(pointer, &inner));
+	return bounded_score(score_samples(pointer, &inner));
 }
 
 bool grf_evidence_of_channel(struct grf_model *model, struct grf_type *type, const uint8_t *memory,

@@ -83,8 +83,8 @@ static bool is_beyond(uint64_t size)
 
 /* Whether a mask is that of `count` or fewer elements of `type`, as many as a slot of `size` bytes
  * is taken for. */
-static bool repeats(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
-		    uint64_t size)
+static bool mask_repeats(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
+			 uint64_t size)
 {
 	uint64_t words = type->size / GRF_WORD_BYTES, repeated = 0;
 
@@ -263,7 +263,8 @@ static bool is_generic_shape(const struct grf_type *type)
 
 /* Whether who says `what` of an object says nothing wrong of a `that`: its elements, the map type
  * without a name of its own, what it begins with, what stands for it in the code of generics. */
-static bool covers(struct grf_types *types, struct grf_inferred what, struct grf_inferred that)
+static bool covers_other(struct grf_types *types, struct grf_inferred what,
+			 struct grf_inferred that)
 {
 	if (what.array != that.array)
 		return false;
@@ -287,7 +288,7 @@ struct contest {
 	int best;
 };
 
-static void enter(struct contest *contest, struct grf_inferred candidate, int score)
+static void enter_candidate(struct contest *contest, struct grf_inferred candidate, int score)
 {
 	if (score < 0 || score < contest->best)
 		return;
@@ -300,7 +301,8 @@ static void enter(struct contest *contest, struct grf_inferred candidate, int sc
 }
 
 /* What can be said of all that fit best. False: there are two that nothing is said of. */
-static bool decide(const struct contest *contest, struct grf_types *types, struct grf_inferred *ret)
+static bool decide_contest(const struct contest *contest, struct grf_types *types,
+			   struct grf_inferred *ret)
 {
 	if (!contest->count || contest->count > EQUALS_MAX)
 		return false;
@@ -312,7 +314,7 @@ static bool decide(const struct contest *contest, struct grf_types *types, struc
 
 		*ret = as_elements(contest->equals[i]);
 		while (covered < contest->count &&
-		       covers(types, *ret, as_elements(contest->equals[covered])))
+		       covers_other(types, *ret, as_elements(contest->equals[covered])))
 			covered++;
 		if (covered == contest->count)
 			return true;
@@ -320,8 +322,8 @@ static bool decide(const struct contest *contest, struct grf_types *types, struc
 	return false;
 }
 
-static bool hopeless(struct grf_type_inference *inference, uint64_t size, uint64_t mask,
-		     uint32_t **ret_counter)
+static bool is_hopeless(struct grf_type_inference *inference, uint64_t size, uint64_t mask,
+			uint32_t **ret_counter)
 {
 	uint64_t hash = (mask ^ size << 40) * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -344,7 +346,7 @@ static bool says_nothing(const struct grf_type *type)
 }
 
 /* Of as good fits, what the code makes comes before what it only refers to. */
-static int rank(const struct candidate *candidate, int score)
+static int rank_candidate(const struct candidate *candidate, int score)
 {
 	if (score >= 0 && is_any_map(candidate->type))
 		return 0;
@@ -361,18 +363,20 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 	uint32_t *failures;
 
 	if (!span->pointer_bits || !(mask = grf_evidence_slot_mask(span, slot)) ||
-	    hopeless(inference, size, mask, &failures))
+	    is_hopeless(inference, size, mask, &failures))
 		return false;
 	for (size_t i = 0; i < inference->count; i++) {
 		const struct candidate *candidate = &inference->candidates[i];
 
-		if (candidate->array ? !repeats(heap, candidate->type, mask, size)
+		if (candidate->array ? !mask_repeats(heap, candidate->type, mask, size)
 				     : !is_alone(heap, candidate->type, mask, size))
 			continue;
-		enter(&contest, (struct grf_inferred){candidate->type, candidate->array},
-		      rank(candidate, score_candidate(inference->model, candidate, memory, size)));
+		enter_candidate(
+		    &contest, (struct grf_inferred){candidate->type, candidate->array},
+		    rank_candidate(candidate,
+				   score_candidate(inference->model, candidate, memory, size)));
 	}
-	if (!decide(&contest, inference->model->types, ret) || says_nothing(ret->type)) {
+	if (!decide_contest(&contest, inference->model->types, ret) || says_nothing(ret->type)) {
 		++*failures;
 		return false;
 	}
@@ -403,7 +407,7 @@ bool grf_type_agrees(const struct grf_type_inference *inference, const struct gr
 	if (!span->pointer_bits || grf_span_stored_type(span, slot, &payload))
 		return false;
 	mask = grf_evidence_slot_mask(span, slot);
-	if (object.array ? !repeats(heap, object.type, mask, size) &&
+	if (object.array ? !mask_repeats(heap, object.type, mask, size) &&
 			       object.type->pointer_mask !=
 				   grf_heap_object_mask(heap, mask, object.type->size)
 			 : !is_alone(heap, object.type, mask, size))

@@ -18,8 +18,8 @@ static uint64_t small_mask(const struct grf_visited *object)
 }
 
 /* The words of a small object that a spot's plan covers. */
-static uint64_t coverage(struct grf_walk *walk, struct grf_spot *spot,
-			 const struct grf_visited *object)
+static uint64_t plan_coverage(struct grf_walk *walk, struct grf_spot *spot,
+			      const struct grf_visited *object)
 {
 	uint64_t key = 1 + (object->size << 16 | (object->value - object->address));
 	uint64_t bits = 0, words = object->size / 8;
@@ -58,7 +58,7 @@ void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, ui
 		return;
 	}
 	spot = grf_spot_at(&walk->spots, id);
-	if (coverage(walk, spot, object) == mask) {
+	if (plan_coverage(walk, spot, object) == mask) {
 		if (grf_visited_view(spot, object, 0, NULL, &view))
 			grf_walk_value(walk, id, &view);
 		return;
@@ -85,7 +85,7 @@ void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, 
 		grf_walk_fail(walk);
 		return;
 	}
-	if (!(coverage(walk, grf_spot_at(&walk->spots, id), object) & pending))
+	if (!(plan_coverage(walk, grf_spot_at(&walk->spots, id), object) & pending))
 		return;
 	if (grf_visited_view(grf_spot_at(&walk->spots, id), object, 0, &pending, &view))
 		grf_walk_value(walk, id, &view);
@@ -140,7 +140,7 @@ static bool is_like_array(struct grf_walk *walk, const struct grf_visited *objec
 	ret->coverage_key = 0;
 	return spot->content == GRF_CONTENT_ONE && spot->type && spot->type->size >= 8 &&
 	       object->size >= 2 * spot->type->size &&
-	       coverage(walk, ret, object) == small_mask(object);
+	       plan_coverage(walk, ret, object) == small_mask(object);
 }
 
 /* Follows what is left of a small object as the other elements of `array`. */

@@ -36,9 +36,9 @@ static bool static_covers(struct grf_walk *walk, const struct grf_spot *spot,
 	return true;
 }
 
-static uint8_t choose(struct grf_walk *walk, struct grf_spot *spot,
-		      const struct grf_visited *object, const struct grf_stored_type *stored,
-		      uint64_t payload)
+static uint8_t choose_plan(struct grf_walk *walk, struct grf_spot *spot,
+			   const struct grf_visited *object, const struct grf_stored_type *stored,
+			   uint64_t payload)
 {
 	uint64_t offset = object->value - object->address;
 	bool exact = false;
@@ -67,7 +67,7 @@ static uint8_t stored_choice(struct grf_walk *walk, struct grf_spot *spot,
 	uint64_t key = object->size << 16 ^ (object->value - object->address);
 
 	if (spot->stored_address != address || spot->stored_key != key) {
-		spot->stored_choice = choose(walk, spot, object, stored, payload);
+		spot->stored_choice = choose_plan(walk, spot, object, stored, payload);
 		spot->stored_address = address;
 		spot->stored_key = key;
 	}

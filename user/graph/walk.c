@@ -17,8 +17,8 @@
 /* How many visits between two looks at interruption and progress. */
 #define BREATH 65536
 
-static void push(struct grf_walk *walk, struct grf_frontier *frontier, uint64_t address,
-		 uint32_t spot, uint32_t where)
+static void push_place(struct grf_walk *walk, struct grf_frontier *frontier, uint64_t address,
+		       uint32_t spot, uint32_t where)
 {
 	struct grf_place place = {.address = address, .spot = spot, .where = where};
 
@@ -29,7 +29,7 @@ static void push(struct grf_walk *walk, struct grf_frontier *frontier, uint64_t 
 void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot)
 {
 	if (address && spot)
-		push(walk, &walk->deferred, address, spot, 0);
+		push_place(walk, &walk->deferred, address, spot, 0);
 }
 
 /* Whether a type said of `address` is not one of the whole object there. */
@@ -42,8 +42,8 @@ static bool is_inside(const struct grf_span *span, uint32_t slot, uint64_t addre
 }
 
 /* Counts an object at the node of a spot, by which a pointer to `address` reached it. */
-static void reach(struct grf_walk *walk, uint64_t id, const struct grf_span *span, uint64_t address,
-		  uint32_t spot_id)
+static void reach_object(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
+			 uint64_t address, uint32_t spot_id)
 {
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, spot_id);
 	struct grf_tree_node *node = &walk->builder.tree->nodes[spot->node];
@@ -192,7 +192,7 @@ static uint32_t larger_spot(struct grf_walk *walk, uint32_t id, const struct grf
 }
 
 /* Looks at the state of a found object: its turn in the ring has come. */
-static void settle(struct grf_walk *walk, const struct grf_found *found)
+static void settle_found(struct grf_walk *walk, const struct grf_found *found)
 {
 	const struct grf_span *span = &walk->heap->spans[found->span];
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, found->spot);
@@ -203,21 +203,21 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 	/* Another way to an object that waits to be visited, or of which something is left. */
 	if (state == GRF_OBJECT_REACHED || state & GRF_OBJECT_PARTIAL) {
 		if (spot->type && spot->type->pointer_bytes)
-			push(walk, &walk->typed, found->address, found->spot,
-			     found->span | GRF_PLACE_REVISIT);
+			push_place(walk, &walk->typed, found->address, found->spot,
+				   found->span | GRF_PLACE_REVISIT);
 		return;
 	}
 	if (state)
 		return;
 	if (!spot->type && is_schedulers(walk, found->id)) {
-		push(walk, &walk->left_to_runtime, found->address, found->spot, 0);
+		push_place(walk, &walk->left_to_runtime, found->address, found->spot, 0);
 		return;
 	}
 	/* A pointer to something unknown gives way to typed ones, unless the object itself knows.
 	 */
 	if (!spot->type &&
 	    !grf_span_stored_type(span, grf_span_slot(span, found->address), &payload)) {
-		push(walk, &walk->deferred, found->address, found->spot, 0);
+		push_place(walk, &walk->deferred, found->address, found->spot, 0);
 		return;
 	}
 	known = larger_spot(walk, id, span, address);
@@ -228,9 +228,9 @@ static void settle(struct grf_walk *walk, const struct grf_found *found)
 		id = known;
 		address = span->base + grf_span_slot(span, address) * span->element_size + payload;
 	}
-	reach(walk, found->id, span, address, id);
+	reach_object(walk, found->id, span, address, id);
 	if (span->pointer_layout != GRF_POINTERS_NONE)
-		push(walk, &walk->typed, address, id, found->span);
+		push_place(walk, &walk->typed, address, id, found->span);
 }
 
 /* A pointer that is not into the heap: into the stack at hand, or a data segment, where objects
@@ -242,12 +242,12 @@ static void emit_outside(struct grf_walk *walk, uint64_t address, uint32_t spot,
 	if (!at->type || !at->type->pointer_bytes)
 		return;
 	if (walk->stack && address >= walk->stack->start && address < walk->stack->end)
-		push(walk, &walk->in_stack, address, spot, where);
+		push_place(walk, &walk->in_stack, address, spot, where);
 	else if (grf_walk_area(walk, address))
-		push(walk, &walk->typed, address, spot, where);
+		push_place(walk, &walk->typed, address, spot, where);
 }
 
-static void emit(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_t where)
+static void emit_pointer(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_t where)
 {
 	const struct grf_span *span = grf_heap_span(walk->heap, address);
 	struct grf_found *found;
@@ -258,7 +258,7 @@ static void emit(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_
 		return;
 	}
 	if (grf_spot_at(&walk->spots, spot)->scheduler && !walk->runtime_only) {
-		push(walk, &walk->left_to_runtime, address, spot, 0);
+		push_place(walk, &walk->left_to_runtime, address, spot, 0);
 		return;
 	}
 	if (!span) {
@@ -269,7 +269,7 @@ static void emit(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_
 	    (!span->division && address >= span->limit))
 		return;
 	if (walk->ring_written - walk->ring_read == GRF_RING_SIZE)
-		settle(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
+		settle_found(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
 	found = &walk->ring[walk->ring_written++ % GRF_RING_SIZE];
 	found->address = address;
 	found->id = span->first_object + slot;
@@ -280,23 +280,23 @@ static void emit(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_
 
 void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
 {
-	emit(walk, address, spot, GRF_PLACE_AREA);
+	emit_pointer(walk, address, spot, GRF_PLACE_AREA);
 }
 
 void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot, uint64_t count)
 {
 	if (count > GRF_PLACE_ARRAY_MAX)
 		count = 1;
-	emit(walk, address, spot, GRF_PLACE_ARRAY + (uint32_t)count);
+	emit_pointer(walk, address, spot, GRF_PLACE_ARRAY + (uint32_t)count);
 }
 
 static void settle_all(struct grf_walk *walk)
 {
 	while (walk->ring_read != walk->ring_written)
-		settle(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
+		settle_found(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
 }
 
-static void prefetch(const struct grf_walk *walk)
+static void prefetch_objects(const struct grf_walk *walk)
 {
 	const struct grf_place *place = grf_frontier_peek(&walk->typed, PREFETCH_AHEAD);
 	const struct grf_span *span;
@@ -333,7 +333,7 @@ static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
 	if (walk->states[id])
 		return;
 	if (is_schedulers(walk, id)) {
-		push(walk, &walk->left_to_runtime, place->address, place->spot, 0);
+		push_place(walk, &walk->left_to_runtime, place->address, place->spot, 0);
 		return;
 	}
 	known = found_spot(walk, place->spot, span, slot);
@@ -341,13 +341,13 @@ static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
 		visit.spot = known;
 		visit.address = span->base + slot * span->element_size;
 	}
-	reach(walk, id, span, visit.address, visit.spot);
+	reach_object(walk, id, span, visit.address, visit.spot);
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return;
 	visit.where = (uint32_t)(span - walk->heap->spans);
 	if (grf_span_stored_type(span, slot, &payload) || known)
-		push(walk, &walk->typed, visit.address + (known ? payload : 0), visit.spot,
-		     visit.where);
+		push_place(walk, &walk->typed, visit.address + (known ? payload : 0), visit.spot,
+			   visit.where);
 	else
 		grf_walk_visit_deferred(walk, &visit);
 }
@@ -361,7 +361,7 @@ struct grf_error *grf_walk_run(struct grf_walk *walk, bool typed_only)
 		if (!walk->typed.count)
 			settle_all(walk);
 		if (walk->typed.count) {
-			prefetch(walk);
+			prefetch_objects(walk);
 			grf_frontier_pop(&walk->typed, &place);
 			grf_walk_visit(walk, &place);
 		} else if (!typed_only && grf_frontier_pop(&walk->deferred, &place)) {

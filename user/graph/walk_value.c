@@ -12,7 +12,7 @@
 
 /* Whether the word `offset` bytes into the value may be followed; at most once where that is
  * counted. */
-static bool take(const struct grf_view *view, uint64_t offset)
+static bool take_word(const struct grf_view *view, uint64_t offset)
 {
 	uint64_t bit;
 
@@ -29,7 +29,7 @@ static bool take(const struct grf_view *view, uint64_t offset)
 
 /* The word `offset` bytes into the value, which is beside its pointer; 0 where it is elsewhere, as
  * in a piece of a variable. */
-static uint64_t beside(const struct grf_view *view, uint64_t offset)
+static uint64_t word_beside(const struct grf_view *view, uint64_t offset)
 {
 	if (offset < view->skip || offset + 8 > view->room ||
 	    (view->known && !grf_bit(view->known, view->first + offset / 8)))
@@ -180,12 +180,12 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 		break;
 	case GRF_SLOT_EFACE:
 	case GRF_SLOT_IFACE:
-		follow_interface(walk, child, beside(view, slot->offset),
+		follow_interface(walk, child, word_beside(view, slot->offset),
 				 slot->kind == GRF_SLOT_IFACE, value);
 		break;
 	default:
 		capacity = content == GRF_CONTENT_ARRAY && slot->count
-			       ? beside(view, slot->offset + SLICE_CAPACITY)
+			       ? word_beside(view, slot->offset + SLICE_CAPACITY)
 			       : 0;
 		if (capacity)
 			grf_walk_emit_array(walk, value, child, capacity);
@@ -197,7 +197,7 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_view *view,
 		       unsigned int nesting);
 
-static struct grf_view part(const struct grf_view *view, uint64_t offset, uint64_t room)
+static struct grf_view part_of_view(const struct grf_view *view, uint64_t offset, uint64_t room)
 {
 	return (struct grf_view){
 	    .memory = view->memory + offset,
@@ -225,7 +225,7 @@ static void walk_elements(struct grf_walk *walk, uint32_t id, bool unnamed,
 		return;
 	}
 	for (uint64_t k = 0; k < count && stride <= view->room - k * stride; k++) {
-		struct grf_view element = part(view, k * stride, stride);
+		struct grf_view element = part_of_view(view, k * stride, stride);
 		uint32_t spot =
 		    unnamed ? id : grf_spot_element(&walk->spots, id, (int64_t)k - (int64_t)before);
 
@@ -251,7 +251,7 @@ static void walk_inline_array(struct grf_walk *walk, uint32_t id, const struct g
 		grf_walk_fail(walk);
 		return;
 	}
-	inner = part(view, slot->offset, view->room - slot->offset);
+	inner = part_of_view(view, slot->offset, view->room - slot->offset);
 	walk_elements(walk, array, slot->unnamed, &inner, slot->stride, slot->count, nesting);
 }
 
@@ -262,7 +262,7 @@ static void walk_pointers(struct grf_walk *walk, uint32_t id, const struct grf_v
 	for (uint64_t offset = 0; offset + 8 <= view->room; offset += 8) {
 		uint64_t value;
 
-		if (!take(view, offset) || !(value = grf_load_u64(view->memory + offset)))
+		if (!take_word(view, offset) || !(value = grf_load_u64(view->memory + offset)))
 			continue;
 		grf_walk_emit(walk, value,
 			      grf_spot_child(&walk->spots, id, 0, NULL, 0, type, GRF_CONTENT_ONE));
@@ -294,7 +294,7 @@ static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_view
 
 		if (slot->kind == GRF_SLOT_INLINE_ARRAY)
 			walk_inline_array(walk, id, slot, view, nesting);
-		else if (take(view, grf_slot_pointer(slot)))
+		else if (take_word(view, grf_slot_pointer(slot)))
 			follow_slot(walk, id, slot, view);
 	}
 }
