@@ -71,7 +71,7 @@ static struct grf_error *check_apart(const struct attach_options *options,
 	return error;
 }
 
-static struct grf_error *attach(void *input, int *ret_status)
+static struct grf_error *run_attach(void *input, int *ret_status)
 {
 	struct attach_options *options = input;
 	_cleanup_results_ struct grf_results results = {0};
@@ -109,5 +109,5 @@ const struct grf_command grf_command_attach = {
     .summary = "take a live process: hold it briefly, copy, analyse",
     .argp = &argp,
     .options = &options,
-    .run = attach,
+    .run = run_attach,
 };

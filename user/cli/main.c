@@ -18,7 +18,7 @@ static const struct grf_command *const commands[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
-static void usage(FILE *stream)
+static void print_usage(FILE *stream)
 {
 	fputs("Usage: grf-bpf COMMAND [OPTION...] [ARGUMENT...]\n"
 	      "Shows what keeps the memory of a running Go program alive.\n\nCommands:\n",
@@ -37,7 +37,7 @@ static void usage(FILE *stream)
 
 /* The command that a misspelt one probably was: the one that shares most letters in order at the
  * beginning, if any. */
-static const char *similar(const char *name)
+static const char *similar_command(const char *name)
 {
 	const char *best = NULL;
 	size_t longest = 0;
@@ -80,7 +80,7 @@ static void raise_descriptor_limit(void)
 }
 
 /* What was printed and did not get to where it should is a failure too. */
-static int finish(int status)
+static int finish_output(int status)
 {
 	if (!ferror(stdout) && !fflush(stdout))
 		return status;
@@ -98,19 +98,19 @@ int main(int argc, char **argv)
 	secure_descriptors();
 	raise_descriptor_limit();
 	if (!name) {
-		usage(stderr);
+		print_usage(stderr);
 		return GRF_EXIT_USAGE;
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
-		usage(stdout);
-		return finish(GRF_EXIT_OK);
+		print_usage(stdout);
+		return finish_output(GRF_EXIT_OK);
 	}
 	if (!strcmp(name, "--version") || !strcmp(name, "-V"))
 		name = "version";
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i]->name))
-			return finish(grf_run_command(commands[i], argc - 1, argv + 1));
-	guess = similar(name);
+			return finish_output(grf_run_command(commands[i], argc - 1, argv + 1));
+	guess = similar_command(name);
 	if (strspn(name, "0123456789") == strlen(name))
 		return grf_exit_status(grf_error_create(
 		    GRF_ERROR_USAGE, "to look at process %s: grf-bpf attach %s", name, name));

@@ -11,7 +11,7 @@
 static FILE *arguments_stderr; /* the real one, while another stands in its place */
 
 /* Prints a message of argp's: one line, and another that begins with "Try" if there is one. */
-static ssize_t show(void *cookie, const char *text, size_t size)
+static ssize_t show_text(void *cookie, const char *text, size_t size)
 {
 	char *copy = strndup(text, size), *last = NULL;
 
@@ -37,7 +37,7 @@ static ssize_t show(void *cookie, const char *text, size_t size)
 static bool parse_arguments(const struct grf_command *command, int argc, char **argv)
 {
 	static char buffer[65536], name[64];
-	FILE *shown = fopencookie(NULL, "w", (cookie_io_functions_t){.write = show});
+	FILE *shown = fopencookie(NULL, "w", (cookie_io_functions_t){.write = show_text});
 	error_t failed;
 
 	argp_err_exit_status = GRF_EXIT_USAGE;

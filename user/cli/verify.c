@@ -114,7 +114,7 @@ static struct grf_error *verify_source(const struct verify_options *options,
 	return error;
 }
 
-static struct grf_error *verify(void *input, int *ret_status)
+static struct grf_error *run_verify(void *input, int *ret_status)
 {
 	struct verify_options *options = input;
 	_cleanup_source_ struct grf_source source = {0};
@@ -151,5 +151,5 @@ const struct grf_command grf_command_verify = {
     .summary = "hold the reached objects against the garbage collector's marks",
     .argp = &argp,
     .options = &options,
-    .run = verify,
+    .run = run_verify,
 };

@@ -432,7 +432,7 @@ static struct grf_error *copy_beside(struct grf_output *output)
 }
 
 /* That the whole result is on the disk, as far as that can be before it has a name. */
-static struct grf_error *settle(struct grf_output *output)
+static struct grf_error *settle_data(struct grf_output *output)
 {
 	if (output->kind != OUTPUT_FILE || !output->nameless)
 		return NULL;
@@ -494,7 +494,7 @@ struct grf_error *grf_outputs_commit(struct grf_output *const *outputs, size_t c
 	struct grf_error *error = NULL;
 
 	for (size_t i = 0; !error && i < count; i++)
-		error = settle(outputs[i]);
+		error = settle_data(outputs[i]);
 	for (size_t i = 0; !error && i < count; i++)
 		if (outputs[i]->kind == OUTPUT_FILE)
 			error = name_beside(outputs[i]);

@@ -79,7 +79,7 @@ static json_t *json_of_number(uint64_t number)
 }
 
 /* An object in the making: NULL once memory was short. */
-static void put(json_t **object, const char *key, json_t *value)
+static void put_value(json_t **object, const char *key, json_t *value)
 {
 	if (!*object) {
 		json_decref(value);
@@ -104,7 +104,7 @@ static void put_numbers(json_t **object, const void *from, const struct json_num
 		uint64_t number;
 
 		memcpy(&number, (const char *)from + numbers[i].offset, sizeof(number));
-		put(object, numbers[i].name, json_of_number(number));
+		put_value(object, numbers[i].name, json_of_number(number));
 	}
 }
 #define PUT_NUMBERS(object, from, numbers)                                                         \
@@ -114,12 +114,12 @@ static json_t *json_of_program(const struct grf_facts *facts)
 {
 	json_t *object = json_object();
 
-	put(&object, "path", json_of_text(facts->program));
-	put(&object, "opened", json_of_text(facts->opened));
-	put(&object, "deleted", json_boolean(facts->deleted));
-	put(&object, "go_version", json_of_text(facts->go_version));
-	put(&object, "build_id", json_of_text(facts->build_id));
-	put(&object, "has_dwarf", json_boolean(facts->has_dwarf));
+	put_value(&object, "path", json_of_text(facts->program));
+	put_value(&object, "opened", json_of_text(facts->opened));
+	put_value(&object, "deleted", json_boolean(facts->deleted));
+	put_value(&object, "go_version", json_of_text(facts->go_version));
+	put_value(&object, "build_id", json_of_text(facts->build_id));
+	put_value(&object, "has_dwarf", json_boolean(facts->has_dwarf));
 	return object;
 }
 
@@ -137,7 +137,7 @@ static json_t *json_of_pause(const struct grf_pause *pause)
 	};
 	json_t *object = json_object();
 
-	put(&object, "clock", json_string(grf_name_clock(pause->clock)));
+	put_value(&object, "clock", json_string(grf_name_clock(pause->clock)));
 	PUT_NUMBERS(&object, pause, numbers);
 	return object;
 }
@@ -152,8 +152,8 @@ static json_t *json_of_lacks(const struct grf_provenance *from)
 		if (!from->lacks[i])
 			continue;
 		lack = json_object();
-		put(&lack, "what", json_string(grf_name_lack(i)));
-		put(&lack, "why", json_string(grf_name_reason(from->lacks[i])));
+		put_value(&lack, "what", json_string(grf_name_lack(i)));
+		put_value(&lack, "why", json_string(grf_name_reason(from->lacks[i])));
 		if (json_array_append_new(list, lack)) {
 			json_decref(list);
 			list = NULL;
@@ -178,22 +178,22 @@ static json_t *json_of_provenance(const struct grf_provenance *from)
 	};
 	json_t *object = json_object();
 
-	put(&object, "origin", json_string(grf_name_origin(from->origin)));
+	put_value(&object, "origin", json_string(grf_name_origin(from->origin)));
 	if (from->origin == GRF_ORIGIN_CORE)
 		return object;
-	put(&object, "pid", json_integer(from->pid));
-	put(&object, "host", json_of_text(from->host));
-	put(&object, "kernel", json_of_text(from->kernel));
-	put(&object, "taken_ns", json_integer(from->taken));
-	put(&object, "freeze", json_string(grf_name_freeze(from->freeze)));
-	put(&object, "copied_by", json_string(grf_name_copy(from->copied_by)));
-	put(&object, "through_mem", json_boolean(from->through_mem));
-	put(&object, "registers_by", json_string(grf_name_registers(from->registers_by)));
-	put(&object, "goroutines_by", json_string(grf_name_goroutines(from->goroutines_by)));
-	put(&object, "rounds", json_integer(from->rounds));
+	put_value(&object, "pid", json_integer(from->pid));
+	put_value(&object, "host", json_of_text(from->host));
+	put_value(&object, "kernel", json_of_text(from->kernel));
+	put_value(&object, "taken_ns", json_integer(from->taken));
+	put_value(&object, "freeze", json_string(grf_name_freeze(from->freeze)));
+	put_value(&object, "copied_by", json_string(grf_name_copy(from->copied_by)));
+	put_value(&object, "through_mem", json_boolean(from->through_mem));
+	put_value(&object, "registers_by", json_string(grf_name_registers(from->registers_by)));
+	put_value(&object, "goroutines_by", json_string(grf_name_goroutines(from->goroutines_by)));
+	put_value(&object, "rounds", json_integer(from->rounds));
 	PUT_NUMBERS(&object, from, numbers);
-	put(&object, "pause", json_of_pause(&from->pause));
-	put(&object, "lacks", json_of_lacks(from));
+	put_value(&object, "pause", json_of_pause(&from->pause));
+	put_value(&object, "lacks", json_of_lacks(from));
 	return object;
 }
 
@@ -241,19 +241,19 @@ static json_t *json_of_node(const struct grf_tree *tree, uint32_t index)
 	const struct grf_tree_node *node = &tree->nodes[index];
 	json_t *object = json_object();
 
-	put(&object, "id", json_integer(index));
-	put(&object, "name", json_of_text(node->name));
-	put(&object, "parent",
-	    node->parent == GRF_TREE_NONE ? json_null() : json_integer(node->parent));
-	put(&object, "objects", json_of_number(node->objects));
-	put(&object, "bytes", json_of_number(node->bytes));
+	put_value(&object, "id", json_integer(index));
+	put_value(&object, "name", json_of_text(node->name));
+	put_value(&object, "parent",
+		  node->parent == GRF_TREE_NONE ? json_null() : json_integer(node->parent));
+	put_value(&object, "objects", json_of_number(node->objects));
+	put_value(&object, "bytes", json_of_number(node->bytes));
 	if (node->untyped)
-		put(&object, "untyped", json_true());
+		put_value(&object, "untyped", json_true());
 	if (node->parent != GRF_TREE_NONE)
 		return object;
-	put(&object, "class", json_string(grf_name_root_class(node->root_class)));
+	put_value(&object, "class", json_string(grf_name_root_class(node->root_class)));
 	if (node->created_by)
-		put(&object, "created_by", json_of_text(node->created_by));
+		put_value(&object, "created_by", json_of_text(node->created_by));
 	return object;
 }
 
@@ -295,8 +295,8 @@ static json_t *json_of_columns(const struct grf_table *table)
 	for (size_t i = 0; list && i < table->column_count; i++) {
 		json_t *column = json_object();
 
-		put(&column, "name", json_string(table->columns[i].name));
-		put(&column, "unit", json_string(grf_name_unit(table->columns[i].unit)));
+		put_value(&column, "name", json_string(table->columns[i].name));
+		put_value(&column, "unit", json_string(grf_name_unit(table->columns[i].unit)));
 		if (json_array_append_new(list, column)) {
 			json_decref(list);
 			list = NULL;

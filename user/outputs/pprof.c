@@ -138,7 +138,7 @@ static void add_sample(struct writer *writer, uint32_t index, uint64_t **chain)
 }
 
 /* Allocates everything at its largest. False: out of memory. */
-static bool prepare(struct writer *writer, size_t extra_strings)
+static bool prepare_profile(struct writer *writer, size_t extra_strings)
 {
 	const struct grf_tree *tree = writer->tree;
 	size_t nodes = tree->node_count, samples = 0, chain = 0;
@@ -166,7 +166,7 @@ static bool prepare(struct writer *writer, size_t extra_strings)
 	       writer->label_list && writer->values && writer->chains;
 }
 
-static void release(struct writer *writer)
+static void release_profile(struct writer *writer)
 {
 	HASH_CLEAR(hh, writer->names);
 	for (size_t i = 0; i < writer->name_count; i++)
@@ -217,7 +217,7 @@ static struct grf_error *compress_and_write(const void *data, size_t size,
 	return grf_output_write(output, packed, stream.total_out);
 }
 
-static struct grf_error *serialise(const Profile *profile, struct grf_output *output)
+static struct grf_error *serialise_profile(const Profile *profile, struct grf_output *output)
 {
 	size_t size = grf__pprof__profile__get_packed_size(profile);
 	_cleanup_free_ uint8_t *data = malloc(size ? size : 1);
@@ -274,8 +274,8 @@ static struct grf_error *write_tree(struct grf_writer *result, const struct grf_
 	ValueType *types[] = {&objects, &space};
 	struct grf_error *error;
 
-	if (!prepare(&writer, COMMENTS + 8)) {
-		release(&writer);
+	if (!prepare_profile(&writer, COMMENTS + 8)) {
+		release_profile(&writer);
 		return grf_error_no_memory();
 	}
 	name_of(&writer, "");
@@ -300,8 +300,9 @@ static struct grf_error *write_tree(struct grf_writer *result, const struct grf_
 	profile.string_table = writer.strings;
 	profile.n_string_table = writer.name_count;
 	profile.default_sample_type = space.type;
-	error = writer.no_memory ? grf_error_no_memory() : serialise(&profile, result->output);
-	release(&writer);
+	error =
+	    writer.no_memory ? grf_error_no_memory() : serialise_profile(&profile, result->output);
+	release_profile(&writer);
 	return error;
 }
 

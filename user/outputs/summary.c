@@ -9,7 +9,7 @@
 #include "outputs/units.h"
 #include "outputs/words.h"
 
-static double percent(uint64_t part, uint64_t whole)
+static double percent_of(uint64_t part, uint64_t whole)
 {
 	return whole ? 100.0 * (double)part / (double)whole : 100.0;
 }
@@ -95,7 +95,7 @@ static void print_reachable(FILE *stream, const struct grf_facts *facts)
 	fprintf(stream, "  %-12s %s in %s objects (%.1f%% of what is allocated", "reachable",
 		grf_format_bytes(facts->reachable_bytes),
 		grf_format_count_of(facts->reachable_objects),
-		percent(facts->reachable_bytes, facts->allocated_bytes));
+		percent_of(facts->reachable_bytes, facts->allocated_bytes));
 	if (facts->allocated_bytes > facts->reachable_bytes)
 		print_rest(stream, facts);
 	fputs(")\n", stream);
@@ -110,7 +110,7 @@ static void print_roots(FILE *stream, const struct grf_facts *facts)
 		const struct grf_tree_root *root = &facts->largest[i];
 
 		fprintf(stream, "  %10s  %5.1f%%  %12s  ", grf_format_bytes(root->bytes),
-			percent(root->bytes, facts->reachable_bytes),
+			percent_of(root->bytes, facts->reachable_bytes),
 			grf_format_count_of(root->objects));
 		grf_text_print(stream, root->name);
 		fputc('\n', stream);
@@ -133,7 +133,7 @@ void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 		grf_format_bytes(facts->heap_in_use));
 	print_reachable(stream, facts);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes; %s in %s objects are not\n",
-		"typed", percent(typed, facts->reachable_bytes),
+		"typed", percent_of(typed, facts->reachable_bytes),
 		grf_format_bytes(facts->untyped_bytes),
 		grf_format_count_of(facts->untyped_objects));
 	if (!facts->has_dwarf)

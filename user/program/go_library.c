@@ -78,7 +78,7 @@ static struct grf_error *open_mapped(pid_t pid, const struct grf_mapping *mappin
 	return open_in_root(pid, mapping, ret_opened, ret);
 }
 
-static void discard(struct grf_go_library *library)
+static void discard_library(struct grf_go_library *library)
 {
 	grf_executable_destroy(library->executable);
 	free(library->opened);
@@ -109,7 +109,7 @@ static bool open_library(pid_t pid, const struct grf_mapping *mapping, struct gr
 	if (!error && ret->path && grf_executable_is_library(ret->executable) &&
 	    is_go(ret->executable) && grf_executable_place(ret->executable, mapping))
 		return true;
-	discard(ret);
+	discard_library(ret);
 	return false;
 }
 
@@ -122,8 +122,8 @@ static bool is_first_of_file(const struct grf_mapping *mappings, size_t index)
 		strcmp(mappings[index - 1].path, mapping->path) != 0);
 }
 
-static struct grf_error *find(const struct grf_mapping *mappings, size_t count, pid_t pid,
-			      struct grf_go_libraries *ret)
+static struct grf_error *find_libraries(const struct grf_mapping *mappings, size_t count, pid_t pid,
+					struct grf_go_libraries *ret)
 {
 	library_array found = {0};
 	unsigned int files = 0;
@@ -138,7 +138,7 @@ static struct grf_error *find(const struct grf_mapping *mappings, size_t count, 
 			continue;
 		added = grf_array_add(&found);
 		if (!added) {
-			discard(&library);
+			discard_library(&library);
 			break;
 		}
 		*added = library;
@@ -151,20 +151,20 @@ static struct grf_error *find(const struct grf_mapping *mappings, size_t count, 
 struct grf_error *grf_go_libraries_find(const struct grf_mapping *mappings, size_t count,
 					struct grf_go_libraries *ret)
 {
-	return find(mappings, count, 0, ret);
+	return find_libraries(mappings, count, 0, ret);
 }
 
 void grf_go_libraries_destroy(struct grf_go_libraries *libraries)
 {
 	for (size_t i = 0; i < libraries->count; i++)
-		discard(&libraries->items[i]);
+		discard_library(&libraries->items[i]);
 	free(libraries->items);
 	*libraries = (struct grf_go_libraries){0};
 }
 
 /* Which one is meant; NULL: it is not clear. */
-static struct grf_go_library *chosen(struct grf_go_libraries *libraries,
-				     struct grf_executable *named)
+static struct grf_go_library *chosen_library(struct grf_go_libraries *libraries,
+					     struct grf_executable *named)
 {
 	bool known;
 
@@ -176,8 +176,8 @@ static struct grf_go_library *chosen(struct grf_go_libraries *libraries,
 	return NULL;
 }
 
-static struct grf_error *explain(const struct grf_go_libraries *libraries,
-				 struct grf_executable *named, const char *program)
+static struct grf_error *explain_choice(const struct grf_go_libraries *libraries,
+					struct grf_executable *named, const char *program)
 {
 	char names[MAX_NAMES] = "";
 
@@ -216,10 +216,10 @@ struct grf_error *grf_go_library_choose(struct grf_go_libraries *libraries,
 					struct grf_executable *named, const char *program,
 					struct grf_go_library *ret)
 {
-	struct grf_go_library *library = chosen(libraries, named);
+	struct grf_go_library *library = chosen_library(libraries, named);
 
 	if (!library)
-		return explain(libraries, named, program);
+		return explain_choice(libraries, named, program);
 	*ret = *library;
 	*library = (struct grf_go_library){0};
 	return NULL;
@@ -270,8 +270,9 @@ struct grf_error *grf_go_libraries_of_process(pid_t pid, struct grf_go_libraries
 	error = grf_process_maps_read(pid, &text, &length);
 	if (error)
 		return error;
-	error = parse_maps(text, length, &mappings) ? find(mappings.items, mappings.count, pid, ret)
-						    : grf_error_no_memory();
+	error = parse_maps(text, length, &mappings)
+		    ? find_libraries(mappings.items, mappings.count, pid, ret)
+		    : grf_error_no_memory();
 	for (size_t i = 0; i < mappings.count; i++)
 		free((char *)mappings.items[i].path);
 	grf_array_free(&mappings);

@@ -283,7 +283,7 @@ static void spread_marked(struct comparison *comparison)
 	}
 }
 
-static void spread(struct comparison *comparison, enum grf_difference_kind kind)
+static void spread_kind(struct comparison *comparison, enum grf_difference_kind kind)
 {
 	comparison->spreading = kind;
 	grf_graph_roots(comparison->graph, spread_root_word, comparison);
@@ -309,8 +309,8 @@ static struct grf_error *find_stale(struct comparison *comparison)
 	for (size_t i = 0; i < verification->details.count && !any; i++)
 		any = verification->details.items[i].kind == GRF_EXTRA;
 	if (any) {
-		spread(comparison, GRF_STALE);
-		spread(comparison, GRF_EXTRA);
+		spread_kind(comparison, GRF_STALE);
+		spread_kind(comparison, GRF_EXTRA);
 	}
 	return comparison->no_memory ? grf_error_no_memory() : NULL;
 }
@@ -388,7 +388,7 @@ static void total_up(struct comparison *comparison)
 	}
 }
 
-static struct grf_error *compare(struct comparison *comparison)
+static struct grf_error *compare_all(struct comparison *comparison)
 {
 	struct grf_verification *verification = comparison->verification;
 	struct grf_error *error = grf_marks_read(comparison->model, &verification->marks);
@@ -424,7 +424,7 @@ struct grf_error *grf_verification_create(const struct grf_graph *graph,
 	assert(graph->states && graph->places && "made with places");
 	if (!verification)
 		return grf_error_no_memory();
-	error = compare(&comparison);
+	error = compare_all(&comparison);
 	grf_pair_map_free(&comparison.noted);
 	grf_array_free(&comparison.tiny_blocks);
 	grf_array_free(&comparison.frontier);
