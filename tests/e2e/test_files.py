@@ -44,6 +44,9 @@ def test_the_sources_hold():
         ("function_71.c", LICENSE + COMMENT + function(71, "int count_sheep(int of)\n"), "has 71 lines"),
         ("two.c", LICENSE + COMMENT + function(40, "int f(int of)\n") * 2, None),
         ("broken.c", LICENSE + COMMENT + function(72, "int count_sheep(int of,\n\t\tint by)\n"), "has 72 lines"),
+        ("verb.c", LICENSE + COMMENT + "static int\nscan(int of);\n", "scan() does not say what it works on"),
+        ("inline.h", LICENSE + COMMENT + "static inline int *get(void)\n{\n}\n", "get() does not say"),
+        ("object.c", LICENSE + COMMENT + "static int *scan_stack(int of)\n{\n}\n", None),
         (
             "probe.bpf.c",
             LICENSE + COMMENT + function(80, 'SEC("iter/task")\nint count_sheep(void *context)\n'),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 Holds the form of C files: each begins with its license and a comment on what it does, none has more than
-700 lines, and no function more than 70.
+700 lines, and no function more than 70. Outside of tests/, a static function's name has more than one word.
 
   files.py FOLDER...
 
@@ -24,6 +24,9 @@ FUNCTION = re.compile(r"^(?P<head>[A-Za-z_][^\n;={}]*\([^;={}]*\n)\{\n.*?^\}$", 
 # The name that an argument list follows; what stands before it may be a macro with one of its own.
 NAME = re.compile(r"(\w+)\((?:[^()]|\([^()]*\))*\)\s")
 
+# A static function whose name is a verb alone: scan() does not say what it scans.
+ONE_WORD = re.compile(r"^static\s[^=;{}()]*\b([a-z0-9]+)\(", re.M)
+
 
 def wrong_beginning(text):
     """What the beginning of a file lacks, or None."""
@@ -36,13 +39,18 @@ def wrong_beginning(text):
     return None
 
 
+def line_of(text, match):
+    """The number of the line where a match begins."""
+    return text.count("\n", 0, match.start()) + 1
+
+
 def long_functions(text):
     """The line, name and length of each function that is too long."""
     for match in FUNCTION.finditer(text):
         lines = match.group().count("\n") + 1
         if lines > FUNCTION_LINES:
             name = NAME.findall(match["head"])[-1]
-            yield text.count("\n", 0, match.start()) + 1, name, lines
+            yield line_of(text, match), name, lines
 
 
 def wrong_form(path):
@@ -54,6 +62,8 @@ def wrong_form(path):
         yield f"{path}:1: {beginning}"
     if lines > FILE_LINES:
         yield f"{path}: {lines} lines, more than {FILE_LINES}"
+    for match in ONE_WORD.finditer(text) if "tests" not in path.parts else ():
+        yield f"{path}:{line_of(text, match)}: {match[1]}() does not say what it works on"
     for line, name, length in long_functions(text):
         yield f"{path}:{line}: {name}() has {length} lines, more than {FUNCTION_LINES}"
 
