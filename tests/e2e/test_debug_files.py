@@ -93,6 +93,7 @@ def test_no_regular_file(split, tmp_path):
             make(debug)
             done = grf("attach", target.pid, "-v", "--freeze", "now", "-o", tmp_path / "out")
             assert f"cannot open {debug}" in done.expect(OK).stderr
+            assert not debug.is_symlink() or "leads out of its folder" in done.stderr
             debug.unlink()
 
 

@@ -109,6 +109,12 @@ struct grf_error *grf_regular_file_open(const struct grf_file_place *place, cons
 	struct stat status;
 	int fd;
 
+	/* "Invalid cross-device link" says nothing of that. */
+	if (found < 0 && errno == EXDEV)
+		return grf_error_create(GRF_ERROR_OTHER,
+					"cannot open %s: it leads out of its folder, by a link "
+					"or .., and is not followed",
+					what);
 	if (found < 0 || fstat(found, &status))
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot open %s", what);
 	if (!S_ISREG(status.st_mode))
