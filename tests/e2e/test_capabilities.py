@@ -99,6 +99,6 @@ def test_who_may_not_signal_makes_no_child(places):
     """A child that nobody can end was waited for, for ever."""
     for missing in (["kill"], [name for name in CAPABILITIES if "_ptrace" not in name
                                and "dac" not in name]):
-        attach(places, missing, "fork").expect(PERMISSION, "CAP_KILL")
+        attach(places, missing, "fork").expect(PERMISSION, "CAP_KILL", "run as", "--copy auto")
         done = attach(places, missing, "auto", "--no-userfaultfd", "-v")
         assert done.status == OK and "all of it at the stop" in done.stderr, str(done)

@@ -89,6 +89,7 @@ def test_the_wait_is_of_the_whole_run(start, tmp_path):
     if "let go" not in said:
         pytest.skip(said)
     assert result.returncode == FAILURE and "another one in the 10 s" in said, said
+    assert "less than about 0.2 ms" in said, said
     target.check_runs()
 
 

@@ -29,6 +29,8 @@
 
 /* Threads may take so long to stop in any case: they may be waiting for a CPU; ns. */
 #define LEAST_LIMIT 20000000u
+/* What the stop of a small idle process takes, in a hurry and copied ahead; ns. */
+#define LEAST_PAUSE 200000u
 
 /* How many stops are made at the most, where the first are given up. */
 #define ATTEMPTS 4
@@ -548,6 +550,24 @@ static struct grf_error *hold_target(struct grf_session *session)
 	return error;
 }
 
+/* Where the stop was given up because it may take no time at all: says what it takes. Takes
+ * `error`; NULL stays NULL. */
+static struct grf_error *say_least_pause(const struct grf_session *session, struct grf_error *error)
+{
+	struct grf_error *longer;
+
+	if (!error || !session->max_pause || session->max_pause >= LEAST_PAUSE ||
+	    (error->code != GRF_ERROR_TOO_LONG &&
+	     (error->code != GRF_ERROR_OTHER || !session->given_up)))
+		return error;
+	longer = grf_error_create(error->code,
+				  "%s; no process is held for less than about %.3g ms, and few for "
+				  "less than 1 ms",
+				  error->message, (double)LEAST_PAUSE / 1e6);
+	grf_error_free(error);
+	return longer;
+}
+
 static struct grf_error *run_session(struct grf_session *session)
 {
 	struct grf_error *error = prepare_session(session);
@@ -558,7 +578,7 @@ static struct grf_error *run_session(struct grf_session *session)
 		error = hold_target(session);
 	if (!error)
 		error = grf_session_explain(session);
-	return error ? error : grf_session_finish(session);
+	return error ? say_least_pause(session, error) : grf_session_finish(session);
 }
 
 struct grf_error *grf_capture_process(pid_t pid, const struct grf_capture_options *options,
