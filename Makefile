@@ -155,7 +155,7 @@ check-hostile: all fuzz-replay
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q -n $(E2E_JOBS) \
 		tests/e2e/test_hostile.py $(E2E_ARGS)
 	GRF_TEST_RESTLESS=50 GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q \
-		-n $(E2E_JOBS) tests/e2e/test_restless.py $(E2E_ARGS)
+		-n $(E2E_JOBS) tests/e2e/test_restless.py tests/e2e/test_anew.py $(E2E_ARGS)
 	GRF_TEST_REFUSED=all GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 -m pytest -q \
 		-n $(E2E_JOBS) tests/e2e/test_refused.py $(E2E_ARGS)
 # The end-to-end tests with all releases, programs and repetitions (tests/e2e/gating.py).

@@ -26,7 +26,9 @@ enum grf_thread_stage {
 struct grf_held_thread {
 	pid_t tid;
 	enum grf_thread_stage state;
-	int signal; /* the stop came before this signal, which the detach delivers */
+	int signal;   /* the stop came before this signal, which the detach delivers */
+	size_t pass;  /* of those over the list of threads, the last in which it was there */
+	bool foreign; /* of another process, which has the number of a thread that ended */
 };
 
 struct grf_held {

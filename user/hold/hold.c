@@ -43,12 +43,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -108,8 +110,10 @@ static struct grf_error *seize_thread(struct grf_held *hold, pid_t tid, bool *re
 	struct grf_held_thread *thread = find_thread(hold, tid);
 	int refused;
 
-	if (thread && thread->state != GONE)
+	if (thread && thread->state != GONE) {
+		thread->pass = hold->report->passes;
 		return NULL;
+	}
 	refused = grf_seize(tid);
 	if (refused)
 		return seize_refused(hold, tid, refused);
@@ -117,7 +121,11 @@ static struct grf_error *seize_thread(struct grf_held *hold, pid_t tid, bool *re
 		thread = grf_array_add(&hold->threads);
 	if (!thread)
 		return grf_error_no_memory();
-	*thread = (struct grf_held_thread){.tid = tid, .state = SEIZED};
+	*thread = (struct grf_held_thread){
+	    .tid = tid,
+	    .state = SEIZED,
+	    .pass = hold->report->passes,
+	};
 	*ret_new = true;
 	return NULL;
 }
@@ -237,7 +245,26 @@ static struct grf_error *wait_all(struct grf_held *hold)
 
 static bool is_held(const struct grf_held_thread *thread)
 {
-	return thread->state == STOPPED || thread->state == INTERRUPTED;
+	return !thread->foreign && (thread->state == STOPPED || thread->state == INTERRUPTED);
+}
+
+/* A thread may end between being listed and being seized, and its number may be another process's
+ * by then. That one is in no later list; it is let go with the others, and is none of them. The
+ * list may also pass over a thread, where others end meanwhile: one that is not in it is asked for.
+ */
+static void note_foreign(struct grf_held *hold)
+{
+	char name[32];
+
+	for (size_t i = 0; i < hold->threads.count; i++) {
+		struct grf_held_thread *thread = &hold->threads.items[i];
+
+		if (thread->pass == hold->report->passes)
+			continue;
+		snprintf(name, sizeof(name), "task/%d", thread->tid);
+		thread->foreign =
+		    faccessat(hold->target->directory, name, F_OK, 0) && errno == ENOENT;
+	}
 }
 
 static size_t count_held(struct grf_held *hold)
@@ -304,6 +331,7 @@ static struct grf_error *stop_threads(struct grf_held *hold)
 	error = hold->freeze->stands ? wait_standing(hold) : NULL;
 	if (error)
 		return error;
+	note_foreign(hold);
 	hold->report->threads = count_held(hold);
 	return hold->report->threads ? NULL : grf_target_exited(hold->target->pid);
 }

@@ -35,7 +35,7 @@ static void release_thread(struct grf_held *hold, struct grf_held_thread *thread
 		thread->signal = pending_signal(thread);
 	if (ptrace(PTRACE_DETACH, thread->tid, 0, (long)thread->signal) && errno == ESRCH) {
 		/* Only SIGKILL moves a thread that we hold. */
-		hold->died = true;
+		hold->died |= !thread->foreign;
 		grf_held_reap(thread);
 	}
 }

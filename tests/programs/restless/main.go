@@ -3,6 +3,7 @@
 //	exec         becomes itself anew every 150 ms, with one more GENERATION
 //	fork         starts and awaits children, one after the other
 //	exit         ends within half a second
+//	thread       says the id of a thread, which ends at SIGUSR1
 //	credentials  takes on another user id for a moment, and hides itself from others
 //
 // It collects garbage and keeps some memory meanwhile.
@@ -13,6 +14,7 @@ import (
 	"math/rand"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -60,6 +62,20 @@ func changeCredentials() {
 	}
 }
 
+func endThread() {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGUSR1)
+	started := make(chan int)
+	go func() {
+		// What is locked ends with its goroutine.
+		runtime.LockOSThread()
+		started <- syscall.Gettid()
+		<-told
+	}()
+	fmt.Printf("{\"thread\": %d}\nREADY\n", <-started)
+	select {}
+}
+
 func main() {
 	rand.Seed(time.Now().UnixNano())
 	generation := 0
@@ -69,7 +85,7 @@ func main() {
 	for i := 0; i < 2000; i++ {
 		keep = &node{keep, make([]byte, 64)}
 	}
-	if generation == 0 {
+	if generation == 0 && os.Args[1] != "thread" {
 		fmt.Println("READY")
 	}
 	go collect()
@@ -80,6 +96,8 @@ func main() {
 		startChildren()
 	case "exit":
 		time.Sleep(time.Duration(rand.Intn(500)) * time.Millisecond)
+	case "thread":
+		endThread()
 	case "credentials":
 		changeCredentials()
 	}
