@@ -12,25 +12,11 @@
 #define PASSES       32
 #define NOT_EXPOSED  INT64_MAX
 
-const uint8_t grf_flow_result_registers[GRF_FLOW_RESULTS] = {
-    GRF_RAX, GRF_RBX, GRF_RCX, GRF_RDI, GRF_RSI, 8, 9, 10, 11};
-
 static int by_offset(const void *left, const void *right)
 {
 	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
 
 	return a < b ? -1 : a > b;
-}
-
-struct grf_flow_state *grf_flow_state_at(const struct grf_flow *flow, uint64_t offset)
-{
-	uint32_t key = (uint32_t)offset;
-	const uint32_t *found =
-	    flow->target_count
-		? bsearch(&key, flow->targets, flow->target_count, sizeof(key), by_offset)
-		: NULL;
-
-	return found ? &flow->states[found - flow->targets] : NULL;
 }
 
 /* The frame's words are none that is in use before the code writes them. */

@@ -4,6 +4,24 @@
 
 #include "arch/amd64/flow_private.h"
 
+const uint8_t grf_flow_result_registers[GRF_FLOW_RESULTS] = {
+    GRF_RAX, GRF_RBX, GRF_RCX, GRF_RDI, GRF_RSI, 8, 9, 10, 11};
+
+struct grf_flow_state *grf_flow_state_at(const struct grf_flow *flow, uint64_t offset)
+{
+	size_t low = 0, high = flow->target_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (flow->targets[middle] < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < flow->target_count && flow->targets[low] == offset ? &flow->states[low] : NULL;
+}
+
 grf_flow_value *grf_flow_slot_at(struct grf_flow *flow, int64_t offset)
 {
 	int64_t index = (offset - flow->lowest) / WORD_BYTES;
