@@ -80,16 +80,6 @@ static struct grf_error *read_auxv(struct grf_session *session)
 	return NULL;
 }
 
-void grf_session_without(struct grf_session *session, enum grf_lack lack, struct grf_error *error,
-			 const char *instead)
-{
-	if (!error)
-		return;
-	grf_session_lacks(session, lack, error->code);
-	grf_verbose("%s: %s", error->message, instead);
-	grf_error_free(error);
-}
-
 /* Sets the probe at the end of a garbage collection, where that is wanted. */
 static struct grf_error *open_gc_point(struct grf_session *session)
 {
@@ -207,26 +197,12 @@ static bool threads_stand(void *context)
 				   &session->record_count);
 }
 
-static const struct grf_thread_registers *find_record(const struct grf_session *session,
-						      size_t count, size_t expected, pid_t tid)
-{
-	size_t i;
-
-	/* Both lists are mostly in the same order. */
-	if (expected < count && session->records[expected].tid == tid)
-		return &session->records[expected];
-	for (i = 0; i < count; i++)
-		if (session->records[i].tid == tid)
-			return &session->records[i];
-	return NULL;
-}
-
 /* By the registers that were taken at the stop. */
 static bool is_idle(void *context, pid_t tid)
 {
 	const struct grf_session *session = context;
 	const struct grf_thread_registers *record =
-	    find_record(session, session->record_count, 0, tid);
+	    grf_session_find_record(session, session->record_count, 0, tid);
 
 	return record && grf_live_is_in_call(record);
 }
@@ -353,45 +329,6 @@ static struct grf_error *prepare_session(struct grf_session *session)
 		session->freeze.on_cpus = on_cpus;
 	}
 	return error ? error : copy_ahead(session);
-}
-
-/* From the eBPF program, and what it lacks by ptrace. */
-static bool take_registers(struct grf_session *session, const pid_t *tids, size_t count)
-{
-	struct grf_image_parts *parts = session->parts;
-	size_t i, records = 0;
-
-	if (session->freeze.stands)
-		records = session->record_count;
-	else if (session->registers && !grf_registers_read(session->registers, session->records,
-							   session->thread_room, &records))
-		records = 0;
-	if (count > session->thread_room)
-		return false;
-	for (i = 0; i < count; i++) {
-		struct grf_thread *thread = &parts->threads[parts->thread_count];
-		const struct grf_thread_registers *record =
-		    find_record(session, records, i, tids[i]);
-
-		if (record) {
-			grf_registers_convert(record, thread);
-		} else {
-			session->by_ptrace = true;
-			if (!grf_registers_ptrace(tids[i], thread))
-				continue;
-		}
-		parts->thread_count++;
-	}
-	return true;
-}
-
-void grf_session_take_registers(struct grf_session *session, const pid_t *tids, size_t count)
-{
-	uint64_t began = grf_now();
-
-	if (!take_registers(session, tids, count))
-		session->failure = GRF_STOP_REGISTERS;
-	session->registers_time = grf_now() - began;
 }
 
 /* What is done while the target stands. */

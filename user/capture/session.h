@@ -142,6 +142,12 @@ struct grf_session {
 	uint64_t given_up;          /* how long stops took that were given up; ns */
 };
 
+/* The record of a thread among the first `count` of session->records, or NULL. `expected`: where it
+ * probably is. */
+const struct grf_thread_registers *grf_session_find_record(const struct grf_session *session,
+							   size_t count, size_t expected,
+							   pid_t tid);
+
 /* The registers of every held thread, into session->parts; for at_stop(). Sets
  * session->registers_time, and session->failure when there is no room. */
 void grf_session_take_registers(struct grf_session *session, const pid_t *tids, size_t count);
