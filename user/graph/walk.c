@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The queues and the ring of the walk: takes a pointer, finds its object, counts it once and
- * queues its place. What a place contains is followed in walk_visit.c and walk_value.c; where
- * pointers begin is in roots.c.
+ * queues its place. walk_run.c takes places out again; their pointers come back here.
  */
 #include "graph/walk.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/log.h"
-
-/* How far ahead of its visit an object's memory is asked for: enough visits to cover a miss. */
-#define PREFETCH_AHEAD 12
-
-/* How many visits between two looks at interruption and progress. */
-#define BREATH 65536
 
 static void push_place(struct grf_walk *walk, struct grf_frontier *frontier, uint64_t address,
 		       uint32_t spot, uint32_t where)
@@ -290,109 +281,41 @@ void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot,
 	emit_pointer(walk, address, spot, GRF_PLACE_ARRAY + (uint32_t)count);
 }
 
-static void settle_all(struct grf_walk *walk)
+void grf_walk_settle(struct grf_walk *walk)
 {
 	while (walk->ring_read != walk->ring_written)
 		settle_found(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
 }
 
-static void prefetch_objects(const struct grf_walk *walk)
-{
-	const struct grf_place *place = grf_frontier_peek(&walk->typed, PREFETCH_AHEAD);
-	const struct grf_span *span;
-	uint64_t offset;
-	uint32_t where;
-
-	if (!place)
-		return;
-	where = place->where & ~GRF_PLACE_REVISIT;
-	if (where >= walk->heap->span_count)
-		return;
-	span = &walk->heap->spans[where];
-	offset = place->address - span->base;
-	__builtin_prefetch(span->memory + offset);
-	if (span->pointer_bits)
-		__builtin_prefetch(span->pointer_bits + offset / 64);
-}
-
-/* A deferred place whose turn has come: reach the object if nobody did. */
-static void take_deferred(struct grf_walk *walk, const struct grf_place *place)
+bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place)
 {
 	const struct grf_span *span;
-	struct grf_place visit = *place;
 	uint64_t id, payload;
 	uint32_t slot, known;
 
-	if (place->where == GRF_PLACE_PARTIAL) {
-		grf_walk_visit_deferred(walk, place);
-		return;
-	}
 	if (!grf_heap_find(walk->heap, place->address, &span, &slot))
-		return;
+		return false;
 	id = span->first_object + slot;
 	if (walk->states[id])
-		return;
+		return false;
 	if (is_schedulers(walk, id)) {
 		push_place(walk, &walk->left_to_runtime, place->address, place->spot, 0);
-		return;
+		return false;
 	}
 	known = found_spot(walk, place->spot, span, slot);
 	if (known) {
-		visit.spot = known;
-		visit.address = span->base + slot * span->element_size;
+		place->spot = known;
+		place->address = span->base + slot * span->element_size;
 	}
-	reach_object(walk, id, span, visit.address, visit.spot);
+	reach_object(walk, id, span, place->address, place->spot);
 	if (span->pointer_layout == GRF_POINTERS_NONE)
-		return;
-	visit.where = (uint32_t)(span - walk->heap->spans);
-	if (grf_span_stored_type(span, slot, &payload) || known)
-		push_place(walk, &walk->typed, visit.address + (known ? payload : 0), visit.spot,
-			   visit.where);
-	else
-		grf_walk_visit_deferred(walk, &visit);
-}
-
-struct grf_error *grf_walk_run(struct grf_walk *walk, bool typed_only)
-{
-	struct grf_place place;
-	uint64_t breath = 0;
-
-	while (!walk->no_memory) {
-		if (!walk->typed.count)
-			settle_all(walk);
-		if (walk->typed.count) {
-			prefetch_objects(walk);
-			grf_frontier_pop(&walk->typed, &place);
-			grf_walk_visit(walk, &place);
-		} else if (!typed_only && grf_frontier_pop(&walk->deferred, &place)) {
-			take_deferred(walk, &place);
-		} else {
-			return NULL;
-		}
-		if (++breath % BREATH)
-			continue;
-		if (grf_interrupted())
-			return grf_error_interrupted();
-		grf_progress("walking the heap", walk->reached, walk->heap->allocated_count);
-	}
-	return grf_error_no_memory();
-}
-
-struct grf_error *grf_walk_run_left(struct grf_walk *walk)
-{
-	struct grf_place place;
-
-	while (!walk->no_memory && grf_frontier_pop(&walk->left_to_runtime, &place))
-		grf_walk_emit(walk, place.address, place.spot);
-	return grf_walk_run(walk, false);
-}
-
-void grf_walk_run_stack(struct grf_walk *walk)
-{
-	struct grf_place place;
-
-	while (!walk->no_memory && grf_frontier_pop(&walk->in_stack, &place))
-		grf_walk_visit(walk, &place);
+		return false;
+	place->where = (uint32_t)(span - walk->heap->spans);
+	if (!grf_span_stored_type(span, slot, &payload) && !known)
+		return true;
+	push_place(walk, &walk->typed, place->address + (known ? payload : 0), place->spot,
+		   place->where);
+	return false;
 }
 
 bool grf_walk_scratch(struct grf_walk *walk, uint64_t bits)

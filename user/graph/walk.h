@@ -144,6 +144,13 @@ uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type
 /* Notes a pointer of unknown type; looked at when no typed place is left. */
 void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot);
 
+/* Looks at the states of all objects in the ring. */
+void grf_walk_settle(struct grf_walk *walk);
+
+/* Reaches the object of a deferred place if nobody did. True: it has no type, and is to be visited
+ * at once, by *place. */
+bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place);
+
 /* Follows the pointers of a value that `spot` describes. */
 void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_view *view);
 
