@@ -204,7 +204,7 @@ static void test_order(void **state)
 	add_variable(description, "inner", block, 0x1400, 0x1600, -16);
 	check_order(description, 0x1450, inside, 2);
 	check_order(description, 0x1350, outside, 1);
-	grf_frame_description_destroy(description);
+	destroy_description(description);
 }
 
 /* A variable that is in the same slot in several ranges is told once. */
@@ -225,7 +225,7 @@ static void test_repeated(void **state)
 	description->variables.items[0].place_count = 2;
 	check_order(description, 0x1250, names, 1);
 	check_order(description, 0x1150, names, 0);
-	grf_frame_description_destroy(description);
+	destroy_description(description);
 }
 
 static void test_hidden(void **state)

@@ -28,6 +28,15 @@ static bool is_generic(const struct grf_type *closure)
 	return strstr(closure->name, GRF_SHARED_BY_MARK) != NULL;
 }
 
+struct grf_type *grf_closure_variables(const struct grf_type *closure)
+{
+	const struct grf_shape *shape = &grf_type_source(closure)->shape;
+
+	return shape->field_count == 1 && shape->fields[0].path == closure->name
+		   ? shape->fields[0].type
+		   : NULL;
+}
+
 uint64_t grf_closure_dictionary(struct grf_types *types, const struct grf_type *closure)
 {
 	const struct grf_type *variables =

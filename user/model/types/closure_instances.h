@@ -16,4 +16,8 @@ uint64_t grf_closure_dictionary(struct grf_types *types, const struct grf_type *
 struct grf_type *grf_closure_instance(struct grf_types *types, struct grf_type *closure,
 				      const struct grf_dictionary *dictionary);
 
+/* Of a type that grf_types_closure() made: the struct of the captured variables alone, whose paths
+ * do not begin with the function; NULL when it captures nothing. */
+struct grf_type *grf_closure_variables(const struct grf_type *closure);
+
 #endif

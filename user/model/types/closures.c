@@ -479,15 +479,6 @@ static struct grf_type *make_type(struct grf_types *types, const char *function,
 	return closure;
 }
 
-struct grf_type *grf_closure_variables(const struct grf_type *closure)
-{
-	const struct grf_shape *shape = &grf_type_source(closure)->shape;
-
-	return shape->field_count == 1 && shape->fields[0].path == closure->name
-		   ? shape->fields[0].type
-		   : NULL;
-}
-
 /* --- closures by pc --------------------------------------------------------------------------- */
 
 /* The name of the function that begins at `pc`, and its DIE when there is one. */

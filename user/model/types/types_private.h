@@ -143,11 +143,14 @@ struct grf_types {
 	struct grf_type_names *names;          /* type_names.c; NULL until asked for */
 	struct grf_code_types *code;           /* code_types.c; NULL until asked for */
 
-	/* types.c */
+	/* type_store.c */
 	struct grf_arena_chunk *arena;
 	uint64_t arena_left; /* bytes that may be taken beside those taken */
-	uint64_t plan_bytes; /* slots and paths, of all plans */
 	struct grf_interned *interned;
+
+	uint64_t plan_bytes; /* slots and paths, of all plans */
+
+	/* types.c */
 	struct grf_type_entry *by_die;        /* by file and DIE offset */
 	struct grf_type_entry *by_descriptor; /* by address; type may be NULL: not plausible */
 	struct grf_interface_entry *by_interface;
@@ -159,7 +162,7 @@ struct grf_types {
 /* How deeply types nest: structs and arrays in one another, and the names made of names. */
 #define GRF_TYPES_DEPTH_MAX 64
 
-/* --- types.c ---------------------------------------------------------------------------------- */
+/* --- type_store.c ----------------------------------------------------------------------------- */
 
 /* Zeroed memory that lives as long as `types`, aligned for anything; NULL when out of memory. */
 void *grf_types_allocate(struct grf_types *types, size_t size);
@@ -185,6 +188,14 @@ struct grf_type *grf_types_make_pointer(struct grf_types *types, enum grf_kind k
 bool grf_types_add_field(struct grf_type *structure, const char *path, struct grf_type *type,
 			 uint64_t offset);
 
+/* The field `name` of a struct, or NULL. */
+const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, const char *name);
+
+/* Frees all memory, and all strings and types with it. */
+void grf_types_free_memory(struct grf_types *types);
+
+/* --- types.c ---------------------------------------------------------------------------------- */
+
 static inline struct grf_type_source *grf_type_source(const struct grf_type *type)
 {
 	return type->source;
@@ -208,8 +219,8 @@ bool grf_types_known_die(struct grf_types *types, const struct grf_dwarf_file *f
 void grf_types_remember_die(struct grf_types *types, const struct grf_dwarf_file *file,
 			    uint64_t die, struct grf_type *type);
 
-/* The field `name` of a struct, or NULL. */
-const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, const char *name);
+/* Empties the tables from addresses to types. */
+void grf_types_forget_addresses(struct grf_types *types);
 
 /* --- dwarf_types.c ---------------------------------------------------------------------------- */
 

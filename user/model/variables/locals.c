@@ -24,6 +24,7 @@
 #include <uthash.h>
 
 #include "model/code/closure_loads.h"
+#include "model/types/closure_instances.h"
 #include "model/types/types_private.h"
 #include "model/variables/dictionaries.h"
 #include "model/variables/variables.h"
@@ -58,6 +59,7 @@ struct variable {
 };
 
 struct grf_frame_description {
+	struct grf_frame_description *next; /* in grf_locals.descriptions */
 	GRF_ARRAY(struct variable) variables;
 	GRF_ARRAY(struct scope) scopes;
 	GRF_ARRAY(struct range) ranges;
@@ -79,11 +81,23 @@ struct frame_locals {
 
 struct grf_locals {
 	struct frame_locals *by_pc;
+	struct grf_frame_description *descriptions; /* owned; subprograms borrow them */
 };
 
 struct grf_locals *grf_locals_create(void)
 {
 	return calloc(1, sizeof(struct grf_locals));
+}
+
+static void destroy_description(struct grf_frame_description *description)
+{
+	if (!description)
+		return;
+	grf_array_free(&description->variables);
+	grf_array_free(&description->scopes);
+	grf_array_free(&description->ranges);
+	grf_array_free(&description->places.array);
+	free(description);
 }
 
 void grf_locals_destroy(struct grf_locals *locals)
@@ -98,18 +112,13 @@ void grf_locals_destroy(struct grf_locals *locals)
 		free(frame->dictionary_entries);
 		free(frame);
 	}
-	free(locals);
-}
+	while (locals->descriptions) {
+		struct grf_frame_description *first = locals->descriptions;
 
-void grf_frame_description_destroy(struct grf_frame_description *description)
-{
-	if (!description)
-		return;
-	grf_array_free(&description->variables);
-	grf_array_free(&description->scopes);
-	grf_array_free(&description->ranges);
-	grf_array_free(&description->places.array);
-	free(description);
+		locals->descriptions = first->next;
+		destroy_description(first);
+	}
+	free(locals);
 }
 
 /* --- reading a function ----------------------------------------------------------------------- */
@@ -314,11 +323,13 @@ static struct grf_frame_description *describe_frame(struct grf_types *types,
 	description = calloc(1, sizeof(*description));
 	if (!name || !description || !add_scope(description, &die, name, 0, 0, &scope) ||
 	    !description->ranges.count) {
-		grf_frame_description_destroy(description);
+		destroy_description(description);
 		return NULL;
 	}
 	read_scope(types, description, &die, scope);
 	read_closures(types, description, grf_dwarf_file_bias(file));
+	description->next = types->locals->descriptions;
+	types->locals->descriptions = description;
 	return description;
 }
 

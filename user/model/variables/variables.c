@@ -49,8 +49,6 @@ void grf_variables_destroy(struct grf_variables *variables)
 {
 	if (!variables)
 		return;
-	for (size_t i = 0; i < variables->functions.count; i++)
-		grf_frame_description_destroy(variables->functions.items[i].description);
 	HASH_CLEAR(hh, variables->by_name);
 	grf_array_free(&variables->variables);
 	grf_array_free(&variables->functions);

@@ -53,7 +53,7 @@ struct grf_frame_description;
 struct grf_subprogram {
 	uint64_t low, high;                        /* link-time addresses */
 	uint64_t die;                              /* offset in .debug_info */
-	struct grf_frame_description *description; /* locals.c; NULL until asked for */
+	struct grf_frame_description *description; /* owned by locals.c; NULL until asked for */
 	bool described;
 };
 
@@ -89,15 +89,10 @@ struct grf_locals;
 
 struct grf_locals *grf_locals_create(void);
 void grf_locals_destroy(struct grf_locals *locals);
-void grf_frame_description_destroy(struct grf_frame_description *description);
 
 /* --- closures.c ------------------------------------------------------------------------------- */
 
 struct grf_closures;
-
-/* Of a type that grf_types_closure() made: the struct of the captured variables alone, whose paths
- * do not begin with the function; NULL when it captures nothing. */
-struct grf_type *grf_closure_variables(const struct grf_type *closure);
 
 struct grf_closures *grf_closures_create(void);
 void grf_closures_destroy(struct grf_closures *closures);
