@@ -246,9 +246,10 @@ FORMATTED := $(filter-out user/model/layout_fields.h user/model/layout_table.h, 
 format:
 	clang-format -i $(FORMATTED)
 
-lint: $(SKELETONS) $(PROTO_C)
+lint: $(SKELETONS) $(PROTO_C) $(LIB_OBJECTS) $(CLI_OBJECTS)
 	tests/scripts/layers.py user include bpf
 	tests/scripts/files.py user include bpf tests
+	tests/scripts/circles.py $(BUILD)/user $(filter $(BUILD)/user/%,$(LIB_OBJECTS) $(CLI_OBJECTS))
 	tests/scripts/layout.py --rows
 	clang-format --dry-run -Werror $(FORMATTED)
 	printf '%s\n' $(LIB_SOURCES) $(CLI_SOURCES) | xargs -P 2 -n 4 sh -c \
