@@ -29,6 +29,8 @@ static void walk_free(struct grf_walk *walk)
 	grf_enclosing_types_destroy(walk->enclosing);
 	grf_spots_free(&walk->spots);
 	grf_tree_builder_free(&walk->builder);
+	grf_array_free(&walk->claims);
+	free(walk->unclaimed);
 	free(walk->scratch);
 	free(walk->states);
 	free(walk->places);
@@ -99,6 +101,7 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 static bool make_kinds(const struct grf_spots *spots, struct grf_graph *graph)
 {
 	graph->kinds = calloc(spots->count, sizeof(*graph->kinds));
+	graph->kind_count = spots->count;
 	for (uint32_t id = 1; graph->kinds && id < spots->count; id++) {
 		const struct grf_spot *spot = grf_spot_at(spots, id);
 
@@ -111,6 +114,45 @@ static bool make_kinds(const struct grf_spots *spots, struct grf_graph *graph)
 	return graph->kinds;
 }
 
+static int by_address(const void *left, const void *right)
+{
+	const struct grf_root_claim *a = left, *b = right;
+
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	return a->kind < b->kind ? -1 : a->kind > b->kind;
+}
+
+/* By address, each once: the frames of goroutines are walked twice. Returns how many are left. */
+static size_t sort_claims(struct grf_root_claim *claims, size_t count)
+{
+	size_t kept = 0;
+
+	if (count)
+		qsort(claims, count, sizeof(*claims), by_address);
+	for (size_t i = 0; i < count; i++)
+		if (!kept || claims[kept - 1].address != claims[i].address)
+			claims[kept++] = claims[i];
+	return kept;
+}
+
+const struct grf_object_kind *grf_graph_claim(const struct grf_graph *graph, uint64_t address)
+{
+	size_t low = 0, high = graph->claim_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (graph->claims[middle].address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == graph->claim_count || graph->claims[low].address != address)
+		return NULL;
+	return &graph->kinds[graph->claims[low].kind];
+}
+
 /* Hands over what was reached. */
 static void take_walk(struct grf_walk *walk, struct grf_graph *graph)
 {
@@ -119,6 +161,8 @@ static void take_walk(struct grf_walk *walk, struct grf_graph *graph)
 	if (walk->places) {
 		graph->states = grf_take(walk->states);
 		graph->places = grf_take(walk->places);
+		graph->claims = grf_take(walk->claims.items);
+		graph->claim_count = sort_claims(graph->claims, walk->claims.count);
 	}
 	tree->heap_objects = walk->heap->allocated_count;
 	tree->heap_bytes = walk->heap->allocated_bytes;
@@ -179,5 +223,6 @@ void grf_graph_destroy(struct grf_graph *graph)
 	free(graph->states);
 	free(graph->places);
 	free(graph->kinds);
+	free(graph->claims);
 	free(graph);
 }

@@ -24,6 +24,12 @@ struct grf_graph_options {
 	bool places;        /* keep for each object where it stands */
 };
 
+/* A word of a data segment or of a stack that leads into the heap, and what it was followed as. */
+struct grf_root_claim {
+	uint64_t address;
+	uint32_t kind; /* index of grf_graph.kinds: the node is the variable's, or below it */
+};
+
 /* Arrays are indexed by object id (model/heap/heap.h). */
 struct grf_graph {
 	struct grf_model *model; /* borrowed */
@@ -32,6 +38,9 @@ struct grf_graph {
 	uint32_t *places;        /* of what is reached, an index of `kinds` with a mark; NULL
 				  * likewise */
 	struct grf_object_kind *kinds;
+	uint32_t kind_count;
+	struct grf_root_claim *claims; /* by address, each once; NULL unless places are kept */
+	size_t claim_count;
 	/* What edges remember between calls; not for two threads at a time. */
 	struct grf_stored_types *stored;
 };
@@ -71,8 +80,20 @@ static inline struct grf_object_kind grf_graph_kind(const struct grf_graph *grap
 	return kind;
 }
 
+/* What the word of `address` was followed as; NULL: no variable or symbol has claimed it, or it
+ * does not lead into the heap. Where places are kept. */
+const struct grf_object_kind *grf_graph_claim(const struct grf_graph *graph, uint64_t address);
+
+enum grf_root_source {
+	GRF_ROOT_OF_SEGMENT,
+	GRF_ROOT_OF_GOROUTINE,
+	GRF_ROOT_OF_SPECIAL,
+};
+
 /* A word outside the heap that the collector begins with. */
 struct grf_root_word {
+	enum grf_root_source source;
+	size_t index;     /* of the model's goroutines, or specials */
 	uint64_t address; /* where it stands; 0: in no memory (a register) */
 	uint64_t value;   /* not 0 */
 	const char *name; /* function or segment */

@@ -116,7 +116,9 @@ void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct 
 	grf_walk_value(walk, spot, &view);
 	for (uint64_t taken = before & ~whole.pending; taken; taken &= taken - 1) {
 		uint64_t word = (uint64_t)__builtin_ctzll(taken);
+		uint64_t bit = (whole.address[word] - area->start) / GRF_WORD_BYTES;
 
-		grf_bit_clear(area->pending, (whole.address[word] - area->start) / GRF_WORD_BYTES);
+		grf_bit_clear(area->pending, bit);
+		grf_walk_claim(walk, area, bit, spot);
 	}
 }

@@ -27,12 +27,16 @@ static const char *frame_name(const struct grf_goroutine *goroutine, uint32_t fr
 	return "goroutine";
 }
 
-static void goroutine_words(const struct grf_model *model, const struct grf_goroutine *goroutine,
-			    grf_root_visit *visit, void *context)
+static void goroutine_words(const struct grf_model *model, size_t index, grf_root_visit *visit,
+			    void *context)
 {
+	const struct grf_goroutine *goroutine = &model->goroutines->items[index];
+
 	for (uint32_t i = 0; i < goroutine->word_count; i++) {
 		const struct grf_stack_word *from = &goroutine->words[i];
 		struct grf_root_word word = {
+		    .source = GRF_ROOT_OF_GOROUTINE,
+		    .index = index,
 		    .address = from->address,
 		    .name = frame_name(goroutine, from->frame),
 		    .conservative = from->conservative,
@@ -44,6 +48,8 @@ static void goroutine_words(const struct grf_model *model, const struct grf_goro
 	for (uint32_t i = 0; i < goroutine->value_count; i++) {
 		const struct grf_goroutine_value *from = &goroutine->values[i];
 		struct grf_root_word word = {
+		    .source = GRF_ROOT_OF_GOROUTINE,
+		    .index = index,
 		    .value = from->value,
 		    .name = frame_name(goroutine, from->frame),
 		    .conservative = from->conservative,
@@ -66,10 +72,15 @@ void grf_graph_roots(const struct grf_graph *graph, grf_root_visit *visit, void 
 			      "bss segment", visit, context);
 	}
 	for (size_t i = 0; i < model->goroutines->count; i++)
-		goroutine_words(model, &model->goroutines->items[i], visit, context);
+		goroutine_words(model, i, visit, context);
 	for (size_t i = 0; i < model->specials->count; i++) {
 		const struct grf_special_root *root = &model->specials->items[i];
-		struct grf_root_word word = {.value = root->value, .name = root->name};
+		struct grf_root_word word = {
+		    .source = GRF_ROOT_OF_SPECIAL,
+		    .index = i,
+		    .value = root->value,
+		    .name = root->name,
+		};
 
 		if (root->kind != GRF_ROOT_REFERENTS)
 			emit_word(&word, visit, context);

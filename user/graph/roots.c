@@ -137,7 +137,7 @@ static void walk_variable(struct grf_walk *walk, const struct grf_area *area, ui
 	    .first = (offset - skip) / 8,
 	    .end = (offset + size) / 8,
 	};
-	grf_walk_value(walk, spot, &view);
+	grf_walk_area_value(walk, area, spot, &view, view.room);
 }
 
 static void walk_globals(struct grf_walk *walk, enum grf_root_class root_class)
@@ -245,6 +245,7 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 		for (uint64_t i = 0; i < bits && !walk->no_memory; i++) {
 			struct unnamed word = {0};
 			uint64_t value;
+			uint32_t spot;
 
 			if (!area->pending[i >> 6]) {
 				i |= 63;
@@ -262,7 +263,9 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 			word.value = value;
 			word.before = i ? grf_load_u64(area->memory + (i - 1) * 8) : 0;
 			word.is_made = is_made_in_data(walk, area->start + i * 8, &word);
-			follow_unnamed(walk, &word, root_spot(walk, root_class, name, NULL));
+			spot = root_spot(walk, root_class, name, NULL);
+			grf_walk_claim(walk, area, i, spot);
+			follow_unnamed(walk, &word, spot);
 		}
 	}
 }
@@ -298,14 +301,16 @@ static void walk_local(struct stack_walk *stack, const struct grf_local *local)
 {
 	struct grf_area *area = &stack->area;
 	uint64_t offset = local->address - area->start;
+	uint32_t spot;
 
 	if (!is_pending(area, local->address, local->indirect ? 8 : local->size))
 		return;
 	grf_type_plan(stack->walk->types, local->type);
 	if (local->indirect) {
+		spot = local_spot(stack, local);
 		grf_bit_clear(area->pending, offset / 8);
-		grf_walk_emit(stack->walk, grf_load_u64(area->memory + offset),
-			      local_spot(stack, local));
+		grf_walk_claim(stack->walk, area, offset / 8, spot);
+		grf_walk_emit(stack->walk, grf_load_u64(area->memory + offset), spot);
 	} else if (local->type->pointer_bytes) {
 		walk_variable(stack->walk, area, local->address, local->size, local->piece_offset,
 			      local_spot(stack, local));

@@ -23,6 +23,7 @@
 #include "base/array.h"
 #include "graph/enclosing_type.h"
 #include "graph/frontier.h"
+#include "graph/graph.h"
 #include "graph/objects.h"
 #include "graph/plan_mask.h"
 #include "graph/type_inference.h"
@@ -93,6 +94,10 @@ struct grf_walk {
 	struct grf_enclosing_types *enclosing; /* NULL until the first is looked for */
 	uint8_t *states;
 	uint32_t *places; /* NULL, or by which spot each object was reached, by id; see graph.h */
+	/* Where places are kept: as what the words of areas were followed. */
+	GRF_ARRAY(struct grf_root_claim) claims;
+	uint64_t *unclaimed; /* pending bits before a value was followed */
+	uint64_t unclaimed_words;
 	struct grf_frontier typed, deferred;
 	struct grf_found ring[GRF_RING_SIZE];
 	uint32_t ring_read, ring_written;
@@ -153,6 +158,15 @@ bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place);
 
 /* Follows the pointers of a value that `spot` describes. */
 void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_view *view);
+
+/* claims.c: the same for one that stands in an area, whose pending bits the view has: no more than
+ * the first `bytes` of it are the value's. */
+void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uint32_t spot,
+			 const struct grf_view *view, uint64_t bytes);
+
+/* Notes that word `bit` of an area was followed as what `spot` says. */
+void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit,
+		    uint32_t spot);
 
 /* Follows what the object around `address` points to, without reaching the object itself. */
 void grf_walk_referents(struct grf_walk *walk, uint64_t address, uint32_t spot);

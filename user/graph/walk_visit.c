@@ -45,7 +45,7 @@ static void visit_area(struct grf_walk *walk, const struct grf_place *place)
 {
 	const struct grf_area *area = walk->stack;
 	struct grf_view view;
-	uint64_t offset;
+	uint64_t offset, bytes;
 
 	if (!area || place->address < area->start || place->address >= area->end)
 		area = grf_walk_area(walk, place->address);
@@ -59,16 +59,18 @@ static void visit_area(struct grf_walk *walk, const struct grf_place *place)
 	    .first = offset / 8,
 	    .end = (area->end - area->start) / 8,
 	};
+	bytes = grf_spot_at(&walk->spots, place->spot)->type->size;
 	if (grf_spot_at(&walk->spots, place->spot)->content != GRF_CONTENT_ONE) {
-		uint64_t size = grf_spot_at(&walk->spots, place->spot)->type->size;
+		uint64_t size = bytes;
 		/* Where nobody knows how long an array is, its first element is there. */
 		uint64_t count =
 		    place->where == GRF_PLACE_AREA ? 1 : place->where - GRF_PLACE_ARRAY;
 
 		if (size && view.room / size > count)
 			view.room = count * size;
+		bytes = view.room;
 	}
-	grf_walk_value(walk, place->spot, &view);
+	grf_walk_area_value(walk, area, place->spot, &view, bytes);
 }
 
 void grf_walk_visit(struct grf_walk *walk, const struct grf_place *place)

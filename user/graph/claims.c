@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * As what each root word that leads into the heap was followed: the name of a variable, where the
+ * word itself is all that the definition of a root has. Kept where places are.
+ */
+#include "graph/walk.h"
+
+void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit, uint32_t spot)
+{
+	struct grf_root_claim *claim;
+
+	if (!walk->places || !spot ||
+	    !grf_heap_span(walk->heap, grf_load_u64(area->memory + bit * GRF_WORD_BYTES)))
+		return;
+	claim = grf_array_add(&walk->claims);
+	if (!claim) {
+		grf_walk_fail(walk);
+		return;
+	}
+	claim->address = area->start + bit * GRF_WORD_BYTES;
+	claim->kind = spot;
+}
+
+/* Copies words of pending bits. False: out of memory. */
+static bool remember_pending(struct grf_walk *walk, const uint64_t *pending, uint64_t words)
+{
+	if (words > walk->unclaimed_words) {
+		uint64_t *grown = realloc(walk->unclaimed, words * sizeof(*grown));
+
+		if (!grown) {
+			grf_walk_fail(walk);
+			return false;
+		}
+		walk->unclaimed = grown;
+		walk->unclaimed_words = words;
+	}
+	memcpy(walk->unclaimed, pending, words * sizeof(*pending));
+	return true;
+}
+
+void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uint32_t spot,
+			 const struct grf_view *view, uint64_t bytes)
+{
+	uint64_t end = view->first + (bytes + GRF_WORD_BYTES - 1) / GRF_WORD_BYTES;
+	uint64_t first = view->first / 64, words;
+
+	if (end > view->end)
+		end = view->end;
+	words = end > view->first ? (end + 63) / 64 - first : 0;
+	if (!walk->places || !words) {
+		grf_walk_value(walk, spot, view);
+		return;
+	}
+	if (!remember_pending(walk, view->pending + first, words))
+		return;
+	grf_walk_value(walk, spot, view);
+	for (uint64_t w = 0; w < words; w++) {
+		uint64_t taken = walk->unclaimed[w] & ~view->pending[first + w];
+
+		for (; taken; taken &= taken - 1)
+			grf_walk_claim(walk, area,
+				       (first + w) * 64 + (uint64_t)__builtin_ctzll(taken), spot);
+	}
+}
