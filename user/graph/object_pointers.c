@@ -14,11 +14,19 @@ static void visit_word(const struct grf_span *span, uint64_t offset, grf_edge_vi
 static void by_bits(const struct grf_span *span, uint32_t slot, grf_edge_visit *visit,
 		    void *context)
 {
-	uint64_t first = slot * span->element_size / 8, words = span->element_size / 8;
+	uint64_t first = slot * span->element_size / 8, end = first + span->element_size / 8;
 
-	for (uint64_t i = first; i < first + words; i++)
-		if (span->pointer_bits[i >> 3] >> (i & 7) & 1)
+	for (uint64_t i = first; i < end; i++) {
+		unsigned int left = span->pointer_bits[i >> 3] >> (i & 7);
+
+		if (!left) {
+			i |= 7;
+			continue;
+		}
+		i += (unsigned int)__builtin_ctz(left);
+		if (i < end)
 			visit_word(span, i * 8, visit, context);
+	}
 }
 
 /* The mask of the stored type, repeated to the slot's end. */
