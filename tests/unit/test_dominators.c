@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "graph/dominators.h"
+#include "graph/owners/dominators.h"
 
 #define NODES 64
 #define EDGES 1024

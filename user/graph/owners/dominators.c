@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "graph/dominators.h"
+#include "graph/owners/dominators.h"
 
 #include <assert.h>
 #include <stdlib.h>

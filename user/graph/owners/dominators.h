@@ -4,8 +4,8 @@
  * through d. By semi-NCA (Georgiadis, "Linear-Time Algorithms for Dominators and Related Problems",
  * 2005), without recursion, in arrays of 32-bit indices. Knows nothing of objects.
  */
-#ifndef GRF_GRAPH_DOMINATORS_H
-#define GRF_GRAPH_DOMINATORS_H
+#ifndef GRF_GRAPH_OWNERS_DOMINATORS_H
+#define GRF_GRAPH_OWNERS_DOMINATORS_H
 
 #include <stdint.h>
 

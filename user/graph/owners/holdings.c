@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Edges by the ids of what they lead to, as far as they decide on owners. */
+#include <stdlib.h>
+
+#include "graph/owners/retained_private.h"
+
+bool grf_holdings_create(const struct grf_graph *graph, struct grf_holdings *ret)
+{
+	ret->graph = graph;
+	ret->tiers = calloc((size_t)graph->kind_count + 1, sizeof(*ret->tiers));
+	for (uint32_t i = 1; ret->tiers && i < graph->kind_count; i++)
+		ret->tiers[i] = grf_root_tier(graph->tree->nodes[graph->kinds[i].node].root_class);
+	return ret->tiers;
+}
+
+void grf_holdings_free(struct grf_holdings *holdings)
+{
+	free(holdings->tiers);
+	holdings->tiers = NULL;
+}
+
+struct held {
+	const struct grf_holdings *holdings;
+	const struct grf_heap *heap;
+	grf_held_visit *visit;
+	void *context;
+	uint8_t tier;
+};
+
+static void visit_word(void *context, uint64_t address, uint64_t value)
+{
+	struct held *held = context;
+	const struct grf_span *span = grf_heap_span(held->heap, value);
+	uint32_t slot, id;
+
+	(void)address;
+	if (!span || value < span->base)
+		return;
+	slot = grf_span_slot(span, value);
+	if (slot >= span->slot_count || (!span->division && value >= span->limit))
+		return;
+	id = (uint32_t)(span->first_object + slot);
+	/* Most are of the first tier, and nothing is before that. */
+	if (held->tier && grf_graph_reached(held->holdings->graph, id) &&
+	    grf_holdings_tier(held->holdings, id) < held->tier)
+		return;
+	held->visit(held->context, id);
+}
+
+bool grf_holdings_of_object(const struct grf_holdings *holdings, const struct grf_span *span,
+			    uint32_t slot, grf_held_visit *visit, void *context)
+{
+	struct held held = {
+	    .holdings = holdings,
+	    .heap = holdings->graph->model->heap,
+	    .visit = visit,
+	    .context = context,
+	    .tier = grf_holdings_tier(holdings, span->first_object + slot),
+	};
+
+	return grf_graph_edges(holdings->graph, span, slot, visit_word, &held);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finds the owner of every reached object. One pass over all edges finds those that one node alone
+ * holds, whose owner that is. What is left, and all that leads there (the core), becomes a graph of
+ * its own, whose dominators are found.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "graph/owners/dominators.h"
+#include "graph/plan_mask.h"
+#include "graph/owners/retained_private.h"
+
+/* How far apart finding an edge and looking at what it leads to are, for the cache miss. */
+#define RING 16
+
+/* Spans between two looks at interruption. */
+#define BREATH 1024
+
+struct search {
+	struct grf_retained *retained;
+	const struct grf_holdings *holdings;
+	struct grf_ranked_set core; /* ids of objects */
+	uint32_t root_count;
+	uint32_t holder; /* the node whose edges are visited */
+	struct {
+		uint32_t holder, id;
+	} ring[RING];
+	uint64_t ring_count; /* ever written */
+	/* The core as a graph: the roots, then its objects in order. */
+	struct grf_flow_graph flow;
+	GRF_ARRAY(uint32_t) targets;
+	bool no_memory;
+};
+
+static bool is_object(const struct search *search, uint32_t owner)
+{
+	return owner <= GRF_OWNER_MAX && owner >= search->root_count;
+}
+
+static void add_to_core(struct search *search, uint32_t node)
+{
+	if (is_object(search, node))
+		grf_ranked_set_add(&search->core, node - search->root_count);
+}
+
+/* One more pointer to an object. */
+static void note_holder(struct search *search, uint32_t holder, uint32_t id)
+{
+	uint32_t *owner = &search->retained->owners[id], known = *owner;
+
+	if (known == holder || known == GRF_NODE_NONE || known == GRF_ROOT_OF_DESCRIPTORS ||
+	    holder == search->root_count + id)
+		return;
+	if (known == GRF_OWNER_UNKNOWN) {
+		*owner = holder;
+		return;
+	}
+	add_to_core(search, holder);
+	if (known == GRF_OWNER_SEVERAL)
+		return;
+	add_to_core(search, known);
+	grf_ranked_set_add(&search->core, id);
+	grf_bit_set(search->retained->shared, id);
+	*owner = GRF_OWNER_SEVERAL;
+}
+
+static void visit_held(void *context, uint32_t id)
+{
+	struct search *search = context;
+	uint64_t at = search->ring_count++ % RING;
+
+	if (search->ring_count > RING)
+		note_holder(search, search->ring[at].holder, search->ring[at].id);
+	search->ring[at].holder = search->holder;
+	search->ring[at].id = id;
+	__builtin_prefetch(&search->retained->owners[id], 1);
+}
+
+static void empty_ring(struct search *search)
+{
+	uint64_t count = search->ring_count < RING ? search->ring_count : RING;
+
+	/* Which one is first does not matter: what they tell has no order. */
+	for (uint64_t i = 0; i < count; i++)
+		note_holder(search, search->ring[i].holder, search->ring[i].id);
+	search->ring_count = 0;
+}
+
+/* Descriptors first: nothing else owns them. */
+static void note_roots(struct search *search)
+{
+	const struct grf_root_nodes *roots = &search->retained->roots;
+
+	for (size_t i = 0; i < roots->edges.count; i++)
+		if (roots->edges.items[i].root == GRF_ROOT_OF_DESCRIPTORS)
+			search->retained->owners[roots->edges.items[i].object] =
+			    GRF_ROOT_OF_DESCRIPTORS;
+	for (size_t i = 0; i < roots->edges.count; i++)
+		if (grf_holdings_has(search->holdings, roots, &roots->edges.items[i]))
+			note_holder(search, roots->edges.items[i].root,
+				    roots->edges.items[i].object);
+}
+
+static void visit_span(struct search *search, const struct grf_span *span)
+{
+	const struct grf_graph *graph = search->retained->graph;
+
+	if (span->pointer_layout == GRF_POINTERS_NONE)
+		return;
+	for (uint32_t slot = 0; slot < span->slot_count && !search->no_memory; slot++) {
+		uint32_t id = (uint32_t)(span->first_object + slot);
+
+		if (!grf_graph_reached(graph, id))
+			continue;
+		search->holder = search->root_count + id;
+		if (!grf_holdings_of_object(search->holdings, span, slot, visit_held, search))
+			search->no_memory = true;
+	}
+}
+
+static struct grf_error *find_single_holders(struct search *search)
+{
+	const struct grf_heap *heap = search->retained->graph->model->heap;
+
+	note_roots(search);
+	for (size_t i = 0; i < heap->span_count && !search->no_memory; i++) {
+		if (!(i % BREATH)) {
+			grf_progress("finding who holds what", i, heap->span_count);
+			if (grf_interrupted())
+				return grf_error_interrupted();
+		}
+		visit_span(search, &heap->spans[i]);
+	}
+	empty_ring(search);
+	return search->no_memory ? grf_error_no_memory() : NULL;
+}
+
+/* Adds what the core's objects hang from. */
+static void complete_core(struct search *search)
+{
+	const uint32_t *owners = search->retained->owners;
+
+	for (uint64_t word = 0; word < search->core.words; word++)
+		for (uint64_t left = search->core.bits[word]; left; left &= left - 1) {
+			uint64_t id = word * 64 + (uint64_t)__builtin_ctzll(left);
+			uint32_t owner = owners[id];
+
+			while (is_object(search, owner) &&
+			       !grf_ranked_set_has(&search->core, owner - search->root_count)) {
+				add_to_core(search, owner);
+				owner = owners[owner - search->root_count];
+			}
+		}
+}
+
+static void add_target(struct search *search, uint32_t target)
+{
+	uint32_t *added;
+
+	if (search->targets.count > search->flow.first[search->holder] &&
+	    search->targets.items[search->targets.count - 1] == target)
+		return;
+	added = search->targets.count < GRF_OWNER_MAX ? grf_array_add(&search->targets) : NULL;
+	if (added)
+		*added = target;
+	else
+		search->no_memory = true;
+}
+
+/* As visit_held(), for the core's graph, whose nodes have numbers of their own. */
+static void visit_in_core(void *context, uint32_t id)
+{
+	struct search *search = context;
+
+	if (grf_ranked_set_has(&search->core, id) &&
+	    search->retained->owners[id] != GRF_ROOT_OF_DESCRIPTORS)
+		add_target(search, search->root_count + grf_ranked_set_rank(&search->core, id));
+}
+
+static void add_roots_to_flow(struct search *search)
+{
+	const struct grf_root_nodes *roots = &search->retained->roots;
+	size_t edge = 0;
+
+	for (uint32_t root = 0; root < search->root_count; root++) {
+		search->holder = root;
+		search->flow.first[root] = (uint32_t)search->targets.count;
+		for (uint32_t i = roots->first_child[root]; i < roots->first_child[root + 1]; i++)
+			add_target(search, roots->children[i]);
+		for (; edge < roots->edges.count && roots->edges.items[edge].root == root; edge++) {
+			uint32_t id = roots->edges.items[edge].object;
+
+			if (!grf_ranked_set_has(&search->core, id) ||
+			    !grf_holdings_has(search->holdings, roots, &roots->edges.items[edge]))
+				continue;
+			if (root == GRF_ROOT_OF_DESCRIPTORS ||
+			    search->retained->owners[id] != GRF_ROOT_OF_DESCRIPTORS)
+				add_target(search, search->root_count +
+						       grf_ranked_set_rank(&search->core, id));
+		}
+	}
+}
+
+static struct grf_error *make_flow(struct search *search, uint32_t core_count)
+{
+	const struct grf_graph *graph = search->retained->graph;
+	uint32_t node = search->root_count;
+
+	search->flow.node_count = search->root_count + core_count;
+	search->flow.first =
+	    malloc(((size_t)search->flow.node_count + 1) * sizeof(*search->flow.first));
+	if (!search->flow.first)
+		return grf_error_no_memory();
+	add_roots_to_flow(search);
+	for (size_t i = 0; i < graph->model->heap->span_count; i++) {
+		const struct grf_span *span = &graph->model->heap->spans[i];
+
+		if (!(i % BREATH) && grf_interrupted())
+			return grf_error_interrupted();
+		for (uint32_t slot = 0; slot < span->slot_count && !search->no_memory; slot++) {
+			if (!grf_ranked_set_has(&search->core, span->first_object + slot))
+				continue;
+			search->holder = node;
+			search->flow.first[node++] = (uint32_t)search->targets.count;
+			if (span->pointer_layout != GRF_POINTERS_NONE &&
+			    !grf_holdings_of_object(search->holdings, span, slot, visit_in_core,
+						    search))
+				search->no_memory = true;
+		}
+	}
+	search->flow.first[node] = (uint32_t)search->targets.count;
+	search->flow.targets = search->targets.items;
+	search->targets.items = NULL;
+	return search->no_memory ? grf_error_no_memory() : NULL;
+}
+
+/* Takes the dominators of the core for owners. `ids` is for the ids of its objects in order. */
+static void take_dominators(struct search *search, const uint32_t *dominators, uint32_t *ids)
+{
+	uint32_t count = 0;
+
+	for (uint64_t word = 0; word < search->core.words; word++)
+		for (uint64_t left = search->core.bits[word]; left; left &= left - 1)
+			ids[count++] = (uint32_t)(word * 64 + (uint64_t)__builtin_ctzll(left));
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t dominator = dominators[search->root_count + i];
+
+		if (dominator == GRF_DOMINATORS_NONE)
+			dominator = GRF_OWNER_UNKNOWN;
+		else if (dominator >= search->root_count)
+			dominator = search->root_count + ids[dominator - search->root_count];
+		search->retained->owners[ids[i]] = dominator;
+	}
+}
+
+static struct grf_error *find_owners_in_core(struct search *search)
+{
+	uint32_t *dominators, *ids, core_count;
+	struct grf_error *error;
+
+	complete_core(search);
+	core_count = grf_ranked_set_count(&search->core);
+	if (core_count >= GRF_OWNER_MAX - search->root_count)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED, "more than 2^32 objects");
+	error = make_flow(search, core_count);
+	grf_debug("owners: %u objects in the core, %u edges", core_count,
+		  error ? 0 : search->flow.first[search->flow.node_count]);
+	if (!error)
+		error = grf_dominators(&search->flow, &dominators);
+	if (error)
+		return error;
+	ids = malloc(((size_t)core_count + 1) * sizeof(*ids));
+	if (ids)
+		take_dominators(search, dominators, ids);
+	else
+		error = grf_error_no_memory();
+	free(ids);
+	free(dominators);
+	return error;
+}
+
+/* What nothing was found to hold is everybody's. */
+static void take_unheld(struct search *search)
+{
+	struct grf_retained *retained = search->retained;
+
+	for (uint64_t id = 0; id < retained->graph->model->heap->object_ids; id++) {
+		if (retained->owners[id] != GRF_OWNER_UNKNOWN)
+			continue;
+		retained->owners[id] = GRF_ROOT_ALL;
+		grf_bit_set(retained->shared, id);
+		retained->unheld++;
+	}
+}
+
+static bool prepare(struct search *search)
+{
+	struct grf_retained *retained = search->retained;
+	uint64_t ids = retained->graph->model->heap->object_ids;
+
+	retained->owners = malloc((ids + 1) * sizeof(*retained->owners));
+	retained->shared = calloc(grf_bitmap_words(ids) + 1, sizeof(*retained->shared));
+	if (!retained->owners || !retained->shared || !grf_ranked_set_create(&search->core, ids))
+		return false;
+	for (uint64_t id = 0; id < ids; id++)
+		retained->owners[id] =
+		    grf_graph_reached(retained->graph, id) ? GRF_OWNER_UNKNOWN : GRF_NODE_NONE;
+	return true;
+}
+
+struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
+					   const struct grf_holdings *holdings)
+{
+	struct search search = {
+	    .retained = retained,
+	    .holdings = holdings,
+	    .root_count = (uint32_t)retained->roots.nodes.count,
+	};
+	struct grf_error *error = prepare(&search) ? NULL : grf_error_no_memory();
+
+	if (!error)
+		error = find_single_holders(&search);
+	if (!error)
+		error = find_owners_in_core(&search);
+	grf_progress_end();
+	if (!error)
+		take_unheld(&search);
+	grf_flow_graph_free(&search.flow);
+	grf_array_free(&search.targets);
+	grf_ranked_set_free(&search.core);
+	return error;
+}

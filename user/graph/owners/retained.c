@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "graph/owners/retained.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "graph/plan_mask.h"
+#include "graph/owners/retained_private.h"
+
+/* grf_retained_entry.waits: added to its owner. */
+#define DONE UINT32_MAX
+
+/* How many objects ahead it is looked for where what is known of their owner stands. */
+#define PREFETCH_AHEAD 16
+
+static struct grf_retained_entry *entry_of(const struct grf_retained *retained, uint32_t node)
+{
+	return &retained->entries[grf_ranked_set_rank(&retained->tall, node)];
+}
+
+/* Finds who owns an owner, and makes entries for them. */
+static bool make_entries(struct grf_retained *retained)
+{
+	uint64_t ids = retained->graph->model->heap->object_ids;
+	_cleanup_free_ uint64_t *owning = calloc(retained->node_count / 64 + 1, sizeof(*owning));
+
+	if (!owning || !grf_ranked_set_create(&retained->tall, retained->node_count))
+		return false;
+	for (uint64_t id = 0; id < ids; id++)
+		if (retained->owners[id] != GRF_NODE_NONE)
+			grf_bit_set(owning, retained->owners[id]);
+	for (uint32_t root = 0; root < retained->roots.nodes.count; root++)
+		grf_ranked_set_add(&retained->tall, root);
+	for (uint64_t id = 0; id < ids; id++)
+		if (retained->owners[id] != GRF_NODE_NONE &&
+		    grf_bit(owning, grf_retained_node(retained, id)))
+			grf_ranked_set_add(&retained->tall, retained->owners[id]);
+	retained->entries =
+	    calloc((size_t)grf_ranked_set_count(&retained->tall) + 1, sizeof(*retained->entries));
+	return retained->entries;
+}
+
+/* Counts an object at the nearest node up from it that has an entry: itself, its owner, or the
+ * owner of that. */
+static void count_object(struct grf_retained *retained, uint64_t id, uint64_t size)
+{
+	uint32_t node = grf_retained_node(retained, id), owner = retained->owners[id];
+	struct grf_retained_entry *entry;
+
+	if (grf_ranked_set_has(&retained->tall, node)) {
+		entry_of(retained, owner)->waits++;
+		owner = node;
+	} else if (!grf_ranked_set_has(&retained->tall, owner)) {
+		owner = grf_retained_owner(retained, owner);
+	}
+	entry = entry_of(retained, owner);
+	entry->objects++;
+	entry->bytes += size;
+	retained->objects++;
+	retained->bytes += size;
+}
+
+static void count_span(struct grf_retained *retained, const struct grf_span *span)
+{
+	uint64_t ids = retained->graph->model->heap->object_ids;
+
+	for (uint32_t slot = 0; slot < span->slot_count; slot++) {
+		uint64_t id = span->first_object + slot, ahead = id + PREFETCH_AHEAD;
+
+		if (ahead < ids && retained->owners[ahead] != GRF_NODE_NONE)
+			__builtin_prefetch(entry_of(retained, retained->owners[ahead]), 1);
+		if (retained->owners[id] != GRF_NODE_NONE)
+			count_object(retained, id, span->element_size);
+	}
+}
+
+/* Adds a node to its owner when all that it waits for has been added to it, and so on. */
+static void add_up_from(struct grf_retained *retained, uint32_t node)
+{
+	struct grf_retained_entry *entry = entry_of(retained, node), *above;
+
+	while (node != GRF_ROOT_ALL && !entry->waits) {
+		entry->waits = DONE;
+		node = grf_retained_owner(retained, node);
+		above = entry_of(retained, node);
+		above->bytes += entry->bytes;
+		above->objects += entry->objects;
+		above->waits--;
+		entry = above;
+	}
+}
+
+static void add_up(struct grf_retained *retained)
+{
+	const struct grf_heap *heap = retained->graph->model->heap;
+
+	for (size_t i = 0; i < heap->span_count; i++)
+		count_span(retained, &heap->spans[i]);
+	for (uint32_t root = 1; root < retained->roots.nodes.count; root++)
+		entry_of(retained, retained->roots.nodes.items[root].parent)->waits++;
+	for (uint64_t word = 0; word < retained->tall.words; word++)
+		for (uint64_t left = retained->tall.bits[word]; left; left &= left - 1)
+			add_up_from(retained,
+				    (uint32_t)(word * 64 + (uint64_t)__builtin_ctzll(left)));
+	retained->unheld += retained->objects - entry_of(retained, GRF_ROOT_ALL)->objects;
+}
+
+/* Sorts ids by one digit of their owners, from `from` to `to`, and leaves others of the same digit
+ * as they were. */
+static void sort_by_digit(const struct grf_retained *retained, const uint32_t *from, uint32_t *to,
+			  unsigned int shift)
+{
+	uint32_t ends[256] = {0}, sum = 0;
+
+	for (uint32_t i = 0; i < retained->shared_count; i++)
+		ends[retained->owners[from[i]] >> shift & 255]++;
+	for (uint32_t i = 0; i < 256; i++)
+		ends[i] = sum += ends[i];
+	for (uint32_t i = retained->shared_count; i-- > 0;)
+		to[--ends[retained->owners[from[i]] >> shift & 255]] = from[i];
+}
+
+/* The shared objects by owner. */
+static bool sort_shared(struct grf_retained *retained)
+{
+	uint64_t ids = retained->graph->model->heap->object_ids;
+	_cleanup_free_ uint32_t *buffer = NULL;
+	uint32_t count = 0;
+
+	for (uint64_t id = 0; id < ids; id++)
+		count += grf_bit(retained->shared, id);
+	retained->shared_ids = malloc(((size_t)count + 1) * sizeof(*buffer));
+	buffer = malloc(((size_t)count + 1) * sizeof(*buffer));
+	if (!retained->shared_ids || !buffer)
+		return false;
+	for (uint64_t id = 0; id < ids; id++)
+		if (grf_bit(retained->shared, id))
+			retained->shared_ids[retained->shared_count++] = (uint32_t)id;
+	for (unsigned int shift = 0; shift < 32; shift += 16) {
+		sort_by_digit(retained, retained->shared_ids, buffer, shift);
+		sort_by_digit(retained, buffer, retained->shared_ids, shift + 8);
+	}
+	return true;
+}
+
+static struct grf_error *make_retained(struct grf_retained *retained)
+{
+	uint64_t ids = retained->graph->model->heap->object_ids, began = grf_now();
+	struct grf_holdings holdings;
+	struct grf_error *error;
+
+	if (ids > GRF_OWNER_MAX / 2)
+		return grf_error_create(GRF_ERROR_UNSUPPORTED,
+					"owners of more than 2^31 objects are not looked for");
+	error = grf_root_nodes_collect(retained->graph, &retained->roots);
+	if (error)
+		return error;
+	retained->node_count = (uint32_t)(retained->roots.nodes.count + ids);
+	error = grf_holdings_create(retained->graph, &holdings)
+		    ? grf_retained_find_owners(retained, &holdings)
+		    : grf_error_no_memory();
+	grf_holdings_free(&holdings);
+	if (error)
+		return error;
+	grf_debug("owners: found after %.3f s", (double)(grf_now() - began) / 1e9);
+	if (!make_entries(retained))
+		return grf_error_no_memory();
+	add_up(retained);
+	if (!sort_shared(retained))
+		return grf_error_no_memory();
+	grf_debug("owners: %zu roots, %u shared objects, %llu not held; %.3f s",
+		  retained->roots.nodes.count, retained->shared_count,
+		  (unsigned long long)retained->unheld, (double)(grf_now() - began) / 1e9);
+	return NULL;
+}
+
+struct grf_error *grf_retained_create(const struct grf_graph *graph, struct grf_retained **ret)
+{
+	struct grf_retained *retained = calloc(1, sizeof(*retained));
+	struct grf_error *error;
+
+	assert(graph->states && graph->places && "made with places");
+	if (!retained)
+		return grf_error_no_memory();
+	retained->graph = graph;
+	error = make_retained(retained);
+	if (error)
+		grf_retained_destroy(retained);
+	else
+		*ret = retained;
+	return error;
+}
+
+void grf_retained_destroy(struct grf_retained *retained)
+{
+	if (!retained)
+		return;
+	grf_root_nodes_free(&retained->roots);
+	grf_ranked_set_free(&retained->tall);
+	free(retained->owners);
+	free(retained->shared);
+	free(retained->entries);
+	free(retained->shared_ids);
+	free(retained);
+}
+
+/* The span that the slot of an id is of. */
+static const struct grf_span *span_of(const struct grf_heap *heap, uint64_t id)
+{
+	size_t low = 0, high = heap->span_count;
+
+	assert(id < heap->object_ids);
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (heap->spans[middle].first_object <= id)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &heap->spans[low];
+}
+
+/* The objects that one object alone holds, as its edges give them. */
+struct held_alone {
+	const struct grf_retained *retained;
+	uint32_t owner;
+	GRF_ARRAY(uint32_t) nodes;
+	bool no_memory;
+};
+
+static bool is_held_alone(const struct grf_retained *retained, uint32_t owner, uint32_t id)
+{
+	return retained->owners[id] == owner &&
+	       !grf_retained_is_shared(retained, grf_retained_node(retained, id));
+}
+
+static void visit_edge(void *context, uint64_t address, uint64_t value)
+{
+	struct held_alone *held = context;
+	const struct grf_span *span;
+	uint32_t slot, *added, id;
+
+	(void)address;
+	if (!grf_heap_find(held->retained->graph->model->heap, value, &span, &slot))
+		return;
+	id = (uint32_t)(span->first_object + slot);
+	if (!is_held_alone(held->retained, held->owner, id))
+		return;
+	added = grf_array_add(&held->nodes);
+	if (added)
+		*added = grf_retained_node(held->retained, id);
+	else
+		held->no_memory = true;
+}
+
+static int by_number(const void *left, const void *right)
+{
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+static bool visit_held_by_object(const struct grf_retained *retained, uint32_t owner,
+				 grf_node_visit *visit, void *context)
+{
+	uint64_t id = grf_retained_object(retained, owner);
+	const struct grf_span *span = span_of(retained->graph->model->heap, id);
+	struct held_alone held = {.retained = retained, .owner = owner};
+	bool found = grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object),
+				     visit_edge, &held) &&
+		     !held.no_memory;
+
+	if (found && held.nodes.count)
+		qsort(held.nodes.items, held.nodes.count, sizeof(*held.nodes.items), by_number);
+	for (size_t i = 0; found && i < held.nodes.count; i++)
+		if (!i || held.nodes.items[i] != held.nodes.items[i - 1])
+			visit(context, held.nodes.items[i]);
+	grf_array_free(&held.nodes);
+	return found;
+}
+
+/* Index of the edge from a root to an object, or of the first one behind where it would stand. */
+static size_t find_edge(const struct grf_root_nodes *roots, uint32_t root, uint32_t object)
+{
+	size_t low = 0, high = roots->edges.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct grf_root_edge *edge = &roots->edges.items[middle];
+
+		if (edge->root < root || (edge->root == root && edge->object < object))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void visit_held_by_root(const struct grf_retained *retained, uint32_t owner,
+			       grf_node_visit *visit, void *context)
+{
+	const struct grf_root_nodes *roots = &retained->roots;
+
+	for (uint32_t i = roots->first_child[owner]; i < roots->first_child[owner + 1]; i++)
+		visit(context, roots->children[i]);
+	for (size_t i = find_edge(roots, owner, 0);
+	     i < roots->edges.count && roots->edges.items[i].root == owner; i++)
+		if (is_held_alone(retained, owner, roots->edges.items[i].object))
+			visit(context, grf_retained_node(retained, roots->edges.items[i].object));
+}
+
+/* Index of the first shared object of an owner, or of one behind it. */
+static uint32_t first_shared(const struct grf_retained *retained, uint32_t owner)
+{
+	uint32_t low = 0, high = retained->shared_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (retained->owners[retained->shared_ids[middle]] < owner)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool grf_retained_children(const struct grf_retained *retained, uint32_t owner,
+			   grf_node_visit *visit, void *context)
+{
+	if (grf_retained_is_root(retained, owner))
+		visit_held_by_root(retained, owner, visit, context);
+	else if (!visit_held_by_object(retained, owner, visit, context))
+		return false;
+	for (uint32_t i = first_shared(retained, owner);
+	     i < retained->shared_count && retained->owners[retained->shared_ids[i]] == owner; i++)
+		visit(context, grf_retained_node(retained, retained->shared_ids[i]));
+	return true;
+}
+
+struct sum {
+	const struct grf_retained *retained;
+	struct grf_retained_size size;
+};
+
+/* Adds an object that owns nothing. */
+static void add_object(void *context, uint32_t node)
+{
+	struct sum *sum = context;
+	uint64_t id = grf_retained_object(sum->retained, node);
+
+	sum->size.bytes += span_of(sum->retained->graph->model->heap, id)->element_size;
+	sum->size.objects++;
+}
+
+struct grf_retained_size grf_retained_of(const struct grf_retained *retained, uint32_t node)
+{
+	const struct grf_retained_entry *entry;
+	struct sum sum = {.retained = retained};
+
+	if (grf_ranked_set_has(&retained->tall, node)) {
+		entry = entry_of(retained, node);
+		return (struct grf_retained_size){entry->bytes, entry->objects};
+	}
+	add_object(&sum, node);
+	grf_retained_children(retained, node, add_object, &sum);
+	return sum.size;
+}
+
+/* For grf_retained_holders(). */
+struct all_holders {
+	const struct grf_retained *retained;
+	grf_holder_visit *visit;
+	void *context;
+	uint32_t holder;
+};
+
+/* Whether an object is one of the runtime's descriptors, of which no holder counts but that. */
+static bool is_descriptor(const struct grf_retained *retained, uint32_t id)
+{
+	const struct grf_root_nodes *roots = &retained->roots;
+
+	size_t at;
+
+	if (retained->owners[id] != GRF_ROOT_OF_DESCRIPTORS)
+		return false;
+	at = find_edge(roots, GRF_ROOT_OF_DESCRIPTORS, id);
+	return at < roots->edges.count && roots->edges.items[at].root == GRF_ROOT_OF_DESCRIPTORS &&
+	       roots->edges.items[at].object == id;
+}
+
+static void visit_held(void *context, uint32_t id)
+{
+	const struct all_holders *all = context;
+
+	if (all->retained->owners[id] == GRF_NODE_NONE || is_descriptor(all->retained, id))
+		return;
+	all->visit(all->context, all->holder, grf_retained_node(all->retained, id));
+}
+
+static void visit_holding_roots(const struct all_holders *all, const struct grf_holdings *holdings)
+{
+	const struct grf_root_nodes *roots = &all->retained->roots;
+
+	for (size_t i = 0; i < roots->edges.count; i++) {
+		const struct grf_root_edge *edge = &roots->edges.items[i];
+
+		if (grf_holdings_has(holdings, roots, edge) &&
+		    (edge->root == GRF_ROOT_OF_DESCRIPTORS ||
+		     !is_descriptor(all->retained, edge->object)))
+			all->visit(all->context, edge->root,
+				   grf_retained_node(all->retained, edge->object));
+	}
+}
+
+struct grf_error *grf_retained_holders(const struct grf_retained *retained, grf_holder_visit *visit,
+				       void *context)
+{
+	struct all_holders all = {.retained = retained, .visit = visit, .context = context};
+	const struct grf_heap *heap = retained->graph->model->heap;
+	struct grf_holdings holdings;
+	struct grf_error *error =
+	    grf_holdings_create(retained->graph, &holdings) ? NULL : grf_error_no_memory();
+
+	if (!error)
+		visit_holding_roots(&all, &holdings);
+	for (size_t i = 0; !error && i < heap->span_count; i++) {
+		const struct grf_span *span = &heap->spans[i];
+
+		if (!(i & 1023) && grf_interrupted())
+			error = grf_error_interrupted();
+		if (span->pointer_layout == GRF_POINTERS_NONE)
+			continue;
+		for (uint32_t slot = 0; !error && slot < span->slot_count; slot++) {
+			uint64_t id = span->first_object + slot;
+
+			if (retained->owners[id] == GRF_NODE_NONE)
+				continue;
+			all.holder = grf_retained_node(retained, id);
+			if (!grf_holdings_of_object(&holdings, span, slot, visit_held, &all))
+				error = grf_error_no_memory();
+		}
+	}
+	grf_holdings_free(&holdings);
+	return error;
+}
