@@ -27,7 +27,19 @@ grf_flow_value grf_flow_join(grf_flow_value left, grf_flow_value right)
 	if (grf_flow_kind(left) == GRF_FLOW_NIL && grf_flow_is_object(right))
 		return right;
 	if (grf_flow_kind(right) == GRF_FLOW_NIL && grf_flow_is_object(left))
+/* Whether they are one address of data, left behind or not. */
+static bool is_same_data(grf_flow_value left, grf_flow_value right)
+{
+	enum grf_flow_kind a = grf_flow_kind(left), b = grf_flow_kind(right);
+
+	return grf_flow_address(left) == grf_flow_address(right) &&
+	       (a == GRF_FLOW_DATA || a == GRF_FLOW_LEFT_DATA) &&
+	       (b == GRF_FLOW_DATA || b == GRF_FLOW_LEFT_DATA);
+}
+
 		return left;
 	return grf_flow_inside(left) == grf_flow_inside(right) ? grf_flow_inside(left)
 							       : grf_flow_make(GRF_FLOW_UNKNOWN, 0);
 }
+	if (is_same_data(left, right))
+		return grf_flow_make(GRF_FLOW_DATA, grf_flow_address(left));

@@ -33,6 +33,7 @@ enum grf_flow_kind {
 	GRF_FLOW_DESCRIPTOR, /* the descriptor itself */
 	GRF_FLOW_CONSTANT,   /* any other address in what nobody writes to */
 	GRF_FLOW_DATA,       /* an address in a data segment */
+	GRF_FLOW_LEFT_DATA,  /* one that a write barrier left in the register it had it in */
 	GRF_FLOW_LOADED,     /* what the word of a data segment at the address held */
 	GRF_FLOW_FRAME,      /* what may be an address in the function's frame */
 	GRF_FLOW_UNSET,      /* nothing that is known of got there yet */
@@ -89,7 +90,11 @@ typedef struct grf_entry_callee grf_entry_callee_at(void *context, uint64_t targ
 struct grf_flow_call {
 	bool returns;         /* false: the code behind it is not reached from here */
 	bool keeps_registers; /* all but one that no value is passed in */
-	bool zeroes;          /* what its first register leads to, and keeps all others */
+	/* It stores the value of register `stored` where the register leads that the architecture's
+	 * write barrier has for that. */
+	bool stores;
+	uint8_t stored;
+	bool zeroes; /* what its first register leads to, and keeps all others */
 	/* The registers whose addresses it may keep, or write to what they lead to. */
 	grf_register_set takes;
 	uint64_t args_size; /* bytes on the stack that the callee may have read and changed */
@@ -157,3 +162,7 @@ struct grf_arch_flow {
 };
 
 #endif
+	/** Whether the runtime's write barrier by that name ("runtime.gcWriteBarrierCX") stores a
+	 * register, and which. */
+	bool (*stored_by)(const char *barrier, uint8_t *ret);
+

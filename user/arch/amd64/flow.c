@@ -228,10 +228,32 @@ const struct grf_arch_flow grf_amd64_flow = {
     .result_registers = grf_flow_result_registers,
     .context = 1u << GRF_RDX,
     .none = 1u << GRF_RSP,
+/* runtime/asm_amd64.s, up to Go 1.20; later ones only note what is stored. */
+static bool stored_by(const char *barrier, uint8_t *ret)
+{
+	static const struct {
+		const char *name;
+		uint8_t reg;
+	} barriers[] = {
+	    {"runtime.gcWriteBarrier", GRF_RAX},   {"runtime.gcWriteBarrierCX", GRF_RCX},
+	    {"runtime.gcWriteBarrierDX", GRF_RDX}, {"runtime.gcWriteBarrierBX", GRF_RBX},
+	    {"runtime.gcWriteBarrierBP", GRF_RBP}, {"runtime.gcWriteBarrierSI", GRF_RSI},
+	    {"runtime.gcWriteBarrierR8", 8},       {"runtime.gcWriteBarrierR9", 9},
+	};
+
+	for (size_t i = 0; i < sizeof(barriers) / sizeof(*barriers); i++)
+		if (!strcmp(barrier, barriers[i].name)) {
+			*ret = barriers[i].reg;
+			return true;
+		}
+	return false;
+}
+
     .create = grf_flow_create,
     .destroy = grf_flow_destroy,
     .refuse = grf_flow_refuse,
     .results = grf_flow_results,
+    .stored_by = stored_by,
     .slot = slot_value,
     .value_of = grf_flow_register,
     .entry_registers = grf_entry_registers,

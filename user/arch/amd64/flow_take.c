@@ -98,6 +98,18 @@ static void pass_any_slot(struct grf_flow *flow)
 		grf_flow_tell_escape(flow, grf_flow_read_slot(flow, at));
 }
 
+/* A write barrier that stores where rdi leads. */
+static void take_barrier(struct grf_flow *flow, uint8_t stored)
+{
+	const struct grf_instruction store = {
+	    .is_memory = true, .base = GRF_RDI, .index = GRF_NO_REGISTER};
+
+	grf_flow_write_operand(flow, &store, 0, WORD_BYTES, flow->now.values[stored & 15]);
+	if (grf_flow_has_kind(flow, GRF_RDI, GRF_FLOW_DATA))
+		flow->now.values[GRF_RDI] =
+		    grf_flow_make(GRF_FLOW_LEFT_DATA, grf_flow_address(flow->now.values[GRF_RDI]));
+}
+
 static void take_call(struct grf_flow *flow, uint64_t target)
 {
 	struct grf_flow_call call = {.returns = true, .takes = GRF_ALL_REGISTERS};
@@ -108,6 +120,8 @@ static void take_call(struct grf_flow *flow, uint64_t target)
 		return;
 	}
 	if (call.keeps_registers) {
+		if (call.stores)
+			take_barrier(flow, call.stored);
 		grf_flow_set_register(flow, R11, UNKNOWN);
 		return;
 	}

@@ -43,7 +43,10 @@ grf_flow_value grf_flow_read_slot(struct grf_flow *flow, int64_t offset)
 
 void grf_flow_tell_data(struct grf_flow *flow, grf_flow_value value)
 {
-	if (grf_flow_kind(value) == GRF_FLOW_DATA && !flow->quiet)
+	bool is_data =
+	    grf_flow_kind(value) == GRF_FLOW_DATA || grf_flow_kind(value) == GRF_FLOW_LEFT_DATA;
+
+	if (is_data && !flow->quiet)
 		flow->context.escape(flow->context.context, grf_flow_address(value));
 }
 
@@ -101,6 +104,16 @@ bool grf_flow_afford(struct grf_flow *flow, uint64_t work)
 	return true;
 }
 
+/* Where `value` becomes `joined`: data whose address meets another value may be either. The code
+ * does not use what a write barrier left in a register when another way leads there with another
+ * value in it: no value of the source is a phi of the two
+ * (cmd/compile/internal/ssa/writebarrier.go). */
+static void tell_lost(struct grf_flow *flow, grf_flow_value value, grf_flow_value joined)
+{
+	if (grf_flow_kind(value) == GRF_FLOW_DATA && joined != value)
+		grf_flow_tell_data(flow, value);
+}
+
 void grf_flow_merge_into(struct grf_flow *flow, struct grf_flow_state *to)
 {
 	if (!flow->now.reached || !grf_flow_afford(flow, flow->value_count))
@@ -119,11 +132,9 @@ void grf_flow_merge_into(struct grf_flow *flow, struct grf_flow_state *to)
 	for (uint32_t i = 0; i < flow->value_count; i++) {
 		grf_flow_value joined = grf_flow_join(to->values[i], flow->now.values[i]);
 
-		/* Data whose address meets another one may be either. */
-		if (joined != flow->now.values[i])
-			grf_flow_tell_data(flow, flow->now.values[i]);
+		tell_lost(flow, flow->now.values[i], joined);
 		if (joined != to->values[i]) {
-			grf_flow_tell_data(flow, to->values[i]);
+			tell_lost(flow, to->values[i], joined);
 			to->values[i] = joined;
 			flow->changed = true;
 		}

@@ -34,8 +34,10 @@
 
 struct code_function {
 	uint64_t entry, end;
-	uint8_t kind;           /* enum grf_callee */
-	bool recovers;          /* may return after a panic, from another place */
+	uint8_t kind;  /* enum grf_callee */
+	bool recovers; /* may return after a panic, from another place */
+	bool stores;   /* a write barrier that stores the register `stored` */
+	uint8_t stored;
 	grf_register_set takes; /* what it may look at; none: not asked yet */
 	uint32_t args;          /* bytes on the stack */
 	/* When it was followed last, and when `results` changed last, by the clock; 0: never. */
@@ -101,6 +103,11 @@ void grf_code_types_destroy(struct grf_code_types *code)
 
 /* --- functions -------------------------------------------------------------------------------- */
 
+static const struct grf_arch_flow *flow_of(const struct grf_code_types *code)
+{
+	return grf_image_arch(code->types->image)->flow;
+}
+
 /* Lists the functions of a module. False: out of memory, or it has more code than is looked at. */
 static bool list_functions(struct grf_code_types *code, const struct grf_module *module)
 {
@@ -121,6 +128,8 @@ static bool list_functions(struct grf_code_types *code, const struct grf_module 
 		added->entry = function.entry;
 		added->end = function.end < end ? function.end : end;
 		added->kind = (uint8_t)grf_callee_by_name(function.name);
+		added->stores = added->kind == GRF_CALLEE_BARRIER &&
+				flow_of(code)->stored_by(function.name, &added->stored);
 		added->recovers = function.deferreturn != 0;
 		added->args = function.args_size > 0 ? (uint32_t)function.args_size : 0;
 	}
@@ -191,11 +200,6 @@ static struct code_function *next_callee(const struct grf_code_types *code,
 }
 
 static grf_entry_callee_at entry_callee;
-
-static const struct grf_arch_flow *flow_of(const struct grf_code_types *code)
-{
-	return grf_image_arch(code->types->image)->flow;
-}
 
 /* What a function may look at. While it is being asked, and where it is not there: anything. */
 static grf_register_set taken_by(struct grf_code_types *code, struct code_function *function)
@@ -356,6 +360,8 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 
 static grf_flow_value on_address(void *context, uint64_t address)
 {
+		ret->stores = function->stores;
+		ret->stored = function->stored;
 	const struct grf_code_types *code = context;
 	const struct grf_segment *segment;
 
