@@ -18,6 +18,7 @@
 #define MAKER  UINT64_C(0x500000)
 #define OTHER  UINT64_C(0x600000)
 #define PANICS UINT64_C(0x700000)
+#define STORES UINT64_C(0x800000) /* a write barrier that stores rax */
 
 static struct {
 	grf_flow_value stored;
@@ -29,6 +30,8 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 {
 	(void)context;
 	ret->returns = target != PANICS;
+	ret->keeps_registers = ret->stores = target == STORES;
+	ret->stored = GRF_RAX;
 	if (target == MAKER)
 		ret->results[0] = grf_flow_make(GRF_FLOW_OBJECT, grf_flow_address(registers[0]));
 }
@@ -323,7 +326,7 @@ static void test_register(void **state)
 	assert_non_null(flow);
 	assert_int_equal(grf_flow_register(flow, ENTRY + 11, GRF_RAX),
 			 grf_flow_make(GRF_FLOW_DESCRIPTOR, TYPE));
-	assert_int_equal(grf_flow_register(flow, ENTRY + 11, GRF_RBX), 0);
+	assert_int_equal(grf_flow_register(flow, ENTRY + 11, GRF_RBX), grf_flow_given(GRF_RBX));
 	assert_int_equal(grf_flow_register(flow, ENTRY + 12, GRF_RAX), 0);
 	assert_int_equal(grf_flow_register(flow, ENTRY + 800, GRF_RAX), 0);
 	assert_int_equal(grf_flow_register(flow, ENTRY + 11, 16), 0);
@@ -370,6 +373,64 @@ static void test_either_address(void **state)
 	assert_true(told.escaped);
 }
 
+/* What the write barrier has in a register is not followed on where another value may be there. */
+static void test_barrier(void **state)
+{
+	(void)state;
+	put_make(TYPE);
+	PUT(0x85, 0xc9, 0x75, 9); /* test ecx, ecx; jne 9 */
+	put_store();
+	PUT(0xeb, 12); /* jmp 12 */
+	PUT(0x48, 0x8d, 0x3d);
+	put_distance(DATA); /* 9: lea rdi, data */
+	put_call(STORES);
+	PUT(0xc3); /* 12: ret */
+	assert_int_equal(result(), grf_flow_make(GRF_FLOW_OBJECT, TYPE));
+	assert_int_equal(told.stored, grf_flow_make(GRF_FLOW_OBJECT, TYPE));
+	assert_false(told.escaped);
+	code.length = 0;
+	PUT(0x48, 0x8d, 0x3d);
+	put_distance(DATA);
+	put_call(STORES);
+	PUT(0x48, 0x89, 0x0f, 0xc3); /* mov [rdi], rcx; ret */
+	assert_int_equal(result(), 0);
+	assert_true(told.escaped);
+}
+
+/* The way to a type that the function is given. */
+static void test_given(void **state)
+{
+	grf_flow_value way, inner, none = grf_flow_make(GRF_FLOW_UNKNOWN, 0);
+	uint64_t distance;
+
+	(void)state;
+	PUT(0x48, 0x8b, 0x5b, 0x08); /* mov rbx, [rbx+8] */
+	PUT(0x48, 0x8b, 0x43, 0x18); /* mov rax, [rbx+24] */
+	put_call(MAKER);
+	PUT(0xc3);
+	way = result();
+	assert_int_equal(grf_flow_kind(way), GRF_FLOW_OBJECT);
+	assert_true(grf_flow_is_given(way) && grf_flow_is_object(way));
+	assert_int_equal(grf_flow_way_register(way), GRF_RBX);
+	assert_true(grf_flow_way_step(way, 0, &distance) && distance == 8);
+	assert_true(grf_flow_way_step(way, 1, &distance) && distance == 24);
+	assert_false(grf_flow_way_step(way, 2, &distance));
+	/* Of what the caller was given in its turn. */
+	inner = grf_flow_way_on(grf_flow_given(GRF_RCX), 0);
+	way = grf_flow_way_join(way, inner);
+	assert_int_equal(grf_flow_kind(way), GRF_FLOW_OBJECT);
+	assert_int_equal(grf_flow_way_register(way), GRF_RCX);
+	assert_true(grf_flow_way_step(way, 0, &distance) && distance == 0);
+	assert_true(grf_flow_way_step(way, 2, &distance) && distance == 24);
+	/* Too many steps, none of a dictionary's, and no way. */
+	assert_int_equal(grf_flow_way_join(way, inner), none);
+	assert_int_equal(grf_flow_way_on(grf_flow_given(GRF_RCX), -8), none);
+	assert_int_equal(grf_flow_way_on(grf_flow_given(GRF_RCX), 12), none);
+	assert_int_equal(grf_flow_way_on(grf_flow_given(GRF_RCX), 1 << 20), none);
+	assert_int_equal(grf_flow_way_on(grf_flow_make(GRF_FLOW_DESCRIPTOR, TYPE), 8), none);
+	assert_int_equal(grf_flow_way_join(way, grf_flow_make(GRF_FLOW_DATA, DATA)), none);
+}
+
 /* Jumps to where nobody knows, and cut-off code, are not followed; what they name is told. */
 static void test_refused(void **state)
 {
@@ -405,6 +466,8 @@ int main(void)
 	    cmocka_unit_test_setup(test_register, begin),
 	    cmocka_unit_test_setup(test_inside, begin),
 	    cmocka_unit_test_setup(test_either_address, begin),
+	    cmocka_unit_test_setup(test_barrier, begin),
+	    cmocka_unit_test_setup(test_given, begin),
 	    cmocka_unit_test_setup(test_refused, begin),
 	};
 

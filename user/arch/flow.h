@@ -30,7 +30,7 @@ enum grf_flow_kind {
 	GRF_FLOW_ARRAY,      /* the beginning of a new array of the type, or nil */
 	GRF_FLOW_IN_OBJECT,  /* somewhere in a new value of the type, or nil */
 	GRF_FLOW_IN_ARRAY,   /* somewhere in a new array of the type, or nil */
-	GRF_FLOW_DESCRIPTOR, /* the descriptor itself */
+	GRF_FLOW_DESCRIPTOR, /* the descriptor itself, or what may be one */
 	GRF_FLOW_CONSTANT,   /* any other address in what nobody writes to */
 	GRF_FLOW_DATA,       /* an address in a data segment */
 	GRF_FLOW_LEFT_DATA,  /* one that a write barrier left in the register it had it in */
@@ -55,6 +55,42 @@ static inline uint64_t grf_flow_address(grf_flow_value value)
 {
 	return value & (UINT64_MAX >> 8);
 }
+
+/*
+ * Generic code is given the types of what it makes: in a dictionary, an array of addresses in what
+ * nobody writes to, of which some lead to further ones. In place of the address of a descriptor, a
+ * value then has the way to it: the register that had the first address when the function began,
+ * and up to GRF_FLOW_STEPS words that are loaded, one from behind the other. Who calls the function
+ * knows what that is.
+ */
+#define GRF_FLOW_STEPS 3
+
+/** What a register holds when the function begins, taken for a descriptor. */
+grf_flow_value grf_flow_given(unsigned int reg);
+
+/** Whether a value has a way in place of an address. */
+static inline bool grf_flow_is_given(grf_flow_value value)
+{
+	return value >> 55 & 1;
+}
+
+/** The register that a way begins with. */
+static inline unsigned int grf_flow_way_register(grf_flow_value value)
+{
+	return value >> 51 & 15;
+}
+
+/** The distance in bytes of the word that is loaded as the way's step `number`. False: the way has
+ * no such step. */
+bool grf_flow_way_step(grf_flow_value value, unsigned int number, uint64_t *ret_distance);
+
+/** What is loaded `distance` bytes behind where a descriptor leads; unknown where the value has no
+ * way, or the way would have too many steps or one that no dictionary is long enough for. */
+grf_flow_value grf_flow_way_on(grf_flow_value descriptor, int64_t distance);
+
+/** The same kind of value as `value` where its way begins with what `from` has a way to; unknown
+ * where that has too many steps, or `from` none. */
+grf_flow_value grf_flow_way_join(grf_flow_value value, grf_flow_value from);
 
 /** Whether a value says what kind of object a pointer leads to. */
 static inline bool grf_flow_is_object(grf_flow_value value)
@@ -130,6 +166,10 @@ struct grf_arch_flow {
 	/** One in which nothing is passed in any case: the stack pointer. */
 	grf_register_set none;
 
+	/** Whether the runtime's write barrier by that name ("runtime.gcWriteBarrierCX") stores a
+	 * register, and which. */
+	bool (*stored_by)(const char *barrier, uint8_t *ret);
+
 	/**
 	 * Follows a function.
 	 * NULL: it is too large, jumps to where nobody knows, or budget or memory is out; nothing
@@ -162,7 +202,3 @@ struct grf_arch_flow {
 };
 
 #endif
-	/** Whether the runtime's write barrier by that name ("runtime.gcWriteBarrierCX") stores a
-	 * register, and which. */
-	bool (*stored_by)(const char *barrier, uint8_t *ret);
-

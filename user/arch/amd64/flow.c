@@ -19,7 +19,8 @@ static int by_offset(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-/* The frame's words are none that is in use before the code writes them. */
+/* The frame's words are none that is in use before the code writes them. Arguments come in the
+ * registers of results. */
 static void begin_flow(struct grf_flow *flow)
 {
 	flow->now.reached = true;
@@ -27,6 +28,9 @@ static void begin_flow(struct grf_flow *flow)
 	memset(flow->now.values, 0, flow->value_count * sizeof(*flow->now.values));
 	for (int64_t at = flow->lowest; at < 0; at += WORD_BYTES)
 		*grf_flow_slot_at(flow, at) = grf_flow_make(GRF_FLOW_UNSET, 0);
+	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
+		flow->now.values[grf_flow_result_registers[i]] =
+		    grf_flow_given(grf_flow_result_registers[i]);
 }
 
 /* Goes through the code once, up to `stop` bytes of it. */
@@ -224,10 +228,6 @@ static grf_flow_value slot_value(struct grf_flow *flow, uint64_t pc, int64_t off
 	return grf_flow_slot(flow, pc, offset + WORD_BYTES);
 }
 
-const struct grf_arch_flow grf_amd64_flow = {
-    .result_registers = grf_flow_result_registers,
-    .context = 1u << GRF_RDX,
-    .none = 1u << GRF_RSP,
 /* runtime/asm_amd64.s, up to Go 1.20; later ones only note what is stored. */
 static bool stored_by(const char *barrier, uint8_t *ret)
 {
@@ -249,11 +249,15 @@ static bool stored_by(const char *barrier, uint8_t *ret)
 	return false;
 }
 
+const struct grf_arch_flow grf_amd64_flow = {
+    .result_registers = grf_flow_result_registers,
+    .context = 1u << GRF_RDX,
+    .none = 1u << GRF_RSP,
+    .stored_by = stored_by,
     .create = grf_flow_create,
     .destroy = grf_flow_destroy,
     .refuse = grf_flow_refuse,
     .results = grf_flow_results,
-    .stored_by = stored_by,
     .slot = slot_value,
     .value_of = grf_flow_register,
     .entry_registers = grf_entry_registers,

@@ -198,6 +198,8 @@ grf_flow_value grf_flow_operand(struct grf_flow *flow, const struct grf_instruct
 	}
 	if (grf_flow_in_data(flow, at, next, &address))
 		return flow->context.load(flow->context.context, address);
+	if (at->base < GRF_FLOW_REGISTERS && at->index == GRF_NO_REGISTER)
+		return grf_flow_way_on(flow->now.values[at->base], at->displacement);
 	return UNKNOWN;
 }
 

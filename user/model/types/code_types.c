@@ -283,13 +283,46 @@ static grf_flow_value argument_value(const struct grf_code_types *code,
 	return registers[flow_of(code)->result_registers[number]];
 }
 
+/* Where the word at an address that a function is given leads, if it is in what nobody writes to.
+ */
+static uint64_t load_constant(const struct grf_code_types *code, uint64_t address)
+{
+	const struct grf_segment *segment = grf_image_find(code->types->image, address);
+	uint64_t value;
+
+	return segment && !(segment->flags & GRF_SEGMENT_WRITE) &&
+		       grf_image_u64(code->types->image, address, &value)
+		   ? value
+		   : 0;
+}
+
+/* What a callee returns that was made of a type it was given, for one that calls it with
+ * `registers`. */
+static grf_flow_value with_given(const struct grf_code_types *code, grf_flow_value value,
+				 const grf_flow_value *registers)
+{
+	grf_flow_value from = registers[grf_flow_way_register(value)];
+	uint64_t address = grf_flow_address(from), distance;
+
+	if (grf_flow_is_given(from))
+		return grf_flow_way_join(value, from);
+	if (grf_flow_kind(from) != GRF_FLOW_DESCRIPTOR && grf_flow_kind(from) != GRF_FLOW_CONSTANT)
+		return 0;
+	for (unsigned int i = 0; address && grf_flow_way_step(value, i, &distance); i++)
+		address = load_constant(code, address + distance);
+	return address && grf_modules_by_type(code->types->modules, address)
+		   ? grf_flow_make(grf_flow_kind(value), address)
+		   : 0;
+}
+
 /* The map that a word of a data segment led to is worked on as one of some type. */
 static void note_use(struct grf_code_types *code, const grf_flow_value *registers)
 {
 	grf_flow_value map = made_value(GRF_FLOW_CONTAINER, argument_value(code, registers, 0));
 	struct code_word *word;
 
-	if (!map || grf_flow_kind(argument_value(code, registers, 1)) != GRF_FLOW_LOADED)
+	if (!map || grf_flow_is_given(map) ||
+	    grf_flow_kind(argument_value(code, registers, 1)) != GRF_FLOW_LOADED)
 		return;
 	word = word_at(code, grf_flow_address(argument_value(code, registers, 1)));
 	if (word)
@@ -297,11 +330,14 @@ static void note_use(struct grf_code_types *code, const grf_flow_value *register
 }
 
 static void on_plain_call(struct grf_code_types *code, struct code_function *function,
-			  struct grf_flow_call *ret)
+			  const grf_flow_value *registers, struct grf_flow_call *ret)
 {
 	ret->args_size = function->args;
 	ret->takes = taken_by(code, function);
-	memcpy(ret->results, function->results, sizeof(ret->results));
+	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
+		ret->results[i] = grf_flow_is_given(function->results[i])
+				      ? with_given(code, function->results[i], registers)
+				      : function->results[i];
 }
 
 static void on_call(void *context, uint64_t target, const grf_flow_value *registers,
@@ -322,6 +358,8 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 		break;
 	case GRF_CALLEE_BARRIER:
 		ret->keeps_registers = true;
+		ret->stores = function->stores;
+		ret->stored = function->stored;
 		break;
 	case GRF_CALLEE_ZERO:
 		ret->zeroes = true;
@@ -348,20 +386,18 @@ static void on_call(void *context, uint64_t target, const grf_flow_value *regist
 		break;
 	case GRF_CALLEE_MAP:
 		note_use(code, registers);
-		on_plain_call(code, function, ret);
+		on_plain_call(code, function, registers, ret);
 		break;
 	case GRF_CALLEE_MORE_STACK:
 	case GRF_CALLEE_MORE_STACK_CONTEXT:
 	case GRF_CALLEE_PLAIN:
-		on_plain_call(code, function, ret);
+		on_plain_call(code, function, registers, ret);
 		break;
 	}
 }
 
 static grf_flow_value on_address(void *context, uint64_t address)
 {
-		ret->stores = function->stores;
-		ret->stored = function->stored;
 	const struct grf_code_types *code = context;
 	const struct grf_segment *segment;
 
@@ -399,8 +435,9 @@ static void on_store(void *context, uint64_t address, grf_flow_value value)
 			next->value = grf_flow_join(next->value, 0);
 		value = 0;
 	}
+	/* A type that this function is given is not that of others. */
 	if (word)
-		word->value = grf_flow_join(word->value, value);
+		word->value = grf_flow_join(word->value, grf_flow_is_given(value) ? 0 : value);
 }
 
 static void on_escape(void *context, uint64_t address)
@@ -552,7 +589,7 @@ static bool resolve_value(struct grf_types *types, grf_flow_value value,
 	enum grf_flow_kind kind = grf_flow_kind(value);
 
 	*ret = (struct grf_code_object){0};
-	if (!grf_flow_is_object(value))
+	if (!grf_flow_is_object(value) || grf_flow_is_given(value))
 		return false;
 	ret->type = grf_types_by_descriptor(types, grf_flow_address(value));
 	if (ret->type && kind == GRF_FLOW_CONTAINER)
@@ -641,8 +678,8 @@ uint64_t grf_types_argument(struct grf_types *types, uint64_t pc, unsigned int n
 			     pc, FRAME_REGISTERS +
 				     grf_image_arch(types->image)->flow->result_registers[number]});
 	/* Between the descriptors of types there is more, such as dictionaries. */
-	return grf_flow_kind(value) == GRF_FLOW_CONSTANT ||
-		       grf_flow_kind(value) == GRF_FLOW_DESCRIPTOR
+	return !grf_flow_is_given(value) && (grf_flow_kind(value) == GRF_FLOW_CONSTANT ||
+					     grf_flow_kind(value) == GRF_FLOW_DESCRIPTOR)
 		   ? grf_flow_address(value)
 		   : 0;
 }
