@@ -232,13 +232,13 @@ static bool is_path_in(const struct grf_slot *outer, const struct grf_slot *slot
 	       !memcmp(field + whole - length - 1, inner->name, length);
 }
 
-/* Whether an `inner` is what an `outer` begins with, and all that it has of pointers; it may be all
- * of it, as in `type cache struct { sync.Map }`. */
+/* Whether an `inner` struct is what an `outer` begins with, and all that it has of pointers; it may
+ * be all of it, as in `type cache struct { sync.Map }`. */
 static bool begins_with(const struct grf_type *outer, const struct grf_type *inner)
 {
 	unsigned int depth;
 
-	if (inner->size > outer->size || !inner->slot_count ||
+	if (inner->size > outer->size || !inner->slot_count || !inner->slots->path_length ||
 	    inner->slot_count != outer->slot_count ||
 	    outer->slots->path_length <= inner->slots->path_length)
 		return false;

@@ -162,6 +162,7 @@ func main() {
 	setUp(4)
 	setInside(4)
 	setMaps("name")
+	setGeneric(4)
 	ready := make(chan bool)
 	go keepArray(ready)
 	<-ready

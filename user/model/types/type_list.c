@@ -10,17 +10,25 @@
  * by their bytes, as for closure_sites.c; what is no descriptor is left out. Other code refers to
  * types too, such as a type switch; whether one is made, and whether by itself or as the elements
  * of a slice, tells the call of an allocator that follows before the next type.
+ *
+ * Generic code takes the types that it makes from the dictionary that its caller passes (Go 1.18
+ * on, cmd/compile/internal/noder/reader.go): an array of addresses of types, itabs, functions and
+ * further dictionaries, among the types in read-only data. It has no length there: what follows it
+ * is read too, up to the first word that is no address in the module. What is made of its types is
+ * not known, so both may be.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/arch.h"
+#include "base/address_set.h"
 #include "base/array.h"
 #include "model/types/types_private.h"
 
 #define CALL_DISTANCE 64 /* bytes of code between the two */
 #define TYPES_MAX     (1u << 18)
+#define ENTRIES_MAX   4096 /* of a dictionary */
 
 struct maker {
 	const char *name;
@@ -62,11 +70,12 @@ static const struct maker makers[] = {
 #define CLASSES 68
 
 struct search {
-	const struct grf_types *types;
+	struct grf_types *types;
 	uint64_t entries[MAKERS];       /* 0: the program has no such function */
 	uint64_t by_class[2 * CLASSES]; /* those of a size class */
 	size_t by_class_count;
 	GRF_ARRAY(struct grf_type_reference) references;
+	struct grf_address_set read; /* entries of dictionaries, by where they stand */
 };
 
 static bool is_type(const struct grf_module *module, uint64_t address)
@@ -135,6 +144,72 @@ static bool scan_module(struct search *search, const struct grf_module *module)
 	return true;
 }
 
+/* --- dictionaries ----------------------------------------------------------------------------- */
+
+static bool is_in_module(const struct grf_module *module, uint64_t address)
+{
+	return (address >= module->text && address < module->etext) ||
+	       (address >= module->types && address < module->etypes) ||
+	       (address >= module->noptrdata && address < module->enoptrbss);
+}
+
+/* Whether an itab stands there: its interface, its type, and the type's hash in 32 bits
+ * (internal/abi.ITab). Nothing is made of them. */
+static bool is_itab(const struct search *search, const struct grf_module *module, uint64_t address)
+{
+	struct grf_descriptor interface;
+	uint64_t words[3];
+
+	for (uint64_t i = 0; i < 3; i++)
+		if (!grf_image_u64(search->types->image, address + i * GRF_WORD_BYTES, &words[i]))
+			return false;
+	return is_type(module, words[0]) && is_type(module, words[1]) && words[2] <= UINT32_MAX &&
+	       !is_in_module(module, words[2]) &&
+	       grf_descriptor_read(search->types, words[0], &interface) &&
+	       interface.kind == GRF_KIND_INTERFACE;
+}
+
+/* Adds what the entries of a dictionary lead to; an entry is read once. False: out of memory. */
+static bool read_dictionary(struct search *search, const struct grf_module *module,
+			    uint64_t address)
+{
+	for (uint64_t i = 0; i < ENTRIES_MAX; i++, address += GRF_WORD_BYTES) {
+		struct grf_type_reference *added;
+		uint64_t entry;
+
+		if (!grf_address_set_add(&search->read, address, 0))
+			return !search->read.no_memory;
+		if (!grf_image_u64(search->types->image, address, &entry) ||
+		    !is_in_module(module, entry))
+			return true;
+		if (!is_type(module, entry))
+			continue;
+		added = grf_array_add(&search->references);
+		if (!added)
+			return false;
+		*added = (struct grf_type_reference){entry, GRF_MADE_ONE | GRF_MADE_ARRAY};
+	}
+	return true;
+}
+
+/* The dictionaries among what code refers to, and those that stand in them. */
+static bool read_dictionaries(struct search *search)
+{
+	for (size_t i = 0; i < search->references.count; i++) {
+		uint64_t address = search->references.items[i].descriptor;
+		const struct grf_module *module =
+		    grf_modules_by_type(search->types->modules, address);
+		struct grf_descriptor descriptor;
+
+		if (module && !grf_descriptor_read(search->types, address, &descriptor) &&
+		    !is_itab(search, module, address) && !read_dictionary(search, module, address))
+			return false;
+	}
+	return true;
+}
+
+/* --- the list --------------------------------------------------------------------------------- */
+
 static int by_descriptor(const void *left, const void *right)
 {
 	const struct grf_type_reference *a = left, *b = right;
@@ -187,6 +262,8 @@ bool grf_type_references_find(struct grf_types *types)
 		find_makers(&search, types->table);
 	for (size_t i = 0; fits && types->modules && i < types->modules->count; i++)
 		fits = scan_module(&search, &types->modules->items[i]);
+	fits = fits && read_dictionaries(&search);
+	grf_address_set_free(&search.read);
 	if (search.references.count)
 		qsort(search.references.items, search.references.count,
 		      sizeof(*search.references.items), by_descriptor);
