@@ -12,7 +12,7 @@
 #define CACHED 256u
 
 struct answer {
-	struct grf_enclosed asked; /* no field: nothing was asked yet */
+	struct grf_enclosed asked; /* without a field: nothing was asked yet */
 	struct grf_enclosing found;
 };
 
@@ -20,7 +20,7 @@ struct grf_enclosing_types {
 	struct grf_types *types;
 	const struct grf_heap *heap;
 	struct grf_type_list list;
-	struct answer cache[CACHED]; /* millions of objects may be alike */
+	struct answer cache[CACHED]; /* millions of objects may ask the same */
 };
 
 struct grf_enclosing_types *grf_enclosing_types_create(struct grf_types *types,
@@ -54,8 +54,8 @@ static bool type_fits(const struct grf_enclosing_types *enclosing, struct grf_ty
 	       grf_type_has_field(enclosing->types, type, enclosed->field, enclosed->offset);
 }
 
-/* The only type that fits, of those that stand for others in the code of generics or of the rest;
- * *ret_several: there is another. */
+/* Returns the only type that fits. `shapes`: looks only at types that stand for others in the code
+ * of generics; else only at the rest. *ret_several: more than one type fits. */
 static struct grf_type *search_among(struct grf_enclosing_types *enclosing,
 				     const struct grf_enclosed *enclosed, bool shapes,
 				     bool *ret_several)
@@ -76,7 +76,7 @@ static struct grf_type *search_among(struct grf_enclosing_types *enclosing,
 	return found;
 }
 
-/* Whether all types that fit and stand for others stand for `type`. */
+/* Whether every shape that fits is a shape of `type`. */
 static bool has_all_shapes(struct grf_enclosing_types *enclosing,
 			   const struct grf_enclosed *enclosed, struct grf_type *type)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The struct around a field, where all that is known of an object is a pointer to the field: such
- * as to an embedded sync.Mutex. Size class and pointer mask of the object say that there is more
- * than the field. Of the types that the program's code makes values of, one alone may have just
- * that mask, a size of that class, and such a field in that place: then it is that. A type that
- * stands for all of one shape in the code of generics is no other than the one that it stands for.
+ * Finds the struct around a field, when an object is known only by a pointer to that field, such as
+ * an embedded sync.Mutex. The object's size class and pointer mask show that it holds more than the
+ * field. A struct type is taken when it is the only one, among the types that the program's code
+ * makes values of, that has this mask, a size of this class, and such a field at this offset. A
+ * shape (the type that stands for all of one shape in the code of generics) counts as the type that
+ * it stands for.
  */
 #ifndef GRF_GRAPH_ENCLOSING_TYPE_H
 #define GRF_GRAPH_ENCLOSING_TYPE_H
@@ -21,7 +22,7 @@ struct grf_enclosing_types *grf_enclosing_types_create(struct grf_types *types,
 						       const struct grf_heap *heap);
 void grf_enclosing_types_destroy(struct grf_enclosing_types *enclosing);
 
-/* An object of at most 512 bytes, and what is known to stand in it. */
+/* An object of at most 512 bytes, and the field that is known to be in it. */
 struct grf_enclosed {
 	uint64_t size; /* of the slot */
 	uint64_t mask; /* of the collector, a bit a word */
@@ -31,9 +32,9 @@ struct grf_enclosed {
 
 /* What the object may be. */
 struct grf_enclosing {
-	struct grf_type *type; /* the only one; NULL: none, or several */
+	struct grf_type *type; /* the only type that fits; NULL: none or several fit */
 	bool several;
-	bool array; /* the code makes slices of what is known to stand there */
+	bool array; /* the code makes slices of the field's type */
 };
 struct grf_enclosing grf_enclosing_type(struct grf_enclosing_types *enclosing,
 					const struct grf_enclosed *enclosed);

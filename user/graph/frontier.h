@@ -31,7 +31,8 @@ bool grf_frontier_push(struct grf_frontier *frontier, const struct grf_place *pl
 /* Takes the first place out. False: empty. */
 bool grf_frontier_pop(struct grf_frontier *frontier, struct grf_place *ret);
 
-/* The place `ahead` of the next one, for prefetching; NULL when it is in no block at hand. */
+/* The place `ahead` of the next one, for prefetching. NULL: it is past the end, or in another
+ * block. */
 const struct grf_place *grf_frontier_peek(const struct grf_frontier *frontier, size_t ahead);
 
 void grf_frontier_free(struct grf_frontier *frontier);

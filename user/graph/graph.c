@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The graph of a model: the walk, class by class, and its totals. */
+/* Makes the graph of a model: walks it class by class, and adds up the totals. */
 #include "graph/graph.h"
 
 #include <stdlib.h>
@@ -97,7 +97,7 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 	return error;
 }
 
-/* What spots say of the objects that were reached by them. False: out of memory. */
+/* Copies what the walk's spots know of objects. False: out of memory. */
 static bool make_kinds(const struct grf_spots *spots, struct grf_graph *graph)
 {
 	graph->kinds = calloc(spots->count, sizeof(*graph->kinds));

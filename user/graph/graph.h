@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The object graph of a model: every live object once, and where it stands in the reference tree.
- * Made once; views work from it. What is a root and what is an edge is said here, by the runtime's
- * own masks, stack maps and specials, and nowhere else.
+ * The object graph of a model: every live object once, and its node in the reference tree. It is
+ * made once, and views work from it. It alone defines roots and edges, by the runtime's own masks,
+ * stack maps and specials.
  */
 #ifndef GRF_GRAPH_GRAPH_H
 #define GRF_GRAPH_GRAPH_H
@@ -19,7 +19,7 @@
 struct grf_stored_types;
 
 struct grf_graph_options {
-	uint32_t max_depth; /* elements in a chain; what is deeper counts at the last one */
+	uint32_t max_depth; /* elements in a chain; deeper objects count at the last one */
 	bool no_fold;       /* every step of recursive structures, not each element once */
 	bool places;        /* keep for each object where it stands */
 };
@@ -66,7 +66,7 @@ static inline bool grf_graph_reached(const struct grf_graph *graph, uint64_t id)
 	return graph->states[id] & GRF_OBJECT_REACHED;
 }
 
-/* The mark in grf_graph.places of an object that was reached in its midst. */
+/* The mark in grf_graph.places of an object that was reached by a pointer into it. */
 #define GRF_GRAPH_INSIDE 0x80000000u
 
 /* Where a reached object stands and what it is; where places are kept. */
@@ -90,11 +90,11 @@ enum grf_root_source {
 	GRF_ROOT_OF_SPECIAL,
 };
 
-/* A word outside the heap that the collector begins with. */
+/* A word outside the heap with which the collector begins. */
 struct grf_root_word {
 	enum grf_root_source source;
 	size_t index;     /* of the model's goroutines, or specials */
-	uint64_t address; /* where it stands; 0: in no memory (a register) */
+	uint64_t address; /* its address; 0: it is in no memory (a register) */
 	uint64_t value;   /* not 0 */
 	const char *name; /* function or segment */
 	bool conservative;

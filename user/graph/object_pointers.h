@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The words of an object that the collector follows, by the runtime's own masks alone: no type
- * that was inferred has a say here.
+ * The words of an object that the collector follows, by the runtime's own masks alone. Inferred
+ * types are not consulted.
  */
 #ifndef GRF_GRAPH_OBJECT_POINTERS_H
 #define GRF_GRAPH_OBJECT_POINTERS_H
@@ -10,8 +10,8 @@
 #include "graph/plan_mask.h"
 #include "model/heap/heap.h"
 
-/* Calls visit() for each of an allocated slot's. `stored` remembers masks between calls. False: out
- * of memory. */
+/* Calls visit() for each pointer of an allocated slot. `stored` remembers masks between calls.
+ * False: out of memory. */
 bool grf_object_pointers(const struct grf_span *span, uint32_t slot, struct grf_types *types,
 			 struct grf_stored_types *stored, grf_edge_visit *visit, void *context);
 

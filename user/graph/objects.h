@@ -17,14 +17,14 @@ enum grf_object_state {
 	GRF_OBJECT_REACHED = 1,
 	/* Reached, but by types that do not cover all its pointers; see struct grf_partial. */
 	GRF_OBJECT_PARTIAL = 2,
-	/* Its pointers have been followed; what reaches it while it waits for that may know more of
-	   it. */
+	/* Its pointers have been followed. Until then, what reaches it may know more of its type.
+	 */
 	GRF_OBJECT_VISITED = 4,
-	/* No object: a free slot. Never together with the others. */
+	/* A free slot, without an object. Never together with the others. */
 	GRF_OBJECT_FREE = 0x80,
 };
 
-/* What there is of a type. */
+/* How many values of a type there are. */
 enum grf_content {
 	GRF_CONTENT_ONE,      /* one value of the type */
 	GRF_CONTENT_ARRAY,    /* values of the type, to the end of the object */
@@ -36,7 +36,7 @@ struct grf_object_kind {
 	const struct grf_type *type; /* NULL: not known */
 	uint32_t node;               /* of the tree */
 	enum grf_content content;
-	bool inside; /* the type is of what the pointer led to, in the midst of the object */
+	bool inside; /* `type` is that of the value pointed to, inside the object */
 };
 
 /* A byte for each object id: 0 for an object not reached yet, FREE for a free slot. The caller

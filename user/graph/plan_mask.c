@@ -10,7 +10,7 @@
 
 #include "base/array.h"
 
-/* Deeper nesting of inline arrays than this is no Go type. */
+/* Go types nest inline arrays less deeply than this. */
 #define MAX_NESTING 64
 
 static void mark_plan(struct grf_types *types, struct grf_type *type, uint64_t *bits,

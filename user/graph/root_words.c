@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The roots, by the runtime's masks and stack maps alone. */
+/* Lists the roots by the runtime's masks and stack maps alone, without types. */
 #include "graph/graph.h"
 
 static void emit_word(const struct grf_root_word *word, grf_root_visit *visit, void *context)

@@ -14,17 +14,17 @@
 #include "base/log.h"
 #include "graph/pieces.h"
 
-/* Longer names than this are cut; the longest that Go's own library has are around 300 bytes. */
+/* Bytes. Longer names are cut; the longest in Go's own library have about 300. */
 #define NAME_BYTES 4096
 /* The id of the goroutine that runs main.main (runtime/proc.go, in every release). */
 #define MAIN_GOROUTINE 1
 
-/* More variables than this in one frame are not looked at. */
+/* Of a frame, no more variables than this are read. */
 #define FRAME_LOCALS 4096
 
-/* The runtime's own variables and symbols, told by their package; and the lists of all pools, by
- * which the collector empties them (sync/pool.go): a pool that is a field of something large would
- * make that something hang from such a list, and not from whoever holds it. */
+/* Whether a variable or symbol is the runtime's own, by its package. The lists of all sync.Pools
+ * count as such: the collector empties pools through them (sync/pool.go), and a pool that is a
+ * field of a large object would make that object hang from the list instead of from its owner. */
 static bool is_runtime_name(const char *name)
 {
 	static const char *const prefixes[] = {"runtime.", "internal/runtime/", "runtime/internal/",
@@ -77,7 +77,7 @@ static struct grf_error *add_area(struct grf_walk *walk, const char *name, uint6
 	return NULL;
 }
 
-/* A segment that the image has in pieces, put together; what is missing stays zero. */
+/* Copies a segment that the image has in pieces into one buffer. Missing bytes stay zero. */
 static struct grf_error *assemble_area(struct grf_walk *walk, struct grf_area *area)
 {
 	uint64_t length = area->end - area->start;
@@ -116,8 +116,8 @@ struct grf_error *grf_walk_areas(struct grf_walk *walk)
 	return NULL;
 }
 
-/* Follows a variable at `address` in an area: the `size` bytes of it there, which are those from
- * byte `skip` of its type on. */
+/* Follows a variable at `address` in an area. The `size` bytes there are those from byte `skip` of
+ * its type on. */
 static void walk_variable(struct grf_walk *walk, const struct grf_area *area, uint64_t address,
 			  uint64_t size, uint64_t skip, uint32_t spot)
 {
@@ -202,8 +202,8 @@ static void data_word_name(struct grf_walk *walk, const struct grf_area *area, u
 		name[end] = '\0';
 }
 
-/* A root word that no variable covers. The word before it may tell that it is an interface's, and
- * the code what it makes to put there. */
+/* A root word that no variable covers. The word before it may show that it is an interface's, and
+ * the code may show what it stores there. */
 struct unnamed {
 	uint64_t before, value;
 	bool is_made;
@@ -222,7 +222,8 @@ static void follow_unnamed(struct grf_walk *walk, const struct unnamed *word, ui
 	grf_walk_defer(walk, word->value, spot);
 }
 
-/* What the code puts there. Behind a type word, it may take it for one of many things. */
+/* Follows the word as the type that the code stores there. Behind a type word the code may store
+ * many types. */
 static bool is_made_in_data(struct grf_walk *walk, uint64_t address, struct unnamed *word)
 {
 	const struct grf_interface_type *found;
@@ -270,7 +271,7 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 	}
 }
 
-/* What the walk of one goroutine's stack works with. */
+/* State of the walk of one goroutine's stack. */
 struct stack_walk {
 	struct grf_walk *walk;
 	enum grf_root_class root_class;
@@ -286,7 +287,7 @@ static uint32_t local_spot(struct stack_walk *stack, const struct grf_local *loc
 	return root_spot(stack->walk, stack->root_class, stack->name, local->type);
 }
 
-/* Whether a word of the stack is still to be claimed. */
+/* Whether a word of the stack is a live pointer that nothing has claimed. */
 static bool is_pending(const struct grf_area *area, uint64_t address, uint64_t size)
 {
 	if (address < area->start || address >= area->end || address & 7)
@@ -317,8 +318,9 @@ static void walk_local(struct stack_walk *stack, const struct grf_local *local)
 	}
 }
 
-/* Follows the local at `locals`, or the variable that it and those behind it are pieces of. An
- * interface's type word must be seen with its data word. Returns how many that were. */
+/* Follows the local at `locals`, or the variable of which it and the locals behind it are pieces.
+ * Returns how many locals that were. Pieces are followed together, as an interface's type word must
+ * be seen with its data word. */
 static size_t walk_locals(struct stack_walk *stack, const struct grf_local *locals, size_t count)
 {
 	size_t pieces = grf_pieces_count(locals, count);
@@ -345,10 +347,9 @@ static size_t walk_locals(struct stack_walk *stack, const struct grf_local *loca
 }
 
 /*
- * Whether a frame's roots belong to the class at hand. What the runtime's functions keep for their
- * own ends, such as the sudog that a blocked receive waits with, is the runtime's, in whichever
- * goroutine it stands; but a frame that is read conservatively holds what its caller had in
- * registers.
+ * Whether a frame's roots belong to the current class. What the runtime's functions keep for
+ * themselves is the runtime's, in any goroutine: for example the sudog of a blocked receive. An
+ * exception is a frame that is read conservatively: it holds what its caller had in registers.
  */
 static bool is_of_class(const struct stack_walk *stack, const struct grf_goroutine *goroutine,
 			uint32_t frame)
@@ -376,7 +377,7 @@ static void walk_frames(struct stack_walk *stack, const struct grf_goroutine *go
 	}
 }
 
-/* The function to name a root after that has no variable. */
+/* The function that a root without a variable is named after. */
 static const char *frame_name(const struct grf_goroutine *goroutine, uint32_t frame)
 {
 	if (frame < goroutine->frame_count && goroutine->frames[frame].function.name)
@@ -384,7 +385,7 @@ static const char *frame_name(const struct grf_goroutine *goroutine, uint32_t fr
 	return "goroutine";
 }
 
-/* The frame whose stack map has the word, which for an argument is not the frame it stands in. */
+/* The frame whose stack map has the word. An argument is in another frame's memory. */
 static uint32_t frame_of_word(const struct grf_goroutine *goroutine, uint64_t address)
 {
 	for (uint32_t i = 0; i < goroutine->word_count; i++)
@@ -393,7 +394,7 @@ static uint32_t frame_of_word(const struct grf_goroutine *goroutine, uint64_t ad
 	return UINT32_MAX;
 }
 
-/* The values that it waits to send: temporaries without a name, but their types are known. */
+/* Follows the values that the goroutine waits to send: they have a type and no name. */
 static void walk_waits(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	for (uint32_t i = 0; i < goroutine->wait_count && !stack->walk->no_memory; i++) {
@@ -413,8 +414,8 @@ static void walk_waits(struct stack_walk *stack, const struct grf_goroutine *gor
 	}
 }
 
-/* Roots that stand in no stack word: the functions among them, which may be closures that are laid
- * out on the stack, or the others. */
+/* Follows roots that are in no stack word. They are functions, which may be closures on the stack,
+ * or other values. */
 static void walk_values(struct stack_walk *stack, const struct grf_goroutine *goroutine,
 			bool functions)
 {
@@ -434,7 +435,7 @@ static void walk_values(struct stack_walk *stack, const struct grf_goroutine *go
 	}
 }
 
-/* What the code of its function made that the word leads to. */
+/* Follows the word as the type that the code of its function stored there. */
 static bool is_made_in_frame(struct stack_walk *stack, const struct grf_goroutine *goroutine,
 			     const struct grf_stack_word *word, struct grf_code_object *ret)
 {
@@ -447,7 +448,7 @@ static bool is_made_in_frame(struct stack_walk *stack, const struct grf_goroutin
 							  frame->fp, word->address, ret);
 }
 
-/* The words that no variable covers. */
+/* Follows the words that no variable covers. */
 static void defer_stack_words(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	for (uint32_t i = 0; i < goroutine->word_count; i++) {
@@ -473,8 +474,8 @@ static void defer_stack_words(struct stack_walk *stack, const struct grf_gorouti
 	}
 }
 
-/* Sets up the area of a goroutine's stack, down to its lowest frame, or live word: words that are
- * not live are the type words of interfaces. False: nothing there. */
+/* Sets up the area of a goroutine's stack, down to its lowest frame or live word. (Type words of
+ * interfaces are not live, and are needed.) False: the area is empty. */
 static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	uint64_t low, high = goroutine->stack_high & ~(uint64_t)7, words;
@@ -514,8 +515,8 @@ static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *gor
 	return true;
 }
 
-/* Takes back what stack_area() set and nobody claimed. The bitmap of a stack of gigabytes, of which
- * a few words are live, costs what those words do. */
+/* Clears the bits that stack_area() set and nothing claimed. Its cost is that of the live words,
+ * not that of the stack's size. */
 static void clear_area(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	for (uint32_t i = 0; i < goroutine->word_count; i++) {
@@ -526,12 +527,12 @@ static void clear_area(struct stack_walk *stack, const struct grf_goroutine *gor
 	}
 }
 
-/* Where the goroutine was started, "main.serve (server.go:12)": what pprof shows as the label
- * created_by. */
+/* Where the goroutine was started, such as "main.serve (server.go:12)": pprof's label created_by.
+ */
 static const char *creator_name(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
 	const struct grf_pclntab *table = stack->walk->model->pclntab;
-	/* gopc is where the go statement's call returns to. */
+	/* gopc is the return address of the go statement's call. */
 	uint64_t pc = goroutine->creator_pc - 1;
 	struct grf_function function;
 	const char *file, *slash, *name;
@@ -582,8 +583,7 @@ static struct grf_error *walk_goroutines(struct grf_walk *walk, enum grf_root_cl
 	stack->walk = walk;
 	stack->root_class = root_class;
 	for (size_t i = 0; i < goroutines->count && !walk->no_memory; i++) {
-		/* The user's goroutines come twice: the second time for the runtime's frames in
-		 * them. */
+		/* The user's goroutines are walked twice: once for the runtime's frames in them. */
 		if (goroutines->items[i].system && root_class != GRF_ROOT_RUNTIME)
 			continue;
 		walk_goroutine(stack, &goroutines->items[i]);
@@ -655,7 +655,8 @@ struct grf_error *grf_walk_class(struct grf_walk *walk, enum grf_root_class root
 	if (error)
 		return error;
 	if (root_class == GRF_ROOT_APPLICATION || root_class == GRF_ROOT_RUNTIME) {
-		/* Typed ways first: they claim what the linker laid out in the data segments. */
+		/* Typed pointers first: they claim what the linker laid out in the data segments.
+		 */
 		error = grf_walk_run(walk, true);
 		if (error)
 			return error;

@@ -42,9 +42,9 @@ static bool add_block(struct grf_spots *spots)
 }
 
 /*
- * The scheduler's structures are all in runtime.allgs, allm and allp, and they point to one
- * another: whoever has one has all. A channel that somebody waits for, or a timer, leads to them;
- * that is not what keeps them alive, so only the runtime's own roots do.
+ * Whether a type is runtime.g, m or p. All of them are in runtime.allgs, allm and allp, and each
+ * leads to the others. A channel that a goroutine waits for, or a timer, points to one of them
+ * without keeping it alive. So they are reached from the runtime's own roots alone.
  */
 static bool is_scheduler_type(const struct grf_type *type)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Spots: what a walk expects at an address, and where in the tree it belongs. A spot is a tree node
- * with a type; the spots that its slots lead to are found by the slot's index, so that following a
- * pointer costs no lookup by name. Many spots may share a node: the dynamic types of an interface,
- * or the header, the tables and the groups of a map.
+ * Spots: what a walk expects at an address, and where that belongs in the tree. A spot is a tree
+ * node with a type. The spots of its slots are found by the slot's index, so following a pointer
+ * needs no lookup by name. Many spots may share a node: the dynamic types of an interface, or the
+ * header, tables and groups of a map.
  */
 #ifndef GRF_GRAPH_SPOTS_H
 #define GRF_GRAPH_SPOTS_H
@@ -15,13 +15,13 @@
 #include "model/types/types.h"
 #include "graph/tree_builder.h"
 
-/* What is known of how a spot's type fits an object for which the runtime stores a type. */
+/* How a spot's type fits the objects of a stored type. */
 enum grf_stored_choice {
 	GRF_CHOICE_STATIC,          /* take the spot's type: it covers all and fits exactly */
 	GRF_CHOICE_STATIC_FILTERED, /* take it, but it has more pointers than the collector follows
 				     */
 	GRF_CHOICE_STORED,          /* take the stored one */
-	GRF_CHOICE_NEITHER,         /* the spot says "no pointers": what is there is untyped */
+	GRF_CHOICE_NEITHER,         /* the spot's type has no pointers: the object's are untyped */
 };
 
 struct grf_spot {
@@ -67,8 +67,8 @@ uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *t
 /* Makes room for the child spots of `id` and plans its type. False: out of memory. */
 bool grf_spot_prepare(struct grf_spots *spots, uint32_t id);
 
-/* The spot that `path` leads to from the spot `id`, remembered as its child `child`. Prepared spots
- * only. 0: out of memory. */
+/* The spot that `path` leads to from the spot `id`, which must be prepared. It is remembered as
+ * child `child`. 0: out of memory. */
 uint32_t grf_spot_make_child(struct grf_spots *spots, uint32_t id, uint32_t child,
 			     const char *const *path, uint32_t path_length, struct grf_type *type,
 			     enum grf_content content);
@@ -85,10 +85,11 @@ static inline uint32_t grf_spot_child(struct grf_spots *spots, uint32_t id, uint
 	return grf_spot_make_child(spots, id, child, path, path_length, type, content);
 }
 
-/* The spot for element `index` of an array spot; below 0: before where the slice begins. */
+/* The spot for element `index` of an array spot. A negative index is before the beginning of the
+ * slice. */
 uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index);
 
-/* The spot of `id`'s node with another type. `key` tells the types apart that a place leads to. */
+/* The spot of `id`'s node with another type. `key` tells the types of one place apart. */
 uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,
 			  struct grf_type *type);
 

@@ -61,7 +61,7 @@ static uint32_t add_node(struct grf_tree_builder *builder, const char *name, uin
 	if (tree->node_count == builder->capacity) {
 		uint32_t capacity = builder->capacity ? builder->capacity * 2 : 256;
 
-		/* Half the range of ids: they are joined with flags elsewhere. */
+		/* Other code joins ids with a flag in the highest bit. */
 		if (capacity > UINT32_MAX / 2)
 			return GRF_TREE_NONE;
 		node = realloc(tree->nodes, capacity * sizeof(*node));
@@ -148,7 +148,7 @@ uint32_t grf_tree_child(struct grf_tree_builder *builder, uint32_t parent, const
 	assert(parent < builder->tree->node_count);
 	if (index != GRF_PAIR_MAP_NONE)
 		return index;
-	/* Untyped below untyped says nothing more, folded or not. */
+	/* "$sub_objects$" below itself says nothing more. */
 	if (name == grf_sub_objects_name && above->name == name)
 		return parent;
 	if (!builder->no_fold)
@@ -195,8 +195,8 @@ size_t grf_tree_largest_roots(const struct grf_tree *tree, struct grf_tree_root 
 	struct grf_pair_map by_name = {0};
 	size_t count = 0;
 
-	/* A node's root stands before it, so one pass in order finds every node's root. Those of
-	 * one name, of goroutines from several places, are one here. */
+	/* A node's root comes before it, so one pass finds every node's root. Roots of one name, of
+	 * goroutines that were created in several places, count as one. */
 	for (uint32_t i = 0; roots && root_of && i < tree->node_count; i++) {
 		const struct grf_tree_node *node = &tree->nodes[i];
 
@@ -229,7 +229,7 @@ size_t grf_tree_largest_roots(const struct grf_tree *tree, struct grf_tree_root 
 	return count;
 }
 
-/* Appends text as far as there is room; false when there was none for all of it. */
+/* Appends text. False: it did not fit; as much as fits is there. */
 static bool append_text(char **to, char *end, const char *text)
 {
 	size_t length = strlen(text), room = (size_t)(end - *to) - 1;

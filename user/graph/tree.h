@@ -39,22 +39,21 @@ struct grf_tree {
 	struct grf_tree_node *nodes; /* parents before their children; roots in class order */
 	uint32_t node_count;
 	uint64_t objects, bytes; /* totals over all nodes */
-	/* Those at or below "$sub_objects$", and those with pointers that have no type elsewhere.
-	 */
+	/* At or below "$sub_objects$". */
 	uint64_t untyped_objects, untyped_bytes;
 	uint64_t class_objects[GRF_ROOT_CLASSES], class_bytes[GRF_ROOT_CLASSES];
 	uint64_t heap_objects, heap_bytes; /* allocated slots in the heap, reached or not */
 	void *strings;                     /* private: names that the tree made itself */
 };
 
-/* Writes the chain of a node, elements parted by " <- " with the root last, into `buffer`; returns
- * `buffer`. A long chain has its middle left out. */
+/* Writes the chain of a node into `buffer`, its elements separated by " <- ", the root last. Leaves
+ * out the middle of a long chain. Returns `buffer`. */
 const char *grf_tree_chain(const struct grf_tree *tree, uint32_t node, char *buffer, size_t size);
 
 void grf_tree_destroy(struct grf_tree *tree);
 
-/* Bytes and objects of each root with all that is below it, largest first, at most `capacity`;
- * returns how many were written. */
+/* Bytes and objects of each root with all nodes below it, largest first, at most `capacity`.
+ * Returns how many were written. */
 struct grf_tree_root {
 	const char *name;
 	uint64_t objects, bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making the nodes of a reference tree: roots by class and name, children by parent and name, with
- * folding and the depth limit applied where a child is asked for.
+ * Creates the nodes of a reference tree: roots by class and name, children by parent and name.
+ * Applies folding and the depth limit.
  */
 #ifndef GRF_GRAPH_TREE_BUILDER_H
 #define GRF_GRAPH_TREE_BUILDER_H
@@ -9,7 +9,7 @@
 #include "graph/pair_map.h"
 #include "graph/graph.h"
 
-/* The element for what hangs below a place without a type. */
+/* The element below which untyped objects hang. */
 extern const char grf_sub_objects_name[];
 
 struct grf_tree_builder {
@@ -19,7 +19,7 @@ struct grf_tree_builder {
 	bool no_fold;
 	struct grf_pair_map children; /* (parent, name pointer) -> node, folded ones too */
 	struct grf_pair_map roots;    /* interned (creator pointer, name pointer) -> node */
-	const char *creator;          /* of the roots that are asked for; see grf_tree_creator() */
+	const char *creator;          /* of the next roots; see grf_tree_creator() */
 };
 
 /* Takes an empty tree. */
@@ -27,21 +27,20 @@ void grf_tree_builder_init(struct grf_tree_builder *builder, struct grf_tree *tr
 			   const struct grf_graph_options *options);
 void grf_tree_builder_free(struct grf_tree_builder *builder);
 
-/* The roots that are asked for from now on belong to goroutines that were started there (any
- * string; copied), NULL: to none. False: out of memory. */
+/* Sets the creator of all roots that are asked for from now on: the place where their goroutines
+ * were started (any string; it is copied). NULL: they have none. False: out of memory. */
 bool grf_tree_creator(struct grf_tree_builder *builder, const char *creator);
 
-/* The root of that name (any string; copied) and the creator at hand, of that class where it is
- * new: a chain stands for one place only, whatever class met it first. GRF_TREE_NONE: out of
- * memory. */
+/* The root of that name (any string; it is copied) and the current creator. A new root gets
+ * `root_class`; one that exists keeps its class, as a chain names one place only. GRF_TREE_NONE:
+ * out of memory. */
 uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class root_class,
 		       const char *name);
 
 /*
- * The node for element `name` (an interned string, told apart by its address) below `parent`. When
- * the chain down to `parent` holds that element already, this is the first node that does
- * (folding); when the chain is as deep as it may be, it is `parent` itself. GRF_TREE_NONE: out of
- * memory.
+ * The node for element `name` below `parent`. `name` is interned and compared by address. Where the
+ * chain down to `parent` already has that element, returns the first node that has it (folding).
+ * Where the chain has its greatest depth, returns `parent`. GRF_TREE_NONE: out of memory.
  */
 uint32_t grf_tree_child(struct grf_tree_builder *builder, uint32_t parent, const char *name);
 

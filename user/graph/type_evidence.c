@@ -13,14 +13,14 @@
 #define MAX_DEPTH  4
 #define MAX_LENGTH ((uint64_t)1 << 40)
 #define MAX_SCORE  1024
-#define EVIDENCE   1 /* what may be by chance */
-#define GOOD       3 /* what is hardly by chance */
+#define EVIDENCE   1 /* may be chance */
+#define GOOD       3 /* is hardly chance */
 
-/* A text is told from other bytes by this many of its characters. */
+/* Texts of fewer characters look like other bytes. */
 #define TEXT_LEAST 3
 #define TEXT_MOST  64
 
-/* Where a value is looked at. */
+/* A value that is looked at. */
 struct view {
 	struct grf_model *model;
 	const uint8_t *memory;
@@ -54,8 +54,7 @@ static int add_score(int left, int right)
 	return left + right > MAX_SCORE ? MAX_SCORE : left + right;
 }
 
-/* What the contents of a pointee say of the pointer: no more than one word can, however much
- * speaks for them. */
+/* Limits a score to what one word can say. Evidence from a pointee's contents is limited so. */
 static int bounded_score(int score)
 {
 	if (score < GOOD)
@@ -65,7 +64,7 @@ static int bounded_score(int score)
 
 /* --- pointers --------------------------------------------------------------------------------- */
 
-/* A pointer word, and what it is to point to. */
+/* A pointer word, and the type that it should point to. */
 struct pointer {
 	struct grf_type *type;
 	uint64_t value;
@@ -77,10 +76,10 @@ struct pointer {
 struct object {
 	const struct grf_span *span;
 	uint32_t slot;
-	uint64_t offset; /* of what is pointed to */
+	uint64_t offset; /* of the pointee in the object */
 };
 
-/* An object for which the runtime stores a type, where a `type` should be. */
+/* Scores an object for which the runtime stores a type, where a `type` is expected. */
 static int score_stored(struct grf_model *model, struct grf_type *type, const struct object *object)
 {
 	uint64_t payload, address = grf_span_stored_type(object->span, object->slot, &payload);
@@ -106,10 +105,10 @@ static int score_stored(struct grf_model *model, struct grf_type *type, const st
 	return 0;
 }
 
-/* The elements of an array that are looked at: the first ones may all be empty. */
+/* So many elements of an array are looked at, as the first ones may all be empty. */
 #define SAMPLES 4u
 
-/* All must fit; the one for which most speaks counts. */
+/* Every sample must fit. Returns the highest score. */
 static int score_samples(const struct pointer *pointer, const struct view *view)
 {
 	uint64_t size = pointer->type->size, count = 1;
@@ -133,7 +132,7 @@ static int score_samples(const struct pointer *pointer, const struct view *view)
 	return best;
 }
 
-/* Objects of less than this without pointers share a block (runtime.maxTinySize, all releases). */
+/* Smaller objects without pointers share a block (runtime.maxTinySize, all releases). */
 #define TINY_BYTES 16
 
 static bool is_in_tiny_block(const struct object *object, uint64_t bytes)
@@ -142,8 +141,8 @@ static bool is_in_tiny_block(const struct object *object, uint64_t bytes)
 	       object->span->element_size == TINY_BYTES && bytes < TINY_BYTES;
 }
 
-/* Whether what `pointer` points to has room in the object there; *ret_score: where it fills the
- * object, what that is worth. */
+/* Whether the pointee has room in the object. *ret_score: what it is worth that it fills the
+ * object, if it does. */
 static bool has_room(const struct grf_heap *heap, const struct pointer *pointer,
 		     const struct object *object, int *ret_score)
 {
@@ -160,7 +159,7 @@ static bool has_room(const struct grf_heap *heap, const struct pointer *pointer,
 	return true;
 }
 
-/* What speaks for a pointer into an object with pointers, whose masks the runtime keeps as bits. */
+/* Scores the contents of an object with pointers, whose masks the runtime keeps as bits. */
 static int score_contents(const struct pointer *pointer, const struct object *object,
 			  const struct view *view)
 {
@@ -194,8 +193,8 @@ bool grf_evidence_of_channel(struct grf_model *model, struct grf_type *type, con
 	return true;
 }
 
-/* A pointer to what stands in no span, such as a package variable: its contents may speak against
- * it, and say nothing for it. */
+/* Scores a pointer to memory outside the heap, such as a package variable. Its contents can speak
+ * against the type, not for it. */
 static int score_static(const struct pointer *pointer, const struct view *view)
 {
 	const struct grf_image *image = view->model->image;
@@ -214,7 +213,7 @@ static int score_static(const struct pointer *pointer, const struct view *view)
 	return inner.memory && score_value(type, &inner) < 0 ? NO_FIT : 0;
 }
 
-/* What is pointed to, where a flag in it says what follows its type (nodes of sync.Map). */
+/* The pointee's type, where a flag in the pointee selects it (nodes of sync.Map). */
 static struct grf_type *pointee_type(const struct pointer *pointer, const struct object *object,
 				     const struct view *view)
 {
@@ -232,7 +231,7 @@ static struct grf_type *pointee_type(const struct pointer *pointer, const struct
 	return type;
 }
 
-/* What speaks for `pointer` being a pointer into that object. */
+/* Scores `pointer` as a pointer into that object. */
 static int score_object(const struct pointer *pointer, const struct object *object,
 			const struct view *view)
 {
@@ -248,7 +247,8 @@ static int score_object(const struct pointer *pointer, const struct object *obje
 		view->model, type, object->span->memory + object->slot * object->span->element_size,
 		&score))
 		return score;
-	/* A channel of what has no pointers is an object without pointers, in spite of its type. */
+	/* A channel of elements without pointers is an object without pointers, whatever its type
+	 * says. */
 	if (object->span->pointer_layout == GRF_POINTERS_NONE)
 		return strcmp(type->name, "runtime.hchan") ? NO_FIT : 0;
 	if (type->pointer_bytes && object->offset % GRF_WORD_BYTES)
@@ -258,7 +258,7 @@ static int score_object(const struct pointer *pointer, const struct object *obje
 				      : score_stored(view->model, type, object));
 }
 
-/* What speaks for `pointer` being a pointer to such a type, or to an array of them. */
+/* Scores `pointer` as a pointer to its type, or to an array of it. */
 static int score_pointee(const struct pointer *pointer, const struct view *view)
 {
 	struct pointer real = *pointer;
@@ -279,8 +279,8 @@ static int score_pointee(const struct pointer *pointer, const struct view *view)
 
 /* --- words of a value ------------------------------------------------------------------------- */
 
-/* Whether bytes read as text, which other bytes hardly do. Some bytes in the block that tiny
- * objects share may; and of objects of more than 512 bytes the contents may not be there. */
+/* Whether bytes read as text; other bytes rarely do. Exceptions: small values in the block of tiny
+ * objects, and contents of objects of more than 512 bytes that the image may lack. */
 static bool is_text(const struct grf_image *image, const struct grf_heap *heap, uint64_t address,
 		    uint64_t length)
 {
@@ -304,7 +304,7 @@ static int score_string(struct pointer *pointer, const struct view *view)
 {
 	int score;
 
-	/* An empty one points anywhere. */
+	/* An empty string may point anywhere. */
 	if (!pointer->count)
 		return 0;
 	if (pointer->count > MAX_LENGTH || !pointer->value)
@@ -316,9 +316,9 @@ static int score_string(struct pointer *pointer, const struct view *view)
 	return score + EVIDENCE;
 }
 
-/* What a slice's words say together beside its array: a capacity that its object has just the room
- * for is hardly another number, and one that goes to the very end less so. In the block that tiny
- * objects share, and out of the heap, there is room for any small number. */
+/* Scores a slice's capacity by its array. A capacity that fills the object exactly is rarely
+ * another number; one that reaches the object's end from inside is less certain. In the block of
+ * tiny objects and outside the heap, any small number fits. */
 static int score_capacity(const struct grf_heap *heap, const struct pointer *pointer)
 {
 	const struct grf_span *span = grf_heap_span(heap, pointer->value);
@@ -345,14 +345,15 @@ static int score_slice(const struct grf_slot *slot, const struct view *view)
 	if (length > pointer.count || pointer.count > MAX_LENGTH ||
 	    (!pointer.value && pointer.count))
 		return NO_FIT;
-	/* One without capacity points anywhere, such as behind the array it was cut from. */
+	/* A slice without capacity may point anywhere, such as behind the array that it was cut
+	 * from. */
 	if (!pointer.value || !slot->target || !pointer.count)
 		return 0;
 	return add_score(score_pointee(&pointer, view),
 			 score_capacity(view->model->heap, &pointer));
 }
 
-/* A pointer, or a string's. */
+/* Scores a pointer, or that of a string. */
 static int score_pointer(const struct grf_slot *slot, const struct view *view)
 {
 	struct pointer pointer = {.type = slot->target,
@@ -397,7 +398,7 @@ static int score_function(const struct view *view, uint64_t value)
 	return GOOD;
 }
 
-/* A Swiss map's dirPtr: to a group, or to a directory of tables. */
+/* Scores a Swiss map's dirPtr, which points to a group or to a directory of tables. */
 static int score_directory(const struct grf_slot *slot, const struct view *view)
 {
 	uint64_t value = grf_load_u64(view->memory + slot->offset), table;
@@ -452,8 +453,8 @@ static int score_slot(const struct grf_slot *slot, const struct view *view)
 
 /* --- what speaks against ---------------------------------------------------------------------- */
 
-/* The words of a value that may hold the type of the word behind them: those of its interfaces, and
- * of its inline arrays, whose elements are looked at by themselves. */
+/* The words of a value that may be a type word: those of its interfaces and of its inline arrays. A
+ * bit a word. */
 static uint64_t type_words(const struct grf_type *type)
 {
 	uint64_t words = 0;
@@ -473,8 +474,8 @@ static uint64_t type_words(const struct grf_type *type)
 	return words;
 }
 
-/* Whether a word that is no pointer in `type`, before one that is, holds an itab or the address of
- * a type: the object has an interface there, and `type` has none. */
+/* Whether a word that is no pointer in `type`, before one that is, holds an itab or a type's
+ * address. Then the object has an interface there, and `type` has none. */
 static bool has_other_interface(const struct grf_type *type, const struct view *view)
 {
 	uint64_t places = ~type->pointer_mask & type->pointer_mask >> 1 & ~type_words(type);
@@ -494,7 +495,7 @@ static bool has_other_interface(const struct grf_type *type, const struct view *
 	return false;
 }
 
-/* Whether a bool is neither 0 nor 1, or an itab that of another interface. */
+/* Whether a bool is neither 0 nor 1, or an itab is that of another interface. */
 static bool has_wrong_scalar(struct grf_type *type, const struct view *view)
 {
 	struct grf_types *types = view->model->types;

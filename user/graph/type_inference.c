@@ -11,7 +11,7 @@
 #include "graph/type_evidence.h"
 #include "model/heap/slot_size.h"
 
-#define MAX_BYTES (GRF_EVIDENCE_WORDS * GRF_WORD_BYTES) /* of an object that is looked at */
+#define MAX_BYTES (GRF_EVIDENCE_WORDS * GRF_WORD_BYTES) /* of an object */
 #define MAX_STEPS 512                                   /* values looked at for one candidate */
 #define NO_FIT    GRF_NO_FIT
 
@@ -28,7 +28,8 @@ struct grf_type_inference {
 	struct grf_model *model;
 	struct candidate *candidates;
 	size_t count;
-	uint32_t failures[FAILURE_KINDS]; /* by size and mask: what is never found is given up */
+	uint32_t failures[FAILURE_KINDS]; /* failed searches by size and mask: after some, no more
+					     are made */
 };
 
 /* A type by itself, and as the elements of an array where the code makes slices of it: there it is
@@ -75,14 +76,13 @@ void grf_type_inference_destroy(struct grf_type_inference *inference)
 	free(inference);
 }
 
-/* A slot that is larger than all that is looked at, as there are some with a mask up to Go 1.21. */
+/* Whether a slot has more words than are looked at. Up to Go 1.21 such slots may have a mask. */
 static bool is_beyond(uint64_t size)
 {
 	return size > MAX_BYTES;
 }
 
-/* Whether a mask is that of `count` or fewer elements of `type`, as many as a slot of `size` bytes
- * is taken for. */
+/* Whether a mask is that of elements of `type`, as many as fit into a slot of `size` bytes. */
 static bool mask_repeats(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
 			 uint64_t size)
 {
@@ -104,7 +104,7 @@ static bool mask_repeats(const struct grf_heap *heap, const struct grf_type *typ
 	return false;
 }
 
-/* Whether a mask is that of one value of `type`, in a slot that such a value gets. */
+/* Whether a mask is that of one value of `type`, in a slot of its size class. */
 static bool is_alone(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
 		     uint64_t size)
 {
@@ -136,14 +136,15 @@ static int score_candidate(struct grf_model *model, const struct candidate *cand
 
 /* --- candidates that come to the same --------------------------------------------------------- */
 
-/* A map type without a name of its own: it tells what the map holds, and no more. */
+/* Whether it is a map type without a name of its own. Such a type says what the map holds, and no
+ * more. */
 static bool is_plain_map(const char *name)
 {
 	return !strncmp(name, "map[", 4);
 }
 
-/* Whether two names differ in the mark only of the instances that all types of one shape share
- * (cmd/compile, Go 1.18 to 1.27): "p.T[go.shape.string]" and "p.T[string]". */
+/* Whether two names differ only in the mark of a shape (cmd/compile, Go 1.18 to 1.27):
+ * "p.T[go.shape.string]" and "p.T[string]". */
 static bool is_shape_of(const char *left, const char *right)
 {
 	const size_t length = sizeof(GRF_SHAPE_MARK) - 1;
@@ -159,8 +160,8 @@ static bool is_shape_of(const char *left, const char *right)
 	return *left == *right;
 }
 
-/* Whether two types are one but for what they are called, `depth` steps deep: their words have the
- * same names and lead to the same. */
+/* Whether two types differ in name only, `depth` steps deep: their words have the same names and
+ * point to the same types. */
 #define SAME_DEPTH 4
 static bool is_same(struct grf_types *types, struct grf_type *left, struct grf_type *right,
 		    unsigned int depth);
@@ -202,7 +203,7 @@ static bool is_same(struct grf_types *types, struct grf_type *left, struct grf_t
 	       !strcmp(left->name, right->name) && has_same_slots(types, left, right, depth - 1);
 }
 
-/* An object of `type` as its elements, where it is an array. */
+/* The elements of an object whose type is an array; else the object. */
 static struct grf_inferred as_elements(struct grf_inferred object)
 {
 	const struct grf_slot *slot = object.type->slots;
@@ -213,8 +214,8 @@ static struct grf_inferred as_elements(struct grf_inferred object)
 	return (struct grf_inferred){slot->target, slot->count > 1};
 }
 
-/* Whether the path of a slot of `outer` is that of the same one of its first field, after `depth`
- * elements of which the last names `inner`. */
+/* Whether a slot of `outer` has the path of the same slot of its first field `inner`, behind
+ * `depth` elements of which the last names `inner`. */
 static bool is_path_in(const struct grf_slot *outer, const struct grf_slot *slot,
 		       const struct grf_type *inner, unsigned int depth)
 {
@@ -232,8 +233,8 @@ static bool is_path_in(const struct grf_slot *outer, const struct grf_slot *slot
 	       !memcmp(field + whole - length - 1, inner->name, length);
 }
 
-/* Whether an `inner` struct is what an `outer` begins with, and all that it has of pointers; it may
- * be all of it, as in `type cache struct { sync.Map }`. */
+/* Whether `outer` begins with a struct `inner` and has no other pointers. It may have no other
+ * fields either, as in `type cache struct { sync.Map }`. */
 static bool begins_with(const struct grf_type *outer, const struct grf_type *inner)
 {
 	unsigned int depth;
@@ -254,15 +255,16 @@ static bool begins_with(const struct grf_type *outer, const struct grf_type *inn
 	return true;
 }
 
-/* Whether a type is an instance of a generic one that stands for several; what stands for all types
- * of a shape, such as "go.shape.struct { A int }", names none of them. */
+/* Whether a type is an instance of a generic type for a shape, and so stands for several types. The
+ * shape of a struct itself, such as "go.shape.struct { A int }", does not count: it names none of
+ * them. */
 static bool is_generic_shape(const struct grf_type *type)
 {
 	return grf_type_is_shape(type) && !grf_type_is_bare_shape(type);
 }
 
-/* Whether who says `what` of an object says nothing wrong of a `that`: its elements, the map type
- * without a name of its own, what it begins with, what stands for it in the code of generics. */
+/* Whether `what` is also right for an object of type `that`, if less exact: its elements, the map
+ * type without a name, the type that it begins with, its shape. */
 static bool covers_other(struct grf_types *types, struct grf_inferred what,
 			 struct grf_inferred that)
 {
@@ -280,11 +282,11 @@ static bool covers_other(struct grf_types *types, struct grf_inferred what,
 
 /* --- the contest ------------------------------------------------------------------------------ */
 
-/* Those that fit best. */
+/* The candidates with the highest score. */
 #define EQUALS_MAX 16u
 struct contest {
 	struct grf_inferred equals[EQUALS_MAX];
-	size_t count; /* may be more than there is room for */
+	size_t count; /* may be more than EQUALS_MAX */
 	int best;
 };
 
@@ -300,7 +302,8 @@ static void enter_candidate(struct contest *contest, struct grf_inferred candida
 	contest->count++;
 }
 
-/* What can be said of all that fit best. False: there are two that nothing is said of. */
+/* Finds a type that is right for every candidate with the highest score. False: for two of them
+ * none is. */
 static bool decide_contest(const struct contest *contest, struct grf_types *types,
 			   struct grf_inferred *ret)
 {
@@ -331,21 +334,21 @@ static bool is_hopeless(struct grf_type_inference *inference, uint64_t size, uin
 	return **ret_counter > MAX_FAILURES;
 }
 
-/* The header of any map, which the runtime makes whatever the map's type is. It tells nothing of
- * what the map holds: every type of map that fits comes before it. */
+/* Whether it is the map header that the runtime makes for a map of any type. It says nothing of the
+ * map's contents, so every map type that fits comes before it. */
 static bool is_any_map(const struct grf_type *type)
 {
 	return !strcmp(type->name, "runtime.hmap") ||
 	       !strcmp(type->name, "internal/runtime/maps.Map");
 }
 
-/* Words that may be anything: no contents speak against it, and it tells nothing of them. */
+/* Whether the type's words may hold anything, so that no contents speak for it or against it. */
 static bool says_nothing(const struct grf_type *type)
 {
 	return !strcmp(type->name, "unsafe.Pointer");
 }
 
-/* Of as good fits, what the code makes comes before what it only refers to. */
+/* Of equal scores, a type that the code makes comes before one that it only refers to. */
 static int rank_candidate(const struct candidate *candidate, int score)
 {
 	if (score >= 0 && is_any_map(candidate->type))
@@ -383,7 +386,7 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 	return true;
 }
 
-/* The same for an object without pointers, of which the size is all there is to see. */
+/* As is_alone() and mask_repeats(), for an object without pointers, which has a size alone. */
 static bool has_size(const struct grf_heap *heap, struct grf_inferred object, uint64_t size)
 {
 	uint64_t bytes = object.type->size;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an object is that nobody names a type of: what hangs from a nameless variable, which is
- * every one in a program without DWARF, and from an unsafe.Pointer.
+ * Infers the type of an object that no typed pointer reaches: one below a nameless variable (in a
+ * program without DWARF each is nameless) or below an unsafe.Pointer.
  *
- * The runtime itself stores the types of larger objects. For a small one there is its size class,
- * the collector's pointer mask, its contents, and the list of types that the program's code makes
- * values of. All that have the size and the mask are held against the contents (type_evidence.h);
- * an object is taken for an array only of a type that the code makes slices of. A type is believed
- * when it is the only one that fits, or the one for which the most speaks; among equals, the one
- * that the code makes and does not only refer to. Where several are left, none is believed, unless
- * one says nothing wrong of the others: the elements of an array, what the others begin with, the
- * map type without a name of its own, the type that stands for them in the code of generics.
+ * For larger objects the runtime stores the type. For a small one there are its size class, the
+ * collector's pointer mask, its contents, and the list of types that the program's code makes
+ * values of. Each type with this size and mask is scored against the contents (type_evidence.h). An
+ * array is considered only of types that the code makes slices of. A type is taken when it is the
+ * only one that fits, or has the highest score; of equal scores, a type that the code makes goes
+ * before one that it only refers to. Where several are left, none is taken, unless one is right for
+ * all of them: their element type, the type that they begin with, a map type without a name, their
+ * shape.
  *
- * What the code puts into a nameless root goes before all this (model/types/types.h): where it is
- * objects of one type, wherever the code names the root, the object there is one if it may be.
+ * What the code stores in a nameless root goes before all this (model/types/types.h): where it only
+ * stores objects of one type there, the object is of that type if it fits.
  */
 #ifndef GRF_GRAPH_TYPE_INFERENCE_H
 #define GRF_GRAPH_TYPE_INFERENCE_H
@@ -32,13 +32,14 @@ struct grf_inferred {
 struct grf_type_inference *grf_type_inference_create(struct grf_model *model);
 void grf_type_inference_destroy(struct grf_type_inference *inference);
 
-/* The type of the object in `slot` of `span`. False: none, or several with as much reason. */
+/* Infers the type of the object in `slot` of `span`. False: none fits, or several fit equally well.
+ */
 bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
 		    uint32_t slot, struct grf_inferred *ret);
 
 /**
- * Whether the object in `slot` of `span` may be what `object` says: it has the size and the pointer
- * mask, and nothing in it speaks against.
+ * Whether the object in `slot` of `span` may be `object`: size and pointer mask match, and its
+ * contents do not speak against it.
  */
 bool grf_type_agrees(const struct grf_type_inference *inference, const struct grf_span *span,
 		     uint32_t slot, struct grf_inferred object);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What visits of all forms share: words that no type covers, and objects that some type does not.
- */
+/* Shared by the visits of all forms: words that no type covers, and objects with such words. */
 #include "graph/visit.h"
 
 void grf_visited_defer(struct grf_walk *walk, uint32_t spot, const uint8_t *memory,

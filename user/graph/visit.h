@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Visiting an object: bringing together what the spot says of it, what the runtime says of it
- * (pointer mask, stored type), and what earlier visits left over. The runtime says it in three
- * forms, each with a file: visit_small.c, visit_bitmap.c, visit_stored.c.
+ * Visits an object: combines what the spot says of it, what the runtime says (pointer mask, stored
+ * type), and what earlier visits left over. The runtime has three forms, each with a file:
+ * visit_small.c, visit_bitmap.c, visit_stored.c.
  */
 #ifndef GRF_GRAPH_VISIT_H
 #define GRF_GRAPH_VISIT_H
 
 #include "graph/walk.h"
 
-/* The objects whose mask fits one word; all that carry heap bits since Go 1.22 do. */
+/* Objects whose mask fits one word. Since Go 1.22, all objects with heap bits do. */
 #define GRF_SMALL_BYTES 512
 
-/* One object, worked out from a place. */
+/* One object, found from a place. */
 struct grf_visited {
 	const struct grf_span *span;
 	uint32_t slot;
@@ -21,23 +21,23 @@ struct grf_visited {
 	const uint8_t *memory;
 	uint64_t size;  /* of the slot, bytes */
 	uint64_t value; /* the pointer that leads here */
-	bool keep;      /* note what is left over as PARTIAL, rather than defer it at once */
+	bool keep;      /* note what is left over as PARTIAL; false: defer it at once */
 };
 
 /* Hangs the words of `bits` below `spot` untyped. */
 void grf_visited_defer(struct grf_walk *walk, uint32_t spot, const uint8_t *memory,
 		       const uint64_t *bits, uint64_t words);
 
-/* The object's entry in the partial table; made if it has none and `add` is set. NULL: it has none,
- * or out of memory. */
+/* The object's entry in the partial table; `add`: made if missing. NULL: it has none, or memory is
+ * out. */
 struct grf_partial *grf_visited_partial(struct grf_walk *walk, const struct grf_visited *object,
 					bool add);
 
-/* Notes what is left over of an object, for other typed ways to it. */
+/* Notes what is left over of an object, for later typed pointers to it. */
 void grf_visited_leave(struct grf_walk *walk, const struct grf_visited *object, uint32_t spot,
 		       uint64_t pending, bool stored);
 
-/* Objects whose mask fits a word. `grf_finish_`: when no typed way to it is left. */
+/* Objects whose mask fits a word. grf_finish_small(): all typed pointers were followed. */
 void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id);
 void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
 		       struct grf_partial *partial);
@@ -51,7 +51,7 @@ void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 		       struct grf_partial *partial);
 
-/* An object for which the runtime stores a type. `finish`: no typed way to it is left. */
+/* An object for which the runtime stores a type. `finish`: all typed pointers were followed. */
 void grf_visit_stored(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
 		      bool revisit, bool finish);
 
@@ -60,7 +60,7 @@ static inline uint64_t grf_low_bits(uint64_t count)
 	return count >= 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1;
 }
 
-/* The spot for the type that an object really has, where the static type is only its beginning. */
+/* The spot for the true type of an object whose static type is only its beginning. */
 static inline uint32_t grf_visited_variant(struct grf_walk *walk, uint32_t id,
 					   const struct grf_visited *object)
 {
@@ -74,7 +74,8 @@ static inline uint32_t grf_visited_variant(struct grf_walk *walk, uint32_t id,
 	return real ? grf_spot_dynamic(&walk->spots, id, real, real) : id;
 }
 
-/* A view of what a spot's content covers in an object, from byte `payload` on. False: nothing. */
+/* A view of the bytes of an object that a spot's content covers, from byte `payload` on. False: it
+ * covers none. */
 static inline bool grf_visited_view(const struct grf_spot *spot, const struct grf_visited *object,
 				    uint64_t payload, uint64_t *pending, struct grf_view *ret)
 {
@@ -82,7 +83,7 @@ static inline bool grf_visited_view(const struct grf_spot *spot, const struct gr
 
 	if (!spot->type || !spot->type->pointer_bytes || offset < payload)
 		return false;
-	/* An array fills its object: what stands before the pointer is of it, too. */
+	/* An array fills its object, also before the pointer. */
 	if (spot->content == GRF_CONTENT_ARRAY)
 		offset = payload + (spot->type->size ? (offset - payload) % spot->type->size : 0);
 	else if (spot->content == GRF_CONTENT_POINTERS)

@@ -4,7 +4,7 @@
 
 #include "graph/visit.h"
 
-/* How often a large object of which something is left over is gone through as a whole. */
+/* A large object with words left over is followed as a whole so many times at most. */
 #define LONG_VISITS 16
 
 static bool load_bitmap(struct grf_walk *walk, const struct grf_visited *object)
@@ -62,8 +62,9 @@ void grf_visit_bitmap(struct grf_walk *walk, const struct grf_visited *object, u
 		grf_walk_fail(walk);
 }
 
-/* Another typed way to such an object. Nobody counts what is left: an element is looked at quickly,
- * an array as a whole only so often, since a million slices may share it. */
+/* Another typed pointer to such an object. The words left over are not counted. An element is
+ * followed quickly; an array as a whole only LONG_VISITS times, as a million slices may share it.
+ */
 void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
 			struct grf_partial *partial)
 {
@@ -85,8 +86,8 @@ void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 		grf_walk_value(walk, id, &view);
 }
 
-/* Whether the object's mask, in walk->scratch, is that of elements of `type` from its beginning on,
- * up to its last pointer. */
+/* Whether the object's mask, in walk->scratch, repeats that of `type` from the object's beginning
+ * to its last pointer. */
 static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
 			struct grf_type *type)
 {
@@ -107,7 +108,7 @@ static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
 	return same;
 }
 
-/* What is left of such an object in the end; see grf_finish_small(). */
+/* Follows what is left of such an object in the end; see grf_finish_small(). */
 void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 		       struct grf_partial *partial)
 {

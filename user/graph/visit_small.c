@@ -73,7 +73,7 @@ void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, ui
 		grf_visited_defer(walk, id, object->memory, &pending, object->size / 8);
 }
 
-/* Another typed way to a small object of which something is left over. */
+/* Another typed pointer to a small object with words left over. */
 void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
 		       struct grf_partial *partial)
 {
@@ -94,7 +94,7 @@ void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, 
 		walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
 }
 
-/* What a small object may be of which what `spot` says is a part. */
+/* The struct of which the value that `spot` describes may be a field. */
 static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct grf_visited *object,
 					   const struct grf_spot *spot)
 {
@@ -113,7 +113,7 @@ static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct g
 			       : (struct grf_enclosing){0};
 }
 
-/* Follows what is left of a small object by the plan of the struct around what is known of it. */
+/* Follows what is left of a small object by the plan of the struct around its known field. */
 static void finish_enclosing(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
 			     struct grf_type *type, uint64_t *pending)
 {
@@ -131,7 +131,8 @@ static void finish_enclosing(struct grf_walk *walk, const struct grf_visited *ob
 		grf_walk_fail(walk);
 }
 
-/* Whether a small object has just the mask of an array of what `spot` says; *ret: as such. */
+/* Whether a small object has exactly the mask of an array of what `spot` describes. *ret: the
+ * object as that array. */
 static bool is_like_array(struct grf_walk *walk, const struct grf_visited *object,
 			  const struct grf_spot *spot, struct grf_spot *ret)
 {
@@ -163,10 +164,9 @@ static void finish_array(struct grf_walk *walk, const struct grf_visited *object
 }
 
 /*
- * What is left of a small object when no typed way to it is left. A pointer to one element of an
- * array looks like a pointer to a lone value, and so does one to a field. Of the types that have
- * such a field, and arrays where the code makes them, what alone may be there is believed. All else
- * is untyped.
+ * Follows what is left of a small object when all typed pointers were followed. A pointer to one
+ * element of an array, or to a field, looks like a pointer to a lone value. If only one type with
+ * such a field fits, or only an array that the code makes, that is taken; else the rest is untyped.
  */
 void grf_finish_small(struct grf_walk *walk, const struct grf_visited *object,
 		      struct grf_partial *partial)

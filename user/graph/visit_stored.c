@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Objects for which the runtime stores a type. It covers all of them; the spot may say more by
- * name, or less.
+ * Objects for which the runtime stores a type. The stored type covers the whole object; the spot's
+ * type may have better names, or cover less.
  */
 #include "graph/visit.h"
 
@@ -59,7 +59,7 @@ static uint8_t choose_plan(struct grf_walk *walk, struct grf_spot *spot,
 	return exact ? GRF_CHOICE_STATIC : GRF_CHOICE_STATIC_FILTERED;
 }
 
-/* The same, remembered in the spot for the next object of the kind. */
+/* As choose_plan(), remembered in the spot for the next object of the stored type. */
 static uint8_t stored_choice(struct grf_walk *walk, struct grf_spot *spot,
 			     const struct grf_visited *object, const struct grf_stored_type *stored,
 			     uint64_t payload, uint64_t address)
@@ -89,7 +89,7 @@ static bool expand_mask(struct grf_walk *walk, const struct grf_visited *object,
 	return true;
 }
 
-/* How many bytes of an array of the stored type stand before where a slice of it begins. */
+/* The bytes of an array of the stored type that are before the beginning of a slice of it. */
 static uint64_t before_slice(const struct grf_visited *object, const struct grf_spot *spot,
 			     const struct grf_stored_type *stored, uint64_t payload)
 {
@@ -161,7 +161,7 @@ void grf_visit_stored(struct grf_walk *walk, const struct grf_visited *object, u
 	struct grf_stored_type stored;
 	uint8_t choice;
 
-	/* None: the object was allocated, but its type not yet set; it has no pointers. */
+	/* The object was allocated and its type is not set yet: it has no pointers. */
 	if (!address)
 		return;
 	found = grf_stored_type_get(&walk->stored, walk->types, address, object->size - payload,

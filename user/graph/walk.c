@@ -23,7 +23,7 @@ void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot)
 		push_place(walk, &walk->deferred, address, spot, 0);
 }
 
-/* Whether a type said of `address` is not one of the whole object there. */
+/* Whether `address` is inside an object, not at its beginning. */
 static bool is_inside(const struct grf_span *span, uint32_t slot, uint64_t address)
 {
 	uint64_t payload = 0;
@@ -32,7 +32,7 @@ static bool is_inside(const struct grf_span *span, uint32_t slot, uint64_t addre
 	return address != span->base + slot * span->element_size + payload;
 }
 
-/* Counts an object at the node of a spot, by which a pointer to `address` reached it. */
+/* Counts an object at the node of the spot by whose pointer to `address` it was reached. */
 static void reach_object(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
 			 uint64_t address, uint32_t spot_id)
 {
@@ -50,22 +50,22 @@ static void reach_object(struct grf_walk *walk, uint64_t id, const struct grf_sp
 	walk->reached++;
 	node->objects++;
 	node->bytes += span->element_size;
-	/* A nameless root or an unsafe.Pointer leads to it: it stands at that element itself. */
+	/* A nameless root or an unsafe.Pointer leads to it, so it counts at that element. */
 	if (!spot->type && !node->untyped && span->pointer_layout != GRF_POINTERS_NONE) {
 		walk->builder.tree->untyped_objects++;
 		walk->builder.tree->untyped_bytes += span->element_size;
 	}
 }
 
-/* Whether a pointer of unknown type, such as one in a register, leads to a structure of the
- * scheduler's. */
+/* Whether an object is one of the scheduler's structures, to which a pointer of unknown type, such
+ * as one in a register, may lead. */
 static bool is_schedulers(const struct grf_walk *walk, uint64_t id)
 {
 	return !walk->runtime_only &&
 	       grf_pair_map_get(&walk->scheduler, id, 0) != GRF_PAIR_MAP_NONE;
 }
 
-/* What objects are that nobody names the type of; made when the first is met. */
+/* The inference, which is made when it is first needed. NULL: out of memory. */
 static struct grf_type_inference *inference_of(struct grf_walk *walk)
 {
 	if (!walk->inference && !walk->no_memory) {
@@ -76,8 +76,8 @@ static struct grf_type_inference *inference_of(struct grf_walk *walk)
 	return walk->inference;
 }
 
-/* The type of an object that nobody names one of, from what the runtime stores, from the code that
- * a closure begins with, or by inference. */
+/* Finds the type of an object that an untyped pointer leads to: the stored type, that of a closure
+ * by its code, or an inferred one. */
 static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32_t slot,
 		      struct grf_inferred *ret)
 {
@@ -149,8 +149,8 @@ bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
 	return true;
 }
 
-/* The spot for an object that an untyped pointer leads to, where its type can be found out: an
- * element of its own, "?. (type)", in place of "$sub_objects$". 0: it cannot. */
+/* The spot for an object that an untyped pointer leads to, if its type can be found: the element
+ * "?. (type)" in place of "$sub_objects$". 0: it cannot. */
 static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_span *span,
 			   uint32_t slot)
 {
@@ -161,10 +161,10 @@ static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_
 	return grf_walk_found_spot(walk, id, found.type, found.array);
 }
 
-/* The spot for an object with pointers that a pointer to an instance's shape leads to, of which the
- * shape explains none: the object is more than that, such as a node of a HashTrieMap, whose own
- * types are known by their shapes only. It stands where it stood. 0: that is not so, or what the
- * object is cannot be found out. */
+/* The spot for an object that is larger than the shape which a pointer gives it, and none of whose
+ * pointers the shape explains. An example is a node of a HashTrieMap, whose own types are known
+ * only as shapes. The object keeps its node. 0: the object is none such, or its type is not found.
+ */
 static uint32_t larger_spot(struct grf_walk *walk, uint32_t id, const struct grf_span *span,
 			    uint64_t address)
 {
@@ -182,7 +182,7 @@ static uint32_t larger_spot(struct grf_walk *walk, uint32_t id, const struct grf
 	return grf_spot_get(&walk->spots, spot->node, found.type, GRF_CONTENT_ONE);
 }
 
-/* Looks at the state of a found object: its turn in the ring has come. */
+/* Handles a found object when its turn in the ring has come. */
 static void settle_found(struct grf_walk *walk, const struct grf_found *found)
 {
 	const struct grf_span *span = &walk->heap->spans[found->span];
@@ -191,7 +191,7 @@ static void settle_found(struct grf_walk *walk, const struct grf_found *found)
 	uint64_t payload = 0, address = found->address;
 	uint32_t id = found->spot, known;
 
-	/* Another way to an object that waits to be visited, or of which something is left. */
+	/* Another pointer to an object that waits for its visit, or has words left over. */
 	if (state == GRF_OBJECT_REACHED || state & GRF_OBJECT_PARTIAL) {
 		if (spot->type && spot->type->pointer_bytes)
 			push_place(walk, &walk->typed, found->address, found->spot,
@@ -204,8 +204,7 @@ static void settle_found(struct grf_walk *walk, const struct grf_found *found)
 		push_place(walk, &walk->left_to_runtime, found->address, found->spot, 0);
 		return;
 	}
-	/* A pointer to something unknown gives way to typed ones, unless the object itself knows.
-	 */
+	/* An untyped pointer waits for typed ones, unless the object itself has a stored type. */
 	if (!spot->type &&
 	    !grf_span_stored_type(span, grf_span_slot(span, found->address), &payload)) {
 		push_place(walk, &walk->deferred, found->address, found->spot, 0);
@@ -224,8 +223,8 @@ static void settle_found(struct grf_walk *walk, const struct grf_found *found)
 		push_place(walk, &walk->typed, address, id, found->span);
 }
 
-/* A pointer that is not into the heap: into the stack at hand, or a data segment, where objects
- * that the linker laid out have no name of their own and are known through who points at them. */
+/* A pointer outside the heap: into the current stack, or into a data segment. Objects that the
+ * linker laid out there have no names of their own; their types come from the pointers to them. */
 static void emit_outside(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_t where)
 {
 	const struct grf_spot *at = grf_spot_at(&walk->spots, spot);

@@ -2,20 +2,20 @@
 /*
  * The walk that makes the reference tree.
  *
- * Roots are followed class by class. Within a class the walk is breadth first, so that an object
- * stands on its shortest chain. It keeps two queues: places whose type is known, and places whose
- * type is not ("deferred"); the second one is looked at only when the first is empty, so that a
- * typed way to an object goes before an untyped one.
+ * It follows roots class by class, and within a class breadth first, so that an object stands on
+ * its shortest chain. It has two queues: typed places, and deferred ones, whose type is unknown. A
+ * deferred place is visited only when no typed one is left, so that a typed chain to an object goes
+ * before an untyped one.
  *
- * What is followed is what the collector follows: the words that the pointer mask of an object, of
- * a data segment or of a frame names. Where a type covers all of an object's mask (nearly always),
- * its plan is followed without looking at the mask again. Where it covers a part, the object is
- * PARTIAL: what is left of its mask waits in a table for another typed way to it, and in the end
- * hangs below it untyped.
+ * The walk follows what the collector follows: the words that the pointer mask of an object, a data
+ * segment or a frame names. Where a type covers the whole mask of an object (nearly always), its
+ * plan is followed without looking at the mask again. Where it covers a part, the object is
+ * PARTIAL: the rest of its mask waits in a table for another typed pointer to the object, and in
+ * the end hangs below it untyped.
  *
- * Finding an object and looking at its state are some edges apart (the ring), so that the cache
- * miss for the state runs beside other work; the object's own memory is prefetched before its turn
- * in the queue comes. Edges are never stored.
+ * Finding an object and reading its state are up to 16 edges apart (the ring), so that the cache
+ * miss for the state overlaps with other work. The object's memory is prefetched before its turn in
+ * the queue. Edges are never stored.
  */
 #ifndef GRF_GRAPH_WALK_H
 #define GRF_GRAPH_WALK_H
@@ -34,13 +34,13 @@
 /* grf_place.where: a span's index with these marks. */
 #define GRF_PLACE_REVISIT 0x80000000u /* the object is PARTIAL and was reached before */
 #define GRF_PLACE_AREA    0x7fffffffu /* no span: an address in a data segment */
-/* The same for an array of where - GRF_PLACE_ARRAY elements. */
+/* An address outside the heap with an array of where - GRF_PLACE_ARRAY elements. */
 #define GRF_PLACE_ARRAY     0x40000000u
 #define GRF_PLACE_ARRAY_MAX 0x20000000u
 /* In the deferred queue: `spot` is an index into the partial table, `address` is not used. */
 #define GRF_PLACE_PARTIAL 0x7ffffffeu
 
-/* A found object on its way to having its state looked at. */
+/* A found object whose state was not read yet. */
 struct grf_found {
 	uint64_t address;
 	uint64_t id;
@@ -48,7 +48,7 @@ struct grf_found {
 	uint32_t span;
 };
 
-/* An object of which a part of the mask is not covered by types yet. */
+/* An object with a part of its mask not covered by types yet. */
 struct grf_partial {
 	uint64_t address; /* of the slot */
 	uint64_t id;
@@ -58,7 +58,7 @@ struct grf_partial {
 	uint64_t *bits; /* instead of `pending`, of objects with a bitmap of more than a word */
 	uint32_t span;
 	uint32_t spot;
-	uint32_t long_visits; /* `bits`: how often much of it was gone through */
+	uint32_t long_visits; /* `bits`: how often the whole object was followed */
 	bool stored;
 };
 
@@ -67,19 +67,19 @@ struct grf_area {
 	uint64_t start, end;
 	const char *name; /* of the segment */
 	const uint8_t *memory;
-	uint64_t *pending;  /* a bit a word: a live pointer that nothing has claimed yet */
-	uint8_t *assembled; /* `memory` when it is ours to free */
+	uint64_t *pending;  /* a bit a word: set for a live pointer that nothing has claimed yet */
+	uint8_t *assembled; /* `memory` where it is to be freed, else NULL */
 };
 
-/* A value in our memory, and which of its words may be followed. */
+/* A value in memory of this process, and which of its words may be followed. */
 struct grf_view {
 	const uint8_t *memory; /* where the value begins */
 	uint64_t room;         /* bytes there */
-	uint64_t before;   /* of an array: bytes of it that stand before the slice's beginning */
-	uint64_t skip;     /* of which this many at the start are not the value's (a piece) */
-	uint64_t *pending; /* NULL: follow all; else follow, and clear, the set bits */
-	uint64_t first;    /* the bit of the value's first word */
-	uint64_t end;      /* one past the last bit that may be looked at */
+	uint64_t before;       /* array: its bytes before the beginning of the slice */
+	uint64_t skip;         /* so many bytes at the start are not the value's (a piece) */
+	uint64_t *pending;     /* NULL: follow all; else follow, and clear, the set bits */
+	uint64_t first;        /* the bit of the value's first word */
+	uint64_t end;          /* one past the last bit that may be looked at */
 	const uint64_t *known; /* NULL: all words are; else those with a set bit, from `first` on */
 };
 
@@ -104,56 +104,57 @@ struct grf_walk {
 	GRF_ARRAY(struct grf_partial) partials;
 	struct grf_pair_map partial_index; /* object id -> index */
 	GRF_ARRAY(struct grf_area) areas;
-	const struct grf_area *stack;        /* of the goroutine at hand, or NULL */
-	struct grf_frontier in_stack;        /* places in it */
-	struct grf_frontier left_to_runtime; /* what its roots should reach first, see spots.c */
-	struct grf_pair_map scheduler;       /* ids of the scheduler's own objects */
-	uint64_t *scratch;                   /* a bitmap for one object */
+	const struct grf_area *stack; /* of the current goroutine, or NULL */
+	struct grf_frontier in_stack; /* places in it */
+	struct grf_frontier
+	    left_to_runtime; /* places for the runtime's roots to reach first; see spots.c */
+	struct grf_pair_map scheduler; /* ids of the scheduler's own objects */
+	uint64_t *scratch;             /* a bitmap for one object */
 	uint64_t scratch_words;
 	uint64_t reached;     /* objects, for progress */
 	uint64_t implausible; /* objects whose stored type could not be read */
-	bool runtime_only; /* the class at hand is the runtime's: its own structures are followed */
+	bool runtime_only; /* the current class is the runtime's: its own structures are followed */
 	bool no_memory;
 };
 
-/* Notes a pointer: an object if there is one at `address`, expected to be what `spot` says. */
+/* Takes a pointer: if an object is at `address`, it is expected to be what `spot` describes. */
 void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot);
 
-/* The same for a pointer to an array of `count` elements, which out of the heap has no other end.
- */
+/* Takes a pointer to an array of `count` elements, whose end is not known otherwise outside the
+ * heap. */
 void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot, uint64_t count);
 
-/* The same for a *funcval: what it captures follows from its code. `spot` gives the node. */
+/* Takes a *funcval, whose captured variables follow from its code. `spot` gives the node. */
 void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot);
 
 /*
- * A type word is no pointer to the collector: no stack map says whether its slot still holds it,
- * or ever held one. It is believed where what the data word points to has the mask that the type
- * word says.
+ * Whether an interface's type word is valid. The collector does not follow type words, so no stack
+ * map says whether the slot still holds one, or ever did. It is valid if the data word's object has
+ * the mask of that type.
  */
 bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data);
 
-/* The same for the data word behind a word that may be a type or an itab. False: it is none, or of
- * another type than what the data word leads to. */
+/* Takes the data word behind a word that may be a type or an itab. False: it is neither, or that of
+ * another type than the object's. */
 bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot);
 
-/* The same for what the code that put the pointer there says it leads to. False: what is there is
- * something else, or says of itself what it is. */
+/* Takes a pointer to what the code that stored it says it points to. False: the object is something
+ * else, or has a stored type. */
 bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
 			const struct grf_code_object *object, uint32_t spot);
 
-/* The spot of what an object was found to be: the element "?. (type)" below the node of spot `id`,
- * or below what "$sub_objects$" hangs from. 0: out of memory. */
+/* The spot for an object's found type: the element "?. (type)" below the node of spot `id`, or
+ * below the parent of "$sub_objects$". 0: out of memory. */
 uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type *type, bool array);
 
-/* Notes a pointer of unknown type; looked at when no typed place is left. */
+/* Takes a pointer of unknown type, for when no typed place is left. */
 void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot);
 
 /* Looks at the states of all objects in the ring. */
 void grf_walk_settle(struct grf_walk *walk);
 
-/* Reaches the object of a deferred place if nobody did. True: it has no type, and is to be visited
- * at once, by *place. */
+/* Reaches the object of a deferred place if it was not reached before. True: its type is unknown
+ * and it must be visited at once, by *place. */
 bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place);
 
 /* Follows the pointers of a value that `spot` describes. */
@@ -168,16 +169,16 @@ void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uin
 void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit,
 		    uint32_t spot);
 
-/* Follows what the object around `address` points to, without reaching the object itself. */
+/* Follows the pointers of the object around `address`, and does not reach the object itself. */
 void grf_walk_referents(struct grf_walk *walk, uint64_t address, uint32_t spot);
 
-/* Works until no place is left. `typed_only`: leaves the deferred ones. */
+/* Visits places until none is left. `typed_only`: leaves the deferred ones. */
 struct grf_error *grf_walk_run(struct grf_walk *walk, bool typed_only);
 
-/* Reaches what was left to the runtime's roots and was not reached from them. */
+/* Reaches the places that were left to the runtime's roots and that those did not reach. */
 struct grf_error *grf_walk_run_left(struct grf_walk *walk);
 
-/* Visits what the stack of the goroutine at hand was found to hold through typed pointers. */
+/* Visits the places in the current goroutine's stack to which typed pointers led. */
 void grf_walk_run_stack(struct grf_walk *walk);
 
 /* Sets walk->scratch to a cleared bitmap of at least `bits` bits. False: out of memory. */
@@ -190,7 +191,7 @@ void grf_walk_visit_deferred(struct grf_walk *walk, const struct grf_place *plac
 /* The area that holds `address`, or NULL. */
 struct grf_area *grf_walk_area(struct grf_walk *walk, uint64_t address);
 
-/* Out of memory: remembered, work ends at the next occasion. */
+/* Notes that memory is out; the walk ends soon after. */
 static inline void grf_walk_fail(struct grf_walk *walk)
 {
 	walk->no_memory = true;

@@ -6,10 +6,10 @@
 #include "base/log.h"
 #include "graph/walk.h"
 
-/* How far ahead of its visit an object's memory is asked for: enough visits to cover a miss. */
+/* Visits between the prefetch of an object's memory and its own visit: enough to cover a miss. */
 #define PREFETCH_AHEAD 12
 
-/* How many visits between two looks at interruption and progress. */
+/* Visits between two looks at interruption and progress. */
 #define BREATH 65536
 
 static void prefetch_objects(const struct grf_walk *walk)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Following the slots of a value's plan. */
+/* Follows the pointers of a value, slot by slot of its type's plan. */
 #include "graph/type_evidence.h"
 #include "graph/walk.h"
 #include "model/heap/slot_size.h"
@@ -7,11 +7,11 @@
 /* A slice is pointer, length, capacity. */
 #define SLICE_CAPACITY 16
 
-/* Deeper nesting of inline arrays than this is no Go type. */
+/* Go types nest inline arrays less deeply than this. */
 #define MAX_NESTING 64
 
-/* Whether the word `offset` bytes into the value may be followed; at most once where that is
- * counted. */
+/* Whether the word `offset` bytes into the value may be followed. Where words are counted, each may
+ * be followed once. */
 static bool take_word(const struct grf_view *view, uint64_t offset)
 {
 	uint64_t bit;
@@ -27,8 +27,8 @@ static bool take_word(const struct grf_view *view, uint64_t offset)
 	return true;
 }
 
-/* The word `offset` bytes into the value, which is beside its pointer; 0 where it is elsewhere, as
- * in a piece of a variable. */
+/* The word `offset` bytes into the value, beside its pointer. 0: it is not in this memory, as in a
+ * piece of a variable. */
 static uint64_t word_beside(const struct grf_view *view, uint64_t offset)
 {
 	if (offset < view->skip || offset + 8 > view->room ||
@@ -78,8 +78,8 @@ bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab,
 					    interface->pointee->size);
 }
 
-/* Whether the object that an interface's data word leads to is in a slot for what the type word
- * says, and no larger one. */
+/* Whether an interface's data word points to an object whose slot is of the size class of `type`.
+ */
 static bool is_of_its_size(const struct grf_walk *walk, const struct grf_type *type, uint64_t data)
 {
 	const struct grf_span *span = grf_heap_span(walk->heap, data);
@@ -102,8 +102,8 @@ bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data
 	return false;
 }
 
-/* The memory of a *funcval, which begins with the address of its code, and how much of it there is.
- * NULL: it captures nothing, as those outside of the heap and of the stack at hand. */
+/* The memory of a *funcval, which begins with the address of its code; *ret_room: bytes there.
+ * NULL: it is neither in the heap nor in the current stack, so it captures nothing. */
 static const uint8_t *function_object(const struct grf_walk *walk, uint64_t address,
 				      uint64_t *ret_room)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A place whose turn has come: an object by the form of its mask, or a value outside the heap. */
+/* Visits a place: an object, by the form of its mask, or a value outside the heap. */
 #include "graph/visit.h"
 
 static void visit_object(struct grf_walk *walk, const struct grf_visited *object, uint32_t spot)
@@ -40,7 +40,7 @@ static void object_at(const struct grf_walk *walk, uint32_t span_index, uint64_t
 	};
 }
 
-/* A value in a data segment or on the stack at hand, reached through a typed pointer. */
+/* Visits a value in a data segment or on the current stack, reached by a typed pointer. */
 static void visit_area(struct grf_walk *walk, const struct grf_place *place)
 {
 	const struct grf_area *area = walk->stack;
@@ -62,7 +62,7 @@ static void visit_area(struct grf_walk *walk, const struct grf_place *place)
 	bytes = grf_spot_at(&walk->spots, place->spot)->type->size;
 	if (grf_spot_at(&walk->spots, place->spot)->content != GRF_CONTENT_ONE) {
 		uint64_t size = bytes;
-		/* Where nobody knows how long an array is, its first element is there. */
+		/* An array of unknown length has one element at least. */
 		uint64_t count =
 		    place->where == GRF_PLACE_AREA ? 1 : place->where - GRF_PLACE_ARRAY;
 
