@@ -27,8 +27,8 @@
 
 enum output_kind {
 	OUTPUT_FILE,   /* `name` in the folder */
-	OUTPUT_STREAM, /* an open descriptor of somebody else's */
-	OUTPUT_NULL,   /* nobody reads it */
+	OUTPUT_STREAM, /* a descriptor that was already open */
+	OUTPUT_NULL,   /* the null device */
 };
 
 struct grf_output {
@@ -73,8 +73,9 @@ static bool write_all(int fd, const void *data, size_t size)
 
 /* --- descriptors that are open ---------------------------------------------------------------- */
 
-/* The descriptor that a name stands for, which is written to as it is: a file behind it may have no
- * name any more, and others may have written to it before. -1: it is the name of a file. */
+/* The open descriptor that a path names, such as /dev/fd/3. It is written to as it is, and not
+ * opened again by name: its file may have no name any more, or may have been written to before. -1:
+ * the path names a file. */
 static int output_stream(const char *path)
 {
 	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
@@ -147,7 +148,7 @@ static struct grf_error *check_found(struct grf_output *output, const struct sta
 	}
 }
 
-/* That what stands at the name may be replaced, or is nothing. */
+/* Checks that the name is free, or that what has it may be replaced. */
 static struct grf_error *look_at_name(struct grf_output *output)
 {
 	struct stat status, folder;
@@ -158,15 +159,15 @@ static struct grf_error *look_at_name(struct grf_output *output)
 	error = check_found(output, &status);
 	if (error || output->kind != OUTPUT_FILE || fstat(output->folder, &folder))
 		return error;
-	/* The kernel would refuse the rename, in the end. */
+	/* Otherwise the kernel would refuse the rename at the end. */
 	if ((folder.st_mode & S_ISVTX) && geteuid() && status.st_uid != geteuid() &&
 	    folder.st_uid != geteuid())
 		return output_refused(output, "the file there is another user's");
 	return NULL;
 }
 
-/* That the folder still stands where it stood: a result that its path does not lead to would be
- * said to be where it is not. */
+/* Checks that the path still leads to the folder. Otherwise the result would not be at the path
+ * that is reported. */
 static struct grf_error *look_at_folder(const struct grf_output *output)
 {
 	struct stat held, found;
@@ -175,7 +176,7 @@ static struct grf_error *look_at_folder(const struct grf_output *output)
 		return output_failed(output, "write");
 	if (stat(output->folder_path, &found)) {
 		if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-			return NULL; /* whoever works confined may not look */
+			return NULL; /* the sandbox does not permit a look */
 	} else if (found.st_dev == held.st_dev && found.st_ino == held.st_ino) {
 		return NULL;
 	}
@@ -194,7 +195,7 @@ static struct grf_error *make_name(const struct grf_output *output, char name[NA
 	return NULL;
 }
 
-/* A file of a name beside. */
+/* Creates a file under a name of its own beside the result. */
 static struct grf_error *open_beside(const struct grf_output *output, char name[NAME_BYTES],
 				     int *ret_fd)
 {
@@ -214,8 +215,8 @@ static struct grf_error *open_beside(const struct grf_output *output, char name[
 	return output_failed(output, "create a file beside");
 }
 
-/* Opens what is written to: a file in the folder that has no name, so that nothing is left of it if
- * we are killed, or one in memory where the file system has no such files. */
+/* Opens the file to write to: one without a name in the folder, so that nothing is left of it if
+ * this process is killed; or one in memory where the file system has no such files. */
 static struct grf_error *open_unnamed(struct grf_output *output)
 {
 	char name[NAME_BYTES];
@@ -226,7 +227,7 @@ static struct grf_error *open_unnamed(struct grf_output *output)
 	output->nameless = output->fd >= 0;
 	if (output->nameless)
 		return NULL;
-	/* Where it has them, this says why not. */
+	/* If the file system has them, this error says why it failed. */
 	error = open_beside(output, name, &fd);
 	if (error)
 		return error;
@@ -238,7 +239,7 @@ static struct grf_error *open_unnamed(struct grf_output *output)
 
 /* --- from one end to the other ---------------------------------------------------------------- */
 
-/* Parts the path. */
+/* Splits the path into folder and name. */
 static struct grf_error *split_path(struct grf_output *output)
 {
 	const char *slash = strrchr(output->path, '/');
@@ -309,7 +310,7 @@ struct grf_error *grf_output_create(const char *path, struct grf_output **ret)
 	return error;
 }
 
-/* Removes a result that did not come to its place. */
+/* Removes a result that was not moved to its place. */
 static void remove_beside(struct grf_output *output)
 {
 	if (*output->beside)
@@ -387,12 +388,12 @@ struct grf_error *grf_output_write(struct grf_output *output, const void *data, 
 	return write_all(output->fd, data, size) ? NULL : output_failed(output, "write");
 }
 
-/* Gives a nameless file a name: never one that is there, whatever that is. */
+/* Gives a nameless file a name that is free. */
 static bool link_nameless(const struct grf_output *output, const char *name)
 {
 	char source[64];
 
-	/* The second way needs no capability, but /proc. */
+	/* The second way needs no capability; it needs /proc. */
 	if (!linkat(output->fd, "", output->folder, name, AT_EMPTY_PATH))
 		return true;
 	if (errno == EEXIST)
@@ -418,7 +419,7 @@ static bool copy_to(const struct grf_output *output, int fd)
 	return !size && !fsync(fd);
 }
 
-/* The same as a file of a name beside. */
+/* Copies a result in memory to a file beside its place. */
 static struct grf_error *copy_beside(struct grf_output *output)
 {
 	_cleanup_close_ int fd = -1;
@@ -431,7 +432,7 @@ static struct grf_error *copy_beside(struct grf_output *output)
 	return error;
 }
 
-/* That the whole result is on the disk, as far as that can be before it has a name. */
+/* Writes the whole result to disk, before it has a name. */
 static struct grf_error *settle_data(struct grf_output *output)
 {
 	if (output->kind != OUTPUT_FILE || !output->nameless)
@@ -441,7 +442,7 @@ static struct grf_error *settle_data(struct grf_output *output)
 	return NULL;
 }
 
-/* Makes the whole result a file of a name beside, and looks whether it can go to its place. */
+/* Names the whole result beside its place, and checks that it can be moved there. */
 static struct grf_error *name_beside(struct grf_output *output)
 {
 	struct grf_error *error = look_at_folder(output);
@@ -468,7 +469,7 @@ static struct grf_error *name_beside(struct grf_output *output)
 	return output_failed(output, "create a file beside");
 }
 
-/* Moves the file beside to where the result belongs. */
+/* Moves the named result to its place. */
 static struct grf_error *move_to_place(struct grf_output *output)
 {
 	struct grf_error *error;
@@ -477,7 +478,7 @@ static struct grf_error *move_to_place(struct grf_output *output)
 	if (fstatat(output->folder, output->beside, &named, AT_SYMLINK_NOFOLLOW) ||
 	    named.st_dev != output->result.st_dev || named.st_ino != output->result.st_ino)
 		return output_refused(output, "somebody moves files in its folder");
-	/* What comes to stand there after this look is replaced, not followed. */
+	/* A file that appears there after this look is replaced, and not followed. */
 	error = look_at_name(output);
 	if (!error && output->kind != OUTPUT_FILE)
 		error = output_refused(output, "it is a device; name a file with -o");
@@ -488,7 +489,8 @@ static struct grf_error *move_to_place(struct grf_output *output)
 	return error;
 }
 
-/* What may fail for want of room comes before anything is given its place. */
+/* All that can fail for lack of space is done for all outputs before the first is moved to its
+ * place. */
 struct grf_error *grf_outputs_commit(struct grf_output *const *outputs, size_t count)
 {
 	struct grf_error *error = NULL;

@@ -16,7 +16,7 @@
 /* Raised when a member goes or means something else; new members may come at any time. */
 #define SCHEMA_VERSION 1
 
-/* What of the document is open. */
+/* What of the document is not closed yet. */
 struct json_state {
 	size_t tables;
 };
@@ -40,7 +40,7 @@ static struct grf_error *write_text(struct grf_writer *writer, const char *text)
 	return grf_output_write(writer->output, text, strlen(text));
 }
 
-/* Writes `before` and a value, which it takes over; a NULL value: out of memory. */
+/* Writes `before` and a value, which it frees. NULL as the value: out of memory. */
 static struct grf_error *write_value(struct grf_writer *writer, const char *before, json_t *value)
 {
 	struct json_sink sink = {.output = writer->output};
@@ -57,7 +57,7 @@ static struct grf_error *write_value(struct grf_writer *writer, const char *befo
 	return sink.error;
 }
 
-/* A name, of the target's making perhaps: with escapes. No text is null. */
+/* A text as JSON, with escapes where the target chose it. NULL becomes null. */
 static json_t *json_of_text(const char *text)
 {
 	char *escaped;
@@ -78,7 +78,7 @@ static json_t *json_of_number(uint64_t number)
 	return json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number);
 }
 
-/* An object in the making: NULL once memory was short. */
+/* Adds a member to an object, which becomes NULL when memory is out. */
 static void put_value(json_t **object, const char *key, json_t *value)
 {
 	if (!*object) {
@@ -257,12 +257,13 @@ static json_t *json_of_node(const struct grf_tree *tree, uint32_t index)
 	return object;
 }
 
-/* Which nodes hold objects, themselves or below; to be freed. NULL: out of memory. */
+/* Marks the nodes that hold objects, themselves or below. The caller frees the array. NULL: out of
+ * memory. */
 static bool *nodes_that_hold(const struct grf_tree *tree)
 {
 	bool *holds = calloc(tree->node_count + 1ul, sizeof(*holds));
 
-	/* Parents stand before their children. */
+	/* Parents come before their children. */
 	for (uint32_t i = tree->node_count; holds && i-- > 0;) {
 		holds[i] |= tree->nodes[i].objects > 0;
 		if (holds[i] && tree->nodes[i].parent != GRF_TREE_NONE)

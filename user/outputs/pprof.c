@@ -74,7 +74,7 @@ static struct name *name_of(struct writer *writer, const char *text)
 	name->text = text;
 	name->string = (int64_t)writer->name_count;
 	writer->strings[writer->name_count++] = (char *)text;
-	/* Viewers print it as it is, and want UTF-8. */
+	/* Viewers print names unchanged, and expect UTF-8. */
 	if (!grf_text_is_plain(text)) {
 		name->shown = grf_text_escaped(text);
 		writer->no_memory |= !name->shown;
@@ -149,7 +149,7 @@ static bool prepare_profile(struct writer *writer, size_t extra_strings)
 		samples++;
 		chain += tree->nodes[i].depth + 1;
 	}
-	/* A node brings two strings at most: its name, its creator. */
+	/* A node needs two strings at most: its name and its creator. */
 	writer->name_memory = calloc(2 * nodes + extra_strings, sizeof(*writer->name_memory));
 	writer->strings = calloc(2 * nodes + extra_strings, sizeof(*writer->strings));
 	writer->elements = calloc(nodes + 1, sizeof(*writer->elements));
@@ -230,7 +230,8 @@ static struct grf_error *serialise_profile(const Profile *profile, struct grf_ou
 
 #define COMMENTS 4
 
-/* How the image came to be, a line for each: kept as Profile.comment. Returns how many. */
+/* Describes how the image was taken, a line each, for Profile.comment. Returns the number of lines.
+ */
 static size_t write_comments(const struct grf_facts *facts, char (*ret)[256])
 {
 	const struct grf_provenance *from = facts->provenance;

@@ -75,8 +75,8 @@ void grf_summary_print_held(FILE *stream, const struct grf_provenance *from)
 		fputs("; stack roots from the copied memory\n", stream);
 }
 
-/* What is allocated and not reachable waits for a collection that frees it, if all roots are known.
- */
+/* Memory that is allocated and not reachable is garbage that the next collection frees, if all
+ * roots are known. */
 static void print_rest(FILE *stream, const struct grf_facts *facts)
 {
 	uint64_t rest = facts->allocated_bytes - facts->reachable_bytes;
@@ -123,7 +123,7 @@ void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 
 	grf_summary_print_version(stream, facts->go_version);
 	grf_summary_print_held(stream, facts->provenance);
-	/* Those of the runtime are counted apart, as runtime.NumGoroutine does. */
+	/* The runtime's own are counted apart, as runtime.NumGoroutine does. */
 	fprintf(stream, "  %-12s %s, and %s of the runtime\n", "goroutines",
 		grf_format_count_of(facts->goroutines),
 		grf_format_count_of(facts->runtime_goroutines));

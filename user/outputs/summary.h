@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The short summary that closes a run, for people: plain text, no colour. */
+/* The short summary at the end of a run, for people: plain text, no colour. */
 #ifndef GRF_OUTPUTS_SUMMARY_H
 #define GRF_OUTPUTS_SUMMARY_H
 
@@ -10,10 +10,10 @@
 
 void grf_summary_print(FILE *stream, const struct grf_facts *facts);
 
-/* The line of it that names the Go version. */
+/* Prints the line with the Go version. */
 void grf_summary_print_version(FILE *stream, const char *version);
 
-/* The lines of it that say how the image was taken. */
+/* Prints the lines on how the image was taken. */
 void grf_summary_print_held(FILE *stream, const struct grf_provenance *from);
 
 #endif

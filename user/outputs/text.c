@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Plain text for people: the summary, then the tree, indented, with what is small left out and
- * counted, then tables.
+ * Plain text for people: the summary, then the indented tree, then tables. Small nodes are left out
+ * and counted.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,12 +13,13 @@
 #include "outputs/units.h"
 #include "outputs/writer.h"
 
-/* A node is shown when it holds this share of the tree's bytes, with all below it. */
+/* A node is shown when it and all nodes below it hold this share of the tree's bytes. */
 #define LEAST_SHARE 0.005
 /* Chains are shown to this depth. */
 #define MAX_DEPTH 40u
 
-/* The tree as it is shown: what each node holds with all below it, largest children first. */
+/* The tree as it is shown: for each node the total of it and all nodes below it, the largest
+ * children first. */
 struct text_tree {
 	FILE *stream;
 	const struct grf_tree *tree;
@@ -27,7 +28,7 @@ struct text_tree {
 	uint32_t *first;           /* by node + 1 (0: the roots): where in `children` they begin */
 };
 
-/* What the stream is given goes to the output. */
+/* Passes what is written to the stream on to the output. */
 static ssize_t write_to_output(void *cookie, const char *data, size_t size)
 {
 	struct grf_writer *writer = cookie;
@@ -73,7 +74,7 @@ static void text_tree_release(struct text_tree *text)
 	free(text->first);
 }
 
-/* Parents stand before their children. */
+/* Parents come before their children. */
 static void add_up(struct text_tree *text)
 {
 	const struct grf_tree *tree = text->tree;
@@ -100,7 +101,7 @@ static int by_bytes(const void *left, const void *right, void *context)
 	return a < b ? -1 : a > b;
 }
 
-/* Fills in `children` and `first`, by counting, and sorts each node's. */
+/* Fills in `children` and `first`, and sorts the children of each node. */
 static void sort_children(struct text_tree *text)
 {
 	const struct grf_tree *tree = text->tree;
@@ -145,7 +146,7 @@ static void print_node(const struct text_tree *text, uint32_t index)
 	fputc('\n', text->stream);
 }
 
-/* What is left of a node's children from `at` on, which are small. */
+/* Prints the total of a node's small children, from `at` on. */
 static void print_rest(const struct text_tree *text, uint32_t at, uint32_t end, uint32_t depth)
 {
 	uint64_t bytes = 0, objects = 0;
@@ -160,7 +161,7 @@ static void print_rest(const struct text_tree *text, uint32_t at, uint32_t end, 
 	fprintf(text->stream, "(%s more)\n", grf_format_count_of(end - at));
 }
 
-/* The children of a node (0: the roots) with what is below them. No deeper than MAX_DEPTH. */
+/* Prints the children of a node (0: the roots) and what is below them, to MAX_DEPTH. */
 static void print_children(const struct text_tree *text, uint32_t parent, uint32_t depth) // NOLINT
 {
 	uint32_t at = text->first[parent], end = text->first[parent + 1];

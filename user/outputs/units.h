@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Numbers as people read them. Each result stands in a buffer that is used anew after 16 calls by
- * the same thread. */
+/* Numbers as people read them. Each result is in a buffer that the same thread uses again after 16
+ * calls. */
 #ifndef GRF_OUTPUTS_UNITS_H
 #define GRF_OUTPUTS_UNITS_H
 

@@ -74,7 +74,7 @@ static void print_totals(FILE *stream, const struct grf_verification *verificati
 	fputc('\n', stream);
 }
 
-/* Where a difference hangs. `chain` has CHAIN_BYTES. */
+/* The chain that leads to a difference. `chain` has CHAIN_BYTES. */
 static const char *name_of_holder(const struct grf_graph *graph,
 				  const struct grf_difference *difference, char *chain)
 {

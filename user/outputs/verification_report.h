@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A verification for people to read: plain text. */
+/* Prints a verification for people: plain text. */
 #ifndef GRF_OUTPUTS_VERIFICATION_REPORT_H
 #define GRF_OUTPUTS_VERIFICATION_REPORT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The words for what results hold in enums, the same in every output: grf_word_*() in a sentence
- * for people, grf_name_*() for programs, which do not change.
+ * The words for enums in results, the same in every output: grf_word_*() in sentences for people,
+ * grf_name_*() for programs, which never change.
  */
 #ifndef GRF_OUTPUTS_WORDS_H
 #define GRF_OUTPUTS_WORDS_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The formats that results are written in. A writer streams: it is given the facts of the run, then
- * trees and tables, whatever view they came from, then the end. A new format is one file and one
- * row in writers.c.
+ * The formats of results. A writer streams: it gets the facts of the run, then trees and tables
+ * from any view, then the end. A new format is one file and one row in writers.c.
  */
 #ifndef GRF_OUTPUTS_WRITER_H
 #define GRF_OUTPUTS_WRITER_H
@@ -13,25 +12,25 @@
 #include "views/table.h"
 #include "graph/tree.h"
 
-/* A result in the making. */
+/* A result that is being written. */
 struct grf_writer {
 	const struct grf_format *format;
 	struct grf_output *output;     /* borrowed */
 	const struct grf_facts *facts; /* borrowed, from begin() on */
 	void *state;                   /* the format's own */
-	struct grf_error *error;       /* that a stream of the format met; owned */
+	struct grf_error *error;       /* the first one of a stream of the format; owned */
 };
 
 /*
- * A format. The functions are called in the order in which they stand here; tree() and table() as
- * often as there are such. Each may be NULL. Errors: OUTPUT, NO_MEMORY.
+ * A format. The functions are called in the order given here, tree() and table() once for each tree
+ * and table. Each may be NULL. Errors: OUTPUT, NO_MEMORY.
  */
 struct grf_format {
 	const char *name;   /* for --format */
-	const char *suffix; /* of files that are written in it when no format is named */
+	const char *suffix; /* of files that get this format when --format names none */
 	const char *about;  /* for --help */
-	bool readable;      /* text: goes to standard output where no file is named */
-	bool has_summary;   /* begin() writes the summary */
+	bool readable; /* text for people: it is written to standard output when no file is named */
+	bool has_summary; /* begin() writes the summary */
 	struct grf_error *(*begin)(struct grf_writer *writer);
 	struct grf_error *(*tree)(struct grf_writer *writer, const struct grf_tree *tree);
 	struct grf_error *(*table)(struct grf_writer *writer, const struct grf_table *table);
@@ -60,8 +59,8 @@ struct grf_error *grf_writer_begin(struct grf_writer *writer, const struct grf_f
 struct grf_error *grf_writer_tree(struct grf_writer *writer, const struct grf_tree *tree);
 struct grf_error *grf_writer_table(struct grf_writer *writer, const struct grf_table *table);
 
-/* Ends the result. To be called once after grf_writer_begin(), with the error that came in between
- * if any; returns that, or its own. */
+/* Ends the result. Call it once after grf_writer_begin(), with the first error since then or NULL.
+ * Returns that error, or its own. */
 struct grf_error *grf_writer_end(struct grf_writer *writer, struct grf_error *error);
 
 #endif

@@ -67,6 +67,6 @@ struct grf_error *grf_writer_end(struct grf_writer *writer, struct grf_error *er
 	if (format->release)
 		format->release(writer);
 	writer->format = NULL;
-	/* By now all that names come from has been read. */
+	/* All files that names come from have been read by now. */
 	return error ? error : grf_mapped_files_check();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The numbers of a run: what the summary shows, and every other output has too. */
+/* The numbers of a run, which the summary and all other outputs show. */
 #ifndef GRF_VIEWS_FACTS_H
 #define GRF_VIEWS_FACTS_H
 
@@ -13,14 +13,14 @@
 struct grf_facts {
 	const struct grf_provenance *provenance;
 	const char *program;    /* the path of the executable as the process has it */
-	const char *opened;     /* the path of the file that was read in its stead, or the same */
-	bool deleted;           /* no path leads to the executable any more */
+	const char *opened;     /* the path of the file that was read instead, or the same */
+	bool deleted;           /* the executable was deleted */
 	const char *build_id;   /* in hexadecimal digits; empty: none */
 	const char *go_version; /* as the program says */
 	bool has_dwarf;
 	uint64_t goroutines;         /* as runtime.NumGoroutine counts them */
 	uint64_t runtime_goroutines; /* those that the runtime started for itself */
-	uint64_t cut_stacks;         /* of goroutines, that could not be walked to their end */
+	uint64_t cut_stacks; /* stacks of goroutines that could not be walked to their end */
 	uint64_t allocated_objects, allocated_bytes;
 	uint64_t heap_in_use; /* bytes of spans that hold objects: HeapInuse */
 	uint64_t reachable_objects, reachable_bytes;

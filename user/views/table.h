@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A table: what a view yields that is no tree. Its rows are asked for one by one, so that a table
- * of any length costs no memory.
+ * A table: a result of a view that is not a tree. Rows are asked for one by one, so a table of any
+ * length costs no memory.
  */
 #ifndef GRF_VIEWS_TABLE_H
 #define GRF_VIEWS_TABLE_H
@@ -11,7 +11,7 @@
 
 /* What a column holds; an output shows it in its own way. */
 enum grf_unit {
-	GRF_UNIT_TEXT, /* a name, perhaps of the target's making: an output escapes it */
+	GRF_UNIT_TEXT, /* a name, which the target may have chosen: an output escapes it */
 	GRF_UNIT_BYTES,
 	GRF_UNIT_COUNT,
 	GRF_UNIT_TIME,  /* nanoseconds */
@@ -36,7 +36,7 @@ struct grf_table {
 	const struct grf_column *columns;
 	size_t column_count; /* at most GRF_TABLE_COLUMNS */
 	size_t row_count;
-	/* Fills in the cells of a row; what they point to lives as long as `context`. */
+	/* Fills in the cells of a row. Their texts live as long as `context`. */
 	void (*row)(const void *context, size_t index, union grf_cell *ret);
 	const void *context;
 };

@@ -17,13 +17,13 @@ struct comparison {
 	const struct grf_heap *heap;
 	struct grf_verification *verification;
 	struct grf_pair_map noted; /* (slot id, 0) -> index into details */
-	/* Where the words being looked at stand. */
+	/* Node of the object whose words are visited. */
 	uint32_t node;
 	const char *name;
 	bool conservative;
 	bool no_memory;
 	GRF_ARRAY(uint64_t) tiny_blocks;
-	/* While it is found out which unmarked objects are stale. */
+	/* Kind that is spread while stale objects are found. */
 	enum grf_difference_kind spreading;
 	GRF_ARRAY(uint32_t) frontier; /* indices into details */
 };
@@ -71,7 +71,7 @@ static const struct grf_span *find_slot(const struct comparison *comparison, uin
 	return *ret < span->slot_count && (span->division || value < span->limit) ? span : NULL;
 }
 
-/* A pointer in a root or a reached object, or in one that was missed. */
+/* Checks a pointer in a root, a reached object or a missed one. */
 static void check_pointer(struct comparison *comparison, uint64_t address, uint64_t value)
 {
 	struct grf_difference *difference;
@@ -86,7 +86,7 @@ static void check_pointer(struct comparison *comparison, uint64_t address, uint6
 	if (is_reached(comparison, id))
 		return;
 	if (!grf_span_allocated(span, slot)) {
-		/* Who allocates has a pointer to what is no object yet. */
+		/* A thread that allocates has a pointer to a slot that holds no object yet. */
 		if (comparison->conservative || slot + 1 == span->unfinished)
 			return;
 		kind = GRF_DANGLING;
@@ -120,15 +120,15 @@ static void visit_root_word(void *context, const struct grf_root_word *word)
 
 static void check_object(struct comparison *comparison, const struct grf_span *span, uint32_t slot)
 {
-	/* What is in it may be from before it was handed out. */
+	/* The slot may still hold what was there before it was allocated. */
 	if (slot + 1 == span->unfinished && comparison->verification->with_unfinished)
 		return;
 	if (!grf_graph_edges(comparison->graph, span, slot, visit_object_word, comparison))
 		comparison->no_memory = true;
 }
 
-/* Whether the reached set is complete in itself: every pointer of it leads into it. What it leads
- * to otherwise is missed, and so is what that leads to. */
+/* Checks that the reached set is complete: every pointer in it leads into it. An object outside it
+ * is missed, and so are the objects that it leads to. */
 static struct grf_error *check_references(struct comparison *comparison)
 {
 	const struct grf_heap *heap = comparison->heap;
@@ -170,7 +170,7 @@ static struct grf_error *check_references(struct comparison *comparison)
 	return comparison->no_memory ? grf_error_no_memory() : NULL;
 }
 
-/* One slot that holds an object: reached, marked, both, or neither. */
+/* Compares one slot that holds an object: reached, marked, both or neither. */
 static void compare_object(struct comparison *comparison, const struct grf_span *span,
 			   uint32_t slot)
 {
@@ -213,7 +213,7 @@ static struct grf_error *compare_marks(struct comparison *comparison)
 	return comparison->no_memory ? grf_error_no_memory() : NULL;
 }
 
-/* A pointer to an unmarked object makes it what the pointer's holder is. */
+/* An unmarked object gets the kind of the object that points to it. */
 static void spread_to(struct comparison *comparison, uint64_t value)
 {
 	struct grf_difference *difference;
@@ -243,7 +243,7 @@ static void spread_object_word(void *context, uint64_t address, uint64_t value)
 	spread_to(context, value);
 }
 
-/* Whether the collector may rightly have made no mark for what a root word leads to. */
+/* Whether the collector may be right not to have marked what a root word points to. */
 static bool may_be_stale(const struct comparison *comparison, const struct grf_root_word *word)
 {
 	const struct grf_span *span;
@@ -299,8 +299,8 @@ static void spread_kind(struct comparison *comparison, enum grf_difference_kind 
 	}
 }
 
-/* Of what was reached and is not marked: what nothing but conservative words that may be stale
- * leads to, and what anything else does, which takes precedence. */
+/* Divides the objects that are reached and not marked: stale where only conservative words that may
+ * be stale lead to them, extra where anything else does. */
 static struct grf_error *find_stale(struct comparison *comparison)
 {
 	const struct grf_verification *verification = comparison->verification;
@@ -318,8 +318,8 @@ static struct grf_error *find_stale(struct comparison *comparison)
 #define MAX_PROCESSORS 65536
 
 /*
- * The blocks of 16 bytes that the tiny allocators of the Ps are filling: they are marked when a
- * collection begins, whoever points to them (gcMarkTinyAllocs in mgc.go).
+ * Finds the blocks of 16 bytes that the tiny allocators of the Ps are filling. The collector marks
+ * them when it begins, even if nothing points to them (gcMarkTinyAllocs in mgc.go).
  */
 static void find_tiny_blocks(struct comparison *comparison)
 {
