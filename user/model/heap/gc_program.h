@@ -9,10 +9,9 @@
 #include <stdint.h>
 
 /*
- * Runs the program that begins at `program`, of which at most `length` bytes can be read, and sets
- * the bits it asks for in `bits`, which are zero and have room for `words` of them. What it says
- * beyond those is ignored. False when it is broken: it runs out of its bytes, or repeats what it
- * did not write.
+ * Runs the program at `program`, of which at most `length` bytes can be read, and sets bits in
+ * `bits`, which are zero and have room for `words` words. Further bits are ignored. False: the
+ * program is broken: it runs past its bytes, or repeats bits that it did not write.
  */
 bool grf_gc_program_run(const uint8_t *program, uint64_t length, uint8_t *bits, uint64_t words);
 

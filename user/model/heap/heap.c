@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading the heap: runtime.mheap_.allspans names every span that there ever was; the ones in use
- * (state 1) hold objects. What a span says of itself is checked before it is believed, for a core
- * may be damaged and a process may have been stopped in the middle of anything. Where two spans
- * claim the same page, the one that the page's heapArena names is believed.
+ * Reads the heap. runtime.mheap_.allspans names every span that was ever allocated; those in use
+ * (state 1) hold objects. The fields of a span are checked before use, as a core may be damaged,
+ * and a process may have been stopped at any instruction. Where two spans claim the same page, the
+ * one that the page's heapArena names is used.
  *
- * The list is gone through twice: once to find the spans in use and put them in order, and once,
- * with their number known, to read them.
+ * The list is read twice: first to find and sort the spans in use, then, with their number known,
+ * to read them.
  */
 #include "model/heap/heap.h"
 
@@ -38,7 +38,7 @@ struct candidates {
 	GRF_ARRAY(struct candidate) array;
 };
 
-/* A field of `width` bytes of an mspan of `size` bytes; 0 where this release has none. */
+/* Loads a field of `width` bytes of an mspan of `size` bytes. 0: this release has no such field. */
 static uint64_t load_field(const uint8_t *memory, int64_t size, int64_t offset, unsigned int width)
 {
 	uint64_t value = 0;
@@ -102,7 +102,7 @@ bool grf_raw_span_plausible(const struct grf_raw_span *raw, const struct grf_arc
 	    raw->slots > bytes / raw->element_size || raw->free_index > raw->slots ||
 	    raw->limit < raw->start || raw->limit > raw->start + bytes)
 		return false;
-	/* Only a span of its own may be large: offsets in others stay below 2^32. */
+	/* Only a span of one object may be large: offsets in others stay below 2^32. */
 	return raw->span_class >> 1
 		   ? raw->element_size <= MAX_SMALL_OBJECT && raw->pages <= MAX_SMALL_PAGES
 		   : raw->slots == 1;
@@ -116,9 +116,9 @@ static struct grf_error *no_heap(const struct grf_heap_reader *reader)
 }
 
 /*
- * No two spans are at one address, so there are no more than the image has bytes for. Where the
- * list names more, or so many that contradict themselves that the rest of it cannot make up for
- * them, it is not read to its end.
+ * Checks the list's length. No two spans have the same address, so the image must have bytes for
+ * all of them. Otherwise, or when too many spans contradict themselves, the rest of the list is not
+ * read.
  */
 static struct grf_error *check_list(const struct grf_heap_reader *reader, uint64_t found,
 				    uint64_t left)
@@ -159,7 +159,7 @@ static bool find_span(struct grf_heap_reader *reader, uint64_t at, struct candid
 	return candidate;
 }
 
-/* The spans in use among those that are named in [at, until); the list ends at `end`. */
+/* Finds the spans in use that the words in [at, until) name; the list ends at `end`. */
 static struct grf_error *find_spans_in(struct grf_heap_reader *reader, uint64_t at, uint64_t until,
 				       uint64_t end, struct candidates *candidates)
 {
@@ -179,7 +179,7 @@ static struct grf_error *find_spans_in(struct grf_heap_reader *reader, uint64_t 
 	return NULL;
 }
 
-/* The spans in use among those that allspans names, as far as the image has the list. */
+/* Finds the spans in use that allspans names, as far as the image has the list. */
 static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candidates *candidates)
 {
 	uint64_t at = reader->mheap + (uint64_t)grf_offset(reader->layout, mheap, allspans);
@@ -221,9 +221,8 @@ static bool is_confirmed(struct grf_heap_reader *reader, const struct candidate 
 }
 
 /*
- * Whether the image can have such a span at all: the runtime keeps a word for each of its pages in
- * the heapArena, and of its objects there is something in the image, except of the few that are all
- * zero.
+ * Whether the image can have such a span. The runtime keeps a word for each of its pages in the
+ * heapArena, and the image holds some bytes of its objects, but for a few that are all zero.
  */
 static bool is_affordable(struct grf_heap_reader *reader, const struct candidate *candidate)
 {
@@ -274,7 +273,7 @@ static void sort_spans(struct grf_heap_reader *reader, struct candidates *candid
 	candidates->array.count = kept;
 }
 
-/* Numbers the blocks of the page index, one for each arena with spans. Returns how many. */
+/* Numbers the blocks of the page index, one for each arena with spans. Returns their number. */
 static uint32_t number_blocks(const struct grf_heap *heap, const struct candidates *candidates,
 			      uint32_t *arena_index)
 {
@@ -292,8 +291,8 @@ static uint32_t number_blocks(const struct grf_heap *heap, const struct candidat
 	return blocks;
 }
 
-/* Makes room for the way from an address to its span. A heap cannot be spread over more arenas
- * than the image has memory for their heapArenas. */
+/* Allocates the index from addresses to spans. The image must have memory for the heapArena of each
+ * arena. */
 static struct grf_error *allocate_index(struct grf_heap_reader *reader,
 					const struct candidates *candidates)
 {
@@ -368,8 +367,8 @@ static void take_raw(const struct grf_heap_reader *reader, const struct grf_raw_
 	    .page_count = (uint32_t)raw->pages,
 	    .sweep_state = (int32_t)(raw->sweepgen - reader->sweepgen),
 	};
-	/* A large object ends where it was asked to end; the collector takes no pointer into the
-	 * rest of its last page for one to it (mcache.go allocLarge, mbitmap.go findObject). */
+	/* A large object ends at its requested size. The collector ignores pointers into the rest
+	 * of its last page (mcache.go allocLarge, mbitmap.go findObject). */
 	if (large && raw->limit > ret->base && raw->limit < ret->limit)
 		ret->limit = raw->limit;
 }
@@ -399,11 +398,11 @@ static struct grf_error *read_span(struct grf_heap_reader *reader,
 	struct grf_raw_span raw;
 	bool fits;
 
-	/* It was there before. */
+	/* find_span() has read it before. */
 	if (!read_raw(reader, candidate->address, &raw))
 		return NULL;
 	take_raw(reader, &raw, candidate->address, span);
-	/* Where the image has nothing, there is nothing to follow. */
+	/* Without bytes in the image, the span has no pointers to follow. */
 	if (!grf_image_held_in(reader->image, candidate->start, candidate->end))
 		span->pointer_layout = GRF_POINTERS_NONE;
 	span->memory = grf_heap_memory_find(reader->memory, reader->image, span->base,

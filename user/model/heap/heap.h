@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The Go heap as found in the image: spans, allocated slots, where each slot's pointer mask is.
+ * The Go heap of an image: spans, allocated slots, and the pointer mask of each slot.
  *
- * Objects are named by dense ids: a span's slots are numbered from its `first_object`, spans in the
- * order of their addresses. Free slots have ids too, so an id is one division away from an address
- * and per-object state is an array beside the span table, never a hash of addresses.
+ * Objects have dense ids: spans are ordered by address, and a span's slots are numbered from its
+ * `first_object`. Free slots have ids too. So an address becomes an id by one division, and the
+ * state of all objects is an array beside the span table, not a hash table of addresses.
  */
 #ifndef GRF_MODEL_HEAP_HEAP_H
 #define GRF_MODEL_HEAP_HEAP_H
@@ -18,7 +18,7 @@
 #include "image/image.h"
 #include "model/layout.h"
 
-/* Where the pointer mask of a span's slots stands. */
+/* Where the pointer masks of a span's slots are. */
 enum grf_pointer_layout {
 	GRF_POINTERS_NONE, /* noscan */
 	GRF_POINTERS_BITS, /* `pointer_bits`: one bit a word from the span's base (1.22+, <= 512 B)
@@ -30,7 +30,7 @@ enum grf_pointer_layout {
 			      */
 };
 
-/* What an edge needs stands in the first 64 bytes. */
+/* Following an edge reads the first 64 bytes only. */
 struct grf_span {
 	uint64_t base;
 	uint64_t element_size; /* bytes of a slot */
@@ -65,7 +65,7 @@ struct grf_heap {
 	uint64_t allocated_bytes;
 	uint64_t in_use_bytes; /* bytes of in-use spans */
 	uint64_t left_out;     /* spans that contradict themselves */
-	uint64_t miscounted;   /* spans that say another number of objects than their bits */
+	uint64_t miscounted;   /* spans whose count of objects differs from their bits */
 	bool has_redzones;     /* the program was built with -asan, see slot_size.c */
 	/* Address to span: arena_index[(address >> 26) - first_arena] is 1 + index of a block of
 	 * 8192 page entries (0: no arena); a page entry is 1 + index into spans (0: none). */
@@ -73,13 +73,13 @@ struct grf_heap {
 	uint64_t arena_count;
 	const uint32_t *arena_index;
 	const uint32_t (*pages)[8192];
-	void *memory; /* what the arrays stand in; grf_heap_destroy() frees it */
+	void *memory; /* memory of the arrays; grf_heap_destroy() frees it */
 };
 
 /*
- * Reads every in-use span. `mheap` is the address of runtime.mheap_. Contradictory spans (bounds
- * outside the image, element sizes that do not fit) are skipped with a warning that counts them;
- * GRF_ERROR_BAD_INPUT when there is no heap to be found at all.
+ * Reads every span in use. `mheap` is the address of runtime.mheap_. Contradictory spans (bounds
+ * outside the image, element sizes that do not fit) are skipped and counted in a warning. Errors:
+ * BAD_INPUT when no heap is found, NO_MEMORY, INTERRUPTED.
  */
 struct grf_error *grf_heap_read(const struct grf_image *image, const struct grf_layout *layout,
 				uint64_t mheap, struct grf_heap **ret);
@@ -131,9 +131,9 @@ static inline bool grf_heap_find(const struct grf_heap *heap, uint64_t address,
 	return true;
 }
 
-/* The type that the runtime itself stores for an object (malloc header, large type), as the address
- * of a runtime._type; 0 when it stores none. The payload starts at byte *ret_payload of the slot.
- * The type is that of one element: the payload repeats it to the slot's end. */
+/* The type that the runtime stores for an object (malloc header, large type), as the address of a
+ * runtime._type. 0: it stores none. The payload starts at byte *ret_payload of the slot. The type
+ * is that of one element, which the payload repeats to the slot's end. */
 static inline uint64_t grf_span_stored_type(const struct grf_span *span, uint32_t slot,
 					    uint64_t *ret_payload)
 {

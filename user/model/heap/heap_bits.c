@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bitmaps of a span.
+ * Reads the bitmaps of a span.
  *
  * A slot holds an object when it is below freeindex or its bit in allocBits is set: the allocator
- * has handed out everything below freeindex, and what the last sweep found alive (mbitmap.go,
- * mheap.go). It is marked when its bit in gcmarkBits is set, or in the span's own mark bits, which
- * Green Tea keeps in the last 128 bytes of spans of small objects, pointer-free ones too
- * (mgcmark_greenteagc.go).
+ * has handed out all slots below freeindex, and allocBits are what the last sweep found alive
+ * (mbitmap.go, mheap.go). A slot is marked when its bit in gcmarkBits is set, or its bit in the
+ * span's inline mark bits. Green Tea keeps those in the last 128 bytes of spans of small objects,
+ * pointer-free ones too (mgcmark_greenteagc.go).
  *
- * The last slot before freeindex may be one that a thread is taking right now: it is not cleared
- * yet, and means nothing. The thread raises freeIndexForScan up to freeindex when the object is
- * complete, or, from Go 1.25 on and while the collector marks, marks the object instead (mallocgc
- * in malloc.go). Releases before 1.18.9 and 1.19.4 do not tell.
+ * The last slot before freeindex may be one that a thread is allocating: it is not cleared yet, and
+ * its contents mean nothing. The thread raises freeIndexForScan to freeindex when the object is
+ * complete; from Go 1.25 on, while the collector marks, it marks the object instead (mallocgc in
+ * malloc.go). Releases before 1.18.9 and 1.19.4 do not record this.
  *
- * Which words of small objects are pointers stands, since Go 1.22, in the last npages * 128 bytes
- * of the span, before Green Tea's. Until then all objects had their bits in the heapArena, in one
- * of two formats:
+ * Since Go 1.22 the pointer words of small objects are in the last npages * 128 bytes of the span,
+ * before Green Tea's bits. Until then all objects had their bits in the heapArena, in one of two
+ * formats:
  *
- * - Go 1.17 to 1.19 keep a byte for four words: pointer bits in the low half, and in the high half
- *   bits that say "the object goes on"; the first word without one ends what is scanned.
- * - Go 1.20 and 1.21 keep a bit a word. An object that goes past a multiple of 64 words has no
- *   pointers from there on if the bit in noMorePtrs is set for the 64 words before; what the bitmap
- *   says of the rest is stale then.
+ * Go 1.17 to 1.19 keep a byte for four words: pointer bits in the low half, and in the high half
+ * bits that say "the object goes on". The scan ends at the first word without one.
+ *
+ * Go 1.20 and 1.21 keep a bit a word. An object that goes past a multiple of 64 words has no
+ * pointers from there on if the bit in noMorePtrs is set for the 64 words before. The bitmap for
+ * the rest is stale then.
  */
 #include "model/heap/heap_private.h"
 
@@ -186,7 +187,7 @@ static bool expand_object(struct grf_heap_reader *reader, const struct grf_span 
 	return true;
 }
 
-/* The arenas' bits of a span in one piece. False: out of memory. */
+/* Expands the arenas' bits of a span into one piece. False: out of memory. */
 static bool expand_bits(struct grf_heap_reader *reader, struct grf_span *span)
 {
 	uint64_t words = span->element_size / 8;
@@ -202,8 +203,8 @@ static bool expand_bits(struct grf_heap_reader *reader, struct grf_span *span)
 }
 
 /*
- * 1 + the slot that was handed out last and may not be an object yet, 0: none. Before set_bits().
- * *ret_sure: it is none, unless it is marked.
+ * 1 + the slot that was allocated last and may hold no object yet; 0: none. To be called before
+ * set_bits(). *ret_sure: it holds none unless it is marked.
  */
 static uint16_t find_unfinished(const struct grf_layout *layout, const struct grf_raw_span *raw,
 				const uint8_t *allocated, bool *ret_sure)
@@ -232,7 +233,7 @@ bool grf_heap_bits_read(struct grf_heap_reader *reader, struct grf_span *span,
 	span->marked = marked;
 	tail = (inline_marks ? INLINE_MARKS : 0) +
 	       (span->pointer_layout == GRF_POINTERS_BITS ? size / 64 : 0);
-	/* The bits must not stand in the objects. */
+	/* The bits must not overlap the objects. */
 	if (span->slot_count * span->element_size + tail > size) {
 		*ret_fits = false;
 		return true;

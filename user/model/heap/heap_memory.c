@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Almost every span lies in one segment of the image and is used where it is. The others are put
- * together in anonymous mappings, of which only the pages that are written to cost memory; spans of
- * which the image has nothing at all (pointer-free ones that a capture left out) share a single
- * one.
+ * Finds the memory of spans. Almost every span is in one segment of the image and is used in place.
+ * The others are copied together in anonymous mappings, of which only written pages cost memory.
+ * Spans without any byte in the image (pointer-free ones that a capture left out) share one such
+ * mapping.
  */
 #include "model/heap/heap_private.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the reader of the heap (heap.c), of its bitmaps (heap_bits.c) and of its memory
- * (heap_memory.c) share; private to the model. heap.h is the face.
+ * Shared by the readers of the heap (heap.c), of its bitmaps (heap_bits.c) and of its memory
+ * (heap_memory.c); private to the model. heap.h is the face.
  */
 #ifndef GRF_MODEL_HEAP_HEAP_PRIVATE_H
 #define GRF_MODEL_HEAP_HEAP_PRIVATE_H
@@ -20,7 +20,7 @@
 #define GRF_ARENA_BYTES ((uint64_t)1 << 26)
 #define GRF_ARENA_PAGES 8192u
 
-/* A span's fields before they are believed. */
+/* A span's fields, not checked yet. */
 struct grf_raw_span {
 	uint64_t start, pages, element_size, limit, free_index, scan_index, slots, alloc_bits,
 	    mark_bits, specials, large_type;
@@ -37,12 +37,12 @@ struct grf_raw_span {
 void grf_raw_span_read(const struct grf_layout *layout, const uint8_t *memory,
 		       struct grf_raw_span *ret);
 
-/* Whether a span in use says nothing of itself that cannot be. */
+/* Whether the fields of a span in use do not contradict each other. */
 bool grf_raw_span_plausible(const struct grf_raw_span *raw, const struct grf_arch *arch);
 
 /* --- heap_memory.c: the bytes of target memory in one piece ----------------------------------- */
 
-/* What the arrays of a heap stand in. */
+/* The memory of a heap's arrays. */
 struct grf_heap_memory {
 	uint8_t *bits; /* allocated and marked, of all spans */
 	uint32_t *arena_index;
@@ -64,9 +64,9 @@ void grf_heap_memory_destroy(struct grf_heap_memory *memory);
 uint8_t *grf_heap_memory_get(struct grf_heap_memory *memory, uint64_t size);
 
 /*
- * `size` bytes of the target at `address` as our memory. Where they lie in several segments
- * they are put together; what the image lacks (never touched, or left out on purpose) reads as
- * zero. NULL: out of memory.
+ * `size` bytes of the target at `address`, in memory of this process. Bytes in several segments are
+ * copied together. Bytes that the image lacks (never touched, or left out on purpose) read as zero.
+ * NULL: out of memory.
  */
 const uint8_t *grf_heap_memory_find(struct grf_heap_memory *memory, const struct grf_image *image,
 				    uint64_t address, uint64_t size);
@@ -86,12 +86,12 @@ struct grf_heap_reader {
 	/* The bitmaps of the heapArena looked up last (up to Go 1.21). */
 	uint64_t bitmap_arena;
 	const uint8_t *bitmap, *no_more_pointers;
-	/* What is left of what the image can have: words of the heapArenas for pages, and slots of
-	 * which it has no byte. */
+	/* Limits by what the image holds: words of heapArenas for pages, and slots without a byte
+	 * in the image. */
 	uint64_t pages_left, slots_left;
 	uint64_t implausible;  /* spans left out */
 	uint64_t without_bits; /* spans whose allocBits are not in the image */
-	uint64_t miscounted;   /* spans that say another number of objects than their bits */
+	uint64_t miscounted;   /* spans whose count of objects differs from their bits */
 };
 
 /* The address of the runtime.heapArena for an address of the heap; 0: none. */

@@ -12,10 +12,10 @@
 #include "model/heap/heap_private.h"
 
 /*
- * Where marks are complete and nothing is swept yet: at the beginning of these functions, which one
- * goroutine runs once in each cycle with the world stopped (runtime/mgc.go, in every release).
- * `bytes`: as far as that holds; before gcSweep takes a lock and begins a new sweep generation,
- * before gcMarkTermination changes anything.
+ * Functions at whose beginning marks are complete and nothing is swept. One goroutine runs them
+ * once in each cycle with the world stopped (runtime/mgc.go, in every release). `bytes`: the length
+ * of code for which this holds: until gcSweep takes a lock and begins a new sweep generation, and
+ * until gcMarkTermination changes anything.
  */
 static const struct {
 	const char *function;
@@ -42,7 +42,7 @@ static bool stands_at_gc_point(const struct grf_model *model, const struct grf_t
 	return false;
 }
 
-/* Whether every span is swept, as all are when a collection ends; see sweepgen in mheap.go. */
+/* Whether every span is swept, as at the end of each collection; see sweepgen in mheap.go. */
 static bool all_swept(const struct grf_heap *heap)
 {
 	for (size_t i = 0; i < heap->span_count; i++)
@@ -85,8 +85,8 @@ static void take_mark_bits(const struct grf_heap *heap, struct grf_marks *marks)
 	}
 }
 
-/* The bitmap of the second marking for the arena of `address`: a bit for each word, that of an
- * object's first word being the object's (runtime/mcheckmark.go). 0: none. */
+/* The address of the checkmark bitmap for the arena of `address`; 0: none. It has a bit for each
+ * word, and an object's bit is that of its first word (runtime/mcheckmark.go). */
 static uint64_t checkmarks_of(struct grf_heap_reader *reader, uint64_t address)
 {
 	uint64_t arena = grf_heap_arena(reader, address), bitmap = 0;
@@ -97,7 +97,7 @@ static uint64_t checkmarks_of(struct grf_heap_reader *reader, uint64_t address)
 	return bitmap;
 }
 
-/* Takes the checkmarks of a span. False: there are none for it. */
+/* Takes the checkmarks of a span. False: it has none. */
 static bool take_checkmarks_of(struct grf_heap_reader *reader, const struct grf_span *span,
 			       struct grf_marks *marks)
 {

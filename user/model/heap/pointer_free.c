@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What hangs from an object ends at one without pointers: of such objects the analysis needs to
- * know that they are there, not what is in them. They are most of many heaps, and where secrets
- * are. The runtime keeps them in spans of their own, whose class has the lowest bit set
- * (runtime/mheap.go, spanClass), so they can be told from the list of spans alone.
+ * Finds the large objects without pointers. The analysis needs to know that they exist, not their
+ * contents; they are most of many heaps, and may hold secrets. The runtime keeps them in spans of
+ * their own, whose class has the lowest bit set (runtime/mheap.go, spanClass), so the list of spans
+ * is enough to find them.
  *
- * Small ones are wanted all the same: closures that captured no pointers are among them, which are
- * known by their code, and the names of types that reflect made; and where the runtime marks small
- * objects in their span (Green Tea, up to 512 bytes), the marks stand beside them.
+ * Small ones are copied all the same. Among them are closures without captured pointers, whose type
+ * follows from their code, and the names of types that reflect made. Where the runtime keeps mark
+ * bits of small objects in their span (Green Tea, up to 512 bytes), the span holds these too.
  *
- * The list is read from the process while it runs. A span that is put to another use meanwhile is
- * no matter: its witnesses, where it begins and what it is used for, no longer say the same.
+ * The list is read while the process runs. If a span gets another use meanwhile, its witnesses (its
+ * start and its use) no longer match, and it is copied.
  */
 #include "model/heap/pointer_free.h"
 
@@ -24,7 +24,7 @@
 /* Spans that are read in one call; the largest mspan of any release has room. */
 #define BATCH           256u
 #define MAX_SPAN_RECORD 512u
-/* A list of more spans than this is none. */
+/* A longer list is damaged. */
 #define MAX_SPANS ((uint64_t)1 << 27)
 
 struct found {
@@ -106,7 +106,7 @@ struct grf_error *grf_pointer_free_find(void *context, grf_read_runs *read, void
 		uint64_t count = slice[1] - i < BATCH ? slice[1] - i : BATCH;
 		struct grf_run part = {slice[0] + i * 8, slice[0] + (i + count) * 8};
 
-		/* The runtime may just have put the list elsewhere. */
+		/* The runtime may just have moved the list. */
 		if (read(memory, &part, 1, (uint8_t *)addresses) != 1)
 			break;
 		if (!add_spans(site, addresses, count, read, memory, &found)) {

@@ -6,7 +6,7 @@
 #include "image/left_out.h"
 #include "model/layout.h"
 
-/* Objects without pointers up to this size are wanted all the same; bytes. */
+/* Bytes. Objects without pointers up to this size are copied all the same. */
 #define GRF_POINTER_FREE_KEPT 512u
 
 struct grf_pointer_free {

@@ -13,7 +13,7 @@ static const uint16_t size_classes[] = {8,   16,  24,  32,  48,  64,  80,  96,  
 					288, 320, 352, 384, 416, 448, 480, 512};
 #define CLASSES (sizeof(size_classes) / sizeof(*size_classes))
 
-/* Redzones of objects that are small enough to get that much: 16 bytes up to 48, and so on. */
+/* Redzones by the largest object that gets them: 16 bytes up to 48 bytes, and so on. */
 static const struct redzone {
 	uint32_t largest, bytes;
 } redzones[] = {{64 - 16, 16},      {128 - 32, 32},     {512 - 64, 64},      {4096 - 128, 128},

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Specials hang from a span as a list sorted by offset and kind (runtime/mheap.go). Their kinds are
- * numbered anew in many releases (release.h); the fields come from the layout.
+ * Reads the specials of spans, each span's a list sorted by offset and kind (runtime/mheap.go), and
+ * the queues of those that wait to run. Many releases number the kinds anew (release.h); the fields
+ * come from the layout.
  *
- * What they keep alive (markrootSpans in mgcmark.go): a finalizer its function and what its object
+ * A special keeps alive (markrootSpans in mgcmark.go): a finalizer its function and what its object
  * points to, but not the object; a cleanup its function, and since Go 1.26 its argument; a weak
- * handle the handle. Once it is queued to run, a finalizer keeps its object too, and the types that
- * the call needs (they may be made by reflect, and then they are objects of the heap).
+ * handle the handle. A finalizer in the queue also keeps its object and the types that the call
+ * needs: types that reflect made are objects of the heap.
  */
 #include "model/heap/specials.h"
 
@@ -15,11 +16,11 @@
 #include "base/array.h"
 #include "base/log.h"
 
-/* A list longer than this for each slot of its span is none. */
+/* A longer list for each slot of a span is damaged. */
 #define MAX_SPECIALS_PER_SLOT 64
 /* Bytes of a special, at least: next, offset, kind. */
 #define MIN_SPECIAL 16
-/* More blocks than this in a queue is a loop. */
+/* A queue of more blocks is a loop. */
 #define MAX_BLOCKS (1u << 20)
 
 struct special_reader {
@@ -29,7 +30,7 @@ struct special_reader {
 	const struct grf_special_kinds *kinds;
 	GRF_ARRAY(struct grf_special_root) roots;
 	bool no_memory;
-	uint64_t left; /* bytes of records that the image can have beside those read */
+	uint64_t left; /* bytes that the image can hold of further records */
 	uint64_t broken;
 };
 
@@ -48,7 +49,7 @@ static void add_root(struct special_reader *reader, const char *name, enum grf_r
 	*root = (struct grf_special_root){name, kind, value, type};
 }
 
-/* The word of a structure at `address`; 0 when this version lacks the field. */
+/* Reads a word of the structure at `address`. 0: this version lacks the field. */
 static uint64_t read_word(const struct special_reader *reader, uint64_t address, int64_t offset)
 {
 	uint64_t value = 0;
@@ -58,8 +59,8 @@ static uint64_t read_word(const struct special_reader *reader, uint64_t address,
 	return value;
 }
 
-/* Whether the image can have one more record of `bytes` bytes. Lists of several spans may share
- * their ends, and blocks overlap, in a damaged image only. */
+/* Whether the image can hold one more record of `bytes` bytes. Only in a damaged image do lists
+ * share their ends, or blocks overlap. */
 static bool afford_bytes(struct special_reader *reader, uint64_t bytes)
 {
 	if (reader->left < bytes)
@@ -122,8 +123,8 @@ static bool special_offset(const struct special_reader *reader, uint64_t special
 	return true;
 }
 
-/* Whether a chain's link is one that was seen a power of two steps ago: the chain is a loop
- * (Brent's way of finding one). */
+/* Finds loops in a chain: compares each link with one that was seen a power of two steps ago
+ * (Brent's algorithm). */
 struct loop_check {
 	uint64_t seen, steps, next;
 };
@@ -162,7 +163,7 @@ static void read_span(struct special_reader *reader, const struct grf_span *span
 		reader->broken++;
 }
 
-/* Something that a queued finalizer's call needs; the binary's own types are no objects. */
+/* Adds a type that a queued finalizer's call needs. Types of the binary are no objects. */
 static void add_type(struct special_reader *reader, uint64_t type)
 {
 	if (grf_heap_span(reader->heap, type))

@@ -15,7 +15,7 @@
 
 enum grf_root_value_kind {
 	GRF_ROOT_OBJECT,    /* `value` points to an object that is kept */
-	GRF_ROOT_REFERENTS, /* what the object at `value` points to is kept, itself it is not */
+	GRF_ROOT_REFERENTS, /* what the object at `value` points to is kept, the object is not */
 	GRF_ROOT_FUNCTION,  /* `value` is a *funcval */
 };
 
@@ -38,7 +38,8 @@ struct grf_special_variables {
 	uint64_t gc_cleanups;
 };
 
-/* Reads them all. A broken list ends there, with a warning that counts them. */
+/* Reads all of them. A broken list ends where it breaks, and is counted in a warning. Errors:
+ * NO_MEMORY. */
 struct grf_error *grf_special_roots_read(const struct grf_image *image,
 					 const struct grf_layout *layout,
 					 const struct grf_heap *heap,
