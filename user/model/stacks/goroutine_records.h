@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What was taken of goroutines at the stop (include/grf/goroutine_records.h), by the layout of the
- * target's runtime.
+ * The records of goroutines that were taken at the stop (include/grf/goroutine_records.h), by the
+ * layout of the target's runtime.
  */
 #ifndef GRF_MODEL_STACKS_GOROUTINE_RECORDS_H
 #define GRF_MODEL_STACKS_GOROUTINE_RECORDS_H

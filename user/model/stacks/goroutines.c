@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where each goroutine stands. One that waits has its pc and sp saved in sched; one in a system
- * call or in C code, in syscallsp and syscallpc. One that runs has them in its thread's registers,
+ * Finds where each goroutine stands. A waiting one has its pc and sp in sched; one in a system call
+ * or in C code, in syscallsp and syscallpc. A running one has them in its thread's registers,
  * unless the thread is on another stack: on the system stack (g0), to which systemstack and mcall
- * switch after saving sched; in the vDSO, for which m keeps the caller's; or on the signal stack,
- * where the kernel saved the interrupted registers.
+ * switch after they saved sched; in the vDSO, for which m keeps the caller's; or on the signal
+ * stack, where the kernel saved the interrupted registers.
  */
 #include "model/stacks/goroutines.h"
 
@@ -23,7 +23,7 @@
 #include "model/stacks/stack_words.h"
 #include "model/stacks/system_goroutine.h"
 
-/* A function has fewer bytes of arguments. */
+/* Bytes; functions have fewer arguments. */
 #define MAX_DEFER_ARGUMENTS (1u << 20)
 #define FUNCDATA_ARGS_MAPS  0
 /* Signal stacks are 32 KiB (runtime, os_linux.go). */
@@ -48,18 +48,18 @@ struct goroutine_reader {
 	GRF_ARRAY(struct machine) machines;
 	struct grf_address_set machine_of; /* an m, its index */
 	struct grf_address_set machine_by_tid;
-	/* Records that some goroutine has: those of another are none of its own. */
+	/* Records that belong to a goroutine already; another one may not have them too. */
 	struct grf_address_set goroutine_of, records;
-	/* Bytes of stacks and deferred arguments that the image can have beside those read. */
+	/* Bytes that the image can hold of further stacks and deferred arguments. */
 	uint64_t stacks_left, arguments_left;
 	struct grf_stack_scan scan;
 	struct grf_goroutines *goroutines;  /* the result */
 	struct grf_goroutine_index index;   /* what was taken at the stop */
-	struct grf_goroutine_record record; /* of the goroutine at hand */
+	struct grf_goroutine_record record; /* of the current goroutine */
 	grf_frame_array frames;
 	grf_value_array values;
 	GRF_ARRAY(struct grf_goroutine_wait) waits;
-	bool scans_vector_registers; /* this release's collector does */
+	bool scans_vector_registers; /* this release's collector scans them */
 	bool no_memory;
 };
 
@@ -98,7 +98,7 @@ static bool read_word(void *image, uint64_t address, uint64_t *ret)
 	return grf_image_u64(image, address, ret);
 }
 
-/* The m that a thread says is its own, through the pointer to its g; 0: it says none. */
+/* The m of a thread, through the pointer to its g; 0: it has none. */
 static uint64_t owner_of(const struct goroutine_reader *reader, const struct grf_thread *thread)
 {
 	uint64_t g = grf_image_arch(reader->image)
@@ -107,8 +107,8 @@ static uint64_t owner_of(const struct goroutine_reader *reader, const struct grf
 	return WORD(g, g, m);
 }
 
-/* The numbers by which a program in a PID namespace of its own knows its threads are not those by
- * which they are known outside. */
+/* Matches threads to ms. In a PID namespace of its own, a program knows its threads by other
+ * numbers than those outside. */
 static void find_threads(struct goroutine_reader *reader)
 {
 	for (size_t i = 0; reader->machines.items && i < reader->thread_count; i++) {
@@ -214,7 +214,7 @@ static bool find_ucontext(struct goroutine_reader *reader, const struct machine 
 	return false;
 }
 
-/* Where a goroutine that runs on a thread stands. False: not known. */
+/* Finds pc and sp of a goroutine that runs on a thread. False: not known. */
 static bool start_running(struct goroutine_reader *reader, const struct machine *machine,
 			  const struct grf_goroutine *goroutine, struct grf_unwind_start *ret)
 {
@@ -254,12 +254,12 @@ static bool find_start(struct goroutine_reader *reader, struct grf_goroutine *go
 	return ret->pc && ret->sp >= goroutine->stack_low && ret->sp < goroutine->stack_high;
 }
 
-/* The frame that a defer record belongs to: the one whose sp it names. */
+/* The frame of a defer record: the one whose sp it names. */
 static uint32_t frame_at(const struct goroutine_reader *reader, uint64_t sp)
 {
 	size_t low = 0, high = reader->frames.count;
 
-	/* They come in the order of their addresses. */
+	/* Frames are in the order of their addresses. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -304,8 +304,8 @@ static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record
 				  GRF_VALUE_REGISTER, !bits);
 }
 
-/* Deferred calls: their functions are roots, and so are the records that are in the heap
- * (scanstack in runtime/mgcmark.go). */
+/* Adds deferred calls: their functions are roots, and so are records in the heap (scanstack in
+ * runtime/mgcmark.go). */
 static void add_defers(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
 {
 	uint64_t record = WORD(goroutine->address, g, defer), next;
@@ -316,13 +316,13 @@ static void add_defers(struct goroutine_reader *reader, const struct grf_gorouti
 		next = WORD(record, defer, link);
 		add_value(reader, WORD(record, defer, fn), frame, GRF_VALUE_DEFER, false);
 		add_defer_arguments(reader, record, frame);
-		/* One on the stack is a local of its frame, which a panic may have left dead. */
+		/* A record on the stack is a local of its frame, and may be dead after a panic. */
 		if (record < goroutine->stack_low || record >= goroutine->stack_high)
 			add_value(reader, record, frame, GRF_VALUE_DEFER_RECORD, false);
 	}
 }
 
-/* The values on its stack that channels know of: one for each channel that it waits for. */
+/* Adds the values on its stack that channels point to: one for each channel that it waits for. */
 static void add_waits(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
 {
 	uint64_t sudog = WORD(goroutine->address, g, waiting);
@@ -349,9 +349,9 @@ static void add_waits(struct goroutine_reader *reader, const struct grf_goroutin
 	}
 }
 
-/* From Go 1.26 on, asynchronous preemption saves the vector registers off the stack (runtime,
- * preempt_xreg.go). From 1.27 on the collector scans them, conservatively; until then they hold
- * numbers, and what looks like a pointer is a dead one. */
+/* Adds the saved vector registers. From Go 1.26 on, asynchronous preemption saves them off the
+ * stack (runtime, preempt_xreg.go). From 1.27 on the collector scans them conservatively; in 1.26
+ * any pointer in them is dead. */
 static void add_vector_registers(struct goroutine_reader *reader,
 				 const struct grf_goroutine *goroutine)
 {
@@ -374,7 +374,7 @@ static void add_vector_registers(struct goroutine_reader *reader,
 			  true);
 }
 
-/* Moves the frames, words and values of the goroutine at hand into memory of its own. */
+/* Copies the frames, words and values of the current goroutine into memory of its own. */
 static bool keep_goroutine(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
 {
 	size_t frames = reader->frames.count * sizeof(struct grf_frame);
@@ -404,7 +404,7 @@ static bool keep_goroutine(struct goroutine_reader *reader, struct grf_goroutine
 	return true;
 }
 
-/* Whether the image can have this stack beside those read: no two have a byte in common. */
+/* Whether the image can hold this stack beside those already read: stacks never overlap. */
 static bool afford_stack(struct goroutine_reader *reader, const struct grf_goroutine *goroutine)
 {
 	uint64_t held =
@@ -437,12 +437,11 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 	reader->scan.low = goroutine->stack_low;
 	reader->scan.high = goroutine->stack_high;
 	if (!find_start(reader, goroutine, &start)) {
-		goroutine->failure = "it is not known where it stands";
+		goroutine->failure = "its pc and sp are not known";
 		rest = goroutine->stack_low;
 	} else if (goroutine->status == GRF_G_COPYSTACK) {
-		/* All is where it belongs (copystack in runtime/stack.go), but pointers to the
-		 * stack itself may still be those of the old one, so that its maps would mislead.
-		 */
+		/* The stack is complete (copystack in runtime/stack.go), but pointers into it may
+		 * still point to the old one, so its maps would mislead. */
 		goroutine->failure = "its stack was being copied";
 		rest = start.sp;
 	} else if (!grf_unwind(reader->image, reader->table, &start, goroutine->stack_low,
@@ -460,14 +459,14 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 	add_defers(reader, goroutine);
 	add_waits(reader, goroutine);
 	add_vector_registers(reader, goroutine);
-	/* A panic's record stands on the stack, as an object of gopanic's frame. */
+	/* A panic's record is on the stack, an object of gopanic's frame. */
 	add_value(reader, WORD(goroutine->address, g, panic), 0, GRF_VALUE_REGISTER, true);
 	grf_stack_scan_frames(&reader->scan, reader->frames.items, (uint32_t)reader->frames.count,
 			      start.interrupted, rest, reader->values.items,
 			      (uint32_t)reader->values.count);
 }
 
-/* Reads the goroutine of the record at hand. False: it is dead. */
+/* Reads the goroutine of the current record. False: it is dead. */
 static bool read_goroutine(struct goroutine_reader *reader, struct grf_goroutine *goroutine)
 {
 	uint32_t status = (uint32_t)reader->record.status & ~(uint32_t)GRF_G_SCAN_BIT;
@@ -494,7 +493,7 @@ static bool read_goroutine(struct goroutine_reader *reader, struct grf_goroutine
 
 typedef GRF_ARRAY(struct grf_goroutine) goroutine_array;
 
-/* Notes that there is a goroutine at `g`. False: it was read before, or nothing is there. */
+/* Notes the goroutine at `g`. False: it was read before, or `g` is 0. */
 static bool is_new(struct goroutine_reader *reader, uint64_t g)
 {
 	uint32_t status;
@@ -504,7 +503,7 @@ static bool is_new(struct goroutine_reader *reader, uint64_t g)
 	       grf_address_set_add(&reader->goroutine_of, g, 0);
 }
 
-/* Reads the goroutine at `g`, if it is one, for the first time. */
+/* Reads the goroutine at `g`, if there is one that was not read before. */
 static struct grf_error *add_goroutine(struct goroutine_reader *reader, uint64_t g,
 				       goroutine_array *items)
 {
@@ -584,7 +583,8 @@ static void tell_failures(const struct grf_goroutines *goroutines)
 				  goroutines->items[i].failure);
 }
 
-/* Whether the lists of m, of deferred calls and of waits named no more than the image can have. */
+/* Checks that the lists of m, of deferred calls and of waits are no longer than the image can hold.
+ * Errors: BAD_INPUT. */
 static struct grf_error *check_lists(const struct goroutine_reader *reader)
 {
 	const char *what = reader->machine_of.full || reader->machine_by_tid.full ? "threads"

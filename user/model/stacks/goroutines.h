@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Goroutines, their frames, and which words of their stacks are live pointers, as the garbage
- * collector sees them: stack maps and stack objects for frames at safe points, conservative only
- * where the runtime is (asyncPreempt and the frame above it), or where a thread was stopped between
- * safe points.
+ * Goroutines, their frames, and the words of their stacks that are live pointers for the garbage
+ * collector. Frames at safe points have stack maps and stack objects. A frame is read
+ * conservatively where the runtime does so (asyncPreempt and the frame above it), or where a thread
+ * was stopped between safe points.
  */
 #ifndef GRF_MODEL_STACKS_GOROUTINES_H
 #define GRF_MODEL_STACKS_GOROUTINES_H
@@ -21,7 +21,7 @@
 
 /* One physical frame, innermost first within its goroutine. */
 struct grf_frame {
-	uint64_t pc; /* where it stands: return address, or the thread's pc when innermost */
+	uint64_t pc; /* return address, or the thread's pc when innermost */
 	uint64_t
 	    lookup_pc; /* for liveness and variables: pc - 1, or pc when innermost or interrupted */
 	uint64_t sp;   /* lowest address of the frame */
@@ -39,11 +39,10 @@ struct grf_stack_word {
 	bool conservative; /* may be no pointer at all */
 };
 
-/* A root of a goroutine that stands in no stack word: a register, sched.ctxt, a defer's function.
- */
+/* A root of a goroutine that is in no stack word: a register, sched.ctxt, a defer's function. */
 struct grf_goroutine_value {
 	uint64_t value;
-	uint32_t frame; /* the frame it belongs to; index, 0 when none fits */
+	uint32_t frame; /* index of its frame; 0 when none fits */
 	enum {
 		GRF_VALUE_REGISTER,     /* of a thread, or saved off the stack */
 		GRF_VALUE_CONTEXT,      /* sched.ctxt: a *funcval */
@@ -53,8 +52,8 @@ struct grf_goroutine_value {
 	bool conservative;
 };
 
-/* A value on a goroutine's stack that it waits to send, or for a value to be received into: what
- * its sudogs (runtime/runtime2.go) say of it. */
+/* A value on a goroutine's stack that it waits to send, or to receive into, from its sudogs
+ * (runtime/runtime2.go). */
 struct grf_goroutine_wait {
 	uint64_t address;    /* of the value */
 	uint64_t descriptor; /* of its type: the channel's element type */
@@ -69,7 +68,7 @@ struct grf_goroutine {
 	uint64_t start_pc, creator_pc, parent_id;
 	uint8_t wait_reason;
 	pid_t tid;             /* the thread that runs it; 0 when none */
-	const uint8_t *memory; /* of its stack, owned by the image or the set; NULL: not there */
+	const uint8_t *memory; /* of its stack; the image or the set owns it; NULL: missing */
 	const char *failure;   /* why its stack could not be walked to its end, or NULL */
 	struct grf_frame *frames;
 	uint32_t frame_count;
@@ -85,7 +84,7 @@ struct grf_goroutines {
 	struct grf_goroutine *items; /* in the order of runtime.allgs, dead ones left out */
 	size_t count;
 	size_t broken; /* how many have `failure` */
-	size_t lost;   /* of them, those whose stack could not be read at all */
+	size_t lost;   /* of them, stacks that could not be read at all */
 	GRF_ARRAY(struct grf_assembled_stack {
 		uint8_t *memory;
 		uint64_t size;
@@ -94,9 +93,9 @@ struct grf_goroutines {
 };
 
 /*
- * Reads them all. `allgs` is the address of the runtime.allgs slice, `allm` of runtime.allm (0:
- * unknown, threads are then matched by their stack pointers alone). Bad links and bounds end a
- * walk, not the call.
+ * Reads all goroutines. `allgs` is the address of the runtime.allgs slice, `allm` that of
+ * runtime.allm (0: unknown; threads are then matched by their stack pointers alone). A bad link or
+ * bound ends the walk of one stack, not the call. Errors: BAD_INPUT, TORN, NO_MEMORY, INTERRUPTED.
  */
 struct grf_error *grf_goroutines_read(const struct grf_image *image,
 				      const struct grf_layout *layout,

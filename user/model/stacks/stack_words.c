@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Liveness of stack words, as the collector has it (scanframeworker in runtime/mgcmark.go,
- * getStackMap in runtime/stkframe.go).
+ * Finds live stack words as the collector does (scanframeworker in runtime/mgcmark.go, getStackMap
+ * in runtime/stkframe.go).
  *
- * At a call, the stack maps of the function say which words of locals and arguments are live
- * pointers. Variables whose address is taken are not in them: they are stack objects, listed for
- * the function with the pointer masks of their types, and such an object is live only when a live
- * word points into it. So the live words are found first, and then followed from object to object
- * within the stack.
+ * At a call, the function's stack maps say which words of locals and arguments are live pointers.
+ * Variables whose address is taken are not in the maps: they are stack objects, which the function
+ * lists with the pointer masks of their types. A stack object is live only when a live word points
+ * into it. So live words are found first, and then followed from object to object within the stack.
  *
  * Where no map applies, every word may be a pointer: in a frame that asynchronous preemption (or a
- * debugger's call) interrupted, in the one that did the interrupting, and in the innermost frame
- * when the thread was stopped between safe points.
+ * debugger's call) interrupted, in the frame of the interruption, and in the innermost frame when
+ * the thread was stopped between safe points.
  */
 #include "model/stacks/stack_words.h"
 
@@ -25,14 +24,14 @@
 #define FUNCDATA_OBJECTS     2
 #define ARGS_UNKNOWN         INT32_MIN
 
-/* The function that a method value or reflect.MakeFunc runs through gets its arguments described
- * by a bit vector at run time; no more than this is looked at. */
+/* A bit vector describes the arguments of calls through method values and reflect.MakeFunc at run
+ * time. So many are read at most. */
 #define MAX_REFLECT_ARGS 65536u
 
 #define MAX_OBJECTS_PER_FRAME 65536u
 
-/* A word of a stack is looked at for its frame's locals, its callee's arguments, as an object and
- * as a part of one. */
+/* A word of a stack may be read as a local, as an argument of the callee, as an object and as a
+ * part of an object. */
 #define STEPS_PER_WORD 16u
 #define LEAST_STEPS    4096u
 
@@ -45,8 +44,8 @@ struct grf_stack_object {
 	bool live;
 };
 
-/* Counts a step. False: the frames of a stack take a number of them that is a small multiple of its
- * words; those of this one overlap. */
+/* Counts a step. False: the frames overlap, as others need only a small multiple of the stack's
+ * words in steps. */
 static bool is_affordable(struct grf_stack_scan *scan)
 {
 	if (!scan->left)
@@ -70,7 +69,7 @@ static void add_word(struct grf_stack_scan *scan, uint64_t address, uint32_t fra
 	*word = (struct grf_stack_word){address, frame, conservative};
 }
 
-/* Words of the stack, aligned and held. */
+/* Adds words of the stack that are aligned and held. */
 static void add_words(struct grf_stack_scan *scan, uint64_t from, uint64_t to, uint32_t frame)
 {
 	for (uint64_t at = from; at < to && is_affordable(scan); at += 8)
@@ -137,7 +136,7 @@ static void add_objects(struct grf_stack_scan *scan, const struct grf_frame *fra
 			return;
 		offset = (int32_t)grf_load_u32(memory);
 		address = (offset < 0 ? frame->varp : frame->argp) + (uint64_t)(int64_t)offset;
-		/* Below sp: the frame is not that deep yet. */
+		/* Below sp: the frame has not grown so far yet. */
 		if (address < frame->sp)
 			continue;
 		object = grf_array_add(&scan->objects);
@@ -246,7 +245,7 @@ static int object_by_address(const void *left, const void *right)
 	return a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* The object that an address points into, or NULL. The objects are sorted. */
+/* Finds the object that an address points into, among the sorted ones; NULL: none. */
 static struct grf_stack_object *find_object(const struct grf_stack_scan *scan, uint64_t address)
 {
 	size_t low = 0, high = scan->objects.count;
@@ -332,7 +331,7 @@ void grf_stack_scan_frames(struct grf_stack_scan *scan, struct grf_frame *frames
 		      object_by_address);
 	for (uint32_t i = 0; i < value_count; i++)
 		point_to(scan, values[i].value, values[i].conservative);
-	/* The list grows while objects become live; each does so once. */
+	/* The list grows as objects become live, each once. */
 	for (size_t i = 0; scan->objects.count && i < scan->words.count; i++) {
 		struct grf_stack_word word = scan->words.items[i];
 

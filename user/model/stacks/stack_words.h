@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which words of a stack are live pointers; private to the model. */
+/* Finds the live pointers in a stack; private to the model. */
 #ifndef GRF_MODEL_STACKS_STACK_WORDS_H
 #define GRF_MODEL_STACKS_STACK_WORDS_H
 
@@ -10,7 +10,7 @@ typedef GRF_ARRAY(struct grf_goroutine_value) grf_value_array;
 
 struct grf_stack_object;
 
-/* Works on one goroutine at a time; its arrays are kept from one to the next. */
+/* The scan of one goroutine; its arrays are used again for the next. */
 struct grf_stack_scan {
 	const struct grf_image *image;
 	const struct grf_layout *layout;
@@ -19,7 +19,7 @@ struct grf_stack_scan {
 	const uint8_t *memory; /* of [low, high) */
 	grf_stack_word_array words;
 	GRF_ARRAY(struct grf_stack_object) objects;
-	uint64_t left; /* steps that the stack at hand may still take */
+	uint64_t left; /* steps that the current stack may still take */
 	bool whole;    /* the image has every byte of the stack */
 	bool no_memory;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The frames of a Go stack, from the function table alone (runtime/traceback.go): at every pc the
- * table pcsp tells how much of the stack the function has taken, so that a frame can be left from
- * any instruction. What stands where in a frame, the architecture says.
+ * Walks the frames of a Go stack by the function table alone (runtime/traceback.go). For every pc
+ * the table pcsp has the size of the frame so far, so a frame can be left from any instruction. The
+ * architecture knows the places within a frame.
  */
 #include "model/stacks/unwind.h"
 
@@ -12,7 +12,7 @@
 #define FLAG_TOP_FRAME 1
 #define FLAG_SP_WRITE  2
 
-/* No frame is larger than the largest stack that Go allows. */
+/* Bytes; Go allows no larger stack. */
 #define MAX_FRAME (1 << 30)
 
 /* Fills in a frame whose pc and sp are set. False: the function or its frame size is not known. */
@@ -33,8 +33,8 @@ static bool complete_frame(const struct grf_arch *arch, const struct grf_pclntab
 	frame->argp = laid.argp;
 	frame->varp = laid.varp;
 	*ret_return_address = laid.return_address;
-	/* A return address may be the first instruction of something else; the call is before it. A
-	 * pc that was interrupted, or whose function has not begun, is what it is. */
+	/* A return address may be the first instruction of the next statement; the call is before
+	 * it. A pc that was interrupted, or that of a function which has not begun, is exact. */
 	frame->lookup_pc = frame->pc;
 	if (!interrupted && !below_signal && frame->pc != frame->function.entry)
 		frame->lookup_pc--;
@@ -81,7 +81,7 @@ bool grf_unwind(const struct grf_image *image, const struct grf_pclntab *table,
 			return true;
 		}
 		next.sp = frame->fp;
-		/* What is above a signal's handler was interrupted by it, not called from. */
+		/* A signal interrupted the function above its handler, which did not call it. */
 		below_signal = grf_pclntab_kind(table, &frame->function) == GRF_FUNC_SIGPANIC;
 		interrupted = false;
 		if (!next.pc) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Walking the frames of one goroutine's stack; private to the model. */
+/* Walks the frames of one goroutine's stack; private to the model. */
 #ifndef GRF_MODEL_STACKS_UNWIND_H
 #define GRF_MODEL_STACKS_UNWIND_H
 
@@ -12,13 +12,13 @@ typedef GRF_ARRAY(struct grf_frame) grf_frame_array;
 struct grf_unwind_start {
 	uint64_t pc;
 	uint64_t sp;
-	bool interrupted; /* pc is any instruction, not a return address or a function's entry */
+	bool interrupted; /* pc may be any instruction, not only a return address or a function's
+			     entry */
 };
 
 /*
  * Appends the frames from `start` to the top of the stack [low, high) to `frames`, which the caller
- * empties first. *ret_failure tells why the walk could not go on to the top, or is NULL. False: out
- * of memory.
+ * empties first. *ret_failure: why the walk ended before the top, or NULL. False: out of memory.
  */
 bool grf_unwind(const struct grf_image *image, const struct grf_pclntab *table,
 		const struct grf_unwind_start *start, uint64_t low, uint64_t high,
