@@ -23,7 +23,7 @@ struct grf_dictionary {
 	UT_hash_handle hh;
 };
 
-/* What a shape is for a dictionary, or for all of a function. */
+/* The type that a shape stands for, by dictionary or by function. */
 struct known {
 	struct known_key {
 		const void *of; /* a dictionary, or the interned name of a function */
@@ -60,7 +60,7 @@ void grf_dictionaries_destroy(struct grf_dictionaries *dictionaries)
 
 /* --- dictionaries ----------------------------------------------------------------------------- */
 
-/* The symbol around an address of the process, and how far into it that is. NULL: none. */
+/* The symbol that covers an address of the process, and the offset into it. NULL: none. */
 static const char *symbol_at(const struct grf_types *types, uint64_t address, uint64_t *ret_offset,
 			     uint64_t *ret_size)
 {
@@ -140,14 +140,14 @@ const struct grf_dictionary *grf_dictionary_at(struct grf_types *types, uint64_t
 
 /* --- the type for a shape --------------------------------------------------------------------- */
 
-/* Whether a type that is named as what `shape` stands for may be that. */
+/* Whether a type with the right name may be what `shape` stands for. */
 static bool type_agrees(struct grf_types *types, struct grf_type *type, struct grf_type *shape)
 {
 	return type->size == shape->size &&
 	       grf_types_shape(types, type)->declared == grf_types_shape(types, shape)->declared;
 }
 
-/* The type in the dictionary by that name. */
+/* The type of that name in the dictionary. */
 static struct grf_type *entry_type(struct grf_types *types, const struct grf_dictionary *dictionary,
 				   const char *name, struct grf_type *shape)
 {
@@ -177,7 +177,7 @@ static struct grf_type *named_type(struct grf_types *types, const struct grf_dic
 	return found && type_agrees(types, found, shape) ? found : NULL;
 }
 
-/* The fields of `shape`, as those of `made`. */
+/* Copies the fields of `shape` to `made`, with the types that theirs stand for. */
 static bool copy_fields(struct grf_types *types, const struct grf_dictionary *dictionary,
 			const struct grf_shape *shape, struct grf_shape *made)
 {
@@ -204,7 +204,7 @@ static struct grf_type *part_type(struct grf_types *types, const struct grf_dict
 	return shape ? grf_dictionary_type(types, dictionary, shape) : NULL;
 }
 
-/* A type like `shape`, of what its parts stand for. */
+/* Makes a type like `shape` from the types that its parts stand for. */
 static struct grf_type *make_type(struct grf_types *types, const struct grf_dictionary *dictionary,
 				  const char *name, struct grf_type *type)
 {
@@ -230,7 +230,7 @@ static struct grf_type *make_type(struct grf_types *types, const struct grf_dict
 	return !shape->field_count || copy_fields(types, dictionary, shape, copy) ? made : NULL;
 }
 
-/* Whether what a type stands for can be made of what its parts do. */
+/* Whether a type can be made from the types that its parts stand for. */
 static bool has_parts(struct grf_types *types, struct grf_type *type)
 {
 	switch (grf_types_shape(types, type)->kind) {
@@ -270,7 +270,7 @@ static struct known *find_known(struct grf_dictionaries *dictionaries, const voi
 	return found;
 }
 
-/* Remembers that the shape is itself, until more is known. NULL: out of memory. */
+/* Remembers the shape as its own answer, until the true one is known. NULL: out of memory. */
 static struct known *add_known(struct grf_types *types, const void *of, struct grf_type *shape)
 {
 	struct known *known = grf_types_allocate(types, sizeof(*known));
@@ -309,7 +309,8 @@ struct grf_type *grf_dictionary_type(struct grf_types *types,
 
 /* --- all dictionaries of a function ----------------------------------------------------------- */
 
-/* What all dictionaries whose symbols begin with `prefix` say. False: two differ. */
+/* Finds the type that all dictionaries whose symbols begin with `prefix` agree on. False: two
+ * differ. */
 static bool dictionaries_agree(struct grf_types *types, const char *function, const char *prefix,
 			       struct grf_type *shape, struct grf_type **found)
 {
@@ -351,7 +352,7 @@ struct grf_type *grf_dictionaries_type(struct grf_types *types, const char *func
 	struct known *known;
 	bool same = true;
 
-	/* A library whose symbols are not there may have others. */
+	/* A library without symbols may have other dictionaries. */
 	if (!dictionaries || !grf_type_is_shape(shape) ||
 	    (types->modules && types->modules->count > types->file_count))
 		return shape;

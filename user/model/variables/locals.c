@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The variables in a frame: names and types for the words of a stack.
+ * Finds the variables in a frame: names and types for the words of a stack.
  *
- * DWARF describes a function as a tree: variables and parameters, lexical blocks and inlined calls
- * with those of their own. The tree is read once into a flat description of the function
- * (variables, the scopes that they belong to, and the places where they are in memory), and that is
- * looked at once for each pc at which a frame stands: the result is relative to the frame, and
- * thousands of goroutines that wait at the same place share it.
+ * DWARF describes a function as a tree: variables and parameters, and lexical blocks and inlined
+ * calls with their own. The tree is read once into a flat description of the function (variables,
+ * their scopes, and their places in memory). The description is evaluated once for each pc at which
+ * a frame stands. The result is relative to the frame, so thousands of goroutines that wait at the
+ * same place share it.
  *
- * The collector, not DWARF, knows what is alive. Optimised code's location lists end where the
- * compiler lost sight of a variable, mostly before the call at which the frame stands, although
- * its slot is live by the stack map. So behind the variables that are valid at the pc come those
- * that have a place in the frame elsewhere in the function, the likeliest first, marked
- * `stale_range`: the compiler gives a slot to values of one type, and mostly to one variable.
+ * Liveness comes from the collector, not from DWARF. In optimised code a location list ends where
+ * the compiler lost track of a variable, mostly before the call at which the frame stands, although
+ * the stack map still says that its slot is live. So after the variables that are valid at the pc
+ * come those with a place in the frame elsewhere in the function, the likeliest first, marked
+ * `stale_range`: the compiler uses a slot for values of one type, and mostly for one variable.
  *
  * A generic function is compiled once for all types of a shape, and its variables have that shape
- * for a type. The true types stand in a dictionary, to which the hidden parameter .dict points
+ * as their type. Their true types are in a dictionary, to which the hidden parameter .dict points
  * (cmd/compile/internal/noder, reader.go): an entry is the address of a runtime._type. Where a
- * frame has .dict in memory, its variables get their true types from there.
+ * frame has .dict in memory, its variables get their true types from it.
  */
 #include <dwarf.h>
 #include <string.h>
@@ -66,7 +66,7 @@ struct grf_frame_description {
 	struct grf_places places;
 };
 
-/* What is known of frames that stand at a pc; addresses are offsets from the frame address. */
+/* The variables of frames at one pc; addresses are offsets from the frame address. */
 struct frame_locals {
 	uint64_t pc;
 	struct grf_local *items;
@@ -129,13 +129,14 @@ static bool is_hidden(const char *name)
 	return name[0] == '.' && strcmp(name, ".this") != 0 && strcmp(name, DICTIONARY) != 0;
 }
 
-/* "k.len", which Go 1.27 has beside k where it took k apart, with places that may be k's. */
+/* Whether the name is such as "k.len", which Go 1.27 has beside k where it took k apart; its places
+ * may be those of k. */
 static bool is_component(const char *name)
 {
 	return strchr(name + 1, '.') != NULL;
 }
 
-/* "&x" is what the compiler calls the pointer to x where x moved to the heap. */
+/* Sets a variable's type. The compiler names the pointer to x "&x" where x moved to the heap. */
 static bool type_variable(struct grf_types *types, Dwarf_Die *type, struct variable *variable)
 {
 	Dwarf_Die pointee;
@@ -240,8 +241,8 @@ static void read_scope(struct grf_types *types, struct grf_frame_description *de
 	} while (dwarf_siblingof(&die, &die) == 0);
 }
 
-/* A closure object in the frame is a variable named like the closure's function, with the captured
- * variables for fields. */
+/* Adds a closure object in the frame, as a variable named like the closure's function, with the
+ * captured variables as fields. */
 static void add_closure(struct grf_types *types, struct grf_frame_description *description,
 			const struct grf_stack_closure *closure, uint64_t bias)
 {
@@ -294,7 +295,7 @@ static void read_closures(struct grf_types *types, struct grf_frame_description 
 		add_closure(types, description, &closures[i], bias);
 }
 
-/* Go's frames are described from the canonical frame address; C's, from elsewhere. */
+/* Whether the frame base is the canonical frame address, as in Go's functions; C's have another. */
 static bool has_go_frame_base(Dwarf_Die *die)
 {
 	Dwarf_Attribute base;
@@ -392,9 +393,9 @@ static void collect_locals(const struct grf_frame_description *description, uint
 	}
 }
 
-/* Valid ones first, innermost scope first. Then those whose scope holds the pc, then those whose
- * range ended last before it, then one that is yet to begin. Last what only names a slot. Ties: as
- * DWARF has them. */
+/* Orders valid ones first, the innermost scope first; then those whose scope holds the pc; then
+ * those whose range ended last before it; then those that begin after it; last those that only name
+ * a slot. Ties keep DWARF's order. */
 static int by_likelihood(const void *left, const void *right)
 {
 	const struct candidate *a = left, *b = right;
@@ -434,9 +435,9 @@ static bool continues_piece(const struct grf_local *first, const struct grf_loca
 	       next->piece_offset == first->piece_offset + first->size;
 }
 
-/* Puts behind each piece of a variable the one that goes on beside it in the frame, though that be
- * of a stale range: Go 1.17 says of an interface in a call that its type word is in the argument's
- * slot and its data word in a register, while both were stored. */
+/* Moves behind each piece of a variable the piece that continues it in the frame, even one of a
+ * stale range. Go 1.17 describes an interface in a call as a type word in the argument's slot and a
+ * data word in a register, although both were stored. */
 static void join_pieces(struct frame_locals *frame)
 {
 	for (size_t i = 0; i + 1 < frame->count; i++) {
@@ -532,7 +533,7 @@ static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 	return frame;
 }
 
-/* The type that an entry of the dictionary at `dictionary` stands for, if it has the shape. */
+/* The type of an entry of the dictionary at `dictionary`, if it has the shape. */
 static struct grf_type *true_type(struct grf_types *types, uint64_t dictionary, uint64_t entry,
 				  const struct grf_type *shape)
 {
@@ -547,8 +548,8 @@ static struct grf_type *true_type(struct grf_types *types, uint64_t dictionary, 
 	return type && type->size == shape->size ? type : NULL;
 }
 
-/* Whether what stands at `address` may be the dictionary of this frame, of which no symbol tells:
- * read-only, with a fitting type in every entry. */
+/* Whether the memory at `address`, which has no symbol, may be the dictionary of this frame: it is
+ * read-only, and every entry has a fitting type. */
 static bool looks_like_dictionary(struct grf_types *types, const struct frame_locals *frame,
 				  uint64_t address)
 {
@@ -568,7 +569,7 @@ static bool looks_like_dictionary(struct grf_types *types, const struct frame_lo
 	return any;
 }
 
-/* What a frame runs with. */
+/* The dictionary of a frame. */
 struct frame_dictionary {
 	uint64_t address;                   /* 0: not known */
 	const struct grf_dictionary *named; /* NULL: its symbol is not known */
@@ -591,8 +592,8 @@ static bool has_dictionary(struct grf_types *types, const struct frame_locals *f
 	       is_dictionary(types, frame, address, ret);
 }
 
-/* The dictionary that the code of the caller passes to a frame at `cfa`: first, or behind the
- * receiver. */
+/* Whether the caller's code passes this dictionary to a frame at `cfa`: as the first argument, or
+ * behind the receiver. */
 static bool is_passed_dictionary(struct grf_types *types, const struct frame_locals *frame,
 				 uint64_t cfa, struct frame_dictionary *ret)
 {
@@ -609,9 +610,9 @@ static bool is_passed_dictionary(struct grf_types *types, const struct frame_loc
 	return false;
 }
 
-/* The dictionary of a frame at `cfa`. Up to Go 1.26 optimised code has no location for .dict, which
- * then mostly is where arguments in registers are spilled to, first or behind the receiver; where
- * it was not spilled, the code of the caller tells. */
+/* Finds the dictionary of a frame at `cfa`. Up to Go 1.26 optimised code has no location for .dict.
+ * It is then mostly in the spill area of register arguments, first or behind the receiver. Where it
+ * was not spilled, the caller's code has it. */
 static struct frame_dictionary find_dictionary(struct grf_types *types,
 					       const struct frame_locals *frame, uint64_t cfa)
 {
@@ -628,7 +629,7 @@ static struct frame_dictionary find_dictionary(struct grf_types *types,
 	return (struct frame_dictionary){0};
 }
 
-/* What a variable of a generic function is of, in a frame that runs with `dictionary`. */
+/* The type of a variable of a generic function, in a frame that runs with `dictionary`. */
 static struct grf_type *local_type(struct grf_types *types, const struct frame_locals *frame,
 				   const struct grf_local *local, uint64_t entry,
 				   const struct frame_dictionary *dictionary)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DWARF location expressions, as far as they put variables of Go functions into memory.
+ * Evaluates DWARF location expressions of Go variables in memory.
  *
- * The frame base of Go's functions is the canonical frame address, so that a stack slot is
- * DW_OP_fbreg N or DW_OP_call_frame_cfa (cmd/compile/internal/ssa/debug.go, and dwarfgen). A value
- * that was taken apart into words has a piece for each: some in registers, some in slots, some
- * nowhere. Registers say nothing about a frame that called on, and are left out.
+ * The frame base of Go's functions is the canonical frame address, so a stack slot is DW_OP_fbreg N
+ * or DW_OP_call_frame_cfa (cmd/compile/internal/ssa/debug.go, and dwarfgen). A value that was taken
+ * apart into words has a piece for each: in registers, in slots, or nowhere. Registers say nothing
+ * about a frame that has called another function, and are left out.
  */
 #include <dwarf.h>
 

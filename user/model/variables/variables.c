@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The index over DWARF's compilation units: package variables by name and address, functions by pc.
+ * Indexes DWARF's compilation units: package variables by name and address, functions by pc.
  *
- * Go puts both right below the unit, so one pass over the children of the units finds them all;
- * what stands inside a function is read when a frame of it is looked at (locals.c). The pass costs
- * about as much as skipping over .debug_info once: a tenth of a second for a binary of 50 MB.
+ * Go puts both directly below the unit, so one pass over the children of the units finds them all.
+ * The contents of a function are read when one of its frames is first looked at (locals.c). The
+ * pass takes about as long as skipping over .debug_info once: a tenth of a second for a binary of
+ * 50 MB.
  */
 #include <dwarf.h>
 #include <string.h>
@@ -248,7 +249,8 @@ static bool in_module_data(const struct grf_modules *modules, uint64_t address)
 	return false;
 }
 
-/* Of several variables at an address, the largest comes first: the others have no size. */
+/* Orders by address. Of several variables at one address the largest comes first: the others have
+ * no size. */
 static int by_address(const void *left, const void *right)
 {
 	const struct grf_global *a = left, *b = right;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What DWARF says of variables, functions and frames; private to the model. types.h has the public
- * functions that stand on it.
+ * Variables, functions and frames from DWARF; private to the model. types.h has the public
+ * functions.
  */
 #ifndef GRF_MODEL_VARIABLES_VARIABLES_H
 #define GRF_MODEL_VARIABLES_VARIABLES_H
@@ -25,7 +25,7 @@
 struct grf_place {
 	uint64_t low, high;    /* link-time addresses */
 	int64_t offset;        /* from the canonical frame address */
-	uint64_t piece_offset; /* where in the variable the piece begins */
+	uint64_t piece_offset; /* offset of the piece in the variable */
 	uint64_t size;
 };
 
@@ -33,13 +33,13 @@ struct grf_places {
 	GRF_ARRAY(struct grf_place) array;
 };
 
-/* Appends what of an expression is in memory. `size`: of the whole variable. */
+/* Appends the parts of an expression that are in memory. `size`: bytes of the whole variable. */
 void grf_places_add(struct grf_places *places, const Dwarf_Op *operations, size_t count,
 		    uint64_t low, uint64_t high, uint64_t size);
 
-/* The operations of an attribute that is a single expression. Go writes those as DW_FORM_block1 in
- * DWARF 4 and 5 alike, which dwarf_getlocation() takes for no expression at all; the encoding is
- * that of DW_FORM_exprloc as long as the length fits in seven bits. */
+/* Reads the operations of an attribute that is a single expression. Go writes those as
+ * DW_FORM_block1 in DWARF 4 and 5 alike, which dwarf_getlocation() does not take for an expression.
+ * Its encoding is that of DW_FORM_exprloc if the length fits in seven bits. */
 bool grf_expression_read(Dwarf_Attribute *attribute, Dwarf_Op **ret, size_t *ret_count);
 
 /* Appends the places of a DW_AT_location: an expression, which holds in [low, high), or a list. */
@@ -59,7 +59,7 @@ struct grf_subprogram {
 
 struct grf_variables;
 
-/* An empty index, which reads the DWARF when it is first asked. NULL: out of memory. */
+/* Creates an empty index, which reads the DWARF when it is first asked. NULL: out of memory. */
 struct grf_variables *grf_variables_create(struct grf_executable *executable,
 					   const struct grf_modules *modules);
 void grf_variables_destroy(struct grf_variables *variables);
@@ -69,7 +69,7 @@ struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables,
 
 struct grf_dwarf_file;
 
-/* The same for a pc of the process, in whichever file, which *ret_file is then. */
+/* The same for a pc of the process, in any file; *ret_file is that file. */
 struct grf_subprogram *grf_types_subprogram(struct grf_types *types, uint64_t pc,
 					    const struct grf_dwarf_file **ret_file);
 
