@@ -104,6 +104,10 @@ class Target:
             line += byte
         return line.decode().rstrip("\n")
 
+    def line(self, timeout=120):
+        """The next line that it writes."""
+        return self._line(time.monotonic() + timeout)
+
     def stop(self):
         self.process.kill()
         self.process.wait()
@@ -126,8 +130,15 @@ class Target:
         return states
 
     def tracer(self):
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"TracerPid:\s+(\d+)", status).group(1))
+        """Who traces one of its threads; 0: nobody."""
+        tracers = [0]
+        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+            try:
+                status = (task / "status").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            tracers.append(int(re.search(r"TracerPid:\s+(\d+)", status).group(1)))
+        return max(tracers)
 
     def check_runs(self):
         """Fails when the target is gone, stopped or traced, or when this process, its parent or

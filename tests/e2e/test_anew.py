@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
-The number of a process is used anew: the target ends while the tool is halted at one of its system calls
-(halt.c), and another program takes the number (born.c). Nothing is done to that one, and nothing of it is
-shown as the first.
+The process is another program all of a sudden, while the tool is halted at one of its system calls
+(halt.c): it ends, and another takes its number (born.c), or it calls exec. Nothing is done to the other
+one, and nothing of it is shown as the first.
 
   GRF_TEST_RESTLESS  how many instants for each way to copy (3); "all": each call
 """
 
-import contextlib
 import os
 import pathlib
 import re
@@ -20,8 +19,9 @@ import time
 import pprof
 import pytest
 from running import (
-    EXITED, GRF, HURRIED, NO_PROCESS, NOT_GO, OK, PERMISSION, TOO_LONG, UNSUPPORTED, Target, wait_until,
+    EXITED, GRF, HURRIED, NO_PROCESS, OK, PERMISSION, TOO_LONG, UNSUPPORTED, Target, wait_until,
 )
+from test_restless import REPLACED, check_unharmed, generation
 from test_survival import MARK, Checked, check
 from toolchains import ROOT
 
@@ -35,6 +35,8 @@ DOCUMENTED = {OK, NO_PROCESS, PERMISSION, EXITED, UNSUPPORTED, TOO_LONG}
 BALLAST = 8
 # For a hang.
 PATIENCE = 300
+# The status of born.c.
+BORN_AND_ENDED = 97
 
 
 @pytest.fixture(scope="session", name="tools")
@@ -49,6 +51,14 @@ def fixture_tools(tmp_path_factory):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"no libseccomp here: {done.stderr[-200:]}")
+    with subprocess.Popen(["/bin/true"]) as ended:
+        ended.wait()
+    for command, status in (
+        ([folder / "born", str(ended.pid), "/bin/true"], BORN_AND_ENDED),
+        ([folder / "halt", "0", "0", "/bin/true"], 0),
+    ):
+        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != status:
+            pytest.skip(f"{command[0].name}: not with this kernel, or not permitted")
     return folder / "halt", folder / "born"
 
 
@@ -74,21 +84,12 @@ class Halted:
         return self.process.returncode, said
 
 
-def is_traced(target):
-    tasks = pathlib.Path(f"/proc/{target.pid}/task")
-    for name in os.listdir(tasks):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if "TracerPid:\t0\n" not in (tasks / name / "status").read_text(encoding="ascii"):
-                return True
-    return False
-
-
 def end(target, halted):
     """Ends it. Who traces a thread has to go on for that; what comes of it is returned."""
     result = None
     target.process.kill()
     while target.process.poll() is None:
-        if not result and is_traced(target):
+        if not result and target.tracer():
             result = halted.finish()
         time.sleep(0.005)
     target.process.stdout.close()
@@ -146,6 +147,20 @@ def try_instant(tools, checked, number, command, output, arguments):
             raise AssertionError(told) from failure
 
 
+def has_become_another(target, before, halted):
+    """Tells it to. Who traces a thread has to go on for that; what comes of it is returned."""
+    result = None
+    os.kill(target.pid, signal.SIGUSR1)
+    deadline = time.monotonic() + PATIENCE
+    while generation(target) == before:
+        assert time.monotonic() < deadline, target.states()
+        if halted and not result and target.tracer():
+            result = halted.finish()
+        time.sleep(0.005)
+    assert target.line() == "READY"
+    return result
+
+
 def instants(calls):
     if INSTANTS == "all":
         return range(1, calls + 1)
@@ -186,3 +201,21 @@ def test_number_of_a_thread(tools, start, tmp_path):
         assert held <= len(target.states()), said
         check_other(other, False)
     target.check_runs()
+
+
+@pytest.mark.parametrize("freeze", ["now", "gc"])
+@pytest.mark.parametrize("way", ["precopy", "fork", "stop"])
+def test_exec_at_each_call(way, freeze, tools, start, tmp_path):
+    arguments = ("--copy", way, "--freeze", freeze, "--max-pause", "10s", "--gc-wait", "20s")
+    target = start("restless", "told")
+    whole = Halted(tools[0], target.pid, 0, tmp_path / "out", *arguments)
+    assert whole.finish()[0] == OK
+    for number in instants(whole.calls):
+        halted = Halted(tools[0], target.pid, number, tmp_path / "out", *arguments)
+        before = generation(target)
+        result = has_become_another(target, before, halted)
+        status, said = result or halted.finish()
+        assert status in {OK, EXITED, UNSUPPORTED, TOO_LONG, REPLACED}, (number, halted.at, status, said)
+        check_unharmed(target)
+        # It goes on as it should.
+        has_become_another(target, before + 1, None)

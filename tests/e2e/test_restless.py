@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
-Targets that become another program, end, start children, change their credentials, or load and unload
-plugins and libraries while they are looked at. None is harmed, and each attach ends in a result or a documented status.
+Targets that become another program, end, start children, change their credentials, or load and
+unload plugins and libraries while they are looked at. None is harmed, and each attach ends in a result or
+a documented status.
 
   GRF_TEST_RESTLESS  how many attaches for each case (3); `make check-hostile` takes 50
 """
@@ -12,6 +13,7 @@ import random
 import shutil
 import signal
 import subprocess
+from collections import Counter
 
 import pytest
 from running import (
@@ -38,7 +40,7 @@ def generation(target):
 
 
 def attach(target, folder, chance, *arguments):
-    """One attach, which is ended at some instant where chance wants it so."""
+    """One attach, which is ended at some instant where chance wants it so. Returns its status."""
     with subprocess.Popen(
         [str(GRF), "attach", str(target.pid), "-o", str(folder / "out"), *HURRIED, *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -52,6 +54,15 @@ def attach(target, folder, chance, *arguments):
     # With little of the CPUs for us, no collection of those that end is caught.
     no_luck = tool.returncode == FAILURE and "garbage collection" in said
     assert tool.returncode in EXPECTED or no_luck, (tool.returncode, said)
+    return tool.returncode
+
+
+@pytest.fixture(name="statuses")
+def fixture_statuses(request):
+    """How often attaches ended with each status; `-rP` shows it."""
+    counter = Counter()
+    yield counter
+    print(f"{request.node.name}: {sum(counter.values())} attaches, statuses {dict(sorted(counter.items()))}")
 
 
 def check_unharmed(target):
@@ -64,12 +75,13 @@ def check_unharmed(target):
 @pytest.mark.parametrize("freeze", ["now", "gc"])
 @pytest.mark.parametrize("way", ["precopy", "fork", "stop"])
 @pytest.mark.parametrize("kind", ["exe", "pie"])
-def test_exec(kind, way, freeze, start, tmp_path):
+def test_exec(kind, way, freeze, start, tmp_path, statuses):
     flags = {"exe": (), "pie": ("-buildmode=pie",)}[kind]
     target = start("restless", "exec", flags=flags)
     chance = random.Random(f"{kind} {way} {freeze}")
     for _ in range(ATTACHES):
-        attach(target, tmp_path, chance, "--copy", way, "--freeze", freeze, "--gc-wait", "1s")
+        options = ("--copy", way, "--freeze", freeze, "--gc-wait", "1s")
+        statuses[attach(target, tmp_path, chance, *options)] += 1
         check_unharmed(target)
         before = generation(target)
         assert wait_until(lambda: generation(target) > before, PATIENCE), target.states()
@@ -77,22 +89,22 @@ def test_exec(kind, way, freeze, start, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["fork", "credentials"])
-def test_children_and_credentials(mode, start, tmp_path):
+def test_children_and_credentials(mode, start, tmp_path, statuses):
     target = start("restless", mode)
     chance = random.Random(mode)
     for _ in range(ATTACHES):
         way = chance.choice(["auto", "precopy", "fork", "stop"])
-        attach(target, tmp_path, chance, "--copy", way)
+        statuses[attach(target, tmp_path, chance, "--copy", way)] += 1
         check_unharmed(target)
 
 
-def test_exit(build, tmp_path):
+def test_exit(build, tmp_path, statuses):
     executable = build("restless")
     chance = random.Random(0)
     for _ in range(ATTACHES):
         with Target(executable, "exit") as target:
             way = chance.choice(["auto", "precopy", "fork", "stop"])
-            attach(target, tmp_path, chance, "--copy", way)
+            statuses[attach(target, tmp_path, chance, "--copy", way)] += 1
             assert target.process.wait(PATIENCE) == 0
 
 
@@ -112,12 +124,13 @@ def fixture_loaded(toolchain, tmp_path_factory):
 
 @pytest.mark.parametrize("way", ["auto", "fork", "stop"])
 @pytest.mark.parametrize("mode", ["plugin", "library"])
-def test_what_loads_and_unloads(mode, way, loaded, tmp_path):
+def test_what_loads_and_unloads(mode, way, loaded, tmp_path, statuses):
     loader, files = loaded
     chance = random.Random(f"{mode} {way}")
     with Target(loader, mode, "0", str(files[mode])) as target:
         for _ in range(ATTACHES):
             freeze = chance.choice(["now", "gc"])
-            attach(target, tmp_path, chance, "--copy", way, "--freeze", freeze, "--gc-wait", "1s")
+            options = ("--copy", way, "--freeze", freeze, "--gc-wait", "1s")
+            statuses[attach(target, tmp_path, chance, *options)] += 1
             check_unharmed(target)
         check_unharmed(target)

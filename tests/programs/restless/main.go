@@ -1,6 +1,8 @@
 // Changes what it is: restless MODE [GENERATION].
 //
-//	exec         becomes itself anew every 150 ms, with one more GENERATION
+//	exec         becomes itself anew after 150 ms or, every other time, up to a second, with one more
+//	             GENERATION
+//	told         becomes itself anew at SIGUSR1
 //	fork         starts and awaits children, one after the other
 //	exit         ends within half a second
 //	thread       says the id of a thread, which ends at SIGUSR1
@@ -37,9 +39,24 @@ func collect() {
 	}
 }
 
-func becomeAnew(generation int) {
-	time.Sleep(150 * time.Millisecond)
-	arguments := []string{"restless", "exec", strconv.Itoa(generation + 1)}
+// What takes as long as an attach is looked at to its end now and then.
+func waitToBecomeAnew(generation int) {
+	wait := 150 * time.Millisecond
+	if generation%2 == 1 {
+		wait += time.Duration(rand.Intn(850)) * time.Millisecond
+	}
+	time.Sleep(wait)
+}
+
+func waitToBeTold() {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGUSR1)
+	fmt.Println("READY")
+	<-told
+}
+
+func becomeAnew(mode string, generation int) {
+	arguments := []string{"restless", mode, strconv.Itoa(generation + 1)}
 	panic(syscall.Exec("/proc/self/exe", arguments, os.Environ()))
 }
 
@@ -85,13 +102,17 @@ func main() {
 	for i := 0; i < 2000; i++ {
 		keep = &node{keep, make([]byte, 64)}
 	}
-	if generation == 0 && os.Args[1] != "thread" {
+	if generation == 0 && os.Args[1] != "thread" && os.Args[1] != "told" {
 		fmt.Println("READY")
 	}
 	go collect()
 	switch os.Args[1] {
 	case "exec":
-		becomeAnew(generation)
+		waitToBecomeAnew(generation)
+		becomeAnew("exec", generation)
+	case "told":
+		waitToBeTold()
+		becomeAnew("told", generation)
 	case "fork":
 		startChildren()
 	case "exit":
