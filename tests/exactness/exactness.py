@@ -203,30 +203,33 @@ TABLES = [
 ]
 HEADER = """# Reached and marked
 
-What grf-bpf finds reachable, held object by object against what the garbage collector marked, with
-`grf-bpf verify`. `make exactness` makes this page.
+`grf-bpf verify` compares, object by object, what grf-bpf finds reachable with what the garbage collector
+marked. This page has the results; `make exactness` makes it.
 
 A cell gives the objects that are **marked and reached / missed / extra / floating**, and the share of
 the reached bytes that is typed, in the program where that is least:
 
-- *missed*: not reached, though a root or something reached points to it. Must be 0.
+- *missed*: not reached, though a root or a reached object points to it. Must be 0.
 - *extra*: reached, and not marked. Must be 0.
-- *floating*: marked, and nothing reached points to it: what became garbage, or was allocated, while
-  the collector marked, and the blocks that a tiny allocator is filling.
+- *floating*: marked, and no reached object points to it. Such objects became garbage, or were allocated,
+  while the collector marked; or they are blocks that a tiny allocator is filling.
 
-From Go 1.25 on the programs ran with `GODEBUG=gccheckmark=1`, where the collector marks once more with
-the world stopped: both sets must be the same, floating 0. Before, that mode loses most marks; they ran
-with `GODEBUG=gcstoptheworld=1`, where the world is stopped while the collector marks, so that little
-floats: the blocks of the tiny allocators, and what a conservative scan of a frame found that has moved
-on since.
+From Go 1.25 on, the programs ran with `GODEBUG=gccheckmark=1`: the collector marks once more with the world
+stopped, so both sets must be the same, and floating 0. In earlier releases that mode loses most marks. Their
+programs ran with `GODEBUG=gcstoptheworld=1`: the world is stopped while the collector marks, so few objects
+float. Those are blocks of the tiny allocators, and objects that a conservative scan found in a frame that has
+changed since.
 
-*Typed* says that some step of the chain names what the object is. An object with pointers that a nameless
-root or an `unsafe.Pointer` leads to itself, and of which nothing says more, counts as untyped; one without
-pointers does not. `tests/e2e/test_inference.py` holds the programs that live on to 99.5 % at least from
-Go 1.22 on, with debug information and stripped, but for `alike`, which has types that nothing tells apart.
+*Typed*: a step of the chain names the object's type. An object counts as untyped when it has pointers, only a
+nameless root or an `unsafe.Pointer` points to it, and its type cannot be inferred. From Go 1.22 on,
+`tests/e2e/test_inference.py` asks for 99.5 % at least, with debug information and stripped. The exception is
+`alike`, which has types that cannot be told apart.
 
-A cell in bold did not hold. What a release cannot build is named so; a release that a table does not
-have was not measured there.
+A cell in bold did not hold. A cell says so where a release cannot make a build. A release that is missing in a
+table was not measured there.
+
+Programs built with `-asan` can be analysed too: their objects are in larger slots, with a redzone behind each.
+`tests/e2e/test_builds.py` looks for the same types in them as without it. No table here has such builds.
 """
 
 

@@ -343,8 +343,7 @@ def measure(name):
 
 HEADER = """# Real servers
 
-Three servers that were not written for this, looked into while they were under load, with
-`make servers`: Prometheus as Debian ships it, stripped, and Prometheus and rclone from their modules,
+Three servers that were not written for these tests, analysed under load with `make servers`: Prometheus as Debian ships it, stripped, and Prometheus and rclone from their modules,
 with debug information. Prometheus scrapes itself forty times a second and answers queries; rclone
 serves a folder of 20,000 files by WebDAV.
 
