@@ -112,6 +112,8 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libgrf.a
 
 # The tool with hooks of the tests: a member of the library gives way to an object that is named.
 TEST_TOOL := $(BUILD)/tests/grf-bpf
+# What end-to-end tests hold a core against.
+CHECKS    := $(BUILD)/tests/check_owners
 HOOKS     := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/hooks/*.c)))
 $(TEST_TOOL): $(CLI_OBJECTS) $(HOOKS) $(BUILD)/libgrf.a
 	@mkdir -p $(@D)
@@ -127,7 +129,7 @@ unit unit-offline:
 		{ printf "%s\n" "$$said" "failed: $$0" >&2; exit 1; }' && echo "$(words $^) unit tests passed"
 
 # End-to-end tests: Go programs built with several toolchains, attached to for real. As root.
-e2e: all $(TEST_TOOL)
+e2e: all $(TEST_TOOL) $(CHECKS)
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/scripts/end_to_end.py \
 		tests/e2e $(BUILD)/pytest -n $(E2E_JOBS) $(E2E_ARGS)
 # They wait for their targets a part of the time.
@@ -190,7 +192,7 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c tests/fuzz/fuzz.h $(BUI
 	@mkdir -p $(@D)
 	$(call say,TEST)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libgrf.a $(LDLIBS)
-test-binaries: $(TEST_BINARIES) $(TEST_TOOL) $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
+test-binaries: $(TEST_BINARIES) $(TEST_TOOL) $(CHECKS) $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 fuzz-replay: $(FUZZ_NAMES:%=$(BUILD)/fuzz/%)
 	@for name in $(FUZZ_NAMES); do printf 'replay %s: ' $$name; \
 		$(BUILD)/fuzz/$$name tests/fuzz/corpus/$$name/* || exit 1; done

@@ -19,6 +19,7 @@ void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t
 	}
 	claim->address = area->start + bit * GRF_WORD_BYTES;
 	claim->kind = spot;
+	claim->order = (uint32_t)walk->claims.count;
 }
 
 /* Copies words of pending bits. False: out of memory. */

@@ -120,7 +120,7 @@ static int by_address(const void *left, const void *right)
 
 	if (a->address != b->address)
 		return a->address < b->address ? -1 : 1;
-	return a->kind < b->kind ? -1 : a->kind > b->kind;
+	return a->order < b->order ? -1 : a->order > b->order;
 }
 
 /* By address, each once: the frames of goroutines are walked twice. Returns how many are left. */

@@ -27,7 +27,8 @@ struct grf_graph_options {
 /* A word of a data segment or of a stack that leads into the heap, and what it was followed as. */
 struct grf_root_claim {
 	uint64_t address;
-	uint32_t kind; /* index of grf_graph.kinds: the node is the variable's, or below it */
+	uint32_t kind;  /* index of grf_graph.kinds: the node is the variable's, or below it */
+	uint32_t order; /* among all claims; the first one of a word counts */
 };
 
 /* Arrays are indexed by object id (model/heap/heap.h). */

@@ -455,6 +455,7 @@ static void defer_stack_words(struct stack_walk *stack, const struct grf_gorouti
 		const struct grf_stack_word *word = &goroutine->words[i];
 		uint64_t bit = (word->address - stack->area.start) / 8, value;
 		struct unnamed unnamed;
+		uint32_t spot;
 
 		if (word->address < stack->area.start || word->address >= stack->area.end ||
 		    !grf_bit(stack->area.pending, bit) ||
@@ -468,9 +469,10 @@ static void defer_stack_words(struct stack_walk *stack, const struct grf_gorouti
 		    .before = bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
 		};
 		unnamed.is_made = is_made_in_frame(stack, goroutine, word, &unnamed.made);
-		follow_unnamed(stack->walk, &unnamed,
-			       root_spot(stack->walk, stack->root_class,
-					 frame_name(goroutine, word->frame), NULL));
+		spot = root_spot(stack->walk, stack->root_class, frame_name(goroutine, word->frame),
+				 NULL);
+		grf_walk_claim(stack->walk, &stack->area, bit, spot);
+		follow_unnamed(stack->walk, &unnamed, spot);
 	}
 }
 

@@ -14,6 +14,7 @@ struct grf_ranked_set {
 	uint64_t *bits;
 	uint32_t *ranks; /* by word of bits: how many members are below it */
 	uint64_t words;
+	uint32_t count;
 };
 
 /* An empty set for numbers below `limit`. False: out of memory. */
@@ -41,6 +42,7 @@ static inline uint32_t grf_ranked_set_count(struct grf_ranked_set *set)
 		set->ranks[i] = count;
 		count += (uint32_t)__builtin_popcountll(set->bits[i]);
 	}
+	set->count = count;
 	return count;
 }
 

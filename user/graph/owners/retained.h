@@ -21,7 +21,7 @@ struct grf_retained_size {
 	uint64_t objects;
 };
 
-/* Private but for the roots and the counts. */
+/* Private but for the roots, the counts, and `tall` as an index of what is remembered of a few. */
 struct grf_retained {
 	const struct grf_graph *graph; /* borrowed */
 	struct grf_root_nodes roots;

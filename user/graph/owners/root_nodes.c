@@ -57,7 +57,8 @@ static uint32_t claimed_node(struct collection *collection, enum grf_root_node_k
 	const struct grf_tree_node *at = &collection->graph->tree->nodes[root];
 	struct grf_root_node *node;
 
-	if (kind == GRF_ROOT_NODE_VARIABLE && at->root_class == GRF_ROOT_RUNTIME)
+	/* Of the runtime's frames in goroutines, too. */
+	if (at->root_class == GRF_ROOT_RUNTIME)
 		parent = GRF_ROOT_OF_RUNTIME;
 	found = get_node(collection, kind, parent, (uint64_t)root << 1, at->name);
 	node = &collection->roots->nodes.items[found];
@@ -259,7 +260,8 @@ static void add_fixed_nodes(struct collection *collection)
 
 	get_node(collection, GRF_ROOT_NODE_ALL, GRF_ROOT_ALL, 0, "all");
 	get_node(collection, GRF_ROOT_NODE_RUNTIME, GRF_ROOT_ALL, 0, "runtime");
-	get_node(collection, GRF_ROOT_NODE_DESCRIPTORS, GRF_ROOT_ALL, 0, "goroutine descriptors");
+	get_node(collection, GRF_ROOT_NODE_DESCRIPTORS, GRF_ROOT_OF_RUNTIME, 0,
+		 "goroutine descriptors");
 	for (uint32_t i = GRF_ROOT_OF_RUNTIME; !collection->no_memory && i < GRF_ROOT_FIXED; i++)
 		collection->roots->nodes.items[i].tier = tier;
 }

@@ -16,8 +16,8 @@
 
 enum grf_root_node_kind {
 	GRF_ROOT_NODE_ALL,         /* the first node: all there is */
-	GRF_ROOT_NODE_RUNTIME,     /* what the runtime's variables and goroutines hold */
-	GRF_ROOT_NODE_DESCRIPTORS, /* of goroutines, which the runtime never forgets */
+	GRF_ROOT_NODE_RUNTIME,     /* what the runtime's variables, frames and goroutines hold */
+	GRF_ROOT_NODE_DESCRIPTORS, /* of goroutines, which the runtime never forgets; below it */
 	GRF_ROOT_NODE_VARIABLE,    /* or a symbol, or a segment */
 	GRF_ROOT_NODE_FUNCTION,    /* all goroutines that began with a function */
 	GRF_ROOT_NODE_GOROUTINE,

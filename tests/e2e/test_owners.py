@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Owners and retained sizes of real programs: against their definition, object by object."""
+
+import re
+import subprocess
+
+import cores
+import pytest
+from gating import LONG, few, pairs, programs
+from running import GRF, Target
+from test_verify import KINDS
+from toolchains import MODES, versions
+
+pytestmark = pytest.mark.once
+
+CHECK = GRF.parent / "tests" / "check_owners"
+# Each program with one release; what is held against each other is the same image.
+OPTIMISED, _ = MODES
+SHORT = [
+    (release, OPTIMISED, kind) for release, kind in pairs(few(versions()), KINDS, newest=False)
+]
+MATRIX = programs(KINDS) if LONG else SHORT
+
+
+@pytest.mark.parametrize("version, mode", dict.fromkeys(target[:2] for target in MATRIX))
+def test_owners_are_those_of_the_definition(version, mode, build, tmp_path):
+    for kind in [kind for *target, kind in MATRIX if target == [version, mode]]:
+        executable, core = build(kind, mode, version), tmp_path / "core"
+        with Target(executable) as target:
+            cores.write(target.pid, core)
+        done = subprocess.run(
+            [CHECK, executable, core], capture_output=True, text=True, check=False
+        )
+        core.unlink()
+        assert done.returncode == 0, kind + done.stdout + done.stderr
+        assert int(re.match(r"\d+", done.stdout)[0]) > 50, kind + done.stdout
