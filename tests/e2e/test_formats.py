@@ -64,6 +64,21 @@ def test_all_say_the_same(results):
     assert [row[3] for row in rows] == printed
 
 
+def test_owners_add_up(results):
+    """No byte has two owners; text says them as JSON does, and before the tree."""
+    _, document, text, _ = results
+    table = document["tables"]["owners"]
+    names = [column["name"] for column in table["columns"]]
+    rows = [dict(zip(names, row)) for row in table["rows"]]
+    assert rows and rows == sorted(rows, key=lambda row: -row["bytes"])
+    for name in ("bytes", "objects"):
+        assert sum(row[name] for row in rows) <= document["summary"][f"reachable_{name}"]
+    assert 0.5 < sum(row["share"] for row in rows) <= 1.000001
+    shown = text.partition("owners: ")[2].partition("held by\n")[0]
+    assert all(f"  {row['owner']}  " in shown for row in rows)
+    assert any(row["owner"].startswith("main.") for row in rows)
+
+
 def program_of(target, folder, *arguments):
     grf("attach", target.pid, *arguments, "--freeze", "now", "-o", folder / "out.json").expect(OK)
     document = json.loads((folder / "out.json").read_text())

@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "outputs/summary.h"
 #include "graph/graph.h"
+#include "views/owners.h"
 
 /* Prints the summary to standard output, or to standard error where a result goes to the former.
  * Not where that result has the summary in it. */
@@ -37,20 +38,29 @@ struct grf_error *grf_make_profile(const struct grf_source *source,
 				   const struct grf_graph_options *options,
 				   const struct grf_results *results)
 {
+	bool with_owners = grf_results_have_tables(results);
+	struct grf_graph_options graph_options = *options;
 	uint64_t began = grf_now();
 	struct grf_facts facts;
+	struct grf_table table;
 	_cleanup_model_ struct grf_model *model = NULL;
 	_cleanup_graph_ struct grf_graph *graph = NULL;
+	_cleanup_owners_ struct grf_owners *owners = NULL;
 	struct grf_error *error;
 
+	graph_options.places = with_owners;
 	error = grf_model_create(source->image, source->executable, &model);
 	if (!error)
-		error = grf_graph_create(model, options, &graph);
+		error = grf_graph_create(model, &graph_options, &graph);
+	if (!error && with_owners)
+		error = grf_owners_create(graph, &owners);
 	if (!error) {
 		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 		grf_memory_report();
 		grf_facts_collect(graph, &facts);
-		error = grf_results_write(results, &facts, graph->tree);
+		if (owners)
+			table = grf_owners_table(owners);
+		error = grf_results_write(results, &facts, owners ? &table : NULL, graph->tree);
 		if (!error)
 			error = print_summary(results, &facts);
 	}

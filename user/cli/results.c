@@ -191,15 +191,29 @@ struct grf_error *grf_results_confine(enum grf_sandbox_stage stage,
 	return grf_sandbox_enter(stage, places, count);
 }
 
+bool grf_results_have_tables(const struct grf_results *results)
+{
+	for (size_t i = 0; i < results->count; i++)
+		if (results->formats[i]->table)
+			return true;
+	return false;
+}
+
 static struct grf_error *write_result(struct grf_output *output, const struct grf_format *format,
-				      const struct grf_facts *facts, const struct grf_tree *tree)
+				      const struct grf_facts *facts, const struct grf_table *owners,
+				      const struct grf_tree *tree)
 {
 	struct grf_table largest = grf_facts_largest_roots(facts);
 	struct grf_writer writer;
 	struct grf_error *error = grf_writer_begin(&writer, format, output, facts);
 
+	/* For people, what says most comes first. */
+	if (!error && owners && format->has_summary)
+		error = grf_writer_table(&writer, owners);
 	if (!error)
 		error = grf_writer_tree(&writer, tree);
+	if (!error && owners && !format->has_summary)
+		error = grf_writer_table(&writer, owners);
 	/* Where the summary is, they are in it. */
 	if (!error && !format->has_summary)
 		error = grf_writer_table(&writer, &largest);
@@ -207,7 +221,8 @@ static struct grf_error *write_result(struct grf_output *output, const struct gr
 }
 
 struct grf_error *grf_results_write(const struct grf_results *results,
-				    const struct grf_facts *facts, const struct grf_tree *tree)
+				    const struct grf_facts *facts, const struct grf_table *owners,
+				    const struct grf_tree *tree)
 {
 	struct grf_error *error = NULL;
 
@@ -217,6 +232,6 @@ struct grf_error *grf_results_write(const struct grf_results *results,
 		for (size_t i = 0; !error && i < results->count; i++)
 			if (grf_output_is_stream(results->outputs[i]) == streams)
 				error = write_result(results->outputs[i], results->formats[i],
-						     facts, tree);
+						     facts, owners, tree);
 	return error ? error : grf_outputs_commit(results->outputs, results->count);
 }

@@ -55,8 +55,13 @@ bool grf_results_tell_all(const struct grf_results *results);
 struct grf_error *grf_results_confine(enum grf_sandbox_stage stage,
 				      const struct grf_results *results, bool off);
 
-/* Writes and commits them all: the facts, the tree, the table of the largest roots. */
+/* Whether one is in a format that has tables. */
+bool grf_results_have_tables(const struct grf_results *results);
+
+/* Writes and commits them all: the facts, the table of the owners (NULL: none), the tree, the table
+ * of the largest roots. */
 struct grf_error *grf_results_write(const struct grf_results *results,
-				    const struct grf_facts *facts, const struct grf_tree *tree);
+				    const struct grf_facts *facts, const struct grf_table *owners,
+				    const struct grf_tree *tree);
 
 #endif

@@ -265,7 +265,7 @@ static void release_text(struct grf_writer *writer)
 const struct grf_format grf_format_text = {
     .name = "text",
     .suffix = ".txt",
-    .about = "the summary and the tree, for people",
+    .about = "the summary, the owners and the tree, for people",
     .readable = true,
     .has_summary = true,
     .begin = begin_text,

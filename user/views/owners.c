@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "views/owners.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "graph/pair_map.h"
+#include "graph/owners/retained.h"
+
+/* The way goes down as long as one child has this share of what its parent retains. */
+#define DESCENT_SHARE 0.7
+/* A way is no longer than this: a list may have a million elements, and more. */
+#define DESCENT_STEPS 1000000u
+/* So many elements of a path are shown, and so many holders. */
+#define PATH_ELEMENTS 12u
+#define HOLDERS       3u
+
+/* Objects of a type that no single root owns. */
+struct group {
+	const struct grf_type *type; /* NULL: not known, or no pointers */
+	uint64_t bytes, objects;     /* retained */
+	uint64_t count;
+	struct holder {
+		uint32_t node; /* a root, or an object for all of its group */
+		uint64_t pointers;
+	} largest[HOLDERS + 1];
+	uint32_t holders;
+};
+
+/* Pointers to the objects of a group from what a node below all owns. */
+struct tally {
+	uint32_t group, node;
+	uint64_t pointers;
+};
+
+struct making {
+	const struct grf_graph *graph;
+	const struct grf_retained *retained;
+	struct grf_owners *owners;
+	GRF_ARRAY(struct group) groups;
+	uint32_t *group_of_kind; /* 1 + index of groups; 0: none */
+	uint32_t *tops;          /* by index of retained->tall: the node below all; 0: not known */
+	struct grf_pair_map holders; /* (group, node below all) -> index of pointers */
+	GRF_ARRAY(struct tally) tallies;
+	/* The children of a node that are looked at. */
+	uint32_t largest;
+	uint64_t largest_bytes, children;
+	bool no_memory;
+};
+
+static const struct grf_type *type_of(const struct making *making, uint32_t node)
+{
+	const struct grf_retained *retained = making->retained;
+
+	if (grf_retained_is_root(retained, node))
+		return retained->roots.nodes.items[node].type;
+	return grf_graph_kind(making->graph, grf_retained_object(retained, node)).type;
+}
+
+/* ---- what is below all ---- */
+
+static struct group *group_of(struct making *making, uint32_t node)
+{
+	uint64_t id = grf_retained_object(making->retained, node);
+	uint32_t kind = making->graph->places[id] & ~GRF_GRAPH_INSIDE, index;
+	const struct grf_type *type = making->graph->kinds[kind].type;
+	struct group *added;
+
+	if (making->group_of_kind[kind])
+		return &making->groups.items[making->group_of_kind[kind] - 1];
+	for (index = 0; index < making->groups.count; index++)
+		if (making->groups.items[index].type == type)
+			break;
+	if (index == making->groups.count) {
+		added = grf_array_add(&making->groups);
+		if (!added) {
+			making->no_memory = true;
+			return NULL;
+		}
+		added->type = type;
+	}
+	making->group_of_kind[kind] = index + 1;
+	return &making->groups.items[index];
+}
+
+static void add_row(struct making *making, struct grf_retained_size size, uint32_t identity)
+{
+	struct grf_owners_row *row = size.bytes ? grf_array_add(&making->owners->rows) : NULL;
+
+	if (!row) {
+		making->no_memory |= size.bytes > 0;
+		return;
+	}
+	row->bytes = size.bytes;
+	row->objects = size.objects;
+	row->identity = identity;
+}
+
+static void visit_top(void *context, uint32_t node)
+{
+	struct making *making = context;
+	struct grf_retained_size size = grf_retained_of(making->retained, node);
+	struct group *group;
+
+	if (node == GRF_ROOT_OF_RUNTIME) {
+		struct grf_retained_size apart =
+		    grf_retained_of(making->retained, GRF_ROOT_OF_DESCRIPTORS);
+
+		add_row(making, apart, GRF_ROOT_OF_DESCRIPTORS);
+		size.bytes -= apart.bytes;
+		size.objects -= apart.objects;
+	}
+	if (grf_retained_is_root(making->retained, node)) {
+		add_row(making, size, node);
+		return;
+	}
+	group = making->no_memory ? NULL : group_of(making, node);
+	if (!group)
+		return;
+	group->bytes += size.bytes;
+	group->objects += size.objects;
+	group->count++;
+}
+
+/* A group's row has a number behind those of all roots. */
+static struct group *group_of_row(const struct making *making, const struct grf_owners_row *row)
+{
+	size_t roots = making->retained->roots.nodes.count;
+
+	return row->identity < roots ? NULL : &making->groups.items[row->identity - roots];
+}
+
+static int larger(const void *left, const void *right)
+{
+	const struct grf_owners_row *a = left, *b = right;
+
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes ? -1 : 1;
+	return a->identity < b->identity ? -1 : a->identity > b->identity;
+}
+
+static void list_top(struct making *making)
+{
+	struct grf_owners *owners = making->owners;
+
+	if (!grf_retained_children(making->retained, GRF_ROOT_ALL, visit_top, making))
+		making->no_memory = true;
+	for (size_t i = 0; i < making->groups.count; i++)
+		add_row(making,
+			(struct grf_retained_size){making->groups.items[i].bytes,
+						   making->groups.items[i].objects},
+			(uint32_t)(making->retained->roots.nodes.count + i));
+	if (owners->rows.count)
+		qsort(owners->rows.items, owners->rows.count, sizeof(*owners->rows.items), larger);
+	if (owners->rows.count > GRF_OWNERS_LISTED)
+		owners->rows.count = GRF_OWNERS_LISTED;
+}
+
+/* ---- who holds what several hold ---- */
+
+/* The node below all that a node is owned by in the end. What was found on the way is remembered
+ * where something is kept of a node anyway: three steps from each other at the most. */
+static uint32_t top_of(struct making *making, uint32_t node)
+{
+	const struct grf_retained *retained = making->retained;
+	uint32_t at = node, top, owner;
+
+	for (;; at = owner) {
+		owner = grf_retained_owner(retained, at);
+		top = at;
+		if (owner == GRF_ROOT_ALL)
+			break;
+		if (grf_ranked_set_has(&retained->tall, at) &&
+		    making->tops[grf_ranked_set_rank(&retained->tall, at)]) {
+			top = making->tops[grf_ranked_set_rank(&retained->tall, at)];
+			break;
+		}
+	}
+	for (; node != at; node = grf_retained_owner(retained, node))
+		if (grf_ranked_set_has(&retained->tall, node))
+			making->tops[grf_ranked_set_rank(&retained->tall, node)] = top;
+	return top;
+}
+
+/* All objects of a group are one holder: the first of them that is met. */
+static void visit_holder(void *context, uint32_t holder, uint32_t node)
+{
+	struct making *making = context;
+	uint32_t group, top, index;
+	struct tally *tally;
+
+	if (making->no_memory || grf_retained_owner(making->retained, node) != GRF_ROOT_ALL)
+		return;
+	group =
+	    making
+		->group_of_kind[making->graph->places[grf_retained_object(making->retained, node)] &
+				~GRF_GRAPH_INSIDE];
+	top = top_of(making, holder);
+	if (!grf_retained_is_root(making->retained, top))
+		top =
+		    (uint32_t)making->retained->roots.nodes.count - 1 +
+		    making->group_of_kind[making->graph
+					      ->places[grf_retained_object(making->retained, top)] &
+					  ~GRF_GRAPH_INSIDE];
+	index = grf_pair_map_get(&making->holders, group, top);
+	if (index == GRF_PAIR_MAP_NONE) {
+		index = (uint32_t)making->tallies.count;
+		tally = grf_array_add(&making->tallies);
+		if (!tally || !grf_pair_map_put(&making->holders, group, top, index)) {
+			making->no_memory = true;
+			return;
+		}
+		tally->group = group - 1;
+		tally->node = top;
+	}
+	making->tallies.items[index].pointers++;
+}
+
+/* Puts a holder where it belongs among the largest of its group. */
+static void rank_holder(struct group *group, const struct tally *tally)
+{
+	uint32_t at = group->holders < HOLDERS ? group->holders : HOLDERS;
+
+	group->holders++;
+	group->largest[at] = (struct holder){tally->node, tally->pointers};
+	for (; at && group->largest[at - 1].pointers < group->largest[at].pointers; at--) {
+		struct holder smaller = group->largest[at - 1];
+
+		group->largest[at - 1] = group->largest[at];
+		group->largest[at] = smaller;
+	}
+}
+
+static struct grf_error *find_holders(struct making *making)
+{
+	struct grf_error *error;
+	bool any = false;
+
+	for (size_t i = 0; i < making->owners->rows.count; i++)
+		any |= group_of_row(making, &making->owners->rows.items[i]) != NULL;
+	if (!any)
+		return NULL;
+	error = grf_retained_holders(making->retained, visit_holder, making);
+	for (size_t i = 0; !error && i < making->tallies.count; i++) {
+		const struct tally *tally = &making->tallies.items[i];
+
+		/* That they hold each other says nothing. */
+		if (tally->node != making->retained->roots.nodes.count + tally->group)
+			rank_holder(&making->groups.items[tally->group], tally);
+	}
+	return error;
+}
+
+/* ---- the way down ---- */
+
+static void visit_child(void *context, uint32_t node)
+{
+	struct making *making = context;
+	uint64_t bytes = grf_retained_of(making->retained, node).bytes;
+
+	/* They have a row of their own. */
+	if (node == GRF_ROOT_OF_DESCRIPTORS)
+		return;
+	making->children++;
+	if (bytes > making->largest_bytes) {
+		making->largest_bytes = bytes;
+		making->largest = node;
+	}
+}
+
+/* Finds the largest child of a node. */
+static void look_below(struct making *making, uint32_t node)
+{
+	making->largest_bytes = making->children = 0;
+	if (!grf_retained_children(making->retained, node, visit_child, making))
+		making->no_memory = true;
+}
+
+/* What a step down to a node is called. NULL: it says nothing more. */
+static const char *element_of(const struct making *making, uint32_t node)
+{
+	const struct grf_retained *retained = making->retained;
+	const struct grf_tree_node *at;
+	struct grf_object_kind kind;
+
+	if (grf_retained_is_root(retained, node))
+		return retained->roots.nodes.items[node].kind == GRF_ROOT_NODE_GOROUTINE
+			   ? NULL
+			   : retained->roots.nodes.items[node].name;
+	kind = grf_graph_kind(making->graph, grf_retained_object(retained, node));
+	at = &making->graph->tree->nodes[kind.node];
+	/* The place in the tree is by one of its holders, and another one may be meant here. */
+	if (grf_retained_is_shared(retained, node))
+		return kind.type ? kind.type->name : NULL;
+	return at->parent == GRF_TREE_NONE ? NULL : at->name;
+}
+
+struct path {
+	FILE *stream;
+	const char *last; /* element */
+	uint32_t repeats; /* of it, beside the first */
+	uint32_t elements;
+	bool cut;
+};
+
+static void end_element(struct path *path)
+{
+	if (path->repeats && !path->cut)
+		fprintf(path->stream, " [%u]", path->repeats + 1);
+	path->repeats = 0;
+}
+
+static void add_element(struct path *path, const char *element)
+{
+	if (!element)
+		return;
+	if (path->last && !strcmp(path->last, element)) {
+		path->repeats++;
+		return;
+	}
+	end_element(path);
+	path->last = element;
+	if (path->elements == PATH_ELEMENTS && !path->cut) {
+		fputs(" > ...", path->stream);
+		path->cut = true;
+	}
+	if (path->cut)
+		return;
+	fprintf(path->stream, "%s%s", path->elements++ ? " > " : "", element);
+}
+
+static void describe_root(struct making *making, struct grf_owners_row *row, FILE *stream)
+{
+	struct path path = {.stream = stream};
+	uint32_t node = row->identity;
+	uint64_t bytes = row->bytes;
+
+	add_element(&path, element_of(making, node));
+	look_below(making, node);
+	for (uint32_t i = 0; i < DESCENT_STEPS && making->largest_bytes; i++) {
+		/* Where there is nothing of its own, the way has come to its end. */
+		if ((double)making->largest_bytes < DESCENT_SHARE * (double)bytes)
+			break;
+		node = making->largest;
+		bytes = making->largest_bytes;
+		add_element(&path, element_of(making, node));
+		look_below(making, node);
+	}
+	end_element(&path);
+	row->owned = making->children;
+	row->type = type_of(making, node) ? type_of(making, node)->name : NULL;
+}
+
+static const char *type_name(const struct grf_type *type)
+{
+	return type && type->name ? type->name : "objects of unknown type";
+}
+
+static void describe_group(struct making *making, struct grf_owners_row *row,
+			   const struct group *group, FILE *stream)
+{
+	size_t roots = making->retained->roots.nodes.count;
+
+	fprintf(stream, "%s%s", type_name(group->type), group->holders ? ", held by " : "");
+	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++) {
+		uint32_t node = group->largest[i].node;
+
+		fprintf(stream, "%s%s", i ? ", " : "",
+			node < roots ? making->retained->roots.nodes.items[node].name
+				     : type_name(making->groups.items[node - roots].type));
+	}
+	if (group->holders > HOLDERS)
+		fprintf(stream, " and %u more", group->holders - HOLDERS);
+	row->owned = group->count;
+	row->type = group->type ? group->type->name : NULL;
+}
+
+static void describe_rows(struct making *making)
+{
+	for (size_t i = 0; i < making->owners->rows.count && !making->no_memory; i++) {
+		struct grf_owners_row *row = &making->owners->rows.items[i];
+		const struct group *group = group_of_row(making, row);
+		size_t size;
+		FILE *stream = open_memstream(&row->path, &size);
+
+		if (!stream) {
+			making->no_memory = true;
+			return;
+		}
+		if (group)
+			describe_group(making, row, group, stream);
+		else
+			describe_root(making, row, stream);
+		making->no_memory |= fclose(stream) != 0;
+		row->share = making->retained->bytes
+				 ? (double)row->bytes / (double)making->retained->bytes
+				 : 0;
+	}
+}
+
+static struct grf_error *make_owners(struct making *making)
+{
+	struct grf_error *error;
+
+	making->group_of_kind =
+	    calloc((size_t)making->graph->kind_count + 1, sizeof(*making->group_of_kind));
+	making->tops = calloc((size_t)making->retained->tall.count + 1, sizeof(*making->tops));
+	if (!making->group_of_kind || !making->tops)
+		return grf_error_no_memory();
+	list_top(making);
+	if (making->no_memory)
+		return grf_error_no_memory();
+	error = find_holders(making);
+	if (error)
+		return error;
+	describe_rows(making);
+	return making->no_memory ? grf_error_no_memory() : NULL;
+}
+
+struct grf_error *grf_owners_create(const struct grf_graph *graph, struct grf_owners **ret)
+{
+	_cleanup_retained_ struct grf_retained *retained = NULL;
+	struct making making = {.graph = graph};
+	struct grf_error *error = grf_retained_create(graph, &retained);
+
+	if (error)
+		return error;
+	making.retained = retained;
+	making.owners = calloc(1, sizeof(*making.owners));
+	error = making.owners ? make_owners(&making) : grf_error_no_memory();
+	grf_array_free(&making.groups);
+	grf_array_free(&making.tallies);
+	grf_pair_map_free(&making.holders);
+	free(making.group_of_kind);
+	free(making.tops);
+	if (error)
+		grf_owners_destroy(making.owners);
+	else
+		*ret = making.owners;
+	return error;
+}
+
+void grf_owners_destroy(struct grf_owners *owners)
+{
+	if (!owners)
+		return;
+	for (size_t i = 0; i < owners->rows.count; i++)
+		free(owners->rows.items[i].path);
+	grf_array_free(&owners->rows);
+	free(owners);
+}
+
+static void fill_owner(const void *context, size_t index, union grf_cell *ret)
+{
+	const struct grf_owners *owners = context;
+	const struct grf_owners_row *row = &owners->rows.items[index];
+
+	ret[0].number = row->bytes;
+	ret[1].share = row->share;
+	ret[2].number = row->objects;
+	ret[3].number = row->owned;
+	ret[4].text = row->path;
+	ret[5].text = row->type;
+}
+
+struct grf_table grf_owners_table(const struct grf_owners *owners)
+{
+	static const struct grf_column columns[] = {
+	    {"bytes", GRF_UNIT_BYTES}, {"share", GRF_UNIT_SHARE}, {"objects", GRF_UNIT_COUNT},
+	    {"owned", GRF_UNIT_COUNT}, {"owner", GRF_UNIT_TEXT},  {"type", GRF_UNIT_TEXT},
+	};
+
+	return (struct grf_table){
+	    .name = "owners",
+	    .title = "owners: what would be freed if one of these went away",
+	    .columns = columns,
+	    .column_count = sizeof(columns) / sizeof(*columns),
+	    .row_count = owners->rows.count,
+	    .row = fill_owner,
+	    .context = owners,
+	};
+}
