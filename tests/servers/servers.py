@@ -347,12 +347,12 @@ Three servers that were not written for these tests, analysed under load with `m
 with debug information. Prometheus scrapes itself forty times a second and answers queries; rclone
 serves a folder of 20,000 files by WebDAV.
 
-*Pause* is the time that all threads stood, median and longest of {times} times of `attach`, of which
-so many were at the end of a garbage collection; *until the result* has the whole command. *Marked*,
-*missed* and *extra* are objects, of `grf-bpf verify` under load: the marked and reached ones of the
-last of {verified} times, and the sums of what was not reached though something reached pointed to
-it, and of what was reached and not marked. Then the load ended and garbage was collected, and what
-grf-bpf found allocated is set beside what the server itself said right before (`go_memstats_*`).
+*Pause* is the time for which all threads were stopped: median and longest of {times} runs of `attach`. The next
+row says how many of them were at the end of a garbage collection. *Until the result* is the time of the whole
+command. *Marked*, *missed* and *extra* count objects in {verified} runs of `grf-bpf verify` under load: those marked and
+reached, in the last run; those not reached although a reached object pointed to them, in all; and those reached
+and not marked, in all. *At rest* is after the load had ended and garbage was collected: what grf-bpf found
+allocated, beside what the server itself reported right before (`go_memstats_*`).
 
 """
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Finds the dominators in passes over arrays: depth-first search, semidominators by path
+ * compression, then the tree of dominators from the top down. */
 #include "graph/owners/dominators.h"
 
 #include <assert.h>
@@ -44,15 +46,15 @@ void grf_flow_graph_free(struct grf_flow_graph *graph)
 }
 
 /* An array of `count` numbers, and one more. NULL: out of memory. */
-static uint32_t *numbers(uint64_t count)
+static uint32_t *new_numbers(uint64_t count)
 {
 	return malloc((count + 1) * sizeof(uint32_t));
 }
 
 /* Gives ranks in the order of a depth-first search. `next` is, by rank, the next edge to follow. */
-static bool search(struct dominators *work, const struct grf_flow_graph *graph)
+static bool search_nodes(struct dominators *work, const struct grf_flow_graph *graph)
 {
-	uint32_t *next = numbers(graph->node_count), at = 0;
+	uint32_t *next = new_numbers(graph->node_count), at = 0;
 
 	if (!next)
 		return false;
@@ -84,12 +86,12 @@ static bool search(struct dominators *work, const struct grf_flow_graph *graph)
 }
 
 /* Sorts the edges between nodes with a rank by where they lead to. */
-static bool reverse(struct dominators *work, const struct grf_flow_graph *graph)
+static bool reverse_edges(struct dominators *work, const struct grf_flow_graph *graph)
 {
 	uint32_t sum = 0;
 
 	work->first_source = calloc((size_t)work->count + 1, sizeof(*work->first_source));
-	work->sources = numbers(graph->first[graph->node_count]);
+	work->sources = new_numbers(graph->first[graph->node_count]);
 	if (!work->first_source || !work->sources)
 		return false;
 	for (uint32_t i = 0; i < work->count; i++) {
@@ -145,9 +147,9 @@ static uint32_t least_above(struct dominators *work, uint32_t rank, uint32_t wor
 
 static bool find_semidominators(struct dominators *work)
 {
-	work->semi = numbers(work->count);
-	work->least = numbers(work->count);
-	work->dominator = numbers(work->count);
+	work->semi = new_numbers(work->count);
+	work->least = new_numbers(work->count);
+	work->dominator = new_numbers(work->count);
 	if (!work->semi || !work->least || !work->dominator)
 		return false;
 	memcpy(work->dominator, work->above, work->count * sizeof(*work->above));
@@ -180,14 +182,14 @@ static void find_dominators(struct dominators *work)
 	}
 }
 
-static struct grf_error *prepare(struct dominators *work, const struct grf_flow_graph *graph)
+static struct grf_error *prepare_work(struct dominators *work, const struct grf_flow_graph *graph)
 {
 	work->node_count = graph->node_count;
-	work->rank_of = numbers(graph->node_count);
-	work->node_at = numbers(graph->node_count);
-	work->above = numbers(graph->node_count);
-	if (!work->rank_of || !work->node_at || !work->above || !search(work, graph) ||
-	    !reverse(work, graph))
+	work->rank_of = new_numbers(graph->node_count);
+	work->node_at = new_numbers(graph->node_count);
+	work->above = new_numbers(graph->node_count);
+	if (!work->rank_of || !work->node_at || !work->above || !search_nodes(work, graph) ||
+	    !reverse_edges(work, graph))
 		return grf_error_no_memory();
 	return NULL;
 }
@@ -207,7 +209,7 @@ static struct grf_error *find_all(struct dominators *work, uint32_t **ret)
 	free(work->above);
 	work->sources = work->first_source = work->least = work->above = NULL;
 	find_dominators(work);
-	dominators = numbers(work->node_count);
+	dominators = new_numbers(work->node_count);
 	if (!dominators)
 		return grf_error_no_memory();
 	memset(dominators, 0xff, work->node_count * sizeof(*dominators));
@@ -223,7 +225,7 @@ struct grf_error *grf_dominators(struct grf_flow_graph *graph, uint32_t **ret)
 	struct grf_error *error;
 
 	assert(graph->node_count && graph->node_count != GRF_DOMINATORS_NONE);
-	error = prepare(&work, graph);
+	error = prepare_work(&work, graph);
 	grf_flow_graph_free(graph);
 	if (!error)
 		error = find_all(&work, ret);

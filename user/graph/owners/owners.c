@@ -295,7 +295,7 @@ static void take_unheld(struct search *search)
 	}
 }
 
-static bool prepare(struct search *search)
+static bool prepare_search(struct search *search)
 {
 	struct grf_retained *retained = search->retained;
 	uint64_t ids = retained->graph->model->heap->object_ids;
@@ -318,7 +318,7 @@ struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
 	    .holdings = holdings,
 	    .root_count = (uint32_t)retained->roots.nodes.count,
 	};
-	struct grf_error *error = prepare(&search) ? NULL : grf_error_no_memory();
+	struct grf_error *error = prepare_search(&search) ? NULL : grf_error_no_memory();
 
 	if (!error)
 		error = find_single_holders(&search);

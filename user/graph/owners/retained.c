@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Adds up what owners retain, and finds the objects and bytes of an owner that has no entry. */
 #include "graph/owners/retained.h"
 
 #include <assert.h>

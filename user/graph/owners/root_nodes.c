@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Collects the nodes above the objects from the roots of the graph and from specials. */
 #include "graph/owners/root_nodes.h"
 
 #include <stdlib.h>
