@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where captured variables stand in a closure object, for compilers that do not say it in DWARF
- * (up to Go 1.22).
+ * Finds where captured variables are in a closure object, for compilers that do not write it in
+ * DWARF (up to Go 1.22).
  *
- * A closure's function loads what it captured by value, and the pointers to what it captured by
- * reference, from its object, whose address it was given. With optimisation, the variable's
- * location list begins with "in that register" at the instruction behind the load. Without, the
- * first thing that the function does is to store each value in the variable's slot in the frame.
- * Closure objects that do not escape are made in the frame, which DWARF does not tell either.
+ * A closure's function gets the address of its object. From the object it loads the values that it
+ * captured, and the pointers to variables that it captured by reference. With optimisation, the
+ * variable's location list begins with "in that register" at the instruction behind the load.
+ * Without, the function begins by storing each value in the variable's slot in the frame. Closure
+ * objects that do not escape are made in the frame, which DWARF does not tell either.
  *
- * This is evidence, not decoding: the architecture recognises instructions by their bytes, and the
- * caller believes an offset only where a field of the right type begins.
+ * This does not decode code: the architecture recognises instructions by their bytes, and the
+ * caller uses an offset only where a field of the right type begins.
  */
 #include <dwarf.h>
 
@@ -36,7 +36,7 @@ static uint64_t less_piece(uint64_t offset, uint64_t piece_offset)
 	return offset - piece_offset;
 }
 
-/* From the first entry of a location list, when that is a register. */
+/* The offset by the first entry of a location list, when that is a register. */
 static uint64_t offset_by_register(const struct grf_closure_loads *loads, Dwarf_Attribute *location)
 {
 	Dwarf_Addr base, start, end;
@@ -60,7 +60,7 @@ static uint64_t offset_by_register(const struct grf_closure_loads *loads, Dwarf_
 	return GRF_CLOSURE_OFFSET_UNKNOWN;
 }
 
-/* From the slot that the variable has in the frame. */
+/* The offset by the variable's slot in the frame. */
 static uint64_t offset_by_slot(const struct grf_closure_loads *loads, Dwarf_Attribute *location,
 			       uint64_t size)
 {

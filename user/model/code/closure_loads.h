@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which captured variable stands where in a closure object, from the machine code of the function;
- * private to the model. See closure_loads.c.
+ * Finds captured variables in a closure object, by the machine code of its function; private to the
+ * model. See closure_loads.c.
  */
 #ifndef GRF_MODEL_CODE_CLOSURE_LOADS_H
 #define GRF_MODEL_CODE_CLOSURE_LOADS_H
@@ -26,7 +26,8 @@ void grf_closure_loads_read(struct grf_closure_loads *loads, const struct grf_ar
 uint64_t grf_closure_loads_offset(const struct grf_closure_loads *loads, Dwarf_Attribute *location,
 				  uint64_t size);
 
-/* The first `capacity` of those that the code makes; returns how many were written. */
+/* Writes the first `capacity` closures that the code makes in its frame. Returns how many were
+ * written. */
 size_t grf_closure_loads_on_stack(const struct grf_closure_loads *loads,
 				  struct grf_stack_closure *ret, size_t capacity);
 

@@ -28,7 +28,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#define SITE_DISTANCE 256 /* bytes of code between the two */
+#define SITE_DISTANCE 256 /* bytes of code from the type to the function */
 #define RECENT_TYPES  8
 
 struct site {
@@ -45,7 +45,7 @@ struct grf_closure_sites {
 struct recent {
 	uint64_t address[RECENT_TYPES];
 	uint64_t at[RECENT_TYPES]; /* offset of the instruction */
-	size_t count;              /* ever seen */
+	size_t count;              /* all that were seen */
 };
 
 struct grf_closure_sites *grf_closure_sites_create(void)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Which type the objects of a closure have; private to the model. See closure_sites.c.
- */
+/* Finds the type of a closure's objects; private to the model. See closure_sites.c. */
 #ifndef GRF_MODEL_CODE_CLOSURE_SITES_H
 #define GRF_MODEL_CODE_CLOSURE_SITES_H
 
@@ -13,7 +11,7 @@
 
 struct grf_closure_sites;
 
-/* What the scan asks of its surroundings. */
+/* What the scan asks its caller. */
 struct grf_closure_site_checks {
 	/* Is `address` the entry of a function? */
 	bool (*is_entry)(void *context, uint64_t address);

@@ -17,7 +17,7 @@
 #include "model/code/pclntab.h"
 #include "model/runtime_variables.h"
 
-/* A data segment larger than this is not copied. */
+/* Bytes; a larger data segment is not copied. */
 #define MAX_DATA ((uint64_t)1 << 30)
 
 struct loads {
@@ -25,7 +25,7 @@ struct loads {
 	GRF_ARRAY(uint8_t *) copies;
 };
 
-/* The bytes of a writable segment as the process has them. NULL: not to be read. */
+/* Copies a writable segment from the process. NULL: it cannot be read. */
 static uint8_t *copy_of(struct loads *loads, const struct grf_load *load, uint64_t bias, int memory)
 {
 	uint8_t **copy;
@@ -95,7 +95,7 @@ static struct grf_error *search_functions(struct grf_executable *executable,
 	return error;
 }
 
-/* From the function table in a makeshift image of the executable alone. */
+/* Finds the entry points by the function table, in an image of the executable alone. */
 static struct grf_error *from_functions(struct grf_executable *executable, int memory,
 					struct grf_entry_points *ret)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What must be known of a program before it is held: where a garbage collection ends and where its
- * goroutines are. From its symbols, or where it is stripped, from its function table.
+ * Finds what is needed before a program is held: where a garbage collection ends, and where its
+ * goroutines are. Symbols give them; in a stripped program, the function table.
  */
 #ifndef GRF_MODEL_CODE_ENTRY_POINTS_H
 #define GRF_MODEL_CODE_ENTRY_POINTS_H
@@ -12,7 +12,7 @@
 
 #include "image/executable.h"
 
-/* Addresses in the process, whose bias the executable has; 0: not to be found. */
+/* Addresses in the process, by the executable's bias; 0: not found. */
 struct grf_entry_points {
 	uint64_t gc_sweep; /* the function runtime.gcSweep */
 	uint64_t allgs;    /* the variable runtime.allgs */
@@ -21,7 +21,8 @@ struct grf_entry_points {
 	uint64_t allm;     /* the variable runtime.allm; only from symbols */
 };
 
-/* `memory`: /proc/PID/mem, for what the dynamic linker filled in; -1: the file is all there is. */
+/* `memory`: a descriptor of /proc/PID/mem, for words that the dynamic linker filled in; -1: reads
+ * the file alone. */
 struct grf_entry_points grf_entry_points_find(struct grf_executable *executable, int memory);
 
 /*

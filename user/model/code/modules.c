@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first moduledata is found by its symbol; in a stripped program by its section (Go 1.26 and
- * later), or by the one word of the data segments that points to the pcHeader, which is
- * found by its magic number: the moduledata begins with it. Every candidate is checked against the
- * pcHeader that it points to before it is believed.
+ * Finds the first moduledata by its symbol; in a stripped program by its section (Go 1.26 and
+ * later), or by the one word of the data segments that points to the pcHeader, with which
+ * moduledata begins. The pcHeader is found by its magic number. A candidate is checked against its
+ * pcHeader before it is used.
  */
 #include "model/code/modules.h"
 
@@ -13,24 +13,23 @@
 #include "model/heap/gc_program.h"
 #include "model/code/pc_header.h"
 
-/* More modules than this (the program and its plugins) are a broken chain. */
+/* A longer chain (the program and its plugins) is broken. */
 #define MAX_MODULES 4096
 
-/* Data and bss segments larger than this are none: linkers address them with 32 bits. */
+/* Bytes; linkers address data and bss with 32 bits, so larger segments are broken. */
 #define MAX_SEGMENT ((uint64_t)1 << 32)
 
-/* Words in a program that look like a pcHeader; one is. */
+/* Words in a program that may look like a pcHeader; one of them is. */
 #define MAX_HEADERS 16
 
-/* Where a part of the data is not in the image, how far on it is looked for. */
+/* Where the image lacks data, the scan goes on so many bytes further. */
 #define SCAN_STEP 4096u
 
 struct reader {
 	const struct grf_image *image;
 	const struct grf_layout *layout;
-	uint64_t address; /* of the moduledata at hand */
-	uint64_t
-	    segments_left; /* bytes of data and bss that all modules may have beside those read */
+	uint64_t address;       /* of the current moduledata */
+	uint64_t segments_left; /* bytes that further modules may have of data and bss */
 };
 
 static uint64_t read_word(const struct reader *reader, int64_t offset)
@@ -90,7 +89,7 @@ static bool is_segment(uint64_t start, uint64_t end)
 	return start <= end && end - start < MAX_SEGMENT;
 }
 
-/* Whether the pcHeader is one, and has as many functions as the module's table. */
+/* Whether the pcHeader is valid and has as many functions as the module's table. */
 static bool has_header(const struct reader *reader, const struct grf_module *module)
 {
 	const struct grf_layout *layout = reader->layout;
@@ -105,7 +104,7 @@ static bool has_header(const struct reader *reader, const struct grf_module *mod
 	return grf_image_u8(reader->image, at, &pointer_size) && pointer_size == 8;
 }
 
-/* What a moduledata without these properties is, is something else. */
+/* Whether a moduledata has the properties that every one has. */
 static bool is_plausible(const struct reader *reader, const struct grf_module *module)
 {
 	return module->text <= module->minpc && module->minpc < module->maxpc &&
@@ -114,8 +113,8 @@ static bool is_plausible(const struct reader *reader, const struct grf_module *m
 	       module->ftab.length > 1 && has_header(reader, module);
 }
 
-/* The mask that the runtime made at start-up, a runtime.bitvector {int32 n; *byte}; NULL when it is
- * not in the image. */
+/* The mask that the runtime made at start-up, a runtime.bitvector {int32 n; *byte}. NULL: the image
+ * lacks it. */
 static const uint8_t *made_mask(const struct reader *reader, int64_t offset, uint64_t words,
 				uint64_t *ret_bits)
 {
@@ -132,8 +131,8 @@ static const uint8_t *made_mask(const struct reader *reader, int64_t offset, uin
 	return grf_image_at(reader->image, data, (*ret_bits + 7) / 8);
 }
 
-/* Makes the mask from the GC program as the runtime does it. NULL: that is not there or broken, or
- * memory is out. */
+/* Makes the mask from the GC program as the runtime does. NULL: the program is missing or broken,
+ * or memory is out. */
 static uint8_t *run_program(const struct reader *reader, int64_t offset, uint64_t words)
 {
 	uint64_t address = read_word(reader, offset);
@@ -150,7 +149,7 @@ static uint8_t *run_program(const struct reader *reader, int64_t offset, uint64_
 	return mask;
 }
 
-/* Where moduledata has what belongs to one of the two segments with pointers. */
+/* The fields of moduledata for one of the two segments with pointers. */
 struct segment_fields {
 	int64_t mask, program;
 	uint64_t start, end;
@@ -213,7 +212,7 @@ static void free_masks(struct grf_module *module)
 	free(module->own_bss_mask);
 }
 
-/* A plugin that failed to load stays in the chain, marked. */
+/* Whether the module is marked as bad: a plugin that failed to load stays in the chain. */
 static bool is_bad(const struct reader *reader)
 {
 	uint8_t bad = 0;
@@ -283,9 +282,9 @@ static bool is_module(const struct reader *reader)
 	return is_plausible(reader, &module);
 }
 
-/* Looks through one writable segment for a word that points to the pcHeader at `header` and begins
- * a moduledata. The image has what the loader made of it: in the file, the words of a
- * position-independent program that another linker linked are zero. */
+/* Searches one writable segment for a word that points to the pcHeader at `header` and begins a
+ * moduledata. It reads the image, as the loader left it: in the file of a position-independent
+ * program that another linker linked, these words are zero. */
 static bool scan_load(struct reader *reader, const struct grf_load *load, uint64_t bias,
 		      uint64_t header)
 {
@@ -315,9 +314,9 @@ static bool scan_load(struct reader *reader, const struct grf_load *load, uint64
 }
 
 /*
- * In a stripped binary before Go 1.26: the word in the data that points to the pcHeader is the
- * first one of the moduledata. Sections do not help: other linkers than Go's own put the function
- * table and the moduledata into sections of other names, and the sections may have been removed.
+ * Finds the moduledata of a stripped program before Go 1.26: its first word points to the pcHeader.
+ * Sections are no help: other linkers than Go's use other names for them, and sections may have
+ * been removed.
  */
 static bool scan_for_header(struct reader *reader, struct grf_executable *executable)
 {

@@ -40,13 +40,13 @@ struct grf_modules {
 	size_t count;
 };
 
-/* Reads the version (build info, else runtime.buildVersion). GRF_ERROR_NOT_GO when neither is.
- * `image` NULL: from the file alone. */
+/* Reads the version (build info, else runtime.buildVersion). `image` NULL: from the file alone.
+ * Errors: NOT_GO when neither is found. */
 struct grf_error *grf_version_find(struct grf_executable *executable, const struct grf_image *image,
 				   struct grf_version *ret);
 
-/* Reads the chain of modules. Ones that the runtime marked bad are left out. GRF_ERROR_NOT_GO when
- * there is no first one to be found. */
+/* Reads the chain of modules, without those that the runtime marked as bad. Errors: NOT_GO when no
+ * first module is found, BAD_INPUT, NO_MEMORY. */
 struct grf_error *grf_modules_read(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_layout *layout, struct grf_modules **ret);
 void grf_modules_destroy(struct grf_modules *modules);

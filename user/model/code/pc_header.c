@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A pcHeader begins with a magic number, two zero bytes, the quantum of instructions and the size
- * of a pointer (runtime/symtab.go); the functions' names begin as many bytes after it as it says,
- * and end where the table of units begins.
+ * Searches for a pcHeader. It begins with a magic number, two zero bytes, the quantum of
+ * instructions and the size of a pointer (runtime/symtab.go). It has the offset of the functions'
+ * names, which end where the table of units begins.
  */
 #include "model/code/pc_header.h"
 
@@ -14,8 +14,8 @@
 #define POINTER_BYTES 8u
 #define MIN_HEADER    64u
 
-/* The format of what begins with `word`, in a program with this quantum; NULL: it is no pcHeader.
- */
+/* The format of the table that begins with `word`, in a program with this quantum. NULL: it is no
+ * pcHeader. */
 static const struct grf_pclntab_format *format_of(uint64_t word, uint8_t quantum)
 {
 	uint64_t tail = POINTER_BYTES << 24 | (uint32_t)quantum << 16;

@@ -19,11 +19,11 @@
 #define PCDATA_INLINE_INDEX  2
 #define FUNCDATA_INLINE_TREE 3
 #define MAX_FUNCTIONS        (1u << 26)
-/* A stack of many frames, each in a function whose tables are as long as the file allows, would
- * take the square of both: far above what any program takes. */
+/* Steps through tables that one stack may take. A damaged image may have many frames, each in a
+ * function with the longest table; real programs need far fewer steps. */
 #define STEPS_LEAST    ((uint64_t)1 << 28)
 #define STEPS_PER_BYTE 512u
-/* No name is longer. */
+/* Bytes of a name at most. */
 #define MAX_NAME 65536u
 
 struct module_table {
@@ -139,8 +139,8 @@ void grf_pclntab_destroy(struct grf_pclntab *table)
 	free(table);
 }
 
-/* An address in the image for an offset from the start of the text, and back (textAddr and textOff
- * in runtime/symtab.go). */
+/* The address in the image for an offset in the text, and back (textAddr and textOff in
+ * runtime/symtab.go). */
 static uint64_t text_address(const struct module_table *table, uint64_t offset)
 {
 	if (!table->sections)
@@ -365,7 +365,7 @@ bool grf_pclntab_value(const struct grf_pclntab *table, const struct grf_functio
 				*ret_start = start;
 			return true;
 		}
-		/* Every step goes on, except a first one of none. */
+		/* Every step advances, but for a first one of zero. */
 		if (!step && reached != function->entry)
 			return false;
 	}
@@ -393,7 +393,7 @@ uint64_t grf_pclntab_funcdata(const struct grf_pclntab *table, const struct grf_
 	if (!module || index >= function->nfuncdata)
 		return 0;
 	if (module->format->wide_funcdata) {
-		/* Addresses begin at a multiple of 8 in the image. */
+		/* In the image, tables begin at a multiple of 8. */
 		uint64_t place =
 		    module->module->pclntable.data + (uint64_t)(at - module->functions);
 

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "model/code/modules.h"
 
-/* What is known of one function; all pointers into image memory, checked. */
+/* One function. All pointers are into image memory, and checked. */
 struct grf_function {
 	const struct grf_module *module;
 	uint64_t entry;        /* address in the image */
@@ -59,14 +59,15 @@ enum grf_func_kind grf_pclntab_kind(const struct grf_pclntab *table,
  * pc where that value begins. False when the table is broken or has none. */
 bool grf_pclntab_value(const struct grf_pclntab *table, const struct grf_function *function,
 		       uint32_t offset, uint64_t pc, int32_t *ret, uint64_t *ret_start);
-/* pcdata table `index` (PCDATA_StackMapIndex = 1, ...); -1 when absent, as the runtime has it. */
+/* The value of pcdata table `index` (PCDATA_StackMapIndex = 1, ...) at `pc`; -1 when absent, as in
+ * the runtime. */
 int32_t grf_pclntab_pcdata(const struct grf_pclntab *table, const struct grf_function *function,
 			   uint32_t index, uint64_t pc);
 /* The address of funcdata `index`, 0 when absent. */
 uint64_t grf_pclntab_funcdata(const struct grf_pclntab *table, const struct grf_function *function,
 			      uint32_t index);
-/* Where in its source `pc` is: the file as the linker names it, NULL when that is not known, and
- * the line in it. Says where an inlined call is inlined from, too: the innermost place. */
+/* The source position of `pc`: the file as the linker names it, and the line. NULL: not known.
+ * Within an inlined call it is the innermost position. */
 const char *grf_pclntab_source(const struct grf_pclntab *table, const struct grf_function *function,
 			       uint64_t pc, int32_t *ret_line);
 /* The innermost inlined function's name at `pc` (the function's own when nothing is inlined). */
