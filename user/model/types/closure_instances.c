@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Closures of generic functions. The code of one is shared by all type arguments of a shape, so
- * what it captures has shapes for types. Where it needs to know the types it captures the
- * dictionary of the function too: a field of type *[N]uintptr, up to Go 1.19 a uintptr named
- * ".dict".
+ * Finds the types of captured variables in closures of generic functions. All type arguments of a
+ * shape share the code, so captured variables have shapes as types. A closure that needs the types
+ * also captures the function's dictionary: a field of type *[N]uintptr, or up to Go 1.19 a uintptr
+ * named ".dict".
  */
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the closures of generic functions hold, by what the functions' shapes stand for. */
+/* The types that closures of generic functions hold, by the types that the functions' shapes stand
+ * for. */
 #ifndef GRF_MODEL_TYPES_CLOSURE_INSTANCES_H
 #define GRF_MODEL_TYPES_CLOSURE_INSTANCES_H
 
@@ -7,17 +8,17 @@
 
 #define GRF_CLOSURE_NO_DICTIONARY UINT64_MAX
 
-/* Where in an object of the type `closure`, which grf_types_closure() made, the address of a
- * dictionary stands, or GRF_CLOSURE_NO_DICTIONARY. */
+/* The offset of a dictionary's address in an object of the type `closure`, which
+ * grf_types_closure() made; or GRF_CLOSURE_NO_DICTIONARY. */
 uint64_t grf_closure_dictionary(struct grf_types *types, const struct grf_type *closure);
 
-/* `closure` where its function runs with `dictionary`, NULL: with any that it may run with. The
- * same type where that tells no more, or memory is out. */
+/* The type of `closure` when its function runs with `dictionary`; NULL: with any that it may run
+ * with. Returns `closure` where that tells no more, or memory is out. */
 struct grf_type *grf_closure_instance(struct grf_types *types, struct grf_type *closure,
 				      const struct grf_dictionary *dictionary);
 
-/* Of a type that grf_types_closure() made: the struct of the captured variables alone, whose paths
- * do not begin with the function; NULL when it captures nothing. */
+/* The captured variables of a type that grf_types_closure() made, as a struct whose paths do not
+ * begin with the function. NULL: it captures nothing. */
 struct grf_type *grf_closure_variables(const struct grf_type *closure);
 
 #endif

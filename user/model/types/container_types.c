@@ -27,7 +27,7 @@
 #include "model/types/types_private.h"
 
 #define SLOTS      8
-#define INLINE_MAX 128 /* larger keys and elements stand elsewhere; all releases */
+#define INLINE_MAX 128 /* bytes; larger keys and elements are behind a pointer, in all releases */
 
 /* runtime.mapextra, 1.17 to 1.23. */
 #define MAPEXTRA_OVERFLOW      0
@@ -49,8 +49,8 @@ static const char *entry_path(struct grf_types *types, const char *what, struct 
 	return grf_types_intern_format(types, "$%s. (%s)", what, named ? named->name : found->name);
 }
 
-/* Is this field of a slot, or of a group or bucket, about keys (or elements)? Package reflect,
- * which makes map types too, has these names with capitals. */
+/* Whether a field of a slot, group or bucket is about keys (or elements). Package reflect, which
+ * makes map types too, writes these names with capitals. */
 static bool is_key(const char *name)
 {
 	return !strcasecmp(name, "key") || !strcasecmp(name, "keys");
@@ -120,7 +120,7 @@ static struct grf_type *array_of(struct grf_types *types, struct grf_type *eleme
 	return array;
 }
 
-/* What stands in place of one of a group's or bucket's arrays of eight. NULL: leave it out. */
+/* The type in place of one of a group's or bucket's arrays of eight. NULL: leave it out. */
 static struct grf_type *name_array(struct grf_types *types, const struct grf_type_field *field,
 				   const struct entry_types *entry)
 {
@@ -142,8 +142,8 @@ static struct grf_type *name_array(struct grf_types *types, const struct grf_typ
 	return array_of(types, element, SLOTS);
 }
 
-/* The fields of a group or bucket as those of a map; `self` is what a bucket's overflow leads to.
- */
+/* Copies the fields of a group or bucket with a map's names; `self` is the type that a bucket's
+ * overflow points to. */
 static bool name_fields(struct grf_types *types, const struct grf_shape *shape,
 			const struct entry_types *entry, struct grf_type *self,
 			struct grf_shape *ret)
@@ -170,7 +170,7 @@ static bool name_fields(struct grf_types *types, const struct grf_shape *shape,
 	return true;
 }
 
-/* A key or element as it stands in a bucket. */
+/* The type of a key or element in a bucket. */
 static struct grf_type *bucket_value(struct grf_types *types, const char *what,
 				     struct grf_type *type)
 {
@@ -181,7 +181,7 @@ static struct grf_type *bucket_value(struct grf_types *types, const char *what,
 	return stored ? name_value(types, stored, entry_path(types, what, type, type)) : NULL;
 }
 
-/* The bucket of a map of which only key and element are known; the descriptor that package reflect
+/* Makes the bucket of a map from its key and element types: the descriptor that package reflect
  * makes for a bucket has no fields. */
 static struct grf_type *bucket_of(struct grf_types *types, const char *name,
 				  const struct entry_types *entry)
@@ -212,7 +212,7 @@ static struct grf_type *bucket_of(struct grf_types *types, const char *name,
 	return made;
 }
 
-/* The group or bucket of a map, entries named after the map's types. */
+/* The group or bucket of a map, with entries named after the map's types. */
 static struct grf_type *name_group(struct grf_types *types, struct grf_type *group,
 				   const struct entry_types *entry)
 {
@@ -360,7 +360,7 @@ static struct grf_type *hash_map(struct grf_types *types, const char *name,
 
 /* --- channels --------------------------------------------------------------------------------- */
 
-/* An hchan where DWARF has none: the buffer, and the queues as pointers to something unknown. */
+/* Makes an hchan without DWARF: the buffer, and the queues as untyped pointers. */
 static struct grf_type *bare_channel(struct grf_types *types, const char *name,
 				     struct grf_type *buffer)
 {
@@ -420,7 +420,7 @@ static struct grf_type *make_channel(struct grf_types *types, const char *name,
 	return made;
 }
 
-/* The size of what a map or channel points to; 0: this release's is not known. */
+/* The size of a map's or channel's structure. 0: this release's is not known. */
 static uint64_t contents_size(const struct grf_types *types, const struct grf_shape *shape)
 {
 	const struct grf_layout *layout = types->layout;
@@ -432,8 +432,8 @@ static uint64_t contents_size(const struct grf_types *types, const struct grf_sh
 	return size > 0 ? (uint64_t)size : 0;
 }
 
-/* Made without a shape: an element may hold the same container again, as in
- * `type Trie map[rune]Trie`, so what is in it is looked at only when it is asked for. */
+/* The contents are made without a shape, which is read when it is first asked for: an element may
+ * be the same container again, as in `type Trie map[rune]Trie`. */
 struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type *container)
 {
 	struct grf_type_source *source = container->source;

@@ -29,8 +29,8 @@
 #define FIELDS_MAX   65536
 #define NONE         UINT32_MAX
 
-/* Comes before the names of types without hash and equality functions; the same types to anybody
- * but the compiler. */
+/* Prefix of types without hash and equality functions. They are the same types but for the
+ * compiler. */
 static const char noalg_prefix[] = "noalg.";
 
 struct indexed_die {
@@ -73,8 +73,8 @@ static struct grf_type *type_attribute(struct grf_types *types, Dwarf_Die *die, 
 	return reference_attribute(die, name, &type) ? grf_types_of_die(types, &type) : NULL;
 }
 
-/* The form says address, the value is an offset into the module's types; but for some basic types
- * of older releases it really is an address. */
+/* Reads the descriptor's offset in the module's types. The attribute has the form of an address and
+ * the value of an offset; for some basic types of older releases it is an address. */
 static uint64_t runtime_offset(const struct grf_dwarf_file *file, Dwarf_Die *die)
 {
 	const struct grf_module *module = file->module;
@@ -92,7 +92,7 @@ static uint64_t runtime_offset(const struct grf_dwarf_file *file, Dwarf_Die *die
 	return value - link_types < length ? value - link_types : 0;
 }
 
-/* The next DIE on the level; false: none. A broken sibling attribute leads back, and round. */
+/* The next DIE on the same level. False: none. A broken sibling attribute may lead back. */
 static bool next_sibling(Dwarf_Die *die)
 {
 	uint64_t offset = dwarf_dieoffset(die);
@@ -282,8 +282,8 @@ struct grf_type *grf_dwarf_types_by_name(struct grf_types *types, struct grf_dwa
 
 /* --- one DIE, one type ------------------------------------------------------------------------ */
 
-/* Goes from a typedef to the DIE that it only gives its name once more, and from an entry of a
- * generic function's dictionary to the type in it. */
+/* Follows a typedef to the DIE of the same name, and an entry of a generic function's dictionary to
+ * its type. */
 static void canonical_die(const struct grf_dwarf_file *file, Dwarf_Die *die)
 {
 	const struct indexed_die *first;
@@ -367,7 +367,7 @@ struct grf_type *grf_types_of_die(struct grf_types *types, Dwarf_Die *die)
 		return NULL;
 	if (canonical == asked || !grf_types_known_die(types, file, canonical, &type)) {
 		name = die_name(types, &found);
-		/* Asked for again while it was named: it points to itself. */
+		/* It was asked for again while it was being named: it points to itself. */
 		if (grf_types_known_die(types, file, canonical, &type))
 			return type;
 		type = name ? grf_types_new(types, GRF_SOURCE_DWARF, name, die_size(&found)) : NULL;
@@ -490,7 +490,7 @@ static bool is_empty_interface(Dwarf_Die *die)
 	return false;
 }
 
-/* What a typedef of something with another name stands for. */
+/* Reads the type that a typedef of another name stands for. */
 static void read_typedef(struct grf_types *types, Dwarf_Die *die, struct grf_shape *ret)
 {
 	struct grf_type *target = type_attribute(types, die, DW_AT_type);

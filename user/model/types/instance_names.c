@@ -91,7 +91,7 @@ static bool is_equal(struct text left, struct text right)
 	return left.length == right.length && !memcmp(left.begin, right.begin, left.length);
 }
 
-/* "(*Box" as "Box". */
+/* Strips the star: "(*Box" becomes "Box". */
 static struct text without_star(struct text base)
 {
 	if (base.length > 2 && !memcmp(base.begin, "(*", 2))
@@ -128,7 +128,7 @@ const char *grf_instance_prefix(struct grf_types *types, const char *function, i
 				       dictionary_mark, (int)base.length, base.begin);
 }
 
-/* What the arguments of `shaped` are in `instance`, behind whose package `mark` stands. */
+/* Pairs the arguments of `shaped` with those of `instance`, whose package is followed by `mark`. */
 static const struct grf_instance_names *read_names(struct grf_types *types, const char *shaped,
 						   const char *instance, const char *mark)
 {
@@ -171,7 +171,7 @@ const struct grf_instance_names *grf_instance_names_of(struct grf_types *types, 
 	return read_names(types, shaped, instance, ".");
 }
 
-/* The argument whose shape a name goes on with. */
+/* The argument with whose shape a name continues. */
 static const struct argument *argument_at(const struct grf_instance_names *names, const char *name)
 {
 	const struct argument *found = NULL;

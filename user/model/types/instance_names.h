@@ -19,12 +19,12 @@ const char *grf_instance_argument_end(const char *at);
 /* The type arguments of a function by the shapes that its code has for them. */
 struct grf_instance_names;
 
-/* Whether `symbol` is a dictionary for `function`, or for the function that this is a closure in.
- */
+/* Whether `symbol` names a dictionary for `function`, or for the function that `function` is a
+ * closure in. */
 bool grf_instance_is_dictionary(const char *symbol, const char *function);
 
-/* What the symbols of all dictionaries for `function` begin with, in either form; interned. NULL:
- * there is no such form. */
+/* The prefix of the symbols of all dictionaries for `function`, in one of two forms; interned.
+ * NULL: no such form. */
 #define GRF_INSTANCE_PREFIXES 2
 const char *grf_instance_prefix(struct grf_types *types, const char *function, int form);
 
@@ -37,8 +37,8 @@ const struct grf_instance_names *grf_instance_names_read(struct grf_types *types
 const struct grf_instance_names *grf_instance_names_of(struct grf_types *types, const char *shaped,
 						       const char *instance);
 
-/* `name` with the type arguments in place of the shapes; interned. NULL: it has one that no
- * argument is told of, or of which two differ. */
+/* `name` with type arguments in place of the shapes; interned. NULL: a shape in it has no argument,
+ * or two that differ. */
 const char *grf_instance_name(struct grf_types *types, const struct grf_instance_names *names,
 			      const char *name);
 

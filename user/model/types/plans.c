@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From shapes to plans. The plan of a struct is made of the plans of its fields, moved to the
- * fields' offsets, each path with the field's element before it; an array is one slot whatever its
- * length. So a plan is made once for each type, and nesting costs a copy of the slots.
+ * Turns shapes into plans. The plan of a struct consists of its fields' plans, moved to the fields'
+ * offsets, with the field's element before each path. An array is one slot of any length. So a plan
+ * is made once for each type, and nesting costs a copy of the slots.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #define NAMED_ELEMENTS 11
 #define OFF_HEAP_DEPTH 8
 
-/* How many bytes a value of a kind must have for its slot to fit. */
+/* The bytes that a value of a kind has at least, so that its slot fits. */
 static uint64_t kind_bytes(enum grf_kind kind)
 {
 	switch (kind) {
@@ -107,8 +107,8 @@ static void plan_pointer(struct grf_types *types, struct grf_type *type,
 	    (struct grf_slot){.kind = target ? slot_kind : GRF_SLOT_UNSAFE, .target = target});
 }
 
-/* Whether the descriptor of a pointer type says that the collector does not follow it: what it
- * leads to is marked go:notinheap, which up to Go 1.19 stands nowhere else. */
+/* Whether the descriptor of a pointer type says that the collector does not follow it, because its
+ * pointee is marked go:notinheap. Up to Go 1.19 nothing else says so. */
 static bool is_ignored_pointer(struct grf_types *types, const struct grf_type *type)
 {
 	uint64_t words, size;
@@ -117,8 +117,9 @@ static bool is_ignored_pointer(struct grf_types *types, const struct grf_type *t
 	       !words;
 }
 
-/* Memory that the collector does not know: marked by a first field of type sys.NotInHeap (1.20 on,
- * cmd/compile/internal/types), or of a struct that has one. C's incomplete types have it too. */
+/* Whether the type is memory that the collector does not manage: its first field is of type
+ * sys.NotInHeap (1.20 on, cmd/compile/internal/types), or of a struct with one. C's incomplete
+ * types have it too. */
 static bool is_off_heap(struct grf_types *types, struct grf_type *type)
 {
 	static const char suffix[] = "sys.NotInHeap";
@@ -260,7 +261,7 @@ static void plan_struct(struct grf_types *types, struct grf_type *type,
 	}
 }
 
-/* A map's group met outside of its map has the plan of one with named entries. */
+/* Plans a map's group outside of its map, with named entries. */
 static void plan_group(struct grf_types *types, struct grf_type *type)
 {
 	struct grf_type *named = grf_container_group(types, type);
@@ -340,7 +341,7 @@ void grf_type_plan(struct grf_types *types, struct grf_type *type)
 {
 	struct grf_type_source *source = type->source;
 
-	/* A type that contains itself, or is nested beyond reason, is no Go type. */
+	/* A Go type does not contain itself, nor nest so deeply. */
 	if (type->planned || !source || source->planning || types->depth >= GRF_TYPES_DEPTH_MAX)
 		return;
 	source->planning = true;

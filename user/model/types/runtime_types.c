@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Types from the runtime's own descriptors (internal/abi.Type; runtime._type before 1.21), for
- * those that DWARF does not know: types made by package reflect, and everything in a program
- * without DWARF.
+ * Reads types from the runtime's descriptors (internal/abi.Type; runtime._type before 1.21), where
+ * DWARF lacks them: types that package reflect made, and all types in a program without DWARF.
  *
- * A descriptor is a common part and a tail by kind. It names its type as %T prints it, with the
- * last element of the package path only; a named type's path stands in its "uncommon" part. Types
- * made by reflect have names that only the runtime finds again (negative offsets), so the names of
- * composite types are put together from those of their parts, as DWARF has them anyway.
+ * A descriptor has a common part and a tail by kind. Its name is as %T prints it, with the last
+ * element of the package path only; a named type's path is in its "uncommon" part. Only the runtime
+ * can find the names of types that reflect made (negative offsets), so the names of composite types
+ * are put together from those of their parts, as in DWARF.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +18,7 @@
 #define SIZE_LIMIT ((uint64_t)1 << 47)
 #define FIELDS_MAX 65536
 #define NAME_SIZE  4096
-/* Types that are looked at for one name. */
+/* Types that one name may need. */
 #define NAME_STEPS 256
 
 /* internal/abi.TFlag, all releases */
@@ -175,7 +174,7 @@ static const char *name_at_offset(const struct grf_types *types, uint64_t near, 
 	return name_bytes(types, module->types + (uint64_t)offset, ret_length);
 }
 
-/* What the descriptor itself calls the type; false when that is not to be found. */
+/* Reads the name in the descriptor. False: it is not found. */
 static bool own_name(const struct grf_types *types, const struct grf_descriptor *type,
 		     const char **ret, size_t *ret_length)
 {
@@ -207,7 +206,7 @@ static void append_named(const struct grf_types *types, const struct grf_descrip
 	const char *dot = memchr(text, '.', head);
 	const char *path = dot ? package_path(types, type, &path_length) : NULL;
 
-	/* Some have the whole path in their name. */
+	/* Some names have the whole path already. */
 	if (path && path_length < length && !memcmp(path, text, path_length) &&
 	    text[path_length] == '.')
 		path = NULL;

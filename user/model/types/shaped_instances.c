@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Instances of generic types that a program has by their shape only: "p.entry[p.Key]" where there
- * is but "p.entry[go.shape.struct { A string; B int }]". So it is with the types that the shared
- * code alone makes values of, without DWARF, and with that of Go 1.27.
+ * Makes instances of generic types that a program has as shapes only: "p.entry[p.Key]" from
+ * "p.entry[go.shape.struct { A string; B int }]". These are types that only shared code makes
+ * values of, without DWARF, and with the DWARF of Go 1.27.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 struct text {
 	char bytes[NAME_SIZE];
 	size_t length;
-	bool broken; /* there was no room for all, or no way to say it */
+	bool broken; /* the text did not fit, or could not be made */
 };
 
 static void append_bytes(struct text *text, const char *bytes, size_t length)
@@ -126,8 +126,8 @@ static const char *shaped_name(struct grf_types *types, const char *name, bool u
 
 /* --- the instance ----------------------------------------------------------------------------- */
 
-/* A field's type in the instance `made`, given that in the instance of its shape, and what it is
- * called in `made`; NULL: that is not known. */
+/* The type of a field in the instance `made`, from that in the shape's instance, and its name
+ * there. NULL: not known. */
 static struct grf_type *plain_type(struct grf_types *types, struct grf_type *type, const char *name,
 				   const struct grf_type *shaped, struct grf_type *made)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Types whose declaration does not tell what the runtime and the standard library keep in them: an
- * unsafe.Pointer that always points to one type, a struct of which the object holds more than the
- * static type says. Names that a release does not have are not found in its DWARF and change
- * nothing, so one table serves all releases.
+ * Corrects types whose declaration does not say what the runtime and the standard library keep in
+ * them: an unsafe.Pointer that always points to one type, a struct whose object holds more than its
+ * static type. Names that a release lacks are not found and change nothing, so one table serves all
+ * releases.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@ enum field_action {
 	INTERFACE,          /* the same for an interface with methods: an itab */
 };
 
-/* What a field really is. A structure's name that ends with '[' stands for all its instances. */
+/* The true type of a field. A structure's name that ends with '[' matches all its instances. */
 static const struct field_rule {
 	const char *structure;
 	const char *field;
@@ -37,7 +37,7 @@ static const struct field_rule {
     {"sync.entry", "p", POINTS_TO, "interface {}"}, /* to 1.19 */
     {"sync.notifyList", "head", POINTS_TO, "runtime.sudog"},
     {"sync.notifyList", "tail", POINTS_TO, "runtime.sudog"},
-    /* Wrong for values that Elem() made of pointers to pointers; these are rare. */
+    /* Wrong for values that Elem() made from pointers to pointers, which are rare. */
     {"reflect.Value", "ptr", EMPTY_INTERFACE, NULL},
     {"reflect.emptyInterface", "word", EMPTY_INTERFACE, NULL},
     {"reflect.nonEmptyInterface", "word", INTERFACE, NULL},
@@ -85,7 +85,7 @@ static const struct sibling_rule {
     {"unique.entry[", "overflow", "unique.entry["},
 };
 
-/* Does a type go by this name, or is it an instance of this generic type? */
+/* Whether a type has this name, or is an instance of this generic type. */
 static bool is_named(const struct grf_type *type, const char *name)
 {
 	size_t length = strlen(name);
@@ -200,8 +200,7 @@ static bool points_to_shape(const struct grf_type *type)
 	return !strncmp(type->name, prefix, sizeof(prefix) - 1) && type->size == GRF_WORD_BYTES;
 }
 
-/* A field of such a pointer, or of an array of them, as one of pointers to `target`; what it and
- * its elements are called stays. */
+/* Makes a field of such a pointer, or of an array of them, point to `target`; names stay. */
 static void point_to(struct grf_types *types, struct grf_type_field *field, struct grf_type *target)
 {
 	const struct grf_shape *shape = grf_types_shape(types, field->type);

@@ -31,7 +31,7 @@
 #define TFLAG_ON_DEMAND   0x10
 #define STRUCT_FIELD_SIZE 24
 
-/* No value can be larger than this and be one type: 4 GiB of pointer prefix. */
+/* Words; no type has a longer pointer prefix (4 GiB). */
 #define MASK_WORDS_MAX (UINT64_C(1) << 29)
 /* All masks together, in words of 64 bits: 256 MiB. */
 #define MASK_STORE_MAX (UINT64_C(1) << 25)
@@ -98,7 +98,7 @@ static void repeat_bits(uint64_t *bits, uint64_t at, uint64_t end, uint64_t peri
 {
 	uint64_t from = at - period;
 
-	/* What was written repeats as well: the run to copy from doubles. */
+	/* The bits written so far repeat too, so the run to copy doubles. */
 	while (at < end) {
 		uint64_t run = (at - from) / period * period;
 		unsigned int count = run < 64 ? run : 64;
@@ -388,7 +388,7 @@ static void fill_mask(struct grf_type_masks *masks, struct mask *mask)
 	store = type.words / 64 + 1;
 	if (store > MASK_STORE_MAX - masks->stored)
 		return;
-	/* What fails takes as long: it counts as well. */
+	/* A failed type takes as long, so it counts too. */
 	masks->stored += store;
 	builder.bits = calloc(store, sizeof(*builder.bits));
 	if (!builder.bits)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Types by their names where DWARF has none: of the descriptors that the program's code refers to,
- * and of all that these are made of. Made when first asked for.
- *
- * The linker keeps no list of all descriptors: typelinks have nameless types only, and Go 1.27 has
- * no typelinks.
+ * Finds types by name where DWARF has none: among the descriptors that the program's code refers
+ * to, and their parts. The table is made when first asked for.
  */
 #include <stdlib.h>
 #include <string.h>

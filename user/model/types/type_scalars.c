@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a type says of its words beside their being pointers: which bytes are bools, and of which
- * interface type an itab must be. Shapes have it, plans do not: a walker needs none of it.
+ * Lists the words of a type that are not pointers and cannot hold any value: bools, and itabs, with
+ * their interface type. Shapes have them and plans do not, as a walk does not need them.
  */
 #include <string.h>
 

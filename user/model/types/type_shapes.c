@@ -78,8 +78,8 @@ static bool has_parts(struct comparison *comparison, const struct grf_shape *lef
 	       (!left->key || has_shape(comparison, left->key, right->key, depth));
 }
 
-/* Whether an interface or function type is declared as its shape says: what methods and parameters
- * it has, the names alone tell here. */
+/* Whether an interface or function type matches its shape. Only names tell its methods and
+ * parameters here. */
 static bool has_signature(const struct grf_type *type, const struct grf_type *shape,
 			  const struct grf_shape *left, const struct grf_shape *right)
 {

@@ -11,8 +11,8 @@
 
 #include "model/types/types_private.h"
 
-/* Descriptors and interface words that are remembered; beyond, they are looked up each time. A
- * binary has some 100,000 descriptors. */
+/* Descriptors and interface words in the tables; further ones are looked up each time. A binary has
+ * some 100,000 descriptors. */
 #define DESCRIPTORS_MAX (1 << 20)
 
 struct grf_type_entry {
@@ -36,7 +36,7 @@ const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type
 	struct grf_type_source *source = type->source;
 	struct grf_shape shape = {0};
 
-	/* Closures are planned by who makes them. */
+	/* closures.c plans closures itself. */
 	if (!source)
 		return &nothing;
 	if (source->shaped)
@@ -121,7 +121,8 @@ static bool is_of_module(const struct grf_module *module, uint64_t address)
 	return module && address >= module->types && address < module->etypes;
 }
 
-/* A file describes the types of its own module, and what other modules have of the same name. */
+/* Finds a descriptor's type in one file: it describes the types of its own module, and types of the
+ * same name in other modules. */
 static struct grf_type *in_file(struct grf_types *types, struct grf_dwarf_file *file,
 				const struct grf_descriptor *descriptor, const char *name)
 {
@@ -132,7 +133,7 @@ static struct grf_type *in_file(struct grf_types *types, struct grf_dwarf_file *
 		return NULL;
 	if (is_of_module(file->module, address))
 		type = grf_dwarf_types_by_offset(types, file, address - file->module->types);
-	/* The offset in DWARF may be stale or made up: the two must agree on what can be told. */
+	/* The offset in DWARF may be wrong, so size and kind are compared. */
 	if (type && agrees_with_descriptor(types, type, descriptor))
 		return type;
 	type = grf_dwarf_types_by_name(types, file, name);
@@ -140,7 +141,7 @@ static struct grf_type *in_file(struct grf_types *types, struct grf_dwarf_file *
 											    : NULL;
 }
 
-/* In the file of its own module before the others. */
+/* Finds a descriptor's type in the file of its own module, then in the others. */
 static struct grf_type *in_dwarf(struct grf_types *types, const struct grf_descriptor *descriptor,
 				 const char *name)
 {
@@ -208,7 +209,7 @@ static bool is_container(enum grf_kind kind)
 	return kind == GRF_KIND_MAP || kind == GRF_KIND_CHAN;
 }
 
-/* What the data word points to when it is the value itself. */
+/* Finds the pointee of a data word that is the value itself. */
 static void direct_pointee(struct grf_types *types, struct grf_interface_type *interface)
 {
 	const struct grf_slot *slot = grf_plans_first_pointer(types, interface->type);

@@ -174,7 +174,7 @@ struct grf_type *grf_types_closure_object(struct grf_types *types, const uint8_t
 const uint64_t *grf_types_pointer_mask(struct grf_types *types, uint64_t address,
 				       uint64_t *ret_words, uint64_t *ret_type_size);
 
-/* A word or byte of a type's values that cannot be anything. */
+/* A word or byte of a type's values that cannot hold any value. */
 enum grf_scalar_kind {
 	GRF_SCALAR_BOOL, /* a byte that is 0 or 1 */
 	GRF_SCALAR_ITAB, /* the first word of an interface with methods, of type `type` */
@@ -215,7 +215,7 @@ uint64_t grf_types_variable(struct grf_types *types, const char *name);
  * the program, of the types that its code refers to. */
 struct grf_type *grf_types_by_name(struct grf_types *types, const char *name);
 
-/* What the code that refers to a type does with it, as far as the call that follows tells. */
+/* What the code that refers to a type makes, as far as the next call tells. */
 enum grf_type_made {
 	GRF_MADE_ONE = 1,   /* a value of it, or a map or channel */
 	GRF_MADE_ARRAY = 2, /* the array of a slice of it */
@@ -233,8 +233,8 @@ struct grf_type_list {
 };
 bool grf_types_in_code(struct grf_types *types, struct grf_type_list *ret);
 
-/* What stands in the heap for a value of `type` that was made there: the value itself, of a map or
- * a channel what it points to. Planned. NULL: not known. */
+/* The type of the heap object that is made for a value of `type`: `type` itself, or the structure
+ * of a map or channel. Planned. NULL: not known. */
 struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type);
 
 /* Whether values of `type` have a field (or an element of one) of type `field` `offset` bytes from
@@ -242,8 +242,8 @@ struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
 bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
 			const struct grf_type *field, uint64_t offset);
 
-/* What the compiler calls a type that stands for all of one shape (cmd/compile, Go 1.18 on), and
- * what the name of a function or type that is shared by all of one shape has in it. */
+/* The mark of a shape, the type that stands for all types of one shape (cmd/compile, Go 1.18 on),
+ * in its name and in names of functions and types that use it. */
 #define GRF_SHAPE_MARK     "go.shape."
 #define GRF_SHARED_BY_MARK "[" GRF_SHAPE_MARK
 
@@ -270,40 +270,41 @@ bool grf_type_is_shape(const struct grf_type *type);
  */
 bool grf_type_has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape);
 
-/** What the program's code puts somewhere: nothing else, in any of its functions. */
+/**
+ * The type that the program's code stores somewhere, if it stores no other in any of its functions.
+ */
 struct grf_code_object {
 	struct grf_type *type; /* planned */
 	bool array;            /* an array of them */
 	bool inside;           /* the pointer may lead to any place in it, else to its beginning */
-	/* The code takes it for that, which it may do after a look at what it is only. */
+	/* The code uses it as that type, perhaps after it checked the type. */
 	bool by_use;
 };
 
 /**
- * What objects the word at `address`, of a data segment, leads to: those of one type, as far as
- * all code that names the word goes. False: not known. The first call goes through all code.
+ * The type of the objects that a word at `address` in a data segment points to, if it is one in all
+ * code that names the word. False: not known. The first call reads all code.
  */
 bool grf_types_in_data(struct grf_types *types, uint64_t address, struct grf_code_object *ret);
 
 /**
- * What the word at `address` of a stack leads to, in the frame of the function around `pc` with
+ * The type that a stack word at `address` points to, in the frame of the function around `pc` with
  * canonical frame address `cfa`, or among its arguments. False: not known.
  */
 bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
 			struct grf_code_object *ret);
 
 /**
- * The address of something that nobody writes to, which the call around `pc` gets as argument
- * `number` (from 0 on), in a register. 0: it is none, or not known.
+ * The address of read-only data that the call around `pc` gets as argument `number` (from 0 on) in
+ * a register. 0: none, or not known.
  */
 uint64_t grf_types_argument(struct grf_types *types, uint64_t pc, unsigned int number);
 
-/* The element "?. (type)": a pointer that nobody names, to a `type` all the same. Interned. NULL:
- * out of memory. */
+/* The element "?. (type)": an object of an inferred `type`. Interned. NULL: out of memory. */
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type);
 
-/* What a value of `type` at `memory`, with `room` bytes to the end of its object, really is where
- * the type is only the beginning of that (grf_type_variant). NULL: it is as it says. */
+/* The true type of the value at `memory` whose static type is only its beginning
+ * (grf_type_variant); `room`: bytes to the end of its object. NULL: it is `type`. */
 struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type,
 				  const uint8_t *memory, uint64_t room);
 

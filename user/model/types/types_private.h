@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parts of the type builder share; private to the model. types.h is the face.
+ * Shared by the parts of the type builder; private to the model. types.h is the face.
  *
- * A type goes through three hands. A reader (dwarf_types.c, runtime_types.c) turns its source into
- * a shape: Go kind, element, fields. special_types.c replaces the shapes of the types that the
- * runtime and the standard library treat in a special way. The planner (plans.c) turns a shape into
- * slots, and does not know where it came from. Types made up here (map groups, channel buffers)
- * have their shape from the beginning.
+ * A type is made in three steps. A reader (dwarf_types.c, runtime_types.c) turns its source into a
+ * shape: Go kind, element, fields. special_types.c replaces the shapes of types that the runtime
+ * and the standard library treat in a special way. The planner (plans.c) turns a shape into slots,
+ * and does not know its source. Types made here (map groups, channel buffers) have their shape from
+ * the beginning.
  */
 #ifndef GRF_MODEL_TYPES_TYPES_PRIVATE_H
 #define GRF_MODEL_TYPES_TYPES_PRIVATE_H
@@ -207,7 +207,7 @@ const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type
 /* The file that a DIE is of; NULL: of another file. */
 struct grf_dwarf_file *grf_types_file_of_die(const struct grf_types *types, Dwarf_Die *die);
 
-/* How much higher the image has the file's code and data than the linker laid them out. */
+/* The image's addresses less the linker's, for the file's code and data. */
 static inline uint64_t grf_dwarf_file_bias(const struct grf_dwarf_file *file)
 {
 	return file->executable ? grf_executable_bias(file->executable) : 0;
@@ -259,7 +259,7 @@ struct grf_descriptor {
 /* False: not plausible. */
 bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_descriptor *ret);
 
-/* The name of the type, as far as can be told as DWARF has it; interned. */
+/* The name of the type as in DWARF, as far as it is known; interned. */
 const char *grf_descriptor_name(struct grf_types *types, const struct grf_descriptor *descriptor);
 /* The fields of the struct type whose descriptor is at `address`. */
 void grf_descriptor_fields(struct grf_types *types, uint64_t address, struct grf_shape *ret);
@@ -278,8 +278,8 @@ bool grf_type_references_find(struct grf_types *types);
 
 /* --- type_names.c ----------------------------------------------------------------------------- */
 
-/* The type whose descriptor goes by that name, where the code refers to it or to what has it for a
- * part. NULL: none, or several that differ. */
+/* The type with that name, among the descriptors that the code refers to and their parts. NULL:
+ * none, or several that differ. */
 struct grf_type *grf_types_by_descriptors_name(struct grf_types *types, const char *name);
 void grf_type_names_destroy(struct grf_type_names *names);
 
@@ -290,8 +290,8 @@ bool grf_type_is_any_pointer(const struct grf_type *type);
 
 /* --- shaped_instances.c ----------------------------------------------------------------------- */
 
-/* The instance of a generic struct by its name: where there is but that of its shape, made from it.
- * NULL: there is neither, or memory is out. */
+/* The instance of a generic struct by name. Where the program has only that of its shape, it is
+ * made from it. NULL: it has neither, or memory is out. */
 struct grf_type *grf_types_instance(struct grf_types *types, const char *name);
 
 /* --- code_types.c ----------------------------------------------------------------------------- */
@@ -300,7 +300,7 @@ void grf_code_types_destroy(struct grf_code_types *code);
 
 /* --- special_types.c -------------------------------------------------------------------------- */
 
-/* Replaces what of a freshly read shape is known better, and sets the type's variant. */
+/* Corrects a shape that was just read, and sets the type's variant. */
 void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
 			     struct grf_shape *shape);
 
