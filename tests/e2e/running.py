@@ -150,8 +150,9 @@ class Target:
             os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOHANG | os.WNOWAIT,
         )
         assert news is None, f"the parent was told of {news}"
-        assert wait_until(lambda: not set(self.states()) & set("tTZ"), 2), self.states()
-        assert wait_until(lambda: not self.tracer(), 2), f"traced by {self.tracer()}"
+        # What outlives a grf-bpf that was killed may be at work in one of its threads yet.
+        assert wait_until(lambda: not set(self.states()) & set("tTZ"), 60), self.states()
+        assert wait_until(lambda: not self.tracer(), 60), f"traced by {self.tracer()}"
 
     def shape(self):
         """What an attach must leave as it was."""

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+from collections import Counter
 
 import pprof
 import pytest
@@ -220,7 +221,8 @@ def test_linked_by_others(version, linker, mode, toolchain, tmp_path):
     for executable in [program] if version == "1.17.13" else [program, bare]:
         with Target(executable) as target:
             done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
-            assert summary(done)[0] > 500 and summary(done)[1] >= 99, done.stdout
+            by_type = Counter(bytes_by_type(tmp_path / "out")).most_common()
+            assert summary(done)[0] > 500 and summary(done)[1] >= 99, (done.stdout, by_type)
             grf("verify", target.pid).expect(OK)
             target.check_runs()
 
