@@ -342,7 +342,8 @@ def test_costs_what_it_holds(small, places, tmp_path, damage, statuses):
     bad = Core(source, tmp_path / "core")
     damage(bad, places)
     bad.close()
-    status, said, peak = measured([GRF, "core", executable, bad.path, "-o", tmp_path / "out"])
+    results = ["-o", tmp_path / "out", "-o", tmp_path / "out.json"]
+    status, said, peak = measured([GRF, "core", executable, bad.path, *results])
     shutil.rmtree(tmp_path)
     assert status != -signal.SIGKILL and status != -signal.SIGXCPU, said
     assert status in statuses, said

@@ -34,6 +34,19 @@ static struct grf_error *print_summary(const struct grf_results *results,
 	return NULL;
 }
 
+/* The owners, for results that have tables. Where the heap is too large for them, the rest of the
+ * results is worth having. */
+static struct grf_error *find_owners(const struct grf_graph *graph, struct grf_owners **ret)
+{
+	struct grf_error *error = grf_owners_create(graph, ret);
+
+	if (!error || error->code != GRF_ERROR_UNSUPPORTED)
+		return error;
+	grf_warn("%s", error->message);
+	grf_error_free(error);
+	return NULL;
+}
+
 struct grf_error *grf_make_profile(const struct grf_source *source,
 				   const struct grf_graph_options *options,
 				   const struct grf_results *results)
@@ -53,7 +66,7 @@ struct grf_error *grf_make_profile(const struct grf_source *source,
 	if (!error)
 		error = grf_graph_create(model, &graph_options, &graph);
 	if (!error && with_owners)
-		error = grf_owners_create(graph, &owners);
+		error = find_owners(graph, &owners);
 	if (!error) {
 		grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 		grf_memory_report();
