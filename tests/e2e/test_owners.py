@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Owners and retained sizes of real programs: against their definition, object by object."""
 
+import json
 import re
 import subprocess
 
 import cores
 import pytest
 from gating import LONG, few, pairs, programs
-from running import GRF, Target
+from running import GRF, OK, Target, grf
 from test_verify import KINDS
 from toolchains import MODES, versions
 
@@ -34,3 +35,15 @@ def test_owners_are_those_of_the_definition(version, mode, build, tmp_path):
         core.unlink()
         assert done.returncode == 0, kind + done.stdout + done.stderr
         assert int(re.match(r"\d+", done.stdout)[0]) > 50, kind + done.stdout
+
+
+@pytest.mark.parametrize("version", versions())
+def test_goroutines_are_named_by_their_function(version, build, tmp_path):
+    """And not by the wrapper that the compiler makes where a go statement has arguments."""
+    with Target(build("goroutines", "optimised", version)) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out.json").expect(OK)
+    table = json.loads((tmp_path / "out.json").read_text())["tables"]["owners"]
+    at = [column["name"] for column in table["columns"]].index("owner")
+    owners = [row[at] for row in table["rows"]]
+    assert {"main.onSelect", "main.onChannel", "main.asleep"} <= set(owners), owners
+    assert "goroutine descriptors" in owners

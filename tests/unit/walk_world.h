@@ -469,6 +469,14 @@ const char *grf_pclntab_inlined_name(const struct grf_pclntab *table,
 	return function->name;
 }
 
+enum grf_func_kind grf_pclntab_kind(const struct grf_pclntab *table,
+				    const struct grf_function *function)
+{
+	(void)table;
+	(void)function;
+	return GRF_FUNC_NORMAL;
+}
+
 bool grf_pclntab_find(const struct grf_pclntab *table, uint64_t pc, struct grf_function *ret)
 {
 	(void)table;

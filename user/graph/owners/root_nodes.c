@@ -69,6 +69,31 @@ static uint32_t claimed_node(struct collection *collection, enum grf_root_node_k
 	return found;
 }
 
+/*
+ * The function that a goroutine began with. For a go statement that passes arguments the compiler
+ * makes a wrapper (go/defer statements in cmd/compile): what is meant is the function that it
+ * calls, which stands in the next frame, unless it is inlined. False: not known.
+ */
+static bool first_function(const struct collection *collection,
+			   const struct grf_goroutine *goroutine, struct grf_function *ret)
+{
+	const struct grf_pclntab *table = collection->model->pclntab;
+
+	if (!grf_pclntab_find(table, goroutine->start_pc, ret))
+		return false;
+	for (uint32_t i = 1; i < goroutine->frame_count; i++) {
+		const struct grf_frame *frame = &goroutine->frames[i];
+
+		if (frame->function.entry == ret->entry &&
+		    grf_pclntab_kind(table, ret) == GRF_FUNC_WRAPPER && frame[-1].function.name &&
+		    !strcmp(ret->name, grf_pclntab_inlined_name(table, ret, frame->lookup_pc))) {
+			*ret = frame[-1].function;
+			break;
+		}
+	}
+	return true;
+}
+
 static uint32_t goroutine_node(struct collection *collection, size_t index)
 {
 	const struct grf_goroutine *goroutine = &collection->model->goroutines->items[index];
@@ -76,7 +101,7 @@ static uint32_t goroutine_node(struct collection *collection, size_t index)
 	uint32_t parent = goroutine->system ? GRF_ROOT_OF_RUNTIME : GRF_ROOT_ALL, node;
 	const char *name = "goroutine";
 
-	if (grf_pclntab_find(collection->model->pclntab, goroutine->start_pc, &function))
+	if (first_function(collection, goroutine, &function))
 		name = function.name;
 	node = get_node(collection, GRF_ROOT_NODE_FUNCTION, parent, function.entry, name);
 	node = get_node(collection, GRF_ROOT_NODE_GOROUTINE, node, index, name);
