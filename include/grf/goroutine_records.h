@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
  * What bpf/goroutine_records.bpf.c writes for each goroutine at the stop. User space makes the same
- * of the target's memory where it cannot be had by eBPF, and the model reads it from the image.
+ * of the target's memory where eBPF cannot read it, and the model reads it from the image.
  */
 #ifndef GRF_GOROUTINE_RECORDS_H
 #define GRF_GOROUTINE_RECORDS_H

@@ -8,7 +8,7 @@
 
 #include "base/memory_groups.h"
 
-/* What may be had beside what is in use. */
+/* Memory that is free. */
 struct grf_memory_room {
 	uint64_t bytes;
 	char *limit; /* the path of the control group that limits it; NULL: the system's memory */

@@ -54,7 +54,7 @@ static struct grf_watcher end_watcher = {
 /* Held, as nothing can be opened any more where we have confined ourselves. */
 static DIR *own_threads;
 
-/* linux/sched/types.h cannot be had beside sched.h. */
+/* linux/sched/types.h cannot be included with sched.h. */
 struct scheduling {
 	uint32_t size, policy;
 	uint64_t flags;

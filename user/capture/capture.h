@@ -26,7 +26,7 @@ enum grf_freeze_wish {
 
 /* Ways to copy, from the one that holds the target for the shortest time. */
 enum grf_copy_way {
-	GRF_COPY_AUTO,    /* the first that can be had */
+	GRF_COPY_AUTO,    /* the first that works here */
 	GRF_COPY_PRECOPY, /* while the target runs, and at the stop what was written meanwhile */
 	GRF_COPY_FORK,    /* a child that was made at the stop */
 	GRF_COPY_STOP,    /* all at the stop */

@@ -473,7 +473,7 @@ void grf_copy_long_run(struct grf_copy *copy, const struct grf_run *run, uint8_t
 
 	for (uint64_t at = run->start, end; at < run->end; at = end) {
 		end = run->end - at < LONG_RUN_BYTES ? run->end : at + LONG_RUN_BYTES;
-		/* All at once takes less than a page fault each; where that cannot be had (before
+		/* All at once takes less than a page fault each; where that does not work (before
 		 * Linux 5.14), page faults it is. */
 		if (!spilled)
 			madvise(data + (at - base), end - at, MADV_POPULATE_WRITE);

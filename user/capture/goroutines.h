@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A record of every goroutine, taken while the process stands (include/grf/goroutine_records.h): by
- * bpf/goroutine_records.bpf.c, or with process_vm_readv where that cannot be had. Both give the
+ * bpf/goroutine_records.bpf.c, or with process_vm_readv where that does not work. Both give the
  * same.
  */
 #ifndef GRF_CAPTURE_GOROUTINES_H

@@ -272,7 +272,7 @@ static void end_child(struct grf_session *session)
 	session->freeze.released = NULL;
 	session->fork.reaping = reaping.stop;
 	if (reaping.outcome == GRF_CHILD_LEFT)
-		grf_warn("process %d keeps an ended child, as no thread of it could be had to wait "
+		grf_warn("process %d keeps an ended child, as no thread of it was found to wait "
 			 "for that; it has no memory, and goes with the process",
 			 session->target.pid);
 	else if (reaping.outcome == GRF_CHILD_PENDING)

@@ -35,7 +35,7 @@ static const struct argp_option live_argp_options[] = {
     {"copy", OPTION_COPY, "WAY", 0,
      "How to copy its memory: precopy (while it runs, and at the stop what it wrote meanwhile), "
      "fork (a child of it that is made at the stop and holds what its memory was), stop (all of it "
-     "at the stop), or auto (the first that can be had)",
+     "at the stop), or auto (the first that works here)",
      0},
     {"jobs", 'j', "N", 0, "Copy memory with N threads (default: one for each core)", 0},
     {"max-pause", OPTION_MAX_PAUSE, "DURATION", 0,

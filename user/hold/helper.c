@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Waits for a process of ours that helps, for a limited time after an interruption. */
+/* Waits for a helper process, for a limited time after an interruption. */
 #include <errno.h>
 #include <sys/wait.h>
 #include <time.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Collects the largest owners of the graph, and offers them as tables. */
 #include "views/owners.h"
 
 #include <stdio.h>
@@ -133,7 +134,7 @@ static struct group *group_of_row(const struct making *making, const struct grf_
 	return row->identity < roots ? NULL : &making->groups.items[row->identity - roots];
 }
 
-static int larger(const void *left, const void *right)
+static int by_size(const void *left, const void *right)
 {
 	const struct grf_owners_row *a = left, *b = right;
 
@@ -154,7 +155,7 @@ static void list_top(struct making *making)
 						   making->groups.items[i].objects},
 			(uint32_t)(making->retained->roots.nodes.count + i));
 	if (owners->rows.count)
-		qsort(owners->rows.items, owners->rows.count, sizeof(*owners->rows.items), larger);
+		qsort(owners->rows.items, owners->rows.count, sizeof(*owners->rows.items), by_size);
 	if (owners->rows.count > GRF_OWNERS_LISTED)
 		owners->rows.count = GRF_OWNERS_LISTED;
 }
