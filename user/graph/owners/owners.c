@@ -329,6 +329,8 @@ struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
 		take_unheld(&search);
 	grf_flow_graph_free(&search.flow);
 	grf_array_free(&search.targets);
+	retained->holding = search.core.bits;
+	search.core.bits = NULL;
 	grf_ranked_set_free(&search.core);
 	return error;
 }

@@ -202,6 +202,7 @@ void grf_retained_destroy(struct grf_retained *retained)
 	grf_ranked_set_free(&retained->tall);
 	free(retained->owners);
 	free(retained->shared);
+	free(retained->holding);
 	free(retained->entries);
 	free(retained->shared_ids);
 	free(retained);
@@ -283,16 +284,15 @@ static bool visit_held_by_object(const struct grf_retained *retained, uint32_t o
 	return found;
 }
 
-/* Index of the edge from a root to an object, or of the first one behind where it would stand. */
-static size_t find_edge(const struct grf_root_nodes *roots, uint32_t root, uint32_t object)
+/* Index of the first edge of a root, or of the first one behind where it would stand. */
+static size_t first_edge(const struct grf_root_nodes *roots, uint32_t root)
 {
 	size_t low = 0, high = roots->edges.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct grf_root_edge *edge = &roots->edges.items[middle];
 
-		if (edge->root < root || (edge->root == root && edge->object < object))
+		if (roots->edges.items[middle].root < root)
 			low = middle + 1;
 		else
 			high = middle;
@@ -307,7 +307,7 @@ static void visit_held_by_root(const struct grf_retained *retained, uint32_t own
 
 	for (uint32_t i = roots->first_child[owner]; i < roots->first_child[owner + 1]; i++)
 		visit(context, roots->children[i]);
-	for (size_t i = find_edge(roots, owner, 0);
+	for (size_t i = first_edge(roots, owner);
 	     i < roots->edges.count && roots->edges.items[i].root == owner; i++)
 		if (is_held_alone(retained, owner, roots->edges.items[i].object))
 			visit(context, grf_retained_node(retained, roots->edges.items[i].object));
@@ -379,25 +379,11 @@ struct all_holders {
 	uint32_t holder;
 };
 
-/* Whether an object is one of the runtime's descriptors, of which no holder counts but that. */
-static bool is_descriptor(const struct grf_retained *retained, uint32_t id)
-{
-	const struct grf_root_nodes *roots = &retained->roots;
-
-	size_t at;
-
-	if (retained->owners[id] != GRF_ROOT_OF_DESCRIPTORS)
-		return false;
-	at = find_edge(roots, GRF_ROOT_OF_DESCRIPTORS, id);
-	return at < roots->edges.count && roots->edges.items[at].root == GRF_ROOT_OF_DESCRIPTORS &&
-	       roots->edges.items[at].object == id;
-}
-
 static void visit_held(void *context, uint32_t id)
 {
 	const struct all_holders *all = context;
 
-	if (all->retained->owners[id] == GRF_NODE_NONE || is_descriptor(all->retained, id))
+	if (!grf_bit(all->retained->shared, id))
 		return;
 	all->visit(all->context, all->holder, grf_retained_node(all->retained, id));
 }
@@ -409,9 +395,8 @@ static void visit_holding_roots(const struct all_holders *all, const struct grf_
 	for (size_t i = 0; i < roots->edges.count; i++) {
 		const struct grf_root_edge *edge = &roots->edges.items[i];
 
-		if (grf_holdings_has(holdings, roots, edge) &&
-		    (edge->root == GRF_ROOT_OF_DESCRIPTORS ||
-		     !is_descriptor(all->retained, edge->object)))
+		if (grf_bit(all->retained->shared, edge->object) &&
+		    grf_holdings_has(holdings, roots, edge))
 			all->visit(all->context, edge->root,
 				   grf_retained_node(all->retained, edge->object));
 	}
@@ -438,7 +423,7 @@ struct grf_error *grf_retained_holders(const struct grf_retained *retained, grf_
 		for (uint32_t slot = 0; !error && slot < span->slot_count; slot++) {
 			uint64_t id = span->first_object + slot;
 
-			if (retained->owners[id] == GRF_NODE_NONE)
+			if (!grf_bit(retained->holding, id))
 				continue;
 			all.holder = grf_retained_node(retained, id);
 			if (!grf_holdings_of_object(&holdings, span, slot, visit_held, &all))

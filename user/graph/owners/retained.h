@@ -30,6 +30,7 @@ struct grf_retained {
 	uint64_t unheld;         /* objects that no edge leads to: none, unless the walk is wrong */
 	uint32_t *owners;        /* by object id */
 	uint64_t *shared;        /* by object id: several hold it */
+	uint64_t *holding;       /* by object id: what holds a shared one, or leads there */
 	struct grf_ranked_set tall; /* nodes that own an owner, and all roots */
 	struct grf_retained_entry *entries;
 	uint32_t *shared_ids; /* by owner, then by id */
@@ -93,9 +94,10 @@ bool grf_retained_children(const struct grf_retained *retained, uint32_t owner,
 typedef void grf_holder_visit(void *context, uint32_t holder, uint32_t object);
 
 /**
- * Calls visit() for each pointer to an object that decides who owns it, from a root or an object:
- * in one pass over all edges. Both are nodes; a holder comes as often as it has such pointers.
- * Errors: NO_MEMORY, INTERRUPTED.
+ * Calls visit() for each pointer to a shared object that decides who owns it, from a root or an
+ * object: in one pass over the edges of all that hold such. Both are nodes; a holder comes as often
+ * as it has such pointers. Any other object has one holder: its owner. Errors: NO_MEMORY,
+ * INTERRUPTED.
  */
 struct grf_error *grf_retained_holders(const struct grf_retained *retained, grf_holder_visit *visit,
 				       void *context);
