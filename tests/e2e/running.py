@@ -65,6 +65,25 @@ def opened_by_go(added, before):
     return Counter(wanted.values())
 
 
+# A line of /proc/PID/maps: where it is, what may be done there, and of what it is.
+MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+ \S+ \S+ \S+ *\S*)", re.M)
+ANONYMOUS = "rw-p 00000000 00:00 0 "
+
+
+def kinds(mappings):
+    return [kind for _, _, kind in mappings]
+
+
+def mapped_by_go(now, before):
+    """Of the mappings, those of memory that could not be read and written before: what the Go runtime
+    takes for itself, from nowhere or from what it had reserved. A mapping that was split is none."""
+    usable = [(begin, end) for begin, end, kind in before if kind == ANONYMOUS]
+    return Counter(
+        kind for begin, end, kind in now
+        if kind == ANONYMOUS and not any(begin < stop and start < end for start, stop in usable)
+    )
+
+
 # Threads that a program may start while it is looked at: one where a system call takes long.
 GO_STARTS = 3
 
@@ -161,10 +180,11 @@ class Target:
         return {
             "threads": sorted(path.name for path in (process / "task").iterdir()),
             "descriptors": sorted((fd.name, os.readlink(fd)) for fd in descriptors.iterdir()),
-            # The heap may grow by itself; how many mappings there are, and of what, may not change.
-            "mappings": re.findall(
-                r"^\S+ (\S+ \S+ \S+ \S+ *\S*)", (process / "maps").read_text(), re.M
-            ),
+            # The heap may grow by itself; mappings may not be split or joined, or be of another kind.
+            "mappings": [
+                (int(begin, 16), int(end, 16), kind)
+                for begin, end, kind in MAPPING.findall((process / "maps").read_text())
+            ],
             "signals": re.findall(
                 r"Sig(?:Blk|Ign|Cgt):\s+\S+", (process / "status").read_text()
             ),
@@ -174,10 +194,14 @@ class Target:
         """What is no more as shape() had it, but for what the Go runtime does by itself; by its kind."""
         now, found = self.shape(), {}
         for kind in ("descriptors", "mappings", "signals"):
-            added = Counter(now[kind]) - Counter(before[kind])
-            gone = Counter(before[kind]) - Counter(now[kind])
+            is_now, was = now[kind], before[kind]
+            if kind == "mappings":
+                is_now, was = kinds(is_now), kinds(was)
+            added, gone = Counter(is_now) - Counter(was), Counter(was) - Counter(is_now)
             if kind == "descriptors":
                 added -= opened_by_go(added, before[kind])
+            if kind == "mappings":
+                added -= mapped_by_go(now[kind], before[kind])
             if added or gone:
                 found[kind] = f"{list(added.elements())} were added, {list(gone.elements())} are gone"
         new, ended = (set(one["threads"]) - set(other["threads"])
