@@ -48,7 +48,7 @@ void grf_flow_graph_free(struct grf_flow_graph *graph)
 /* An array of `count` numbers, and one more. NULL: out of memory. */
 static uint32_t *new_numbers(uint64_t count)
 {
-	return malloc((count + 1) * sizeof(uint32_t));
+	return calloc(count + 1, sizeof(uint32_t));
 }
 
 /* Gives ranks in the order of a depth-first search. `next` is, by rank, the next edge to follow. */

@@ -265,10 +265,10 @@ static struct grf_error *find_owners_in_core(struct search *search)
 	if (core_count >= GRF_OWNER_MAX - search->root_count)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED, "more than 2^32 objects");
 	error = make_flow(search, core_count);
-	grf_debug("owners: %u objects in the core, %u edges", core_count,
-		  error ? 0 : search->flow.first[search->flow.node_count]);
-	if (!error)
-		error = grf_dominators(&search->flow, &dominators);
+	if (error)
+		return error;
+	grf_debug("owners: %u objects in the core, %zu edges", core_count, search->targets.count);
+	error = grf_dominators(&search->flow, &dominators);
 	if (error)
 		return error;
 	ids = malloc(((size_t)core_count + 1) * sizeof(*ids));
@@ -300,7 +300,7 @@ static bool prepare_search(struct search *search)
 	struct grf_retained *retained = search->retained;
 	uint64_t ids = retained->graph->model->heap->object_ids;
 
-	retained->owners = malloc((ids + 1) * sizeof(*retained->owners));
+	retained->owners = calloc(ids + 1, sizeof(*retained->owners));
 	retained->shared = calloc(grf_bitmap_words(ids) + 1, sizeof(*retained->shared));
 	if (!retained->owners || !retained->shared || !grf_ranked_set_create(&search->core, ids))
 		return false;
@@ -308,6 +308,17 @@ static bool prepare_search(struct search *search)
 		retained->owners[id] =
 		    grf_graph_reached(retained->graph, id) ? GRF_OWNER_UNKNOWN : GRF_NODE_NONE;
 	return true;
+}
+
+static struct grf_error *search_owners(struct search *search)
+{
+	struct grf_error *error = find_single_holders(search);
+
+	if (!error)
+		error = find_owners_in_core(search);
+	if (!error)
+		take_unheld(search);
+	return error;
 }
 
 struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
@@ -318,15 +329,13 @@ struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
 	    .holdings = holdings,
 	    .root_count = (uint32_t)retained->roots.nodes.count,
 	};
-	struct grf_error *error = prepare_search(&search) ? NULL : grf_error_no_memory();
+	struct grf_error *error;
 
-	if (!error)
-		error = find_single_holders(&search);
-	if (!error)
-		error = find_owners_in_core(&search);
+	if (prepare_search(&search))
+		error = search_owners(&search);
+	else
+		error = grf_error_no_memory();
 	grf_progress_end();
-	if (!error)
-		take_unheld(&search);
 	grf_flow_graph_free(&search.flow);
 	grf_array_free(&search.targets);
 	retained->holding = search.core.bits;

@@ -132,8 +132,8 @@ static bool sort_shared(struct grf_retained *retained)
 
 	for (uint64_t id = 0; id < ids; id++)
 		count += grf_bit(retained->shared, id);
-	retained->shared_ids = malloc(((size_t)count + 1) * sizeof(*buffer));
-	buffer = malloc(((size_t)count + 1) * sizeof(*buffer));
+	retained->shared_ids = calloc((size_t)count + 1, sizeof(*buffer));
+	buffer = calloc((size_t)count + 1, sizeof(*buffer));
 	if (!retained->shared_ids || !buffer)
 		return false;
 	for (uint64_t id = 0; id < ids; id++)
