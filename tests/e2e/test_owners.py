@@ -47,3 +47,13 @@ def test_goroutines_are_named_by_their_function(version, build, tmp_path):
     owners = [row[at] for row in table["rows"]]
     assert {"main.onSelect", "main.onChannel", "main.asleep"} <= set(owners), owners
     assert "goroutine descriptors" in owners
+
+
+def test_the_main_goroutine_is_that_of_main(build, tmp_path):
+    with Target(build("locals")) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out.json").expect(OK)
+    table = json.loads((tmp_path / "out.json").read_text())["tables"]["owners"]
+    at = [column["name"] for column in table["columns"]].index("owner")
+    owners = [row[at] for row in table["rows"]]
+    assert any(re.match(r"main\.main\b", owner) for owner in owners), owners
+    assert not any(owner.startswith("runtime.main") for owner in owners), owners

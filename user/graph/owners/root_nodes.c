@@ -70,10 +70,24 @@ static uint32_t claimed_node(struct collection *collection, enum grf_root_node_k
 }
 
 /*
- * The function that a goroutine began with. For a go statement that passes arguments the compiler
- * makes a wrapper (go/defer statements in cmd/compile): what is meant is the function that it
- * calls, which stands in the next frame, unless it is inlined. False: not known.
+ * Whether a goroutine's first function only calls the one that is meant, in the next frame: the
+ * wrapper that the compiler makes for a go statement with arguments (go/defer statements in
+ * cmd/compile), unless what it calls is inlined; and runtime.main (runtime/proc.go).
  */
+static bool is_wrapper(const struct grf_pclntab *table, const struct grf_function *function,
+		       const struct grf_frame *frame)
+{
+	const char *called = frame[-1].function.name;
+
+	if (!called || frame->function.entry != function->entry)
+		return false;
+	if (!strcmp(function->name, "runtime.main"))
+		return !strcmp(called, "main.main");
+	return grf_pclntab_kind(table, function) == GRF_FUNC_WRAPPER &&
+	       !strcmp(function->name, grf_pclntab_inlined_name(table, function, frame->lookup_pc));
+}
+
+/* The function that a goroutine began with. False: not known. */
 static bool first_function(const struct collection *collection,
 			   const struct grf_goroutine *goroutine, struct grf_function *ret)
 {
@@ -81,16 +95,11 @@ static bool first_function(const struct collection *collection,
 
 	if (!grf_pclntab_find(table, goroutine->start_pc, ret))
 		return false;
-	for (uint32_t i = 1; i < goroutine->frame_count; i++) {
-		const struct grf_frame *frame = &goroutine->frames[i];
-
-		if (frame->function.entry == ret->entry &&
-		    grf_pclntab_kind(table, ret) == GRF_FUNC_WRAPPER && frame[-1].function.name &&
-		    !strcmp(ret->name, grf_pclntab_inlined_name(table, ret, frame->lookup_pc))) {
-			*ret = frame[-1].function;
+	for (uint32_t i = 1; i < goroutine->frame_count; i++)
+		if (is_wrapper(table, ret, &goroutine->frames[i])) {
+			*ret = goroutine->frames[i - 1].function;
 			break;
 		}
-	}
 	return true;
 }
 
