@@ -18,10 +18,10 @@ REPEATS = int(os.environ.get("GRF_TEST_REPEATS", times(3, 10)))
 KINDS = sorted(path.name for path in PROGRAMS.iterdir() if (path / "main.go").exists())
 # demo, scale and web say nothing more about exactness, and take long; rewriter's loops are write
 # barriers and little else, where a goroutine cannot be preempted, so that a collection hardly ever
-# begins, and in uninterruptible none ends; load, restless and sandboxed need to be told what to do; loader has C
-# in it, and standard is built by newer releases alone.
+# begins, and in uninterruptible none ends; leaks, load, restless and sandboxed need to be told what to
+# do; loader has C in it, and standard is built by newer releases alone.
 LEFT_OUT = (
-    "demo", "load", "loader", "restless", "rewriter", "sandboxed", "scale", "standard",
+    "demo", "leaks", "load", "loader", "restless", "rewriter", "sandboxed", "scale", "standard",
     "uninterruptible", "web",
 )
 KINDS = [kind for kind in KINDS if kind not in LEFT_OUT]

@@ -38,7 +38,7 @@ COLLECTING = ["/usr/bin/env", *(f"{name}={value}" for name, value in COLLECT.ite
 # busy and scale have a part of the page for themselves; the others say nothing more.
 APART = (
     "buffers", "busy", "checked", "demo", "load", "recycle", "restless", "rewriter", "sandboxed",
-    "loader", "scale", "standard", "web",
+    "leaks", "loader", "scale", "standard", "web",
 )
 ALL = sorted(path.parent.name for path in PROGRAMS.glob("*/main.go"))
 ALL = [kind for kind in ALL if kind not in APART]

@@ -33,8 +33,8 @@ VERSIONS = "1.17.13 1.20.14 1.22.12 1.24.9 1.27.0"
 STRIPPED = ("-ldflags=-s -w",)
 # These want arguments, are no program by themselves, or have a heap that says no more than a small one.
 LEFT_OUT = (
-    "library", "load", "loader", "plugin", "pluginhost", "restless", "sandboxed", "scale", "standard",
-    "uninterruptible",
+    "leaks", "library", "load", "loader", "plugin", "pluginhost", "restless", "sandboxed", "scale",
+    "standard", "uninterruptible",
 )
 
 
