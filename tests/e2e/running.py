@@ -259,9 +259,12 @@ class Result:
         return self
 
 
+POLITE = ("attach", "verify", "types", "goroutines")
+
+
 def hurry(arguments):
     """The same at the usual priority, where it would be polite."""
-    polite_of_itself = arguments and arguments[0] in ("attach", "verify") and "--nice" not in arguments
+    polite_of_itself = arguments and arguments[0] in POLITE and "--nice" not in arguments
     return (*arguments, *HURRIED) if polite_of_itself else arguments
 
 

@@ -56,6 +56,7 @@ struct grf_command {
 extern const struct grf_command grf_command_attach;
 extern const struct grf_command grf_command_core;
 extern const struct grf_command grf_command_verify;
+extern const struct grf_command grf_command_types;
 extern const struct grf_command grf_command_version;
 
 /* Parses the arguments, the first of which is the command's name, and runs it. Returns the exit
@@ -73,6 +74,11 @@ extern const struct argp grf_debug_argp;  /* struct grf_debug_options: where DWA
 struct grf_error *grf_make_profile(const struct grf_source *source,
 				   const struct grf_graph_options *options,
 				   const struct grf_results *results);
+
+/* Prints the summary to standard output, or to standard error where a result goes to the former,
+ * and where the results are. Not the summary where that result has it in it. */
+struct grf_error *grf_print_summary(const struct grf_results *results,
+				    const struct grf_facts *facts);
 
 /* Prints `error` in one line on stderr, frees it, and gives the exit status for it. NULL: 0. */
 int grf_exit_status(struct grf_error *error);

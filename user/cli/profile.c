@@ -12,10 +12,8 @@
 #include "graph/graph.h"
 #include "views/owners.h"
 
-/* Prints the summary to standard output, or to standard error where a result goes to the former.
- * Not where that result has the summary in it. */
-static struct grf_error *print_summary(const struct grf_results *results,
-				       const struct grf_facts *facts)
+struct grf_error *grf_print_summary(const struct grf_results *results,
+				    const struct grf_facts *facts)
 {
 	FILE *stream = grf_results_to_standard(results) ? stderr : stdout;
 
@@ -75,7 +73,7 @@ struct grf_error *grf_make_profile(const struct grf_source *source,
 			table = grf_owners_table(owners);
 		error = grf_results_write(results, &facts, owners ? &table : NULL, graph->tree);
 		if (!error)
-			error = print_summary(results, &facts);
+			error = grf_print_summary(results, &facts);
 	}
 	return error;
 }

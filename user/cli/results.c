@@ -6,6 +6,7 @@
 #include "cli/results.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define DEFAULT_OUTPUT "grf.out"
 #define NAMES_BYTES    256
@@ -56,7 +57,9 @@ static void add_format(const struct argp_state *state, struct grf_result_options
 	const struct grf_format *format = grf_format_find(name);
 	char names[NAMES_BYTES];
 
-	if (!format)
+	if (format && options->tables && !format->table)
+		argp_error(state, "%s has no tables: --format is text or json", name);
+	else if (!format)
 		argp_error(state, "--format is %s, not `%s'", name_formats(names, sizeof(names)),
 			   name);
 	else if (options->format_count == GRF_MAX_RESULTS)
@@ -65,12 +68,26 @@ static void add_format(const struct argp_state *state, struct grf_result_options
 		options->formats[options->format_count++] = format;
 }
 
+/* The format of a path that was named without one. */
+static const struct grf_format *format_of(const struct grf_result_options *options,
+					  const char *path)
+{
+	const struct grf_format *format = grf_format_of_path(path);
+
+	return options->tables && !format->table ? &grf_format_text : format;
+}
+
+static bool goes_to_standard(const struct grf_result_options *options)
+{
+	return options->tables || (options->format_count && options->formats[0]->readable);
+}
+
 /* Gives each path its format. */
 static void match_formats(const struct argp_state *state, struct grf_result_options *options)
 {
 	if (!options->path_count)
 		options->paths[options->path_count++] =
-		    options->format_count && options->formats[0]->readable ? "-" : DEFAULT_OUTPUT;
+		    goes_to_standard(options) ? "-" : DEFAULT_OUTPUT;
 	if (options->format_count > 1 && options->format_count != options->path_count) {
 		argp_error(state, "--format once for all -o, or as often as -o (%zu, not %zu)",
 			   options->path_count, options->format_count);
@@ -79,7 +96,7 @@ static void match_formats(const struct argp_state *state, struct grf_result_opti
 	for (size_t i = options->format_count; i < options->path_count; i++)
 		options->formats[i] = options->format_count == 1
 					  ? options->formats[0]
-					  : grf_format_of_path(options->paths[i]);
+					  : format_of(options, options->paths[i]);
 	options->format_count = options->path_count;
 }
 
@@ -105,17 +122,26 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 /* Says in --help what the formats are. */
 static char *list_formats(int key, const char *text, void *input)
 {
+	const struct grf_result_options *options = input;
+	bool tables = options && options->tables;
 	char *list = NULL;
 	size_t size;
 	FILE *stream;
 
-	(void)input;
+	if (key == 'o' && tables)
+		return strdup("Write the table to FILE (default: standard output). May be given "
+			      "several times");
 	if (key != OPTION_FORMAT || !(stream = open_memstream(&list, &size)))
 		return (char *)text;
 	for (size_t i = 0; i < grf_format_count; i++)
-		fprintf(stream, "%s (%s: %s)%s", grf_formats[i]->name, grf_formats[i]->suffix,
-			grf_formats[i]->about, i + 1 < grf_format_count ? ", " : ". ");
-	fputs(text, stream);
+		if (!tables)
+			fprintf(stream, "%s (%s: %s)%s", grf_formats[i]->name,
+				grf_formats[i]->suffix, grf_formats[i]->about,
+				i + 1 < grf_format_count ? ", " : ". ");
+		else if (grf_formats[i]->table)
+			fprintf(stream, "%s (%s)%s", grf_formats[i]->name, grf_formats[i]->suffix,
+				i + 1 < grf_format_count ? ", " : ". ");
+	fputs(tables ? "Without it the suffix of FILE tells, else it is text" : text, stream);
 	return fclose(stream) ? (char *)text : list;
 }
 
@@ -218,6 +244,37 @@ static struct grf_error *write_result(struct grf_output *output, const struct gr
 	if (!error && !format->has_summary)
 		error = grf_writer_table(&writer, &largest);
 	return grf_writer_end(&writer, error);
+}
+
+static struct grf_error *write_table(struct grf_output *output, const struct grf_format *format,
+				     const struct grf_facts *facts, struct grf_table table,
+				     size_t rows)
+{
+	struct grf_writer writer;
+	struct grf_error *error = grf_writer_begin(&writer, format, output, facts);
+
+	if (format->has_summary && table.row_count > rows) {
+		table.left_out = table.row_count - rows;
+		table.row_count = rows;
+	}
+	if (!error)
+		error = grf_writer_table(&writer, &table);
+	return grf_writer_end(&writer, error);
+}
+
+struct grf_error *grf_results_write_table(const struct grf_results *results,
+					  const struct grf_facts *facts,
+					  const struct grf_table *table, size_t rows)
+{
+	struct grf_error *error = NULL;
+
+	/* Files first, as below. */
+	for (int streams = 0; streams <= 1; streams++)
+		for (size_t i = 0; !error && i < results->count; i++)
+			if (grf_output_is_stream(results->outputs[i]) == streams)
+				error = write_table(results->outputs[i], results->formats[i], facts,
+						    *table, rows);
+	return error ? error : grf_outputs_commit(results->outputs, results->count);
 }
 
 struct grf_error *grf_results_write(const struct grf_results *results,

@@ -19,6 +19,7 @@ struct grf_result_options {
 	size_t path_count;
 	const struct grf_format *formats[GRF_MAX_RESULTS];
 	size_t format_count;
+	bool tables; /* set before: results are tables, by default as text to standard output */
 };
 
 /* An argp child for -o and --format; its input is a struct grf_result_options. */
@@ -54,6 +55,12 @@ bool grf_results_tell_all(const struct grf_results *results);
 /* Enters a stage of the sandbox, unless it is `off`. `results` may be NULL. */
 struct grf_error *grf_results_confine(enum grf_sandbox_stage stage,
 				      const struct grf_results *results, bool off);
+
+/* Writes and commits them all: the facts and a table, of which people get `rows` rows at the most.
+ */
+struct grf_error *grf_results_write_table(const struct grf_results *results,
+					  const struct grf_facts *facts,
+					  const struct grf_table *table, size_t rows);
 
 /* Whether one is in a format that has tables. */
 bool grf_results_have_tables(const struct grf_results *results);

@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command `verify`: compares what the walk reached with the marks of the garbage collector. */
-#include <errno.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/mapped_file.h"
 #include "base/memory.h"
-#include "cli/live.h"
-#include "cli/values.h"
+#include "cli/subject.h"
 #include "outputs/verification_report.h"
 
 #define SOME_DETAILS 50
 
 static struct verify_options {
 	struct grf_common_options common;
-	struct grf_process_options live; /* live.pid 0: a core */
-	const char *executable, *core;
-} options = {.live.capture.freeze = GRF_FREEZE_GC};
+	struct grf_subject subject;
+} options = {.subject.live.capture.freeze = GRF_FREEZE_GC};
 
 static const char description[] =
     "Holds what grf-bpf finds reachable against what the garbage collector marked, object by "
@@ -37,38 +32,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct verify_options *options = state->input;
 
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->common;
-		state->child_inputs[1] = &options->live;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			options->executable = argument;
-		else if (state->arg_num == 1)
-			options->core = argument;
-		else
-			argp_error(state, "too many arguments");
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->executable) {
-			argp_error(state, "give the id of a process, or an executable and a core");
-			return EINVAL;
-		}
-		if (strspn(options->executable, "0123456789") == strlen(options->executable)) {
-			options->live.pid =
-			    (pid_t)grf_parse_number(state, "PID", options->executable, 1, INT_MAX);
-			if (options->core)
-				options->live.executable =
-				    grf_parse_executable(state, options->core);
-		} else if (!options->core) {
-			argp_error(state, "`%s' is no process id; with an executable, give a core",
-				   options->executable);
-		}
-		return 0;
-	default:
+	(void)argument;
+	if (key != ARGP_KEY_INIT)
 		return ARGP_ERR_UNKNOWN;
-	}
+	state->child_inputs[0] = &options->common;
+	state->child_inputs[1] = &options->subject;
+	return 0;
 }
 
 static struct grf_error *verify_graph(const struct verify_options *options,
@@ -118,30 +87,19 @@ static struct grf_error *run_verify(void *input, int *ret_status)
 {
 	struct verify_options *options = input;
 	_cleanup_source_ struct grf_source source = {0};
-	struct grf_error *error = NULL;
+	struct grf_error *error =
+	    grf_subject_open(&options->subject, NULL, options->common.no_sandbox, &source);
 
-	if (!options->live.pid)
-		error = grf_results_confine(GRF_SANDBOX_OPENS, NULL, options->common.no_sandbox);
-	if (error)
-		return error;
-	if (options->live.pid)
-		error = grf_source_of_process(&options->live, &source);
-	else
-		error = grf_source_of_core(options->executable, options->core, &options->live.debug,
-					   &source);
-	if (error)
-		return error;
-	error = grf_results_confine(GRF_SANDBOX_WORKS, NULL, options->common.no_sandbox);
 	if (!error)
 		error = verify_source(options, source.image, source.executable, ret_status);
 	return error;
 }
 
 static const struct argp_child children[] = {
-    {&grf_common_argp, 0, NULL, 0}, {&grf_live_argp, 0, NULL, 0}, {0}};
+    {&grf_common_argp, 0, NULL, 0}, {&grf_subject_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
     .parser = parse_option,
-    .args_doc = "PID [EXE]\nEXE CORE",
+    .args_doc = GRF_SUBJECT_ARGUMENTS,
     .doc = description,
     .children = children,
 };

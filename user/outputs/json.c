@@ -308,10 +308,12 @@ static json_t *json_of_columns(const struct grf_table *table)
 
 static json_t *json_of_cell(const struct grf_column *column, const union grf_cell *cell)
 {
-	if (column->unit == GRF_UNIT_TEXT)
+	if (column->unit == GRF_UNIT_TEXT || column->unit == GRF_UNIT_REMARK)
 		return json_of_text(cell->text);
 	if (column->unit == GRF_UNIT_SHARE)
 		return json_real(cell->share);
+	if (cell->number == GRF_CELL_UNKNOWN)
+		return json_null();
 	return json_of_number(cell->number);
 }
 

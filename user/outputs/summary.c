@@ -117,10 +117,26 @@ static void print_roots(FILE *stream, const struct grf_facts *facts)
 	}
 }
 
+static void print_brief(FILE *stream, const struct grf_facts *facts)
+{
+	if (facts->provenance->origin == GRF_ORIGIN_CORE)
+		fprintf(stream, "\n  %-12s core file\n", "held");
+	else
+		fprintf(stream, "\n  %-12s %s, for %s\n", "held",
+			grf_word_freeze(facts->provenance),
+			grf_format_time(facts->provenance->pause.total));
+	print_reachable(stream, facts);
+	fputc('\n', stream);
+}
+
 void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 {
 	uint64_t typed = facts->reachable_bytes - facts->untyped_bytes;
 
+	if (facts->brief) {
+		print_brief(stream, facts);
+		return;
+	}
 	grf_summary_print_version(stream, facts->go_version);
 	grf_summary_print_held(stream, facts->provenance);
 	/* The runtime's own are counted apart, as runtime.NumGoroutine does. */

@@ -201,10 +201,18 @@ static int width_of(const struct grf_column *column)
 
 static void print_cell(FILE *stream, const struct grf_column *column, const union grf_cell *cell)
 {
-	switch (column->unit) {
-	case GRF_UNIT_TEXT:
+	if (column->unit == GRF_UNIT_TEXT) {
 		fputs("  ", stream);
 		grf_text_print(stream, cell->text ? cell->text : "-");
+		return;
+	}
+	if (column->unit != GRF_UNIT_SHARE && cell->number == GRF_CELL_UNKNOWN) {
+		fprintf(stream, "  %*s", width_of(column), "-");
+		return;
+	}
+	switch (column->unit) {
+	case GRF_UNIT_TEXT:
+	case GRF_UNIT_REMARK:
 		break;
 	case GRF_UNIT_BYTES:
 		fprintf(stream, "  %10s", grf_format_bytes(cell->number));
@@ -221,25 +229,49 @@ static void print_cell(FILE *stream, const struct grf_column *column, const unio
 	}
 }
 
+/* Prints what more is said of a row, each on a line. */
+static void print_remarks(FILE *stream, const struct grf_table *table, const union grf_cell *cells)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (table->columns[i].unit != GRF_UNIT_REMARK || !cells[i].text)
+			continue;
+		fputs("      ", stream);
+		for (const char *at = table->columns[i].name; *at; at++)
+			fputc(*at == '_' ? ' ' : *at, stream);
+		fputs(": ", stream);
+		grf_text_print(stream, cells[i].text);
+		fputc('\n', stream);
+	}
+}
+
+static void print_head(FILE *stream, const struct grf_table *table)
+{
+	fprintf(stream, "%s\n", table->title);
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table->columns[i].unit == GRF_UNIT_TEXT)
+			fprintf(stream, "  %s", table->columns[i].name);
+		else if (table->columns[i].unit != GRF_UNIT_REMARK)
+			fprintf(stream, "  %*s", width_of(&table->columns[i]),
+				table->columns[i].name);
+	fputc('\n', stream);
+}
+
 static struct grf_error *write_table(struct grf_writer *writer, const struct grf_table *table)
 {
 	FILE *stream = writer->state;
 	union grf_cell cells[GRF_TABLE_COLUMNS];
 
-	fprintf(stream, "%s\n", table->title);
-	for (size_t i = 0; i < table->column_count; i++)
-		if (table->columns[i].unit == GRF_UNIT_TEXT)
-			fprintf(stream, "  %s", table->columns[i].name);
-		else
-			fprintf(stream, "  %*s", width_of(&table->columns[i]),
-				table->columns[i].name);
-	fputc('\n', stream);
+	print_head(stream, table);
 	for (size_t row = 0; row < table->row_count; row++) {
 		table->row(table->context, row, cells);
 		for (size_t i = 0; i < table->column_count; i++)
-			print_cell(stream, &table->columns[i], &cells[i]);
+			if (table->columns[i].unit != GRF_UNIT_REMARK)
+				print_cell(stream, &table->columns[i], &cells[i]);
 		fputc('\n', stream);
+		print_remarks(stream, table, cells);
 	}
+	if (table->left_out)
+		fprintf(stream, "  (%s more)\n", grf_format_count_of(table->left_out));
 	fputc('\n', stream);
 	return NULL;
 }

@@ -62,7 +62,11 @@ const char *grf_format_time(uint64_t nanoseconds)
 		snprintf(buffer, 40, "%.0f us", (double)nanoseconds / 1e3);
 	else if (nanoseconds < 1000000000)
 		snprintf(buffer, 40, "%.2f ms", (double)nanoseconds / 1e6);
-	else
+	else if (nanoseconds < 100 * (uint64_t)1000000000)
 		snprintf(buffer, 40, "%.2f s", (double)nanoseconds / 1e9);
+	else if (nanoseconds < 100 * (uint64_t)60 * 1000000000)
+		snprintf(buffer, 40, "%.1f min", (double)nanoseconds / 60e9);
+	else
+		snprintf(buffer, 40, "%.1f h", (double)nanoseconds / 3600e9);
 	return buffer;
 }

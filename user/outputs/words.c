@@ -125,7 +125,7 @@ const char *grf_name_unit(enum grf_unit unit)
 {
 	static const char *const names[] = {
 	    [GRF_UNIT_TEXT] = "text", [GRF_UNIT_BYTES] = "bytes", [GRF_UNIT_COUNT] = "count",
-	    [GRF_UNIT_TIME] = "ns",   [GRF_UNIT_SHARE] = "share",
+	    [GRF_UNIT_TIME] = "ns",   [GRF_UNIT_SHARE] = "share", [GRF_UNIT_REMARK] = "text",
 	};
 
 	return names[unit];

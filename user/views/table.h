@@ -14,8 +14,9 @@ enum grf_unit {
 	GRF_UNIT_TEXT, /* a name, which the target may have chosen: an output escapes it */
 	GRF_UNIT_BYTES,
 	GRF_UNIT_COUNT,
-	GRF_UNIT_TIME,  /* nanoseconds */
-	GRF_UNIT_SHARE, /* of a whole, 0 to 1 */
+	GRF_UNIT_TIME,   /* nanoseconds */
+	GRF_UNIT_SHARE,  /* of a whole, 0 to 1 */
+	GRF_UNIT_REMARK, /* a text that says more of a row; for people, on a line below it */
 };
 
 struct grf_column {
@@ -26,9 +27,11 @@ struct grf_column {
 /* One value, by its column's unit. */
 union grf_cell {
 	const char *text; /* NULL: none */
-	uint64_t number;  /* bytes, count, time */
+	uint64_t number;  /* bytes, count, time; GRF_CELL_UNKNOWN */
 	double share;
 };
+
+#define GRF_CELL_UNKNOWN UINT64_MAX
 
 struct grf_table {
 	const char *name;  /* as a column's */
@@ -36,6 +39,7 @@ struct grf_table {
 	const struct grf_column *columns;
 	size_t column_count; /* at most GRF_TABLE_COLUMNS */
 	size_t row_count;
+	size_t left_out; /* how many rows there are beside */
 	/* Fills in the cells of a row. Their texts live as long as `context`. */
 	void (*row)(const void *context, size_t index, union grf_cell *ret);
 	const void *context;

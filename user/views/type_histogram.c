@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Counts objects by type in one walk over the tree of owners, from each owner to what it owns. What
+ * a type retains is what is passed between coming to one of its objects and leaving it, if no other
+ * one was come to before and not left yet.
+ */
+#include "views/type_histogram.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "graph/owners/retained.h"
+#include "graph/pair_map.h"
+
+/* So many elements of a way are shown. */
+#define WAY_ELEMENTS 12u
+/* Nodes between two looks at interruption. */
+#define BREATH 0x100000u
+/* Bytes of an object are a multiple of it. */
+#define GRAIN 8u
+
+#define UNKNOWN_TYPE "(unknown type)"
+
+/* The objects of a type. */
+struct group {
+	uint32_t kind; /* index of the graph's kinds, times two: the first one of its name */
+	uint64_t objects, bytes, retained;
+	/* While the tree is walked: how many of its objects were come to and not left, and how many
+	 * bytes had been passed before the first of them. */
+	uint32_t open;
+	uint64_t passed_before;
+	/* The node below all that what is retained is under, and how much of it. */
+	uint32_t top, largest_top;
+	uint64_t top_bytes, largest_bytes;
+	/* The kind with most bytes. */
+	uint32_t largest_kind;
+	uint64_t largest_kind_bytes;
+};
+
+/* What a group retains under objects of one type that several hold. */
+struct shared_top {
+	uint32_t group, top_group;
+	uint64_t bytes;
+};
+
+struct counting {
+	const struct grf_graph *graph;
+	const struct grf_retained *retained;
+	struct grf_type_histogram *histogram;
+	uint32_t *group_of_kind; /* two a kind: as it is, and reached by a pointer into it */
+	uint64_t *kind_bytes;    /* likewise */
+	GRF_ARRAY(struct group) groups;
+	uint32_t *first_child, *next_sibling; /* by node; 0: none */
+	uint32_t *grains;                     /* by object id: its size */
+	struct grf_pair_map shared_index;     /* (group, top_group) -> index of shared_tops */
+	GRF_ARRAY(struct shared_top) shared_tops;
+	uint64_t passed; /* bytes */
+	uint32_t top;    /* the node below all that the walk is under */
+	bool no_memory;
+};
+
+/* ---- groups ---- */
+
+static uint32_t doubled_kind(const struct grf_graph *graph, uint64_t id)
+{
+	uint32_t place = graph->places[id];
+
+	return (place & ~GRF_GRAPH_INSIDE) * 2 + !!(place & GRF_GRAPH_INSIDE);
+}
+
+static const char *name_of_kind(const struct grf_object_kind *kind)
+{
+	return kind->type && kind->type->name ? kind->type->name : NULL;
+}
+
+static int by_type(const void *left, const void *right, void *context)
+{
+	const struct counting *counting = context;
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	const struct grf_object_kind *kind_a = &counting->graph->kinds[a / 2],
+				     *kind_b = &counting->graph->kinds[b / 2];
+	const char *name_a = name_of_kind(kind_a), *name_b = name_of_kind(kind_b);
+	int order = name_a && name_b ? strcmp(name_a, name_b) : !name_b - !name_a;
+
+	if (order || !name_a)
+		return order;
+	if (kind_a->type->size != kind_b->type->size)
+		return kind_a->type->size < kind_b->type->size ? -1 : 1;
+	if (kind_a->content != kind_b->content)
+		return kind_a->content < kind_b->content ? -1 : 1;
+	return (int)(a & 1) - (int)(b & 1);
+}
+
+/* Gives each kind its group: those of types of one name and size are one, as a plugin has types of
+ * its own for those that it shares. */
+static bool make_groups(struct counting *counting)
+{
+	size_t count = (size_t)counting->graph->kind_count * 2;
+	_cleanup_free_ uint32_t *sorted = calloc(count + 1, sizeof(*sorted));
+	struct group *group = NULL;
+
+	counting->group_of_kind = calloc(count + 1, sizeof(*counting->group_of_kind));
+	counting->kind_bytes = calloc(count + 1, sizeof(*counting->kind_bytes));
+	if (!sorted || !counting->group_of_kind || !counting->kind_bytes)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		sorted[i] = i;
+	if (count)
+		qsort_r(sorted, count, sizeof(*sorted), by_type, counting);
+	for (size_t i = 0; i < count; i++) {
+		if (!i || by_type(&sorted[i - 1], &sorted[i], counting)) {
+			group = grf_array_add(&counting->groups);
+			if (!group)
+				return false;
+			group->kind = sorted[i];
+		}
+		counting->group_of_kind[sorted[i]] = (uint32_t)counting->groups.count - 1;
+	}
+	return true;
+}
+
+static uint32_t group_of(const struct counting *counting, uint32_t node)
+{
+	uint64_t id = grf_retained_object(counting->retained, node);
+
+	return counting->group_of_kind[doubled_kind(counting->graph, id)];
+}
+
+/* ---- the tree of owners ---- */
+
+static void hang_node(struct counting *counting, uint32_t node)
+{
+	uint32_t owner = grf_retained_owner(counting->retained, node);
+
+	counting->next_sibling[node] = counting->first_child[owner];
+	counting->first_child[owner] = node;
+}
+
+/* From the last node to the first, so that each owner has its own in their order. */
+static bool make_tree(struct counting *counting)
+{
+	const struct grf_heap *heap = counting->graph->model->heap;
+	size_t nodes = counting->retained->node_count;
+
+	counting->first_child = calloc(nodes + 1, sizeof(*counting->first_child));
+	counting->next_sibling = calloc(nodes + 1, sizeof(*counting->next_sibling));
+	counting->grains = calloc(heap->object_ids + 1, sizeof(*counting->grains));
+	if (!counting->first_child || !counting->next_sibling || !counting->grains)
+		return false;
+	for (size_t i = heap->span_count; i-- > 0;) {
+		const struct grf_span *span = &heap->spans[i];
+
+		for (uint32_t slot = span->slot_count; slot-- > 0;) {
+			uint64_t id = span->first_object + slot, grains;
+
+			if (!grf_graph_reached(counting->graph, id))
+				continue;
+			grains = span->element_size / GRAIN;
+			counting->grains[id] = grains < UINT32_MAX ? (uint32_t)grains : UINT32_MAX;
+			hang_node(counting, grf_retained_node(counting->retained, id));
+		}
+	}
+	for (uint32_t node = (uint32_t)counting->retained->roots.nodes.count; node-- > 1;)
+		hang_node(counting, node);
+	return true;
+}
+
+/* ---- the walk ---- */
+
+/* Adds what a group retains under objects that several hold. */
+static void add_shared(struct counting *counting, uint32_t group, uint32_t top, uint64_t bytes)
+{
+	uint32_t top_group = group_of(counting, top);
+	uint32_t index = grf_pair_map_get(&counting->shared_index, group, top_group);
+	struct shared_top *added;
+
+	if (index == GRF_PAIR_MAP_NONE) {
+		index = (uint32_t)counting->shared_tops.count;
+		added = grf_array_add(&counting->shared_tops);
+		if (!added || !grf_pair_map_put(&counting->shared_index, group, top_group, index)) {
+			counting->no_memory = true;
+			return;
+		}
+		added->group = group;
+		added->top_group = top_group;
+	}
+	counting->shared_tops.items[index].bytes += bytes;
+}
+
+/* Ends what a group retains under one node below all. */
+static void end_top(struct counting *counting, uint32_t index)
+{
+	struct group *group = &counting->groups.items[index];
+
+	if (!group->top_bytes)
+		return;
+	if (!grf_retained_is_root(counting->retained, group->top)) {
+		add_shared(counting, index, group->top, group->top_bytes);
+	} else if (group->top_bytes > group->largest_bytes) {
+		group->largest_bytes = group->top_bytes;
+		group->largest_top = group->top;
+	}
+	group->top_bytes = 0;
+}
+
+static void enter_node(struct counting *counting, uint32_t node)
+{
+	uint32_t doubled;
+	struct group *group;
+	uint64_t bytes, id;
+
+	if (grf_retained_owner(counting->retained, node) == GRF_ROOT_ALL)
+		counting->top = node;
+	if (grf_retained_is_root(counting->retained, node))
+		return;
+	id = grf_retained_object(counting->retained, node);
+	bytes = (uint64_t)counting->grains[id] * GRAIN;
+	doubled = doubled_kind(counting->graph, id);
+	group = &counting->groups.items[counting->group_of_kind[doubled]];
+	if (!group->open++)
+		group->passed_before = counting->passed;
+	counting->passed += bytes;
+	counting->kind_bytes[doubled] += bytes;
+	group->bytes += bytes;
+	group->objects++;
+}
+
+static void leave_node(struct counting *counting, uint32_t node)
+{
+	uint32_t index;
+	struct group *group;
+
+	if (grf_retained_is_root(counting->retained, node))
+		return;
+	index = group_of(counting, node);
+	group = &counting->groups.items[index];
+	if (--group->open)
+		return;
+	if (group->top != counting->top)
+		end_top(counting, index);
+	group->top = counting->top;
+	group->top_bytes += counting->passed - group->passed_before;
+	group->retained += counting->passed - group->passed_before;
+}
+
+static struct grf_error *walk_owners(struct counting *counting)
+{
+	uint32_t node = GRF_ROOT_ALL, entered = 0;
+
+	do {
+		if (counting->first_child[node]) {
+			node = counting->first_child[node];
+		} else {
+			while (node != GRF_ROOT_ALL && !counting->next_sibling[node]) {
+				leave_node(counting, node);
+				node = grf_retained_owner(counting->retained, node);
+			}
+			if (node == GRF_ROOT_ALL)
+				break;
+			leave_node(counting, node);
+			node = counting->next_sibling[node];
+		}
+		enter_node(counting, node);
+		if (!(++entered % BREATH)) {
+			grf_progress("counting types", entered, counting->retained->node_count);
+			if (grf_interrupted())
+				return grf_error_interrupted();
+		}
+	} while (!counting->no_memory);
+	for (uint32_t i = 0; i < counting->groups.count && !counting->no_memory; i++)
+		end_top(counting, i);
+	return counting->no_memory ? grf_error_no_memory() : NULL;
+}
+
+/* ---- rows ---- */
+
+static void find_largest(struct counting *counting)
+{
+	for (uint32_t i = 0; i < counting->graph->kind_count * 2; i++) {
+		struct group *group = &counting->groups.items[counting->group_of_kind[i]];
+
+		if (counting->kind_bytes[i] > group->largest_kind_bytes) {
+			group->largest_kind_bytes = counting->kind_bytes[i];
+			group->largest_kind = i;
+		}
+	}
+	for (size_t i = 0; i < counting->shared_tops.count; i++) {
+		const struct shared_top *shared = &counting->shared_tops.items[i];
+		struct group *group = &counting->groups.items[shared->group];
+
+		if (shared->bytes > group->largest_bytes) {
+			group->largest_bytes = shared->bytes;
+			group->largest_top =
+			    (uint32_t)counting->retained->roots.nodes.count + shared->top_group;
+		}
+	}
+}
+
+static void print_type(FILE *stream, const struct counting *counting, uint32_t doubled)
+{
+	const struct grf_object_kind *kind = &counting->graph->kinds[doubled / 2];
+	const char *name = name_of_kind(kind);
+
+	if (!name) {
+		fputs(UNKNOWN_TYPE, stream);
+		return;
+	}
+	if (doubled & 1)
+		fputs("struct around ", stream);
+	fprintf(stream, "%s%s",
+		kind->content == GRF_CONTENT_ARRAY      ? "[...]"
+		: kind->content == GRF_CONTENT_POINTERS ? "[...]*"
+							: "",
+		name);
+}
+
+/* The way to the place in the tree of references where most bytes of a group stand, if that is
+ * below `root`. False: it is not. */
+static bool print_way(FILE *stream, const struct counting *counting, const struct group *group,
+		      const char *root)
+{
+	const struct grf_tree_node *nodes = counting->graph->tree->nodes;
+	uint32_t node = counting->graph->kinds[group->largest_kind / 2].node, way[WAY_ELEMENTS];
+	uint32_t depth = nodes[node].depth;
+
+	if (!group->largest_kind_bytes)
+		return false;
+	for (; nodes[node].parent != GRF_TREE_NONE; node = nodes[node].parent)
+		if (nodes[node].depth <= WAY_ELEMENTS)
+			way[nodes[node].depth - 1] = node;
+	if (strcmp(nodes[node].name, root) != 0)
+		return false;
+	fputs(root, stream);
+	for (uint32_t i = 0; i < WAY_ELEMENTS && i < depth; i++)
+		fprintf(stream, " > %s", nodes[way[i]].name);
+	if (depth > WAY_ELEMENTS)
+		fputs(" > ...", stream);
+	return true;
+}
+
+static void print_holder(FILE *stream, const struct counting *counting, const struct group *group)
+{
+	const struct grf_root_nodes *roots = &counting->retained->roots;
+	const char *name;
+
+	if (group->largest_top >= roots->nodes.count) {
+		print_type(stream, counting,
+			   counting->groups.items[group->largest_top - roots->nodes.count].kind);
+		fputs(", held by several", stream);
+		return;
+	}
+	name = roots->nodes.items[group->largest_top].name;
+	if (!print_way(stream, counting, group, name))
+		fputs(name, stream);
+}
+
+/* Makes a text of what `print` writes of a group. NULL: out of memory. */
+static char *text_of(const struct counting *counting, const struct group *group, bool holder)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return NULL;
+	if (holder)
+		print_holder(stream, counting, group);
+	else
+		print_type(stream, counting, group->kind);
+	if (!fclose(stream))
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int by_size(const void *left, const void *right)
+{
+	const struct grf_type_row *a = left, *b = right;
+
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes ? -1 : 1;
+	if (a->retained != b->retained)
+		return a->retained > b->retained ? -1 : 1;
+	return strcmp(a->type, b->type);
+}
+
+static struct grf_error *make_rows(struct counting *counting)
+{
+	struct grf_type_histogram *histogram = counting->histogram;
+
+	find_largest(counting);
+	histogram->bytes = counting->passed;
+	for (size_t i = 0; i < counting->groups.count; i++) {
+		const struct group *group = &counting->groups.items[i];
+		struct grf_type_row *row;
+
+		if (!group->objects)
+			continue;
+		row = grf_array_add(&histogram->rows);
+		if (!row)
+			return grf_error_no_memory();
+		row->objects = group->objects;
+		row->bytes = group->bytes;
+		row->retained = group->retained;
+		row->type = text_of(counting, group, false);
+		row->holder = text_of(counting, group, true);
+		if (!row->type || !row->holder)
+			return grf_error_no_memory();
+	}
+	if (histogram->rows.count)
+		qsort(histogram->rows.items, histogram->rows.count, sizeof(*histogram->rows.items),
+		      by_size);
+	return NULL;
+}
+
+static struct grf_error *count_types(struct counting *counting)
+{
+	struct grf_error *error;
+
+	if (!make_groups(counting) || !make_tree(counting))
+		return grf_error_no_memory();
+	error = walk_owners(counting);
+	grf_progress_end();
+	return error ? error : make_rows(counting);
+}
+
+struct grf_error *grf_type_histogram_create(const struct grf_graph *graph,
+					    struct grf_type_histogram **ret)
+{
+	struct counting counting = {.graph = graph};
+	uint64_t began = grf_now();
+	_cleanup_retained_ struct grf_retained *retained = NULL;
+	struct grf_error *error = grf_retained_create(graph, &retained);
+
+	if (error)
+		return error;
+	counting.retained = retained;
+	counting.histogram = calloc(1, sizeof(*counting.histogram));
+	error = counting.histogram ? count_types(&counting) : grf_error_no_memory();
+	free(counting.group_of_kind);
+	free(counting.kind_bytes);
+	free(counting.first_child);
+	free(counting.next_sibling);
+	free(counting.grains);
+	grf_array_free(&counting.groups);
+	grf_array_free(&counting.shared_tops);
+	grf_pair_map_free(&counting.shared_index);
+	if (error) {
+		grf_type_histogram_destroy(counting.histogram);
+		return error;
+	}
+	grf_debug("types: %zu, counted after %.3f s", counting.histogram->rows.count,
+		  (double)(grf_now() - began) / 1e9);
+	*ret = counting.histogram;
+	return NULL;
+}
+
+void grf_type_histogram_destroy(struct grf_type_histogram *histogram)
+{
+	if (!histogram)
+		return;
+	for (size_t i = 0; i < histogram->rows.count; i++) {
+		free(histogram->rows.items[i].type);
+		free(histogram->rows.items[i].holder);
+	}
+	grf_array_free(&histogram->rows);
+	free(histogram);
+}
+
+static void fill_type(const void *context, size_t index, union grf_cell *ret)
+{
+	const struct grf_type_histogram *histogram = context;
+	const struct grf_type_row *row = &histogram->rows.items[index];
+
+	ret[0].number = row->bytes;
+	ret[1].share = histogram->bytes ? (double)row->bytes / (double)histogram->bytes : 1;
+	ret[2].number = row->objects;
+	ret[3].number = row->retained;
+	ret[4].text = row->type;
+	ret[5].text = row->holder;
+}
+
+struct grf_table grf_type_histogram_table(const struct grf_type_histogram *histogram)
+{
+	static const struct grf_column columns[] = {
+	    {"bytes", GRF_UNIT_BYTES},    {"share", GRF_UNIT_SHARE}, {"objects", GRF_UNIT_COUNT},
+	    {"retained", GRF_UNIT_BYTES}, {"type", GRF_UNIT_TEXT},   {"holder", GRF_UNIT_REMARK},
+	};
+
+	return (struct grf_table){
+	    .name = "types",
+	    .title = "types: retained is what would be freed if all objects of a type went away",
+	    .columns = columns,
+	    .column_count = sizeof(columns) / sizeof(*columns),
+	    .row_count = histogram->rows.count,
+	    .row = fill_type,
+	    .context = histogram,
+	};
+}
