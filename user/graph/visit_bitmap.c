@@ -91,10 +91,14 @@ void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
 			struct grf_type *type)
 {
-	uint64_t words = object->size / 8, last = grf_bitmap_words(words) - 1;
-	uint64_t *marks = calloc(last + 1, sizeof(*marks)), top;
-	bool same = marks != NULL;
+	uint64_t words = object->size / 8, last, *marks, top;
+	bool same;
 
+	if (!words)
+		return false;
+	last = grf_bitmap_words(words) - 1;
+	marks = calloc(last + 1, sizeof(*marks));
+	same = marks != NULL;
 	for (uint64_t at = 0; same && at + type->size <= object->size; at += type->size)
 		grf_plan_mark(walk->types, type, marks, at / 8, words);
 	while (last && !walk->scratch[last])

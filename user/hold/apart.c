@@ -133,7 +133,7 @@ static bool has_message(int fd)
  * take notice of that. */
 static bool wait_for(int fd, pid_t pid)
 {
-	const struct timespec moment = {.tv_nsec = POLL_TIME * 1000000};
+	const struct timespec moment = {.tv_nsec = POLL_TIME * 1000000L};
 	struct pollfd event = {.fd = fd, .events = POLLIN};
 	uint64_t told = 0;
 

@@ -54,7 +54,6 @@ struct grf_special_kinds {
 
 /** A Go release. */
 struct grf_release {
-	int minor; /* 26 of Go 1.26 */
 	/** A function that came with the release and stayed. Every program has it, also one that
 	 * does nothing: the runtime calls it. */
 	const char *function;
@@ -62,6 +61,7 @@ struct grf_release {
 	const struct grf_func_ids *func_ids;
 	const struct grf_descriptor_form *descriptor;
 	const struct grf_special_kinds *specials;
+	int minor; /* 26 of Go 1.26 */
 	/** DWARF has DW_AT_go_closure_offset (cmd/internal/dwarf/dwarf.go). */
 	bool closure_offsets;
 	/** The type is the last argument of runtime.growslice, not the first (runtime/slice.go). */

@@ -53,7 +53,7 @@ struct grf_error *grf_source_of_process(const struct grf_process_options *option
 					struct grf_source *ret)
 {
 	struct grf_source source = {0};
-	struct grf_image_parts *parts;
+	struct grf_image_parts *parts = NULL;
 	struct grf_target target;
 	struct grf_error *error;
 
