@@ -152,7 +152,7 @@ static void test_the_runtime_shares_nothing_with_others(void **state)
 	assert_int_equal(grf_retained_owner(retained, node_at(waiting)), GRF_NODE_NONE);
 }
 
-/* An object that its own finalizer's referents lead back to. */
+/* An object that its own finalizer's referents lead back to owns them. */
 static void test_a_finalizer_in_a_cycle(void **state)
 {
 	uint64_t a = object(0, 0), b = object(0, 1);
@@ -164,8 +164,8 @@ static void test_a_finalizer_in_a_cycle(void **state)
 	point(a, 0, b);
 	point(b, 0, a);
 	find_owners();
-	assert_owner(b, root_of("runtime.SetFinalizer.obj", GRF_ROOT_NODE_SPECIAL));
-	assert_owner(a, node_at(b));
+	assert_owner(a, root_of("runtime.SetFinalizer.obj", GRF_ROOT_NODE_SPECIAL));
+	assert_owner(b, node_at(a));
 }
 
 static void test_goroutines_of_a_function(void **state)

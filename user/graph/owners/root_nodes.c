@@ -177,7 +177,15 @@ static void visit_referent(void *context, uint64_t address, uint64_t value)
 	add_edge(collection, collection->special, value);
 }
 
-/* What objects point to that are not roots themselves. */
+/* Whether an object is reached from finalizers alone: from its own, if from no other. */
+static bool is_of_finalizers(const struct grf_graph *graph, uint64_t id)
+{
+	return grf_graph_reached(graph, id) &&
+	       graph->tree->nodes[grf_graph_kind(graph, id).node].root_class == GRF_ROOT_FINALIZER;
+}
+
+/* What objects point to that are not roots themselves. One that comes back to itself by that is as
+ * good as a root: it owns what it points to. */
 static void collect_referents(struct collection *collection)
 {
 	const struct grf_special_roots *specials = collection->model->specials;
@@ -193,13 +201,16 @@ static void collect_referents(struct collection *collection)
 		    !grf_heap_find(collection->model->heap, special->value, &span, &slot))
 			continue;
 		collection->special = word_node(collection, &word);
-		if (!grf_graph_edges(collection->graph, span, slot, visit_referent, collection))
+		if (is_of_finalizers(collection->graph, span->first_object + slot))
+			add_edge(collection, collection->special, special->value);
+		else if (!grf_graph_edges(collection->graph, span, slot, visit_referent,
+					  collection))
 			collection->no_memory = true;
 	}
 }
 
-/* The kinds of sudogs, by index. NULL: there are none, or out of memory. */
-static bool *sudog_kinds(struct collection *collection)
+/* The kinds of objects of a type, by index. NULL: there are none, or out of memory. */
+static bool *kinds_of_type(struct collection *collection, const char *name)
 {
 	const struct grf_graph *graph = collection->graph;
 	bool *kinds = calloc(graph->kind_count + 1, sizeof(*kinds)), any = false;
@@ -209,7 +220,7 @@ static bool *sudog_kinds(struct collection *collection)
 	for (uint32_t i = 0; kinds && i < graph->kind_count; i++) {
 		const struct grf_type *type = graph->kinds[i].type;
 
-		kinds[i] = type && type->name && !strcmp(type->name, "runtime.sudog");
+		kinds[i] = type && type->name && !strcmp(type->name, name);
 		any |= kinds[i];
 	}
 	if (any)
@@ -218,8 +229,8 @@ static bool *sudog_kinds(struct collection *collection)
 	return NULL;
 }
 
-static void collect_sudogs(struct collection *collection, const struct grf_span *span,
-			   const bool *kinds)
+static void collect_in_span(struct collection *collection, uint32_t root,
+			    const struct grf_span *span, const bool *kinds)
 {
 	const struct grf_graph *graph = collection->graph;
 
@@ -229,9 +240,19 @@ static void collect_sudogs(struct collection *collection, const struct grf_span 
 		uint64_t id = span->first_object + slot;
 
 		if (grf_graph_reached(graph, id) && kinds[graph->places[id] & ~GRF_GRAPH_INSIDE])
-			add_edge(collection, GRF_ROOT_OF_DESCRIPTORS,
-				 span->base + slot * span->element_size);
+			add_edge(collection, root, span->base + slot * span->element_size);
 	}
+}
+
+/* A root holds all objects of a type. */
+static void collect_of_type(struct collection *collection, uint32_t root, const char *type)
+{
+	const struct grf_heap *heap = collection->model->heap;
+	bool *kinds = kinds_of_type(collection, type);
+
+	for (size_t i = 0; kinds && i < heap->span_count; i++)
+		collect_in_span(collection, root, &heap->spans[i], kinds);
+	free(kinds);
 }
 
 /* The structures that the runtime has of goroutines and of what they wait for. They are in lists of
@@ -239,14 +260,17 @@ static void collect_sudogs(struct collection *collection, const struct grf_span 
 static void collect_descriptors(struct collection *collection)
 {
 	const struct grf_goroutines *goroutines = collection->model->goroutines;
-	const struct grf_heap *heap = collection->model->heap;
-	bool *kinds = sudog_kinds(collection);
 
 	for (size_t i = 0; i < goroutines->count; i++)
 		add_edge(collection, GRF_ROOT_OF_DESCRIPTORS, goroutines->items[i].address);
-	for (size_t i = 0; kinds && i < heap->span_count; i++)
-		collect_sudogs(collection, &heap->spans[i], kinds);
-	free(kinds);
+	collect_of_type(collection, GRF_ROOT_OF_DESCRIPTORS, "runtime.sudog");
+}
+
+/* Timers that nothing but the runtime holds are in the list of one of its processors: in which one
+ * is an accident, and they are not that one's. */
+static void collect_timers(struct collection *collection)
+{
+	collect_of_type(collection, GRF_ROOT_OF_RUNTIME, "runtime.timer");
 }
 
 static int by_root(const void *left, const void *right)
@@ -311,6 +335,7 @@ struct grf_error *grf_root_nodes_collect(const struct grf_graph *graph, struct g
 		grf_graph_roots(graph, visit_root_word, &collection);
 		collect_referents(&collection);
 		collect_descriptors(&collection);
+		collect_timers(&collection);
 	}
 	grf_pair_map_free(&collection.index);
 	if (collection.no_memory || !sort_children(ret))

@@ -5,8 +5,9 @@
  * What several nodes below one hold belongs to that one: what all goroutines of a function share is
  * that function's.
  *
- * The words are those of grf_graph_roots(), and what specials refer to; names are those of the
- * tree's roots.
+ * The words are those of grf_graph_roots(), and what specials refer to, or the object itself where
+ * nothing but finalizers lead to it; timers are the runtime's in whatever list they are; names are
+ * those of the tree's roots.
  */
 #ifndef GRF_GRAPH_OWNERS_ROOT_NODES_H
 #define GRF_GRAPH_OWNERS_ROOT_NODES_H
