@@ -75,6 +75,24 @@ static void test_what_several_hold(void **state)
 	assert_row(1, 16, 1, 0, "main.a", "Node");
 }
 
+/* Objects beside each other: the way goes on by what is the same below each. */
+static void test_the_way_down_of_many(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		uint64_t first = object(0, i), second = object(0, 6 + i);
+
+		point(first, 0, second);
+		point(second, 8, object(2, i));
+		global("main.a", &to_node, first);
+		global("main.b", &to_node, first);
+	}
+	find_owners();
+	assert_int_equal(owners->rows.count, 1);
+	assert_row(0, 6 * 48, 18, 6, "Node > next. (*Node) > data. (*byte), held by main.a, main.b",
+		   "byte");
+}
+
 static void test_nothing(void **state)
 {
 	(void)state;
@@ -89,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_the_way_down),
 	    TEST(test_what_several_hold),
+	    TEST(test_the_way_down_of_many),
 	    TEST(test_nothing),
 	};
 

@@ -10,14 +10,10 @@
 #include "base/log.h"
 #include "graph/pair_map.h"
 #include "graph/owners/retained.h"
+#include "views/way_down.h"
 
-/* The way goes down as long as one child has this share of what its parent retains. */
-#define DESCENT_SHARE 0.7
-/* A way is no longer than this: a list may have a million elements, and more. */
-#define DESCENT_STEPS 1000000u
-/* So many elements of a path are shown, and so many holders. */
-#define PATH_ELEMENTS 12u
-#define HOLDERS       3u
+/* So many holders are shown. */
+#define HOLDERS 3u
 
 /* Objects of a type that no single root owns. */
 struct group {
@@ -29,6 +25,7 @@ struct group {
 		uint64_t pointers;
 	} largest[HOLDERS + 1];
 	uint32_t holders;
+	GRF_ARRAY(uint32_t) sample; /* of its nodes: the first */
 };
 
 /* Pointers to the objects of a group from what a node below all owns. */
@@ -46,20 +43,8 @@ struct making {
 	uint32_t *tops;          /* by index of retained->tall: the node below all; 0: not known */
 	struct grf_pair_map holders; /* (group, node below all) -> index of pointers */
 	GRF_ARRAY(struct tally) tallies;
-	/* The children of a node that are looked at. */
-	uint32_t largest;
-	uint64_t largest_bytes, children;
 	bool no_memory;
 };
-
-static const struct grf_type *type_of(const struct making *making, uint32_t node)
-{
-	const struct grf_retained *retained = making->retained;
-
-	if (grf_retained_is_root(retained, node))
-		return retained->roots.nodes.items[node].type;
-	return grf_graph_kind(making->graph, grf_retained_object(retained, node)).type;
-}
 
 /* ---- what is below all ---- */
 
@@ -105,6 +90,7 @@ static void visit_top(void *context, uint32_t node)
 	struct making *making = context;
 	struct grf_retained_size size = grf_retained_of(making->retained, node);
 	struct group *group;
+	uint32_t *sampled;
 
 	if (node == GRF_ROOT_OF_RUNTIME) {
 		struct grf_retained_size apart =
@@ -124,6 +110,13 @@ static void visit_top(void *context, uint32_t node)
 	group->bytes += size.bytes;
 	group->objects += size.objects;
 	group->count++;
+	if (group->sample.count == GRF_WAY_SAMPLE)
+		return;
+	sampled = grf_array_add(&group->sample);
+	if (sampled)
+		*sampled = node;
+	else
+		making->no_memory = true;
 }
 
 /* A group's row has a number behind those of all roots. */
@@ -255,104 +248,23 @@ static struct grf_error *find_holders(struct making *making)
 	return error;
 }
 
-/* ---- the way down ---- */
+/* ---- what rows say ---- */
 
-static void visit_child(void *context, uint32_t node)
+static void describe_way(struct making *making, struct grf_owners_row *row, const uint32_t *nodes,
+			 uint32_t count, FILE *stream)
 {
-	struct making *making = context;
-	uint64_t bytes = grf_retained_of(making->retained, node).bytes;
+	struct grf_way_down way;
 
-	/* They have a row of their own. */
-	if (node == GRF_ROOT_OF_DESCRIPTORS)
-		return;
-	making->children++;
-	if (bytes > making->largest_bytes) {
-		making->largest_bytes = bytes;
-		making->largest = node;
-	}
-}
-
-/* Finds the largest child of a node. */
-static void look_below(struct making *making, uint32_t node)
-{
-	making->largest_bytes = making->children = 0;
-	if (!grf_retained_children(making->retained, node, visit_child, making))
-		making->no_memory = true;
-}
-
-/* What a step down to a node is called. NULL: it says nothing more. */
-static const char *element_of(const struct making *making, uint32_t node)
-{
-	const struct grf_retained *retained = making->retained;
-	const struct grf_tree_node *at;
-	struct grf_object_kind kind;
-
-	if (grf_retained_is_root(retained, node))
-		return retained->roots.nodes.items[node].kind == GRF_ROOT_NODE_GOROUTINE
-			   ? NULL
-			   : retained->roots.nodes.items[node].name;
-	kind = grf_graph_kind(making->graph, grf_retained_object(retained, node));
-	at = &making->graph->tree->nodes[kind.node];
-	/* The place in the tree is by one of its holders, and another one may be meant here. */
-	if (grf_retained_is_shared(retained, node))
-		return kind.type ? kind.type->name : NULL;
-	return at->parent == GRF_TREE_NONE ? NULL : at->name;
-}
-
-struct path {
-	FILE *stream;
-	const char *last; /* element */
-	uint32_t repeats; /* of it, beside the first */
-	uint32_t elements;
-	bool cut;
-};
-
-static void end_element(struct path *path)
-{
-	if (path->repeats && !path->cut)
-		fprintf(path->stream, " [%u]", path->repeats + 1);
-	path->repeats = 0;
-}
-
-static void add_element(struct path *path, const char *element)
-{
-	if (!element)
-		return;
-	if (path->last && !strcmp(path->last, element)) {
-		path->repeats++;
-		return;
-	}
-	end_element(path);
-	path->last = element;
-	if (path->elements == PATH_ELEMENTS && !path->cut) {
-		fputs(" > ...", path->stream);
-		path->cut = true;
-	}
-	if (path->cut)
-		return;
-	fprintf(path->stream, "%s%s", path->elements++ ? " > " : "", element);
+	making->no_memory |=
+	    !grf_way_down_print(making->graph, making->retained, nodes, count, stream, &way);
+	row->owned = way.owned;
+	row->type = way.type ? way.type->name : NULL;
 }
 
 static void describe_root(struct making *making, struct grf_owners_row *row, FILE *stream)
 {
-	struct path path = {.stream = stream};
-	uint32_t node = row->identity;
-	uint64_t bytes = row->bytes;
-
-	add_element(&path, element_of(making, node));
-	look_below(making, node);
-	for (uint32_t i = 0; i < DESCENT_STEPS && making->largest_bytes; i++) {
-		/* Where there is nothing of its own, the way has come to its end. */
-		if ((double)making->largest_bytes < DESCENT_SHARE * (double)bytes)
-			break;
-		node = making->largest;
-		bytes = making->largest_bytes;
-		add_element(&path, element_of(making, node));
-		look_below(making, node);
-	}
-	end_element(&path);
-	row->owned = making->children;
-	row->type = type_of(making, node) ? type_of(making, node)->name : NULL;
+	fputs(making->retained->roots.nodes.items[row->identity].name, stream);
+	describe_way(making, row, &row->identity, 1, stream);
 }
 
 static const char *type_name(const struct grf_type *type)
@@ -365,7 +277,9 @@ static void describe_group(struct making *making, struct grf_owners_row *row,
 {
 	size_t roots = making->retained->roots.nodes.count;
 
-	fprintf(stream, "%s%s", type_name(group->type), group->holders ? ", held by " : "");
+	fputs(type_name(group->type), stream);
+	describe_way(making, row, group->sample.items, (uint32_t)group->sample.count, stream);
+	fputs(group->holders ? ", held by " : "", stream);
 	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++) {
 		uint32_t node = group->largest[i].node;
 
@@ -376,7 +290,6 @@ static void describe_group(struct making *making, struct grf_owners_row *row,
 	if (group->holders > HOLDERS)
 		fprintf(stream, " and %u more", group->holders - HOLDERS);
 	row->owned = group->count;
-	row->type = group->type ? group->type->name : NULL;
 }
 
 static void describe_rows(struct making *making)
@@ -432,6 +345,8 @@ struct grf_error *grf_owners_create(const struct grf_graph *graph, struct grf_ow
 	making.retained = retained;
 	making.owners = calloc(1, sizeof(*making.owners));
 	error = making.owners ? make_owners(&making) : grf_error_no_memory();
+	for (size_t i = 0; i < making.groups.count; i++)
+		grf_array_free(&making.groups.items[i].sample);
 	grf_array_free(&making.groups);
 	grf_array_free(&making.tallies);
 	grf_pair_map_free(&making.holders);

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Goes down from nodes of the dominator tree, and prints what it comes by. */
+#include "views/way_down.h"
+
+#include <string.h>
+
+/* The way goes down to one object that has this share of what is above, or to those that have it of
+ * what is below, where that is more than what is above has itself. */
+#define DESCENT_SHARE 0.7
+/* So many nodes are looked below: a list may have a million elements, and more. */
+#define LOOKED_AT 1000000u
+/* So many elements are shown, below the first. */
+#define PATH_ELEMENTS 11u
+
+/* What stands beside each other, and what was learned of the nodes below. */
+struct level {
+	uint32_t nodes[GRF_WAY_SAMPLE];
+	uint32_t count;
+	uint64_t bytes; /* of the nodes */
+};
+
+struct descent {
+	const struct grf_graph *graph;
+	const struct grf_retained *retained;
+	struct level at, below;
+	/* All nodes below: */
+	uint64_t children, children_bytes, largest_bytes;
+	uint32_t largest;
+	/* One of the elements below may have most bytes, and then it is this one. */
+	const char *candidate;
+	uint64_t votes;
+	bool voted, by_type; /* ... their types instead of elements */
+	/* Those that are this element: */
+	uint64_t alike, alike_bytes;
+	/* What is printed. */
+	FILE *stream;
+	const char *last;
+	uint32_t repeats, elements;
+	bool cut;
+};
+
+/* ---- what nodes are called ---- */
+
+static const struct grf_type *type_of_node(const struct descent *descent, uint32_t node)
+{
+	const struct grf_retained *retained = descent->retained;
+
+	if (grf_retained_is_root(retained, node))
+		return retained->roots.nodes.items[node].type;
+	return grf_graph_kind(descent->graph, grf_retained_object(retained, node)).type;
+}
+
+/* What a step down to a node is called. NULL: it says nothing more. */
+static const char *element_of_node(const struct descent *descent, uint32_t node)
+{
+	const struct grf_retained *retained = descent->retained;
+	const struct grf_tree_node *at;
+	struct grf_object_kind kind;
+
+	if (grf_retained_is_root(retained, node))
+		return retained->roots.nodes.items[node].kind == GRF_ROOT_NODE_GOROUTINE
+			   ? NULL
+			   : retained->roots.nodes.items[node].name;
+	kind = grf_graph_kind(descent->graph, grf_retained_object(retained, node));
+	at = &descent->graph->tree->nodes[kind.node];
+	/* The place in the tree is by one of its holders, and another one may be meant here. */
+	if (grf_retained_is_shared(retained, node))
+		return kind.type ? kind.type->name : NULL;
+	return at->parent == GRF_TREE_NONE ? NULL : at->name;
+}
+
+/* The same of one of many: where that says nothing, its type does. */
+static const char *element_of_many(const struct descent *descent, uint32_t node)
+{
+	const char *element = element_of_node(descent, node);
+	const struct grf_type *type = type_of_node(descent, node);
+
+	if (grf_retained_is_root(descent->retained, node) || !type)
+		return element;
+	return element && !descent->by_type ? element : type->name;
+}
+
+/* Behind the index: elements of an array are alike, whatever their index. */
+static const char *behind_index(const char *element)
+{
+	const char *at = element + strspn(element, "[");
+
+	if (at != element + 1)
+		return element;
+	at += strspn(at, "0123456789+");
+	return *at == ']' ? at : element;
+}
+
+static bool is_same_element(const char *left, const char *right)
+{
+	if (left == right)
+		return true;
+	return left && right && !strcmp(behind_index(left), behind_index(right));
+}
+
+/* ---- what is printed ---- */
+
+static void end_element(struct descent *descent)
+{
+	if (descent->repeats && !descent->cut)
+		fprintf(descent->stream, " [%u]", descent->repeats + 1);
+	descent->repeats = 0;
+}
+
+/* Where in an element the type stands that an interface or a function has of itself: it says less
+ * than the type of the object, which of a closure is its function. NULL: it has none. */
+static const char *unspecific_type(const char *element)
+{
+	const char *found = strstr(element, " (interface {");
+
+	if (!found)
+		found = strstr(element, " (func(");
+	return found ? found + 2 : NULL;
+}
+
+/* The type of all the nodes, or NULL. */
+static const struct grf_type *type_of_all(const struct descent *descent, const struct level *level)
+{
+	const struct grf_type *type = type_of_node(descent, level->nodes[0]);
+
+	for (uint32_t i = 1; i < level->count; i++)
+		if (type_of_node(descent, level->nodes[i]) != type)
+			return NULL;
+	return type && type->name ? type : NULL;
+}
+
+/* Prints what the nodes are called to which the way has come. */
+static void print_element(struct descent *descent, const char *element)
+{
+	const struct grf_type *type = type_of_all(descent, &descent->at);
+	const char *unspecific, *shown = element;
+
+	if (!element)
+		return;
+	if (descent->last && !strcmp(descent->last, element)) {
+		descent->repeats++;
+		return;
+	}
+	end_element(descent);
+	descent->last = element;
+	if (descent->elements == PATH_ELEMENTS && !descent->cut) {
+		fputs(" > ...", descent->stream);
+		descent->cut = true;
+	}
+	if (descent->cut)
+		return;
+	descent->elements++;
+	fputs(" > ", descent->stream);
+	if (descent->at.count > 1 && behind_index(element) != element) {
+		fputc('[', descent->stream);
+		shown = behind_index(element);
+	}
+	unspecific = type ? unspecific_type(shown) : NULL;
+	if (unspecific)
+		fprintf(descent->stream, "%.*s%s)", (int)(unspecific - shown), shown, type->name);
+	else
+		fputs(shown, descent->stream);
+}
+
+/* ---- what is below ---- */
+
+/* The element that has more bytes than all others together, if one has, is what is left over when
+ * each byte of one is set off against one of another (Boyer and Moore's majority vote). */
+static void vote_for_element(struct descent *descent, const char *element, uint64_t bytes)
+{
+	if (descent->voted && is_same_element(descent->candidate, element)) {
+		descent->votes += bytes;
+	} else if (descent->votes >= bytes) {
+		descent->votes -= bytes;
+	} else {
+		descent->votes = bytes - descent->votes;
+		descent->candidate = element;
+		descent->voted = true;
+	}
+}
+
+static void visit_below(void *context, uint32_t node)
+{
+	struct descent *descent = context;
+	uint64_t bytes = grf_retained_of(descent->retained, node).bytes;
+
+	/* They have a row of their own. */
+	if (node == GRF_ROOT_OF_DESCRIPTORS)
+		return;
+	descent->children++;
+	descent->children_bytes += bytes;
+	if (bytes > descent->largest_bytes) {
+		descent->largest_bytes = bytes;
+		descent->largest = node;
+	}
+	vote_for_element(descent, element_of_many(descent, node), bytes);
+}
+
+static void visit_alike(void *context, uint32_t node)
+{
+	struct descent *descent = context;
+	uint64_t bytes;
+
+	if (node == GRF_ROOT_OF_DESCRIPTORS ||
+	    !is_same_element(descent->candidate, element_of_many(descent, node)))
+		return;
+	bytes = grf_retained_of(descent->retained, node).bytes;
+	descent->alike++;
+	descent->alike_bytes += bytes;
+	if (descent->below.count == GRF_WAY_SAMPLE)
+		return;
+	descent->below.nodes[descent->below.count++] = node;
+	descent->below.bytes += bytes;
+}
+
+static bool visit_all_below(struct descent *descent, grf_node_visit *visit)
+{
+	for (uint32_t i = 0; i < descent->at.count; i++)
+		if (!grf_retained_children(descent->retained, descent->at.nodes[i], visit, descent))
+			return false;
+	return true;
+}
+
+/* Fills in what is said of all nodes below. */
+static bool look_below(struct descent *descent, bool by_type)
+{
+	descent->by_type = by_type;
+	descent->children = descent->children_bytes = descent->largest_bytes = 0;
+	descent->votes = 0;
+	descent->voted = false;
+	descent->candidate = NULL;
+	return visit_all_below(descent, visit_below);
+}
+
+static bool is_nearly_all(uint64_t bytes, uint64_t of_bytes)
+{
+	return bytes && (double)bytes >= DESCENT_SHARE * (double)of_bytes;
+}
+
+static void go_to_one(struct descent *descent)
+{
+	descent->at.nodes[0] = descent->largest;
+	descent->at.count = 1;
+	descent->at.bytes = descent->largest_bytes;
+	print_element(descent, element_of_node(descent, descent->largest));
+}
+
+/* Goes to those that are alike, if they have nearly all: sets `gone`. */
+static bool try_many(struct descent *descent, bool *gone)
+{
+	descent->below.count = 0;
+	descent->below.bytes = descent->alike = descent->alike_bytes = 0;
+	*gone = false;
+	if (!visit_all_below(descent, visit_alike))
+		return false;
+	if (descent->alike < 2 || descent->children_bytes < descent->at.bytes / 2 ||
+	    !is_nearly_all(descent->alike_bytes, descent->children_bytes))
+		return true;
+	descent->at = descent->below;
+	print_element(descent, element_of_many(descent, descent->at.nodes[0]));
+	*gone = true;
+	return true;
+}
+
+/* Elements are alike, or, where they are not, types: the runtime's variables that hold the same. */
+static bool go_to_many(struct descent *descent, bool *gone)
+{
+	if (!try_many(descent, gone))
+		return false;
+	return *gone || (look_below(descent, true) && try_many(descent, gone));
+}
+
+static bool go_down(struct descent *descent, struct grf_way_down *ret)
+{
+	bool counted = true, gone = true;
+
+	for (uint32_t looked = 0; looked < LOOKED_AT; looked += descent->at.count) {
+		if (!look_below(descent, false))
+			return false;
+		if (descent->at.count == 1 && counted)
+			ret->owned = descent->children;
+		if (is_nearly_all(descent->largest_bytes, descent->at.bytes)) {
+			go_to_one(descent);
+			continue;
+		}
+		/* Where there is nothing of its own, the way has come to its end. */
+		if (!go_to_many(descent, &gone))
+			return false;
+		if (!gone)
+			break;
+		if (counted && descent->alike > ret->owned)
+			ret->owned = descent->alike;
+		counted &= descent->alike == descent->at.count;
+	}
+	return true;
+}
+
+bool grf_way_down_print(const struct grf_graph *graph, const struct grf_retained *retained,
+			const uint32_t *nodes, uint32_t count, FILE *stream,
+			struct grf_way_down *ret)
+{
+	struct descent descent = {.graph = graph, .retained = retained, .stream = stream};
+	bool done;
+
+	*ret = (struct grf_way_down){0};
+	for (uint32_t i = 0; i < count && i < GRF_WAY_SAMPLE; i++) {
+		descent.at.nodes[descent.at.count++] = nodes[i];
+		descent.at.bytes += grf_retained_of(retained, nodes[i]).bytes;
+	}
+	done = go_down(&descent, ret);
+	end_element(&descent);
+	ret->type = type_of_node(&descent, descent.at.nodes[0]);
+	return done;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The way down in the dominator tree: as long as one object, or objects that are all one element of
+ * what is above them (the entries of a map, the same variable of many goroutines), retain nearly
+ * all of it.
+ */
+#ifndef GRF_VIEWS_WAY_DOWN_H
+#define GRF_VIEWS_WAY_DOWN_H
+
+#include <stdio.h>
+
+#include "graph/graph.h"
+#include "graph/owners/retained.h"
+
+/* Of many objects beside each other so many are looked below: the first. */
+#define GRF_WAY_SAMPLE 1024u
+
+struct grf_way_down {
+	const struct grf_type *type; /* of the last element, or of the first of its objects */
+	uint64_t owned; /* what the last object that is alone owns directly; where the way goes on
+			   there, how many objects stand beside each other where most do */
+};
+
+/**
+ * Prints the elements below `nodes`, of which the caller has printed the name, to the stream: each
+ * behind " > ". Those beside each other are `nodes`, `count` of them, at most GRF_WAY_SAMPLE. Names
+ * are those of the tree. False: out of memory.
+ */
+bool grf_way_down_print(const struct grf_graph *graph, const struct grf_retained *retained,
+			const uint32_t *nodes, uint32_t count, FILE *stream,
+			struct grf_way_down *ret);
+
+#endif
