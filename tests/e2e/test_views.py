@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Commands that show one view: types, goroutines."""
 
+import collections
 import json
 import re
 
+import cores
 import jsonschema
 import pytest
+from gating import few
 from running import OK, USAGE, Target, grf
 from test_formats import SCHEMA
-from toolchains import versions
+from toolchains import MODES, versions
 
 pytestmark = pytest.mark.once
 
@@ -78,3 +81,92 @@ def test_no_result_over_what_is_read(core):
     before = file.stat().st_mtime_ns
     assert grf("types", executable, file, "-o", file).status != OK
     assert file.stat().st_mtime_ns == before
+
+
+# Kinds of goroutines of tests/programs/stuck, and how many there are of each.
+STUCK = {
+    f"main.{kind}Stuck": 20 if kind == "chain" else 10
+    for kind in "receive send select range mutex read write group condition empty nil chain".split()
+}
+HEALTHY = {
+    f"main.{kind}Healthy": 20 if kind in ("chain", "receive") else 10
+    for kind in "receive select mutex group condition sleep chain timer ticker network".split()
+}
+
+
+def counts(rows, column):
+    found = collections.Counter()
+    for row in rows:
+        found[row["function"]] += row[column]
+    return +found
+
+
+def profile_of_go(path):
+    """Goroutines by function, as the profile goroutineleak has them as text."""
+    found = collections.Counter()
+    for block in path.read_text().split("\n\n"):
+        count = re.match(r"(?:goroutineleak profile: .*\n)?(\d+) @", block)
+        if count:
+            found[re.findall(r"\t(main\.\w+)\+", block)[-1]] += int(count[1])
+    return found
+
+
+def look_at_stuck(target, executable, folder):
+    """A process, and a core of it: the verdicts are the same."""
+    core = folder / "core"
+    _, live = table_of("goroutines", target.pid, "--freeze", "now")
+    cores.write(target.pid, core)
+    _, dead = table_of("goroutines", executable, core)
+    core.unlink()
+    assert counts(live, "never") == counts(dead, "never")
+    assert all(row["waiting"] is None for row in dead), "a core says nothing of the time"
+    return live
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("version", versions())
+def test_goroutines_that_can_never_run_again(version, mode, build, tmp_path):
+    """Every kind of wait, each beside one that can be woken. Where the release has a profile of such
+    goroutines, it says the same."""
+    executable, profile = build("stuck", mode, version), tmp_path / "profile"
+    with Target(executable) as target:
+        rows = look_at_stuck(target, executable, tmp_path)
+    assert counts(rows, "goroutines") == {**STUCK, **HEALTHY, "main.main": 1}
+    assert counts(rows, "never") == STUCK
+    with Target(executable, profile) as target:
+        rows = look_at_stuck(target, executable, tmp_path)
+    assert counts(rows, "never") == STUCK
+    if profile.exists():
+        assert profile_of_go(profile) == STUCK
+    else:
+        assert version != "1.27.0"
+
+
+@pytest.mark.parametrize("version", few(versions()))
+def test_goroutines_of_a_healthy_program(version, build):
+    with Target(build("goroutines", "optimised", version)) as target:
+        document, rows = table_of("goroutines", target.pid, "--freeze", "now")
+    assert sum(row["goroutines"] for row in rows) == document["summary"]["goroutines"] == 1401
+    assert counts(rows, "never") == {}
+    by_function = {row["function"]: row for row in rows}
+    row = by_function["main.onSelect"]
+    assert (row["goroutines"], row["state"]) == (200, "select")
+    assert re.fullmatch(r"main\.main \(main\.go:\d+\)", row["created_by"])
+    # A Job of 24 bytes, a Leaf of 32, a channel of 96.
+    assert row["held"] >= 200 * (24 + 32 + 96) and row["stacks"] >= 200 * 2048
+    # Two collections found them waiting.
+    assert 0 < row["waiting"] < 3600e9
+    assert by_function["main.main"]["created_by"] is None
+
+
+def test_goroutines_without_debug_information(build):
+    with Target(build("stuck", flags=("-ldflags=-s -w",))) as target:
+        _, rows = table_of("goroutines", target.pid, "--freeze", "now")
+    assert counts(rows, "never") == STUCK
+
+
+def test_goroutines_as_text(start):
+    target = start("stuck")
+    shown = grf("goroutines", target.pid, "-n", 100).expect(OK).stdout
+    assert re.search(r"^ +10 +10 .* +chan send +main\.sendStuck$", shown, re.M), shown
+    assert re.search(r"^ +created by: main\.start \(main\.go:\d+\)$", shown, re.M), shown

@@ -110,9 +110,9 @@ static void test_text(void **state)
 			    "         4 B    0.4%             1  (2 more)\n"
 			    "\n"
 			    "largest roots\n"
-			    "       bytes   share       objects  root\n"
-			    "       996 B   99.6%            12  main.cache\n"
-			    "         4 B    0.4%             1  main.serve.request\n"
+			    "  bytes  share  objects  root\n"
+			    "  996 B  99.6%       12  main.cache\n"
+			    "    4 B   0.4%        1  main.serve.request\n"
 			    "\n");
 	free(text);
 }
@@ -229,8 +229,8 @@ static void test_new_writer_and_view(void **state)
 	assert_string_equal(text, "16,2\n48,1\n");
 	free(text);
 	text = written(&grf_format_text, &table);
-	assert_non_null(strstr(text, "objects by size\n        size       objects\n"
-				     "        16 B             2\n        48 B             1\n"));
+	assert_non_null(strstr(text, "objects by size\n  size  objects\n"
+				     "  16 B        2\n  48 B        1\n"));
 	free(text);
 }
 

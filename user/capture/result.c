@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "capture/session.h"
@@ -139,12 +140,25 @@ static void take_kernel_times(const struct grf_session *session, struct grf_paus
 	pause->resume = clock.last_running - report->releasing;
 }
 
+/* Whether the process has our monotonic clock: those of time namespaces differ (Linux 5.6). */
+static bool shares_clock(pid_t pid)
+{
+	char path[64], ours[64] = "", theirs[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/time", pid);
+	if (readlink("/proc/self/ns/time", ours, sizeof(ours) - 1) < 0)
+		return errno == ENOENT;
+	return readlink(path, theirs, sizeof(theirs) - 1) > 0 && !strcmp(ours, theirs);
+}
+
 /* Where and when: `released` is the moment by grf_now(). */
 static void take_place(struct grf_provenance *provenance, uint64_t released)
 {
 	struct utsname names;
 	struct timespec now;
 
+	if (shares_clock(provenance->pid))
+		provenance->clock = released;
 	if (!uname(&names)) {
 		snprintf(provenance->host, sizeof(provenance->host), "%s", names.nodename);
 		snprintf(provenance->kernel, sizeof(provenance->kernel), "%s", names.release);

@@ -10,8 +10,8 @@
 #include "cli/cli.h"
 
 static const struct grf_command *const commands[] = {
-    &grf_command_attach, &grf_command_core,    &grf_command_types,
-    &grf_command_verify, &grf_command_version,
+    &grf_command_attach,     &grf_command_core,   &grf_command_types,
+    &grf_command_goroutines, &grf_command_verify, &grf_command_version,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -28,6 +28,7 @@ static void print_usage(FILE *stream)
 	      "  grf-bpf attach 1234 -o heap.pb.gz       write it elsewhere\n"
 	      "  grf-bpf core ./server core.1234         the same from a core file\n"
 	      "  grf-bpf types 1234                      how many objects of each type there are\n"
+	      "  grf-bpf goroutines 1234                 what goroutines wait for and hold\n"
 	      "  go tool pprof -http=: grf.out           look at the result\n"
 	      "  grf-bpf verify 1234                     prove it against the garbage collector\n"
 	      "\n`grf-bpf COMMAND --help' tells more.\n",

@@ -13,11 +13,10 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "graph/pieces.h"
+#include "model/stacks/goroutine_names.h"
 
 /* Bytes. Longer names are cut; the longest in Go's own library have about 300. */
 #define NAME_BYTES 4096
-/* The id of the goroutine that runs main.main (runtime/proc.go, in every release). */
-#define MAIN_GOROUTINE 1
 
 /* Of a frame, no more variables than this are read. */
 #define FRAME_LOCALS 4096
@@ -529,36 +528,13 @@ static void clear_area(struct stack_walk *stack, const struct grf_goroutine *gor
 	}
 }
 
-/* Where the goroutine was started, such as "main.serve (server.go:12)": pprof's label created_by.
- */
-static const char *creator_name(struct stack_walk *stack, const struct grf_goroutine *goroutine)
-{
-	const struct grf_pclntab *table = stack->walk->model->pclntab;
-	/* gopc is the return address of the go statement's call. */
-	uint64_t pc = goroutine->creator_pc - 1;
-	struct grf_function function;
-	const char *file, *slash, *name;
-	int32_t line = 0;
-
-	/* The main goroutine was started by the program's first instructions, which Go does not
-	 * show either. */
-	if (goroutine->id == MAIN_GOROUTINE || !goroutine->creator_pc ||
-	    !grf_pclntab_find(table, pc, &function))
-		return NULL;
-	file = grf_pclntab_source(table, &function, pc, &line);
-	name = grf_pclntab_inlined_name(table, &function, pc);
-	slash = file ? strrchr(file, '/') : NULL;
-	if (file)
-		snprintf(stack->name, sizeof(stack->name), "%s (%s:%d)", name,
-			 slash ? slash + 1 : file, line);
-	else
-		snprintf(stack->name, sizeof(stack->name), "%s", name);
-	return stack->name;
-}
-
 static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
-	if (!grf_tree_creator(&stack->walk->builder, creator_name(stack, goroutine)))
+	bool known = grf_goroutine_creator(stack->walk->model->pclntab, goroutine, stack->name,
+					   sizeof(stack->name));
+
+	/* pprof's label created_by. */
+	if (!grf_tree_creator(&stack->walk->builder, known ? stack->name : NULL))
 		grf_walk_fail(stack->walk);
 	if (stack_area(stack, goroutine)) {
 		stack->walk->stack = &stack->area;

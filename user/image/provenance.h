@@ -102,6 +102,8 @@ struct grf_provenance {
 	uint8_t lacks[GRF_LACKS];
 	/* Where and when. */
 	pid_t pid;
+	uint64_t clock;            /* CLOCK_MONOTONIC of the process when it was let go, in
+				    * nanoseconds; 0: not known */
 	int64_t taken;             /* nanoseconds since 1970 when it was let go; 0: not known */
 	char host[65], kernel[65]; /* as uname(2) says */
 };

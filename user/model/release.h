@@ -52,6 +52,15 @@ struct grf_special_kinds {
 	uint8_t finalizer, weak_handle, cleanup;
 };
 
+/** Why a goroutine waits: waitReason in runtime/runtime2.go. */
+struct grf_wait_reasons {
+	const char *const *names; /* waitReasonStrings, by number */
+	size_t count;
+	/** sync.WaitGroup, and in the first also sync.Mutex, wait as "semacquire". */
+	bool semacquire;
+	bool leaked; /* there is the status _Gleaked */
+};
+
 /** A Go release. */
 struct grf_release {
 	/** A function that came with the release and stayed. Every program has it, also one that
@@ -61,6 +70,7 @@ struct grf_release {
 	const struct grf_func_ids *func_ids;
 	const struct grf_descriptor_form *descriptor;
 	const struct grf_special_kinds *specials;
+	const struct grf_wait_reasons *waits;
 	int minor; /* 26 of Go 1.26 */
 	/** DWARF has DW_AT_go_closure_offset (cmd/internal/dwarf/dwarf.go). */
 	bool closure_offsets;

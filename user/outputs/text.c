@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -194,39 +195,98 @@ static struct grf_error *write_tree(struct grf_writer *writer, const struct grf_
 	return NULL;
 }
 
-static int width_of(const struct grf_column *column)
-{
-	return column->unit == GRF_UNIT_SHARE ? 6 : column->unit == GRF_UNIT_COUNT ? 12 : 10;
-}
+/* Texts before the last one are filled up to so many characters. */
+#define TEXT_WIDTH 28
 
-static void print_cell(FILE *stream, const struct grf_column *column, const union grf_cell *cell)
+/* How a cell of numbers reads. */
+static const char *show_number(const struct grf_column *column, const union grf_cell *cell,
+			       char *buffer, size_t size)
 {
-	if (column->unit == GRF_UNIT_TEXT) {
-		fputs("  ", stream);
-		grf_text_print(stream, cell->text ? cell->text : "-");
-		return;
-	}
-	if (column->unit != GRF_UNIT_SHARE && cell->number == GRF_CELL_UNKNOWN) {
-		fprintf(stream, "  %*s", width_of(column), "-");
-		return;
-	}
 	switch (column->unit) {
 	case GRF_UNIT_TEXT:
 	case GRF_UNIT_REMARK:
 		break;
-	case GRF_UNIT_BYTES:
-		fprintf(stream, "  %10s", grf_format_bytes(cell->number));
-		break;
-	case GRF_UNIT_COUNT:
-		fprintf(stream, "  %12s", grf_format_count_of(cell->number));
-		break;
-	case GRF_UNIT_TIME:
-		fprintf(stream, "  %10s", grf_format_time(cell->number));
-		break;
 	case GRF_UNIT_SHARE:
-		fprintf(stream, "  %5.1f%%", 100 * cell->share);
-		break;
+		snprintf(buffer, size, "%.1f%%", 100 * cell->share);
+		return buffer;
+	case GRF_UNIT_BYTES:
+	case GRF_UNIT_COUNT:
+	case GRF_UNIT_TIME:
+		if (cell->number == GRF_CELL_UNKNOWN)
+			return "-";
+		return column->unit == GRF_UNIT_BYTES   ? grf_format_bytes(cell->number)
+		       : column->unit == GRF_UNIT_COUNT ? grf_format_count_of(cell->number)
+							: grf_format_time(cell->number);
 	}
+	return "";
+}
+
+static const char *show_text(const union grf_cell *cell)
+{
+	return cell->text ? cell->text : "-";
+}
+
+/* How wide columns are, by what is in them. */
+static void find_widths(const struct grf_table *table, int *widths)
+{
+	union grf_cell cells[GRF_TABLE_COLUMNS];
+	char buffer[40];
+
+	for (size_t i = 0; i < table->column_count; i++)
+		widths[i] = (int)strlen(table->columns[i].name);
+	for (size_t row = 0; row < table->row_count; row++) {
+		table->row(table->context, row, cells);
+		for (size_t i = 0; i < table->column_count; i++) {
+			const struct grf_column *column = &table->columns[i];
+			bool text = column->unit == GRF_UNIT_TEXT;
+			size_t width =
+			    strlen(text ? show_text(&cells[i])
+					: show_number(column, &cells[i], buffer, sizeof(buffer)));
+
+			if (text && width > TEXT_WIDTH)
+				width = TEXT_WIDTH;
+			if ((int)width > widths[i])
+				widths[i] = (int)width;
+		}
+	}
+}
+
+static size_t last_text(const struct grf_table *table)
+{
+	size_t last = 0;
+
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table->columns[i].unit != GRF_UNIT_REMARK)
+			last = i;
+	return last;
+}
+
+/* Prints a text; one that is not the last of its row is filled up. */
+static void print_text(FILE *stream, const char *text, int width, bool last)
+{
+	fputs("  ", stream);
+	grf_text_print(stream, text);
+	if (!last)
+		fprintf(stream, "%*s", width > (int)strlen(text) ? width - (int)strlen(text) : 0,
+			"");
+}
+
+static void print_row(FILE *stream, const struct grf_table *table, const union grf_cell *cells,
+		      const int *widths)
+{
+	size_t last = last_text(table);
+	char buffer[40];
+
+	for (size_t i = 0; i <= last && table->column_count; i++) {
+		const struct grf_column *column = &table->columns[i];
+
+		if (column->unit == GRF_UNIT_TEXT)
+			print_text(stream, show_text(&cells[i]), widths[i], i == last);
+		else if (column->unit != GRF_UNIT_REMARK)
+			fprintf(stream, "  %*s", widths[i],
+				show_number(column, &cells[i], buffer, sizeof(buffer)));
+	}
+	fputc('\n', stream);
 }
 
 /* Prints what more is said of a row, each on a line. */
@@ -244,15 +304,16 @@ static void print_remarks(FILE *stream, const struct grf_table *table, const uni
 	}
 }
 
-static void print_head(FILE *stream, const struct grf_table *table)
+static void print_head(FILE *stream, const struct grf_table *table, const int *widths)
 {
+	size_t last = last_text(table);
+
 	fprintf(stream, "%s\n", table->title);
-	for (size_t i = 0; i < table->column_count; i++)
+	for (size_t i = 0; i <= last && table->column_count; i++)
 		if (table->columns[i].unit == GRF_UNIT_TEXT)
-			fprintf(stream, "  %s", table->columns[i].name);
+			print_text(stream, table->columns[i].name, widths[i], i == last);
 		else if (table->columns[i].unit != GRF_UNIT_REMARK)
-			fprintf(stream, "  %*s", width_of(&table->columns[i]),
-				table->columns[i].name);
+			fprintf(stream, "  %*s", widths[i], table->columns[i].name);
 	fputc('\n', stream);
 }
 
@@ -260,14 +321,13 @@ static struct grf_error *write_table(struct grf_writer *writer, const struct grf
 {
 	FILE *stream = writer->state;
 	union grf_cell cells[GRF_TABLE_COLUMNS];
+	int widths[GRF_TABLE_COLUMNS];
 
-	print_head(stream, table);
+	find_widths(table, widths);
+	print_head(stream, table, widths);
 	for (size_t row = 0; row < table->row_count; row++) {
 		table->row(table->context, row, cells);
-		for (size_t i = 0; i < table->column_count; i++)
-			if (table->columns[i].unit != GRF_UNIT_REMARK)
-				print_cell(stream, &table->columns[i], &cells[i]);
-		fputc('\n', stream);
+		print_row(stream, table, cells, widths);
 		print_remarks(stream, table, cells);
 	}
 	if (table->left_out)

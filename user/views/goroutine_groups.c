@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sorts goroutines by what tells groups apart, and adds up each group. */
+#include "views/goroutine_groups.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "graph/can_run.h"
+#include "graph/owners/retained.h"
+#include "image/provenance.h"
+#include "model/stacks/goroutine_names.h"
+#include "model/stacks/stack_memory.h"
+#include "model/stacks/waits.h"
+
+/* Bytes; longer ones are cut. */
+#define CREATOR_BYTES 4096
+
+/* A goroutine, and what tells its group. */
+struct member {
+	const struct grf_goroutine *goroutine;
+	const char *function, *state;
+	uint64_t entry;
+	size_t index;
+	uint32_t node; /* of the roots; GRF_ROOT_ALL: it holds nothing */
+};
+
+struct grouping {
+	const struct grf_graph *graph;
+	const struct grf_retained *retained;
+	struct grf_goroutine_groups *groups;
+	GRF_ARRAY(struct member) members;
+	bool *never; /* by index; NULL: not known */
+};
+
+static bool collect_members(struct grouping *grouping)
+{
+	const struct grf_model *model = grouping->graph->model;
+	const struct grf_goroutines *goroutines = model->goroutines;
+	const struct grf_root_nodes *roots = &grouping->retained->roots;
+	_cleanup_free_ uint32_t *nodes = calloc(goroutines->count + 1, sizeof(*nodes));
+
+	for (uint32_t node = 0; nodes && node < roots->nodes.count; node++)
+		if (roots->nodes.items[node].kind == GRF_ROOT_NODE_GOROUTINE)
+			nodes[roots->nodes.items[node].goroutine] = node;
+	for (size_t i = 0; nodes && i < goroutines->count; i++) {
+		struct grf_function function = {0};
+		struct member *member;
+
+		if (goroutines->items[i].system)
+			continue;
+		member = grf_array_add(&grouping->members);
+		if (!member)
+			return false;
+		if (grf_goroutine_function(model->pclntab, &goroutines->items[i], &function))
+			member->function = function.name;
+		member->entry = function.entry;
+		member->goroutine = &goroutines->items[i];
+		member->state = grf_goroutine_state(&model->layout, member->goroutine);
+		member->index = i;
+		member->node = nodes[i];
+	}
+	return nodes;
+}
+
+/* Whether members are of one group is told without their index. */
+static int by_group(const struct member *a, const struct member *b)
+{
+	if (a->entry != b->entry)
+		return a->entry < b->entry ? -1 : 1;
+	if (a->goroutine->creator_pc != b->goroutine->creator_pc)
+		return a->goroutine->creator_pc < b->goroutine->creator_pc ? -1 : 1;
+	return strcmp(a->state, b->state);
+}
+
+static int by_member(const void *left, const void *right)
+{
+	const struct member *a = left, *b = right;
+	int order = by_group(a, b);
+
+	return order ? order : a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* How long a goroutine has been waiting at least. */
+static uint64_t time_of(const struct grouping *grouping, const struct grf_goroutine *goroutine)
+{
+	const struct grf_model *model = grouping->graph->model;
+	uint64_t now = grf_image_provenance(model->image)->clock;
+	uint64_t since = grf_goroutine_waits_since(model->image, &model->layout, goroutine);
+
+	return since && since <= now ? now - since : GRF_CELL_UNKNOWN;
+}
+
+static uint64_t retained_bytes(const struct grouping *grouping, uint32_t node)
+{
+	return node == GRF_ROOT_ALL ? 0 : grf_retained_of(grouping->retained, node).bytes;
+}
+
+/* What a group holds: what each of them does, or where all goroutines of their function are in it,
+ * what these do together. */
+static uint64_t held_by(const struct grouping *grouping, const struct member *members, size_t count)
+{
+	const struct grf_root_nodes *roots = &grouping->retained->roots;
+	uint32_t function = GRF_ROOT_ALL, with_nodes = 0;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		bytes += retained_bytes(grouping, members[i].node);
+		if (members[i].node == GRF_ROOT_ALL)
+			continue;
+		with_nodes++;
+		function = roots->nodes.items[members[i].node].parent;
+	}
+	if (function != GRF_ROOT_ALL &&
+	    roots->first_child[function + 1] - roots->first_child[function] == with_nodes)
+		return retained_bytes(grouping, function);
+	return bytes;
+}
+
+static bool add_group(struct grouping *grouping, const struct member *members, size_t count)
+{
+	struct grf_goroutine_group *group = grf_array_add(&grouping->groups->rows);
+	char creator[CREATOR_BYTES];
+
+	if (!group)
+		return false;
+	group->function = members->function;
+	group->state = members->state;
+	group->count = count;
+	group->never = grouping->never ? 0 : GRF_CELL_UNKNOWN;
+	group->waiting = GRF_CELL_UNKNOWN;
+	group->held = held_by(grouping, members, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct grf_goroutine *goroutine = members[i].goroutine;
+		uint64_t time = time_of(grouping, goroutine);
+
+		if (goroutine->stack_high - goroutine->stack_low <= GRF_MAX_STACK_BYTES)
+			group->stacks += goroutine->stack_high - goroutine->stack_low;
+		if (grouping->never)
+			group->never += grouping->never[members[i].index];
+		if (time != GRF_CELL_UNKNOWN &&
+		    (group->waiting == GRF_CELL_UNKNOWN || time > group->waiting))
+			group->waiting = time;
+	}
+	if (!grf_goroutine_creator(grouping->graph->model->pclntab, members->goroutine, creator,
+				   sizeof(creator)))
+		return true;
+	group->created_by = strdup(creator);
+	return group->created_by;
+}
+
+static int by_size(const void *left, const void *right)
+{
+	const struct grf_goroutine_group *a = left, *b = right;
+	uint64_t size_a = a->stacks + a->held, size_b = b->stacks + b->held;
+	int order;
+
+	if (size_a != size_b)
+		return size_a > size_b ? -1 : 1;
+	if (a->count != b->count)
+		return a->count > b->count ? -1 : 1;
+	order = strcmp(a->function ? a->function : "", b->function ? b->function : "");
+	if (!order)
+		order =
+		    strcmp(a->created_by ? a->created_by : "", b->created_by ? b->created_by : "");
+	return order ? order : strcmp(a->state, b->state);
+}
+
+static struct grf_error *make_groups(struct grouping *grouping)
+{
+	struct grf_error *error = grf_graph_never_run(grouping->graph, &grouping->never);
+	size_t first = 0;
+
+	if (error)
+		return error;
+	if (!collect_members(grouping))
+		return grf_error_no_memory();
+	if (grouping->members.count)
+		qsort(grouping->members.items, grouping->members.count,
+		      sizeof(*grouping->members.items), by_member);
+	for (size_t i = 1; i <= grouping->members.count; i++) {
+		const struct member *member = &grouping->members.items[first];
+
+		if (i < grouping->members.count && !by_group(member, &grouping->members.items[i]))
+			continue;
+		if (!add_group(grouping, member, i - first))
+			return grf_error_no_memory();
+		first = i;
+	}
+	if (grouping->groups->rows.count)
+		qsort(grouping->groups->rows.items, grouping->groups->rows.count,
+		      sizeof(*grouping->groups->rows.items), by_size);
+	return NULL;
+}
+
+struct grf_error *grf_goroutine_groups_create(const struct grf_graph *graph,
+					      struct grf_goroutine_groups **ret)
+{
+	struct grouping grouping = {.graph = graph};
+	_cleanup_retained_ struct grf_retained *retained = NULL;
+	struct grf_error *error = grf_retained_create(graph, &retained);
+
+	if (error)
+		return error;
+	grouping.retained = retained;
+	grouping.groups = calloc(1, sizeof(*grouping.groups));
+	error = grouping.groups ? make_groups(&grouping) : grf_error_no_memory();
+	grf_array_free(&grouping.members);
+	free(grouping.never);
+	if (error)
+		grf_goroutine_groups_destroy(grouping.groups);
+	else
+		*ret = grouping.groups;
+	return error;
+}
+
+void grf_goroutine_groups_destroy(struct grf_goroutine_groups *groups)
+{
+	if (!groups)
+		return;
+	for (size_t i = 0; i < groups->rows.count; i++)
+		free(groups->rows.items[i].created_by);
+	grf_array_free(&groups->rows);
+	free(groups);
+}
+
+static void fill_group(const void *context, size_t index, union grf_cell *ret)
+{
+	const struct grf_goroutine_groups *groups = context;
+	const struct grf_goroutine_group *group = &groups->rows.items[index];
+
+	ret[0].number = group->count;
+	ret[1].number = group->never;
+	ret[2].number = group->waiting;
+	ret[3].number = group->stacks;
+	ret[4].number = group->held;
+	ret[5].text = group->state;
+	ret[6].text = group->function;
+	ret[7].text = group->created_by;
+}
+
+struct grf_table grf_goroutine_groups_table(const struct grf_goroutine_groups *groups)
+{
+	static const struct grf_column columns[] = {
+	    {"goroutines", GRF_UNIT_COUNT}, {"never", GRF_UNIT_COUNT},
+	    {"waiting", GRF_UNIT_TIME},     {"stacks", GRF_UNIT_BYTES},
+	    {"held", GRF_UNIT_BYTES},       {"state", GRF_UNIT_TEXT},
+	    {"function", GRF_UNIT_TEXT},    {"created_by", GRF_UNIT_REMARK},
+	};
+
+	return (struct grf_table){
+	    .name = "goroutines",
+	    .title =
+		"goroutines: never is how many of them can never run again; waiting the longest "
+		"time;\nheld what only they hold",
+	    .columns = columns,
+	    .column_count = sizeof(columns) / sizeof(*columns),
+	    .row_count = groups->rows.count,
+	    .row = fill_group,
+	    .context = groups,
+	};
+}

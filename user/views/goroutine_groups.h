@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The program's goroutines, by function, place of the go statement and what they do. */
+#ifndef GRF_VIEWS_GOROUTINE_GROUPS_H
+#define GRF_VIEWS_GOROUTINE_GROUPS_H
+
+#include "base/array.h"
+#include "graph/graph.h"
+#include "views/table.h"
+
+struct grf_goroutine_group {
+	const char *function; /* of the go statement; NULL: not known */
+	const char *state;
+	char *created_by; /* owned; NULL: not known, or the main goroutine */
+	uint64_t count;
+	uint64_t never;   /* of them, that can never run again; GRF_CELL_UNKNOWN */
+	uint64_t waiting; /* the longest, in nanoseconds; GRF_CELL_UNKNOWN */
+	uint64_t stacks;  /* bytes */
+	uint64_t held;    /* bytes that only they hold */
+};
+
+struct grf_goroutine_groups {
+	GRF_ARRAY(struct grf_goroutine_group) rows; /* by stacks and held bytes, largest first */
+};
+
+/**
+ * Groups the goroutines of a graph that was made with places, without the runtime's own. Borrows
+ * names from its model. To be destroyed by the caller. Errors: NO_MEMORY, UNSUPPORTED (too many
+ * objects), INTERRUPTED.
+ */
+struct grf_error *grf_goroutine_groups_create(const struct grf_graph *graph,
+					      struct grf_goroutine_groups **ret);
+void grf_goroutine_groups_destroy(struct grf_goroutine_groups *groups);
+
+/* The table "goroutines": goroutines, never, waiting, stacks, held, state, function, created_by.
+ * Borrows the groups. */
+struct grf_table grf_goroutine_groups_table(const struct grf_goroutine_groups *groups);
+
+#endif
