@@ -22,6 +22,7 @@ MEMORY = 256 << 20
 # Where no Go program has anything.
 FREE = 0x10_0000_0000
 LOAD, NOTE, READ_WRITE = 1, 4, 6
+SELECT = 18  # waitReasonSelect of Go 1.26 and 1.27 (runtime/runtime2.go)
 THREADS = 8000
 # In a list of spans or goroutines; GRF_TEST_NAMES=67108864 makes cores of half a gigabyte.
 NAMES = int(os.environ.get("GRF_TEST_NAMES", 1 << 23))
@@ -247,6 +248,26 @@ def defer_circle(core, at):
         core.set(g + at["runtime.g/_defer"], FREE)
 
 
+def wait_for(core, at, content):
+    """Has all goroutines but one that is dead wait in a select, with their record at FREE."""
+    core.add(FREE, content)
+    for g in goroutines(core, at):
+        if core.byte(g + at["runtime.g/atomicstatus"]) != 6:
+            core.put(g + at["runtime.g/atomicstatus"], 4, 4)
+            core.put(g + at["runtime.g/waitreason"], SELECT, 1)
+            core.set(g + at["runtime.g/waiting"], FREE)
+
+
+def wait_circle(core, at):
+    """The record is the next one of itself, and all else that it points to."""
+    wait_for(core, at, struct.pack("<Q", FREE) * 512)
+
+
+def crowded_waits(core, at):
+    """A list of them in which each is eight bytes behind the one before."""
+    wait_for(core, at, crowd(FREE + 8))
+
+
 def machine_circle(core, at):
     first = core.word(at["runtime.allm"])
     core.set(first + at["runtime.m/alllink"], first)
@@ -279,6 +300,9 @@ FIELDS = [
     "runtime._defer/link",
     "runtime._defer/fn",
     "runtime.m/alllink",
+    "runtime.g/atomicstatus",
+    "runtime.g/waitreason",
+    "runtime.g/waiting",
 ]
 CASES = [
     (zero_spans, (BAD_INPUT,)),
@@ -297,6 +321,8 @@ CASES = [
     (shared_stacks, (OK,)),
     (defer_circle, (OK,)),
     (machine_circle, (OK,)),
+    (wait_circle, (OK,)),
+    (crowded_waits, (OK,)),
     (shared_bytes, (BAD_INPUT,)),
 ]
 
@@ -342,13 +368,15 @@ def test_costs_what_it_holds(small, places, tmp_path, damage, statuses):
     bad = Core(source, tmp_path / "core")
     damage(bad, places)
     bad.close()
-    results = ["-o", tmp_path / "out", "-o", tmp_path / "out.json"]
-    status, said, peak = measured([GRF, "core", executable, bad.path, *results])
+    results = {"core": ["-o", tmp_path / "out"], "types": [], "goroutines": []}
+    for command, others in results.items():
+        name = tmp_path / f"{command}.json"
+        status, said, peak = measured([GRF, command, executable, bad.path, *others, "-o", name])
+        assert status != -signal.SIGKILL and status != -signal.SIGXCPU, said
+        assert status in statuses, said
+        assert len(said.splitlines()) <= 2, said
+        assert peak < MEMORY, f"{peak >> 20} MiB\n{said}"
     shutil.rmtree(tmp_path)
-    assert status != -signal.SIGKILL and status != -signal.SIGXCPU, said
-    assert status in statuses, said
-    assert len(said.splitlines()) <= 2, said
-    assert peak < MEMORY, f"{peak >> 20} MiB\n{said}"
 
 
 def test_the_rest_may_be_held_by_stacks(small, places, tmp_path):

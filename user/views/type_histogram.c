@@ -279,7 +279,7 @@ static struct grf_error *walk_owners(struct counting *counting)
 
 static void find_largest(struct counting *counting)
 {
-	for (uint32_t i = 0; i < counting->graph->kind_count * 2; i++) {
+	for (uint32_t i = 0; counting->groups.count && i < counting->graph->kind_count * 2; i++) {
 		struct group *group = &counting->groups.items[counting->group_of_kind[i]];
 
 		if (counting->kind_bytes[i] > group->largest_kind_bytes) {
