@@ -41,7 +41,7 @@ LEAKS = [
     Leak("stream-context", "a context kept in a stream", ("main.loggedStream", "ctx", "[599"),
          "context-chain"),
     Leak("transport-cache", "cache of transports, keyed by a function",
-         ("main.tlsCache", "transports", "$mapval"), "large-container"),
+         ("main.tlsCache", "transports", "$mapval"), "accumulation"),
     Leak("grpc-requests", "a service that keeps requests",
          ("main.discoveryServer", "pushes", "main.discoveryRequest"), "accumulation"),
     Leak("substring", "substring of a request's body", ("main.tenants", "names", "$mapkey. (string)"),
@@ -98,7 +98,7 @@ class Row:
 @dataclass(frozen=True)
 class Found:
     rows: list
-    screen: str  # the text output, from the owners on
+    screen: str  # the text output, from the owners on, each of them in one line
 
 
 def look(executable, leak, folder, healthy=False):
@@ -110,8 +110,12 @@ def look(executable, leak, folder, healthy=False):
         target.check_runs()
     table = json.loads(report.read_text())["tables"]["owners"]
     names = [column["name"] for column in table["columns"]]
-    rows = [Row(**dict(zip(names, cells))) for cells in table["rows"]]
-    return Found(rows, re.split(r"^owners: .*\n", text.read_text(), maxsplit=1, flags=re.M)[-1])
+    rows = [
+        Row(*(dict(zip(names, cells))[field] for field in Row.__dataclass_fields__))
+        for cells in table["rows"]
+    ]
+    screen = re.split(r"^owners: .*\n", text.read_text(), maxsplit=1, flags=re.M)[-1]
+    return Found(rows, re.sub(r"\n {24,}(?=\S)", " ", screen))
 
 
 def names(leak, text):

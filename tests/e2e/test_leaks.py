@@ -30,7 +30,8 @@ def test_the_culprit_is_named(leak, build, tmp_path):
         # Where it is better than expected, the table has to say so.
         assert rank == leak.rank, owners
         if rank:
-            assert leaks.names(leak, run.screen), run.screen
+            # A type that is longer than a line has no middle there.
+            assert all(word in run.screen or len(word) > 40 for word in leak.words), run.screen
     first = {run.rows[0].owner for run in found}
     assert len(first) == 1, first
 

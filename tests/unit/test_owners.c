@@ -22,18 +22,21 @@ static void assert_row(size_t index, uint64_t bytes, uint64_t objects, uint64_t 
 	table.row(table.context, index, cells);
 	assert_int_equal(cells[0].number, bytes);
 	assert_int_equal(cells[2].number, objects);
-	assert_int_equal(cells[3].number, owned);
-	assert_string_equal(cells[4].text, path);
+	assert_string_equal(cells[3].text, path);
+	assert_int_equal(cells[5].number, owned);
 	if (type)
-		assert_string_equal(cells[5].text, type);
+		assert_string_equal(cells[6].text, type);
 	else
-		assert_null(cells[5].text);
+		assert_null(cells[6].text);
 }
 
 static void find_owners(void)
 {
+	_cleanup_retained_ struct grf_retained *retained = NULL;
+
 	walk();
-	assert_null(grf_owners_create(world.graph, &owners));
+	assert_null(grf_retained_create(world.graph, &retained));
+	assert_null(grf_owners_create(retained, &owners));
 }
 
 /* A list in a field of something: the way goes down as long as nearly all is there, each element

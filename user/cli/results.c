@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "views/owners.h"
+
 #define DEFAULT_OUTPUT "grf.out"
 #define NAMES_BYTES    256
 
@@ -230,12 +232,17 @@ static struct grf_error *write_result(struct grf_output *output, const struct gr
 				      const struct grf_tree *tree)
 {
 	struct grf_table largest = grf_facts_largest_roots(facts);
+	struct grf_table shown = {0};
 	struct grf_writer writer;
 	struct grf_error *error = grf_writer_begin(&writer, format, output, facts);
 
+	if (owners)
+		shown = *owners;
+	if (shown.row_count > GRF_OWNERS_SHOWN)
+		shown.row_count = GRF_OWNERS_SHOWN;
 	/* For people, what says most comes first. */
 	if (!error && owners && format->has_summary)
-		error = grf_writer_table(&writer, owners);
+		error = grf_writer_table(&writer, &shown);
 	if (!error)
 		error = grf_writer_tree(&writer, tree);
 	if (!error && owners && !format->has_summary)

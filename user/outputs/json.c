@@ -217,6 +217,33 @@ static json_t *json_of_summary(const struct grf_facts *facts)
 	return object;
 }
 
+static json_t *json_of_suspect(const struct grf_suspect *suspect)
+{
+	json_t *object = json_object();
+
+	put_value(&object, "name", json_string(suspect->name));
+	put_value(&object, "sentence", json_of_text(suspect->sentence));
+	put_value(&object, "path", json_of_text(suspect->path));
+	put_value(&object, "type", json_of_text(suspect->type));
+	put_value(&object, "bytes", json_of_number(suspect->bytes));
+	put_value(&object, "share", json_real(suspect->share));
+	put_value(&object, "objects", json_of_number(suspect->objects));
+	put_value(&object, "count", json_of_number(suspect->count));
+	return object;
+}
+
+static json_t *json_of_suspects(const struct grf_suspects *suspects)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < suspects->rows.count; i++)
+		if (json_array_append_new(list, json_of_suspect(&suspects->rows.items[i]))) {
+			json_decref(list);
+			list = NULL;
+		}
+	return list;
+}
+
 static struct grf_error *begin_json(struct grf_writer *writer)
 {
 	const struct grf_facts *facts = writer->facts;
@@ -233,7 +260,11 @@ static struct grf_error *begin_json(struct grf_writer *writer)
 	if (!error)
 		error = write_value(writer,
 				    ",\n\"provenance\":", json_of_provenance(facts->provenance));
-	return error ? error : write_value(writer, ",\n\"summary\":", json_of_summary(facts));
+	if (!error)
+		error = write_value(writer, ",\n\"summary\":", json_of_summary(facts));
+	if (error || !facts->suspects)
+		return error;
+	return write_value(writer, ",\n\"suspects\":", json_of_suspects(facts->suspects));
 }
 
 static json_t *json_of_node(const struct grf_tree *tree, uint32_t index)

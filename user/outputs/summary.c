@@ -6,8 +6,13 @@
 #include "outputs/summary.h"
 
 #include "base/text.h"
-#include "outputs/units.h"
+#include "base/units.h"
 #include "outputs/words.h"
+#include "outputs/wrapped.h"
+
+/* Suspects stand in this column, and a sentence or a path takes so many lines. */
+#define SUSPECT_INDENT 14
+#define SUSPECT_LINES  4
 
 static double percent_of(uint64_t part, uint64_t whole)
 {
@@ -101,6 +106,30 @@ static void print_reachable(FILE *stream, const struct grf_facts *facts)
 	fputs(")\n", stream);
 }
 
+static void print_suspects(FILE *stream, const struct grf_facts *facts)
+{
+	const struct grf_suspects *suspects = facts->suspects;
+
+	if (facts->without_suspects)
+		fprintf(stream, "  %-12s not looked for in so many objects: -o FILE.txt has them\n",
+			"suspects");
+	if (!suspects)
+		return;
+	if (!suspects->rows.count)
+		fprintf(stream, "  %-12s none: nothing stands out\n", "suspects");
+	else
+		fprintf(stream, "\n  %10s  suspects\n", "bytes");
+	for (size_t i = 0; i < suspects->rows.count; i++) {
+		const struct grf_suspect *suspect = &suspects->rows.items[i];
+
+		fprintf(stream, "  %10s  %s\n%*s", grf_format_bytes(suspect->bytes), suspect->name,
+			SUSPECT_INDENT, "");
+		grf_print_wrapped(stream, suspect->sentence, SUSPECT_INDENT, SUSPECT_LINES);
+		fprintf(stream, "%*s", SUSPECT_INDENT, "");
+		grf_print_wrapped(stream, suspect->path, SUSPECT_INDENT, SUSPECT_LINES);
+	}
+}
+
 static void print_roots(FILE *stream, const struct grf_facts *facts)
 {
 	if (!facts->largest_count)
@@ -157,6 +186,7 @@ void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 			"  %-12s no debug information (DWARF): variables have no names; name an "
 			"executable\n  %-12s of the same build that has it\n",
 			"names", "");
+	print_suspects(stream, facts);
 	print_roots(stream, facts);
 	fputc('\n', stream);
 }

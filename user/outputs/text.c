@@ -11,13 +11,16 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "outputs/summary.h"
-#include "outputs/units.h"
+#include "outputs/wrapped.h"
+#include "base/units.h"
 #include "outputs/writer.h"
 
 /* A node is shown when it and all nodes below it hold this share of the tree's bytes. */
 #define LEAST_SHARE 0.005
 /* Chains are shown to this depth. */
 #define MAX_DEPTH 40u
+/* A long name takes so many lines of a table in 80 columns. */
+#define NARROW_LINES 6
 
 /* The tree as it is shown: for each node the total of it and all nodes below it, the largest
  * children first. */
@@ -317,16 +320,49 @@ static void print_head(FILE *stream, const struct grf_table *table, const int *w
 	fputc('\n', stream);
 }
 
-static struct grf_error *write_table(struct grf_writer *writer, const struct grf_table *table)
+/* Prints a row in 80 columns: the text with the remark behind it. */
+static void print_narrow_row(FILE *stream, const struct grf_table *table,
+			     const union grf_cell *cells, const int *widths)
+{
+	const char *text = "-", *remark = NULL;
+	char *both = NULL, buffer[40];
+	int indent = 2;
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (table->columns[i].unit == GRF_UNIT_TEXT) {
+			text = show_text(&cells[i]);
+		} else if (table->columns[i].unit == GRF_UNIT_REMARK) {
+			remark = cells[i].text;
+		} else {
+			fprintf(stream, "  %*s", widths[i],
+				show_number(&table->columns[i], &cells[i], buffer, sizeof(buffer)));
+			indent += 2 + widths[i];
+		}
+	}
+	if (remark && asprintf(&both, "%s, %s", text, remark) < 0)
+		both = NULL;
+	fputs("  ", stream);
+	grf_print_wrapped(stream, both ? both : text, indent, NARROW_LINES);
+	free(both);
+}
+
+static struct grf_error *write_table(struct grf_writer *writer, const struct grf_table *given)
 {
 	FILE *stream = writer->state;
+	struct grf_table shown = *given, *table = &shown;
 	union grf_cell cells[GRF_TABLE_COLUMNS];
 	int widths[GRF_TABLE_COLUMNS];
 
+	if (table->people_columns)
+		table->column_count = table->people_columns;
 	find_widths(table, widths);
 	print_head(stream, table, widths);
 	for (size_t row = 0; row < table->row_count; row++) {
 		table->row(table->context, row, cells);
+		if (table->people_columns) {
+			print_narrow_row(stream, table, cells, widths);
+			continue;
+		}
 		print_row(stream, table, cells, widths);
 		print_remarks(stream, table, cells);
 	}

@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 #include "outputs/summary.h"
-#include "outputs/units.h"
+#include "base/units.h"
 
 #define CHAIN_BYTES 512
 

@@ -4,6 +4,7 @@
 #define GRF_VIEWS_FACTS_H
 
 #include "image/provenance.h"
+#include "views/suspects.h"
 #include "views/table.h"
 #include "graph/graph.h"
 
@@ -26,6 +27,10 @@ struct grf_facts {
 	uint64_t heap_in_use; /* bytes of spans that hold objects: HeapInuse */
 	uint64_t reachable_objects, reachable_bytes;
 	uint64_t untyped_objects, untyped_bytes; /* of those reachable */
+	/* Set by who looked for them, and borrowed; NULL: nobody did. */
+	const struct grf_suspects *suspects;
+	bool
+	    without_suspects; /* the heap is too large to look for them where no table is written */
 	struct grf_tree_root largest[GRF_FACTS_LARGEST];
 	size_t largest_count;
 	char build_id_text[129];

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
+#include "base/units.h"
 #include "graph/pair_map.h"
-#include "graph/owners/retained.h"
 #include "views/way_down.h"
 
 /* So many holders are shown. */
@@ -39,8 +38,9 @@ struct making {
 	const struct grf_retained *retained;
 	struct grf_owners *owners;
 	GRF_ARRAY(struct group) groups;
-	uint32_t *group_of_kind; /* 1 + index of groups; 0: none */
-	uint32_t *tops;          /* by index of retained->tall: the node below all; 0: not known */
+	struct grf_pair_map group_of_type; /* (type, 0) -> index of groups */
+	uint32_t *group_of_kind;           /* 1 + index of groups; 0: none */
+	uint32_t *tops; /* by index of retained->tall: the node below all; 0: not known */
 	struct grf_pair_map holders; /* (group, node below all) -> index of pointers */
 	GRF_ARRAY(struct tally) tallies;
 	bool no_memory;
@@ -57,12 +57,12 @@ static struct group *group_of(struct making *making, uint32_t node)
 
 	if (making->group_of_kind[kind])
 		return &making->groups.items[making->group_of_kind[kind] - 1];
-	for (index = 0; index < making->groups.count; index++)
-		if (making->groups.items[index].type == type)
-			break;
-	if (index == making->groups.count) {
+	index = grf_pair_map_get(&making->group_of_type, (uintptr_t)type, 0);
+	if (index == GRF_PAIR_MAP_NONE) {
+		index = (uint32_t)making->groups.count;
 		added = grf_array_add(&making->groups);
-		if (!added) {
+		if (!added ||
+		    !grf_pair_map_put(&making->group_of_type, (uintptr_t)type, 0, index)) {
 			making->no_memory = true;
 			return NULL;
 		}
@@ -259,6 +259,8 @@ static void describe_way(struct making *making, struct grf_owners_row *row, cons
 	    !grf_way_down_print(making->graph, making->retained, nodes, count, stream, &way);
 	row->owned = way.owned;
 	row->type = way.type ? way.type->name : NULL;
+	row->container = way.container;
+	row->depth = way.depth;
 }
 
 static void describe_root(struct making *making, struct grf_owners_row *row, FILE *stream)
@@ -290,6 +292,31 @@ static void describe_group(struct making *making, struct grf_owners_row *row,
 	if (group->holders > HOLDERS)
 		fprintf(stream, " and %u more", group->holders - HOLDERS);
 	row->owned = group->count;
+	row->several = true;
+	row->container = (struct grf_container){.kind = GRF_CONTAINER_NONE};
+}
+
+/* Says what the last one of a path is. False: out of memory. */
+static bool describe_what(struct grf_owners_row *row)
+{
+	const struct grf_container *container = &row->container;
+	const char *owned = grf_format_count_of(row->owned);
+	const char *entries = grf_format_count_of(container->entries);
+
+	if (container->kind == GRF_CONTAINER_MAP)
+		return asprintf(&row->what, "in a map of %s entr%s", entries,
+				container->entries == 1 ? "y" : "ies") >= 0;
+	if (container->kind == GRF_CONTAINER_SLICE)
+		return asprintf(&row->what, "in a slice of %s with room for %s", entries,
+				grf_format_count_of(container->capacity)) >= 0;
+	if (row->several)
+		return asprintf(&row->what, "%s of them", owned) >= 0;
+	if (row->owned < 2)
+		return true;
+	/* The path says the type already, but for that of a variable. */
+	if (!row->type || strstr(row->path, row->type))
+		return asprintf(&row->what, "%s children", owned) >= 0;
+	return asprintf(&row->what, "%s, %s children", row->type, owned) >= 0;
 }
 
 static void describe_rows(struct making *making)
@@ -308,7 +335,7 @@ static void describe_rows(struct making *making)
 			describe_group(making, row, group, stream);
 		else
 			describe_root(making, row, stream);
-		making->no_memory |= fclose(stream) != 0;
+		making->no_memory |= fclose(stream) != 0 || !describe_what(row);
 		row->share = making->retained->bytes
 				 ? (double)row->bytes / (double)making->retained->bytes
 				 : 0;
@@ -334,15 +361,11 @@ static struct grf_error *make_owners(struct making *making)
 	return making->no_memory ? grf_error_no_memory() : NULL;
 }
 
-struct grf_error *grf_owners_create(const struct grf_graph *graph, struct grf_owners **ret)
+struct grf_error *grf_owners_create(const struct grf_retained *retained, struct grf_owners **ret)
 {
-	_cleanup_retained_ struct grf_retained *retained = NULL;
-	struct making making = {.graph = graph};
-	struct grf_error *error = grf_retained_create(graph, &retained);
+	struct making making = {.graph = retained->graph, .retained = retained};
+	struct grf_error *error;
 
-	if (error)
-		return error;
-	making.retained = retained;
 	making.owners = calloc(1, sizeof(*making.owners));
 	error = making.owners ? make_owners(&making) : grf_error_no_memory();
 	for (size_t i = 0; i < making.groups.count; i++)
@@ -350,6 +373,7 @@ struct grf_error *grf_owners_create(const struct grf_graph *graph, struct grf_ow
 	grf_array_free(&making.groups);
 	grf_array_free(&making.tallies);
 	grf_pair_map_free(&making.holders);
+	grf_pair_map_free(&making.group_of_type);
 	free(making.group_of_kind);
 	free(making.tops);
 	if (error)
@@ -363,8 +387,10 @@ void grf_owners_destroy(struct grf_owners *owners)
 {
 	if (!owners)
 		return;
-	for (size_t i = 0; i < owners->rows.count; i++)
+	for (size_t i = 0; i < owners->rows.count; i++) {
 		free(owners->rows.items[i].path);
+		free(owners->rows.items[i].what);
+	}
 	grf_array_free(&owners->rows);
 	free(owners);
 }
@@ -377,16 +403,27 @@ static void fill_owner(const void *context, size_t index, union grf_cell *ret)
 	ret[0].number = row->bytes;
 	ret[1].share = row->share;
 	ret[2].number = row->objects;
-	ret[3].number = row->owned;
-	ret[4].text = row->path;
-	ret[5].text = row->type;
+	ret[3].text = row->path;
+	ret[4].text = row->what;
+	ret[5].number = row->owned;
+	ret[6].text = row->type;
+	ret[7].text = row->container.kind == GRF_CONTAINER_MAP     ? "map"
+		      : row->container.kind == GRF_CONTAINER_SLICE ? "slice"
+								   : NULL;
+	ret[8].number =
+	    row->container.kind == GRF_CONTAINER_NONE ? GRF_CELL_UNKNOWN : row->container.entries;
+	ret[9].number =
+	    row->container.kind == GRF_CONTAINER_SLICE ? row->container.capacity : GRF_CELL_UNKNOWN;
+	ret[10].number = row->depth;
 }
 
 struct grf_table grf_owners_table(const struct grf_owners *owners)
 {
 	static const struct grf_column columns[] = {
-	    {"bytes", GRF_UNIT_BYTES}, {"share", GRF_UNIT_SHARE}, {"objects", GRF_UNIT_COUNT},
-	    {"owned", GRF_UNIT_COUNT}, {"owner", GRF_UNIT_TEXT},  {"type", GRF_UNIT_TEXT},
+	    {"bytes", GRF_UNIT_BYTES},    {"share", GRF_UNIT_SHARE},    {"objects", GRF_UNIT_COUNT},
+	    {"owner", GRF_UNIT_TEXT},     {"what", GRF_UNIT_REMARK},    {"owned", GRF_UNIT_COUNT},
+	    {"type", GRF_UNIT_TEXT},      {"container", GRF_UNIT_TEXT}, {"entries", GRF_UNIT_COUNT},
+	    {"capacity", GRF_UNIT_COUNT}, {"depth", GRF_UNIT_COUNT},
 	};
 
 	return (struct grf_table){
@@ -394,6 +431,7 @@ struct grf_table grf_owners_table(const struct grf_owners *owners)
 	    .title = "owners: what would be freed if one of these went away",
 	    .columns = columns,
 	    .column_count = sizeof(columns) / sizeof(*columns),
+	    .people_columns = 5,
 	    .row_count = owners->rows.count,
 	    .row = fill_owner,
 	    .context = owners,

@@ -8,18 +8,25 @@
 #define GRF_VIEWS_OWNERS_H
 
 #include "base/array.h"
-#include "graph/graph.h"
+#include "graph/owners/retained.h"
+#include "views/container.h"
 #include "views/table.h"
 
 /* At most so many are listed. */
 #define GRF_OWNERS_LISTED 20u
+/* And so many are shown to people. */
+#define GRF_OWNERS_SHOWN 12u
 
 struct grf_owners_row {
 	uint64_t bytes, objects; /* retained */
 	double share;            /* of all bytes that are reached */
-	uint64_t owned;    /* what the last one of the path owns directly; of a type: its objects */
-	char *path;        /* from the root down, parted by " > " */
-	const char *type;  /* of the last one of the path; NULL: not known */
+	uint64_t owned;   /* what the last one of the path owns directly; of a type: its objects */
+	char *path;       /* from the root down, parted by " > " */
+	char *what;       /* the last one of the path is, for people; NULL: nothing more to say */
+	const char *type; /* of the last one of the path; NULL: not known */
+	struct grf_container container; /* what that one is, or is a part of */
+	uint32_t depth;    /* how often the element comes that comes most often in a row */
+	bool several;      /* no single root owns them */
 	uint32_t identity; /* private */
 };
 
@@ -28,10 +35,10 @@ struct grf_owners {
 };
 
 /**
- * Finds them in a graph that was made with places, from which it borrows. To be destroyed by the
- * caller. Errors: NO_MEMORY, UNSUPPORTED (too many objects), INTERRUPTED.
+ * Finds them. Borrows from the graph alone. To be destroyed by the caller. Errors: NO_MEMORY,
+ * INTERRUPTED.
  */
-struct grf_error *grf_owners_create(const struct grf_graph *graph, struct grf_owners **ret);
+struct grf_error *grf_owners_create(const struct grf_retained *retained, struct grf_owners **ret);
 void grf_owners_destroy(struct grf_owners *owners);
 
 static inline void grf_owners_cleanup_fn(struct grf_owners **owners)
@@ -40,7 +47,8 @@ static inline void grf_owners_cleanup_fn(struct grf_owners **owners)
 }
 #define _cleanup_owners_ __attribute__((cleanup(grf_owners_cleanup_fn)))
 
-/* The table of the owners: bytes, share, objects, owned, owner, type. Borrows them. */
+/* The table of the owners: bytes, share, objects, owner, what; owned, type, container, entries,
+ * capacity, depth. Borrows them. */
 struct grf_table grf_owners_table(const struct grf_owners *owners);
 
 #endif

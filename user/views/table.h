@@ -38,6 +38,9 @@ struct grf_table {
 	const char *title; /* for people */
 	const struct grf_column *columns;
 	size_t column_count; /* at most GRF_TABLE_COLUMNS */
+	/* 0: all columns are for people. Else the first so many are, in 80 columns: numbers, then
+	 * one text, and a remark that is put behind that. Programs get all. */
+	size_t people_columns;
 	size_t row_count;
 	size_t left_out; /* how many rows there are beside */
 	/* Fills in the cells of a row. Their texts live as long as `context`. */

@@ -35,8 +35,10 @@ struct descent {
 	/* What is printed. */
 	FILE *stream;
 	const char *last;
-	uint32_t repeats, elements;
+	uint32_t repeats, elements, deepest;
 	bool cut;
+	GRF_ARRAY(uint32_t) alone; /* the nodes of the way as long as there is one at a time */
+	bool no_memory;
 };
 
 /* ---- what nodes are called ---- */
@@ -102,6 +104,8 @@ static bool is_same_element(const char *left, const char *right)
 
 static void end_element(struct descent *descent)
 {
+	if (descent->deepest < descent->repeats + 1)
+		descent->deepest = descent->repeats + 1;
 	if (descent->repeats && !descent->cut)
 		fprintf(descent->stream, " [%u]", descent->repeats + 1);
 	descent->repeats = 0;
@@ -237,12 +241,25 @@ static bool is_nearly_all(uint64_t bytes, uint64_t of_bytes)
 	return bytes && (double)bytes >= DESCENT_SHARE * (double)of_bytes;
 }
 
+/* Remembers the node to which the way has come, if there was one at a time up to there. */
+static void remember_alone(struct descent *descent)
+{
+	uint32_t *added = grf_array_add(&descent->alone);
+
+	if (added)
+		*added = descent->at.nodes[0];
+	else
+		descent->no_memory = true;
+}
+
 static void go_to_one(struct descent *descent)
 {
 	descent->at.nodes[0] = descent->largest;
 	descent->at.count = 1;
 	descent->at.bytes = descent->largest_bytes;
-	print_element(descent, element_of_node(descent, descent->largest));
+	/* What a map is made of is the map. */
+	if (!grf_container_is_map_part(descent->retained, descent->largest))
+		print_element(descent, element_of_node(descent, descent->largest));
 }
 
 /* Goes to those that are alike, if they have nearly all: sets `gone`. */
@@ -275,10 +292,12 @@ static bool go_down(struct descent *descent, struct grf_way_down *ret)
 	bool counted = true, gone = true;
 
 	for (uint32_t looked = 0; looked < LOOKED_AT; looked += descent->at.count) {
-		if (!look_below(descent, false))
+		if (!look_below(descent, false) || descent->no_memory)
 			return false;
-		if (descent->at.count == 1 && counted)
+		if (descent->at.count == 1 && counted) {
 			ret->owned = descent->children;
+			remember_alone(descent);
+		}
 		if (is_nearly_all(descent->largest_bytes, descent->at.bytes)) {
 			go_to_one(descent);
 			continue;
@@ -309,6 +328,9 @@ bool grf_way_down_print(const struct grf_graph *graph, const struct grf_retained
 	}
 	done = go_down(&descent, ret);
 	end_element(&descent);
+	ret->depth = descent.deepest;
+	ret->container = grf_container_at_end(retained, descent.alone.items, descent.alone.count);
+	grf_array_free(&descent.alone);
 	ret->type = type_of_node(&descent, descent.at.nodes[0]);
 	return done;
 }

@@ -208,9 +208,10 @@ void grf_retained_destroy(struct grf_retained *retained)
 	free(retained);
 }
 
-/* The span that the slot of an id is of. */
-static const struct grf_span *span_of(const struct grf_heap *heap, uint64_t id)
+const struct grf_span *grf_retained_span(const struct grf_retained *retained, uint32_t node)
 {
+	const struct grf_heap *heap = retained->graph->model->heap;
+	uint64_t id = grf_retained_object(retained, node);
 	size_t low = 0, high = heap->span_count;
 
 	assert(id < heap->object_ids);
@@ -269,7 +270,7 @@ static bool visit_held_by_object(const struct grf_retained *retained, uint32_t o
 				 grf_node_visit *visit, void *context)
 {
 	uint64_t id = grf_retained_object(retained, owner);
-	const struct grf_span *span = span_of(retained->graph->model->heap, id);
+	const struct grf_span *span = grf_retained_span(retained, owner);
 	struct held_alone held = {.retained = retained, .owner = owner};
 	bool found = grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object),
 				     visit_edge, &held) &&
@@ -351,9 +352,8 @@ struct sum {
 static void add_object(void *context, uint32_t node)
 {
 	struct sum *sum = context;
-	uint64_t id = grf_retained_object(sum->retained, node);
 
-	sum->size.bytes += span_of(sum->retained->graph->model->heap, id)->element_size;
+	sum->size.bytes += grf_retained_span(sum->retained, node)->element_size;
 	sum->size.objects++;
 }
 

@@ -67,6 +67,9 @@ static inline uint64_t grf_retained_object(const struct grf_retained *retained, 
 	return node - retained->roots.nodes.count;
 }
 
+/** The span that an object is in. */
+const struct grf_span *grf_retained_span(const struct grf_retained *retained, uint32_t node);
+
 /* The immediate dominator of a root or of a reached object; GRF_ROOT_ALL for itself. */
 static inline uint32_t grf_retained_owner(const struct grf_retained *retained, uint32_t node)
 {

@@ -3,7 +3,7 @@
  * Formats bytes, counts and times. A few buffers per thread take turns, so one printf() can show
  * several numbers.
  */
-#include "outputs/units.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>

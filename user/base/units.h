@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Numbers as people read them. Each result is in a buffer that the same thread uses again after 16
  * calls. */
-#ifndef GRF_OUTPUTS_UNITS_H
-#define GRF_OUTPUTS_UNITS_H
+#ifndef GRF_BASE_UNITS_H
+#define GRF_BASE_UNITS_H
 
 #include <stdint.h>
 

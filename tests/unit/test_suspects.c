@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What stands out in heaps made by hand, and what does not. */
+#include "views/suspects.h"
+#include "walk_world.h"
+
+static struct grf_suspects *suspects;
+
+static int end_suspects(void **state)
+{
+	grf_suspects_destroy(suspects);
+	suspects = NULL;
+	return end(state);
+}
+
+static void find_suspects(uint64_t least)
+{
+	_cleanup_retained_ struct grf_retained *retained = NULL;
+	_cleanup_owners_ struct grf_owners *owners = NULL;
+
+	walk();
+	assert_null(grf_retained_create(world.graph, &retained));
+	assert_null(grf_owners_create(retained, &owners));
+	assert_null(grf_suspects_create(retained, owners, least, &suspects));
+}
+
+static void assert_suspect(size_t index, const char *name, uint64_t bytes, uint64_t count,
+			   const char *sentence, const char *path)
+{
+	const struct grf_suspect *suspect = &suspects->rows.items[index];
+
+	assert_in_range(index, 0, suspects->rows.count - 1);
+	assert_string_equal(suspect->name, name);
+	assert_int_equal(suspect->bytes, bytes);
+	assert_int_equal(suspect->count, count);
+	assert_string_equal(suspect->sentence, sentence);
+	assert_string_equal(suspect->path, path);
+}
+
+/* An array of pairs in an old span, each with leaves of its own. */
+static uint64_t array_of_leaves(uint32_t leaves)
+{
+	uint64_t array = object(3, 0);
+
+	for (uint32_t i = 0; i < leaves; i++)
+		point(array, i / 2 * 24 + i % 2 * 8, object(2, i));
+	return array;
+}
+
+static void test_accumulation(void **state)
+{
+	(void)state;
+	global("main.cache", &pairs, array_of_leaves(64));
+	global("main.small", &to_byte, object(2, 100));
+	find_suspects(1024);
+	assert_int_equal(suspects->rows.count, 1);
+	assert_suspect(0, "accumulation", 2048, 64,
+		       "main.cache holds 2.00 KiB (99 %): 64 of Leaf; freeing it would free 65 "
+		       "objects",
+		       "main.cache > Leaf");
+}
+
+/* Few things are none, nor is what is small, nor a tenth of what is there. */
+static void test_nothing_stands_out(void **state)
+{
+	(void)state;
+	global("main.cache", &pairs, array_of_leaves(31));
+	find_suspects(1024);
+	assert_int_equal(suspects->rows.count, 0);
+}
+
+static void test_small_heaps_have_none(void **state)
+{
+	(void)state;
+	global("main.cache", &pairs, array_of_leaves(64));
+	find_suspects(GRF_SUSPECT_BYTES);
+	assert_int_equal(suspects->rows.count, 0);
+}
+
+/* What two hold is nobody's alone: it has the shortest chain in front. */
+static void test_held_by_several(void **state)
+{
+	uint64_t array = array_of_leaves(64), a = object(0, 0), b = object(0, 1);
+
+	(void)state;
+	point(a, 8, array);
+	point(b, 8, array);
+	global("main.a", &to_node, a);
+	global("main.b", &to_node, b);
+	find_suspects(1024);
+	assert_int_equal(suspects->rows.count, 1);
+	assert_suspect(0, "accumulation", 2048, 64,
+		       "main.a.data holds 2.00 KiB (98 %): 64 objects of unknown type; freeing "
+		       "it would free 65 objects",
+		       "main.a > data. (*byte) > $sub_objects$");
+}
+
+/* Many things that two hold are nobody's, and are one suspect together. */
+static void test_many_held_by_several(void **state)
+{
+	uint64_t first_pairs = object(3, 0), second_pairs = object(3, 1);
+
+	(void)state;
+	for (uint32_t i = 0; i < 64; i++) {
+		point(first_pairs, i / 2 * 24 + i % 2 * 8, object(2, i));
+		point(second_pairs, i / 2 * 24 + i % 2 * 8, object(2, i));
+	}
+	global("main.names", &pairs, first_pairs);
+	global("main.labels", &pairs, second_pairs);
+	find_suspects(1000);
+	assert_int_equal(suspects->rows.count, 1);
+	assert_suspect(0, "accumulation", 1024, 64,
+		       "64 of Leaf hold 1.00 KiB (33 %), held by main.names, main.labels; freeing "
+		       "them would free 64 objects",
+		       "Leaf, held by main.names, main.labels");
+}
+
+static struct grf_slot map_slots[] = {
+    {.offset = 8, .kind = GRF_SLOT_ARRAY_POINTER, .target = &pair}};
+static struct grf_type map_type = {.name = "map[int]Pair",
+				   .size = 96,
+				   .pointer_mask = 2,
+				   .pointer_bytes = 16,
+				   .slots = map_slots,
+				   .slot_count = 1,
+				   .child_count = 1,
+				   .planned = true};
+static struct grf_slot to_map_slot[] = {{.kind = GRF_SLOT_POINTER, .target = &map_type}};
+ROOT_TYPE(to_map, to_map_slot);
+
+static void map_of(uint64_t entries)
+{
+	uint64_t header = object(1, 0);
+
+	for (int field = 0; field < GRF_FIELD_COUNT; field++)
+		world.model.layout.offset[field] = -1;
+	world.model.layout.offset[GRF_FIELD_hmap__size] = 96;
+	memcpy(&world.heap[1][0], &entries, 8);
+	point(header, 8, array_of_leaves(64));
+	global("main.index", &to_map, header);
+	find_suspects(1024);
+	assert_int_equal(suspects->rows.count, 1);
+}
+
+static void test_map(void **state)
+{
+	(void)state;
+	map_of(64);
+	assert_suspect(0, "accumulation", 2144, 64,
+		       "main.index holds 2.09 KiB (100 %): a map of 64 entries; freeing it would "
+		       "free 66 objects",
+		       "main.index > Leaf");
+}
+
+/* More entries than there are bytes are not said. */
+static void test_impossible_map(void **state)
+{
+	(void)state;
+	map_of(1 << 20);
+	assert_suspect(0, "accumulation", 2048, 64,
+		       "main.index holds 2.00 KiB (96 %): 64 of Leaf; freeing it would free 65 "
+		       "objects",
+		       "main.index > Leaf");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end_suspects)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_accumulation),          TEST(test_nothing_stands_out),
+	    TEST(test_small_heaps_have_none), TEST(test_held_by_several),
+	    TEST(test_many_held_by_several),  TEST(test_map),
+	    TEST(test_impossible_map),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes the way from a root down to what it owns. */
+#include "views/owner_path.h"
+
+#include <string.h>
+
+#include "views/container.h"
+
+/* So many elements of a path are shown. */
+#define PATH_ELEMENTS 12u
+/* And so many of a chain of the reference tree that goes before. */
+#define CHAIN_ELEMENTS 256u
+
+const struct grf_type *grf_owner_type(const struct grf_retained *retained, uint32_t node)
+{
+	if (grf_retained_is_root(retained, node))
+		return retained->roots.nodes.items[node].type;
+	return grf_graph_kind(retained->graph, grf_retained_object(retained, node)).type;
+}
+
+const char *grf_owner_element(const struct grf_retained *retained, uint32_t node)
+{
+	const struct grf_tree_node *at;
+	struct grf_object_kind kind;
+
+	if (grf_retained_is_root(retained, node))
+		return retained->roots.nodes.items[node].kind == GRF_ROOT_NODE_GOROUTINE
+			   ? NULL
+			   : retained->roots.nodes.items[node].name;
+	kind = grf_graph_kind(retained->graph, grf_retained_object(retained, node));
+	at = &retained->graph->tree->nodes[kind.node];
+	/* The place in the tree is by one of its holders, and another one may be meant here. */
+	if (grf_retained_is_shared(retained, node))
+		return kind.type ? kind.type->name : NULL;
+	return at->parent == GRF_TREE_NONE ? NULL : at->name;
+}
+
+void grf_owner_path_end(struct grf_owner_path *path)
+{
+	if (path->last && path->deepest < path->repeats + 1)
+		path->deepest = path->repeats + 1;
+	if (path->repeats && !path->cut)
+		fprintf(path->stream, " [%u]", path->repeats + 1);
+	path->repeats = 0;
+}
+
+void grf_owner_path_add(struct grf_owner_path *path, const char *element)
+{
+	if (!element)
+		return;
+	if (path->last && !strcmp(path->last, element)) {
+		path->repeats++;
+		return;
+	}
+	grf_owner_path_end(path);
+	path->last = element;
+	if (path->elements == PATH_ELEMENTS && !path->cut) {
+		fputs(" > ...", path->stream);
+		path->cut = true;
+	}
+	if (path->cut)
+		return;
+	fprintf(path->stream, "%s%s", path->elements++ ? " > " : "", element);
+}
+
+bool grf_owner_way_to(const struct grf_retained *retained, uint32_t node, struct grf_owner_way *ret)
+{
+	uint64_t length = 0, skipped;
+
+	*ret = (struct grf_owner_way){0};
+	for (uint32_t at = node; at != GRF_ROOT_ALL; at = grf_retained_owner(retained, at))
+		length++;
+	skipped = length > GRF_OWNER_STEPS ? length - GRF_OWNER_STEPS : 0;
+	for (uint32_t at = node; at != GRF_ROOT_ALL; at = grf_retained_owner(retained, at)) {
+		uint32_t *added;
+
+		if (skipped && skipped--)
+			continue;
+		added = grf_array_add(&ret->nodes);
+		if (!added)
+			return false;
+		*added = at;
+	}
+	for (size_t i = 0; i < ret->nodes.count / 2; i++) {
+		uint32_t *first = &ret->nodes.items[i];
+		uint32_t *last = &ret->nodes.items[ret->nodes.count - 1 - i], kept = *first;
+
+		*first = *last;
+		*last = kept;
+	}
+	return true;
+}
+
+/* The chain of the reference tree to an object, root first. */
+static void add_chain(struct grf_owner_path *path, const struct grf_retained *retained,
+		      uint32_t node)
+{
+	const struct grf_tree_node *nodes = retained->graph->tree->nodes;
+	uint32_t at = grf_graph_kind(retained->graph, grf_retained_object(retained, node)).node;
+	const char *chain[CHAIN_ELEMENTS];
+	size_t count = 0;
+
+	for (; at != GRF_TREE_NONE && count < CHAIN_ELEMENTS; at = nodes[at].parent)
+		chain[count++] = nodes[at].name;
+	while (count)
+		grf_owner_path_add(path, chain[--count]);
+}
+
+void grf_owner_path_write(struct grf_owner_path *path, const struct grf_retained *retained,
+			  const struct grf_owner_way *way)
+{
+	for (size_t i = 0; i < way->nodes.count; i++) {
+		uint32_t node = way->nodes.items[i];
+
+		if (!i && !grf_retained_is_root(retained, node))
+			add_chain(path, retained, node);
+		else if (!grf_container_is_map_part(retained, node))
+			grf_owner_path_add(path, grf_owner_element(retained, node));
+	}
+	grf_owner_path_end(path);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the checks share. A new check is one function and one row of the table in suspects.c. */
+#ifndef GRF_VIEWS_SUSPECTS_PRIVATE_H
+#define GRF_VIEWS_SUSPECTS_PRIVATE_H
+
+#include "views/container.h"
+#include "views/owner_path.h"
+#include "views/owners.h"
+#include "views/suspects.h"
+
+struct grf_suspecting {
+	const struct grf_retained *retained;
+	const struct grf_graph *graph;
+	struct grf_suspects *suspects;
+	const struct grf_owners *owners;
+	uint64_t least; /* bytes */
+};
+
+/** What a check says. */
+struct grf_suspicion {
+	const char *name;
+	uint32_t node; /* on the way to what would be freed */
+	struct grf_retained_size size;
+	uint64_t count;
+};
+
+/**
+ * Adds a suspect of a node, with the path to it. The sentence is what it holds and `format`: "PATH
+ * holds 25.6 MiB (71 %): FORMAT; freeing it would free 230,869 objects". Errors: NO_MEMORY.
+ */
+__attribute__((format(printf, 3, 4))) struct grf_error *
+grf_suspect_add(struct grf_suspecting *suspecting, const struct grf_suspicion *suspicion,
+		const char *format, ...);
+
+/** The fewest bytes of a suspect that only its size makes one: a tenth of all, so that ten of them
+ * would be the whole heap, and no fewer than are asked for. */
+uint64_t grf_suspect_least(const struct grf_suspecting *suspecting);
+
+/* So many things of one kind are many: a struct has rarely more fields of a type, and a program
+ * seldom keeps more large buffers. */
+#define GRF_SUSPECT_MANY 32u
+
+/** The name of a type for a sentence. */
+const char *grf_suspect_type_name(const struct grf_type *type);
+
+/* The checks. Errors: NO_MEMORY, INTERRUPTED. */
+typedef struct grf_error *grf_suspect_check(struct grf_suspecting *suspecting);
+grf_suspect_check grf_suspect_accumulations;
+grf_suspect_check grf_suspect_shared;
+
+#endif
