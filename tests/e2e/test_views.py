@@ -170,3 +170,23 @@ def test_goroutines_as_text(start):
     shown = grf("goroutines", target.pid, "-n", 100).expect(OK).stdout
     assert re.search(r"^ +10 +10 .* +chan send +main\.sendStuck$", shown, re.M), shown
     assert re.search(r"^ +created by: main\.start \(main\.go:\d+\)$", shown, re.M), shown
+
+
+@pytest.mark.parametrize("version", few(versions())[1:])
+def test_leaks_of_goroutines(version, build):
+    """What waits for an answer that nobody takes any more can never run again; its healthy twin, and what
+    a service has beside, can."""
+    executable = build("leaks", "optimised", version)
+    for options, expected in ((("blocked",), 600), (("blocked", "healthy"), 0), (("tickers",), 0)):
+        with Target(executable, *options) as target:
+            _, rows = table_of("goroutines", target.pid, "--freeze", "now")
+        found = counts(rows, "never")
+        assert sum(found.values()) == expected, (options, found)
+        if expected:
+            assert list(found) == ["main.(*upstream).forward"]
+
+
+@pytest.mark.parametrize("program", ["channels", "stacks", "locals", "hardroots"])
+def test_all_goroutines_can_run(program, start):
+    _, rows = table_of("goroutines", start(program).pid, "--freeze", "now")
+    assert rows and counts(rows, "never") == {}
