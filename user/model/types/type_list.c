@@ -28,6 +28,7 @@
 
 #define CALL_DISTANCE 64 /* bytes of code between the two */
 #define TYPES_MAX     (1u << 18)
+#define PARTS_MAX     (4 * TYPES_MAX)
 #define ENTRIES_MAX   4096 /* of a dictionary */
 
 struct maker {
@@ -75,7 +76,9 @@ struct search {
 	uint64_t by_class[2 * CLASSES]; /* those of a size class */
 	size_t by_class_count;
 	GRF_ARRAY(struct grf_type_reference) references;
-	struct grf_address_set read; /* entries of dictionaries, by where they stand */
+	struct grf_address_set parts; /* of types, and what is made of them */
+	unsigned int part_made;       /* grf_type_made, of the parts at hand */
+	struct grf_address_set read;  /* entries of dictionaries, by where they stand */
 };
 
 static bool is_type(const struct grf_module *module, uint64_t address)
@@ -208,6 +211,67 @@ static bool read_dictionaries(struct search *search)
 	return true;
 }
 
+/* --- what reflection makes ----------------------------------------------------------------------
+ */
+
+/*
+ * Whoever is given a pointer in an interface may make, by reflection, all that hangs from there:
+ * what encoding/json decodes into a *Config. So of what looks the same, those come no later than
+ * what the code itself makes.
+ */
+static void add_part(void *context, uint64_t address)
+{
+	struct search *search = context;
+	struct grf_type_reference *added;
+
+	/* Descriptors are aligned; what is made of a type is a part of the key. */
+	if (!grf_address_set_add(&search->parts, address | search->part_made, 0))
+		return;
+	added = grf_array_add(&search->references);
+	if (added)
+		*added = (struct grf_type_reference){address, search->part_made};
+	else
+		search->parts.no_memory = true;
+}
+
+/* The parts of a type: behind a pointer there is one, in a slice there are several, and a map or
+ * channel is made by its own type. */
+static void add_parts_of(struct search *search, const struct grf_descriptor *descriptor)
+{
+	switch (descriptor->kind) {
+	case GRF_KIND_POINTER:
+		search->part_made = GRF_MADE_ONE;
+		break;
+	case GRF_KIND_SLICE:
+		search->part_made = GRF_MADE_ARRAY;
+		break;
+	default:
+		search->part_made = 0;
+		break;
+	}
+	grf_descriptor_parts(search->types, descriptor, add_part, search);
+}
+
+static bool add_parts(struct search *search)
+{
+	size_t direct = search->references.count;
+
+	for (size_t i = 0; i < search->references.count && i < PARTS_MAX; i++) {
+		struct grf_type_reference *reference = &search->references.items[i];
+		struct grf_descriptor descriptor;
+
+		if (!grf_descriptor_read(search->types, reference->descriptor, &descriptor))
+			continue;
+		if (i < direct && (reference->made || descriptor.kind != GRF_KIND_POINTER))
+			continue;
+		if (i >= direct &&
+		    (descriptor.kind == GRF_KIND_MAP || descriptor.kind == GRF_KIND_CHAN))
+			reference->made |= GRF_MADE_ONE;
+		add_parts_of(search, &descriptor);
+	}
+	return !search->parts.no_memory;
+}
+
 /* --- the list --------------------------------------------------------------------------------- */
 
 static int by_descriptor(const void *left, const void *right)
@@ -262,7 +326,8 @@ bool grf_type_references_find(struct grf_types *types)
 		find_makers(&search, types->table);
 	for (size_t i = 0; fits && types->modules && i < types->modules->count; i++)
 		fits = scan_module(&search, &types->modules->items[i]);
-	fits = fits && read_dictionaries(&search);
+	fits = fits && read_dictionaries(&search) && add_parts(&search);
+	grf_address_set_free(&search.parts);
 	grf_address_set_free(&search.read);
 	if (search.references.count)
 		qsort(search.references.items, search.references.count,
