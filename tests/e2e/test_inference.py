@@ -207,8 +207,15 @@ def test_types_by_code(version, build, tmp_path):
         sure.update({"main.wrapped": "?. (main.Wrapped)", "main.nested": "?. (main.Wrapped)"})
         sure["main.leaves"] = "?. (*main.Leaf)"
     assert {name: found.get(name) for name in sure} == {name: {sure[name]} for name in sure}
-    for name in ("main.either", "main.joined", "main.given", "main.swapped"):
+    for name in (
+        "main.either", "main.joined", "main.given", "main.swapped", "main.table", "main.state"
+    ):
         assert found[name] == {"$sub_objects$"}, name
+    # What looks the same was made by code that does not say so: by reflection, and in generic code.
+    assert found["main.made"] == {"?. (main.Made)"}
+    assert found["main.decoded"] <= {"$sub_objects$", "?. (main.Decoded)"}
+    if version >= "1.18":
+        assert found.get("main.added", set()) <= {"$sub_objects$", "?. (main.Instance)"}
     typed = "main.keepArray", "?. (main.Second)"
     assert chains[typed] == (50, 800) and ("main.keepArray",) not in chains
     assert chains[("main.keepFilled",)] == (6, 96)

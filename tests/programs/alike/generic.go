@@ -17,6 +17,33 @@ var (
 	nested  []Wrapped
 )
 
+// Instance looks like a Made.
+type Instance struct {
+	Left   *Leaf
+	Counts [3]int
+	Right  *Leaf
+}
+
+type store[T any] struct {
+	last *T
+}
+
+type adder interface {
+	add() *Instance
+}
+
+var (
+	instances       = &store[Instance]{}
+	adding    adder = instances
+	added     *Instance
+)
+
+//go:noinline
+func (store *store[T]) add() *T {
+	store.last = new(T)
+	return store.last
+}
+
 //go:noinline
 func fill1[T any](count int, make1 func() T) []T {
 	made := make([]T, 0, count)
@@ -33,6 +60,8 @@ func fill2[T any](count int, make1 func() T) []T {
 
 //go:noinline
 func setGeneric(count int) {
+	added = adding.add()
+	added.Left = leaf()
 	leaves = fill1(count, leaf)
 	wrapped = fill1(count, func() Wrapped { return Wrapped{leaf()} })
 	nested = fill2(count, func() Wrapped { return Wrapped{leaf()} })

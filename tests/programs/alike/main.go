@@ -5,6 +5,7 @@ package main
 
 import (
 	"os"
+	"reflect"
 	"runtime"
 	"time"
 	"unsafe"
@@ -34,14 +35,74 @@ var (
 	raw      unsafe.Pointer
 	either   unsafe.Pointer
 	joined   unsafe.Pointer
-	given    unsafe.Pointer
-	swapped  unsafe.Pointer
 	within   **Leaf
 	element  *Second
 	firsts   map[string]*First
 	mapped   map[string]*Second
 	boxed    interface{}
 )
+
+// State is written to by its methods.
+type State struct {
+	count int
+	kept  unsafe.Pointer
+}
+
+// Variables whose address goes elsewhere. They are large, so that they stand behind the others: of
+// what stands behind an address that goes elsewhere, nothing is said.
+var (
+	given   [40]unsafe.Pointer
+	swapped [50]unsafe.Pointer
+	table   [60]unsafe.Pointer
+	state   struct {
+		State
+		padding [80]unsafe.Pointer
+	}
+)
+
+// Made is made by code, Decoded by reflection alone.
+type Made struct {
+	First   *Leaf
+	Numbers [3]int
+	Last    *Leaf
+}
+
+type Decoded struct {
+	Left   *Leaf
+	Counts [3]int
+	Right  *Leaf
+}
+
+var (
+	made    *Made
+	decoded [90]*Decoded
+)
+
+// Fills in the pointer that `into` points to.
+//
+//go:noinline
+func decode(into interface{}) {
+	pointer := reflect.ValueOf(into).Elem()
+	pointer.Set(reflect.New(pointer.Type().Elem()))
+	pointer.Elem().Field(0).Set(reflect.ValueOf(leaf()))
+}
+
+//go:noinline
+func setByReflection() {
+	made = &Made{First: leaf()}
+	decode(&decoded[0])
+}
+
+//go:noinline
+func (state *State) keep() {
+	state.count++
+	state.kept = unsafe.Pointer(&Second{Leaf: leaf()})
+}
+
+//go:noinline
+func put(at int) {
+	table[at] = unsafe.Pointer(&Second{Leaf: leaf()})
+}
 
 //go:noinline
 func leaf() *Leaf {
@@ -73,15 +134,19 @@ func give(where *unsafe.Pointer) {
 //go:noinline
 func setFirst() {
 	either = unsafe.Pointer(&First{Leaf: leaf()})
-	given = unsafe.Pointer(&First{Leaf: leaf()})
-	swapped = unsafe.Pointer(&First{Leaf: leaf()})
+	given[0] = unsafe.Pointer(&First{Leaf: leaf()})
+	swapped[0] = unsafe.Pointer(&First{Leaf: leaf()})
+	table[1] = unsafe.Pointer(&First{Leaf: leaf()})
+	state.kept = unsafe.Pointer(&First{Leaf: leaf()})
 }
 
 //go:noinline
 func setSecond(count int) {
 	either = unsafe.Pointer(&Second{Leaf: leaf()})
-	give(&given)
-	*(**Second)(unsafe.Pointer(&swapped)) = seconds(count)
+	give(&given[0])
+	put(count - 3)
+	state.keep()
+	*(**Second)(unsafe.Pointer(&swapped[0])) = seconds(count)
 }
 
 //go:noinline
@@ -163,6 +228,7 @@ func main() {
 	setInside(4)
 	setMaps("name")
 	setGeneric(4)
+	setByReflection()
 	ready := make(chan bool)
 	go keepArray(ready)
 	<-ready

@@ -46,6 +46,9 @@ grf_flow_value grf_flow_read_slot(struct grf_flow *flow, int64_t offset);
 /* The address of data is where it is not followed. */
 void grf_flow_tell_data(struct grf_flow *flow, grf_flow_value value);
 
+/* So is that of an operand, by the registers that it is of. */
+void grf_flow_tell_indexed(struct grf_flow *flow, const struct grf_instruction *at);
+
 /* So is any other address that is followed. */
 void grf_flow_tell_escape(struct grf_flow *flow, grf_flow_value value);
 

@@ -189,10 +189,7 @@ static grf_flow_value moved_address(struct grf_flow *flow, const struct grf_inst
 {
 	grf_flow_value base = at->base < GRF_FLOW_REGISTERS ? flow->now.values[at->base] : UNKNOWN;
 
-	if (at->base < GRF_FLOW_REGISTERS)
-		grf_flow_tell_data(flow, base);
-	if (at->index < GRF_FLOW_REGISTERS)
-		grf_flow_tell_data(flow, flow->now.values[at->index]);
+	grf_flow_tell_indexed(flow, at);
 	if (grf_flow_somewhere_in_frame(flow, at))
 		return grf_flow_make(GRF_FLOW_FRAME, 0);
 	/* Of two registers, either may be the address. */
