@@ -114,6 +114,61 @@ static void test_many_held_by_several(void **state)
 		       "Leaf, held by main.names, main.labels");
 }
 
+static const char *const path_parent[] = {"Context. (context.Context)"};
+static struct grf_type value_context;
+static struct grf_slot context_slots[] = {{.offset = 8,
+					   .kind = GRF_SLOT_POINTER,
+					   .path = path_parent,
+					   .path_length = 1,
+					   .target = &value_context}};
+static struct grf_type value_context = {.name = "context.valueCtx",
+					.size = 16,
+					.pointer_mask = 2,
+					.pointer_bytes = 16,
+					.slots = context_slots,
+					.slot_count = 1,
+					.child_count = 1,
+					.planned = true};
+static struct grf_slot to_context_slot[] = {{.kind = GRF_SLOT_POINTER, .target = &value_context}};
+ROOT_TYPE(to_context, to_context_slot);
+
+static void chain_of_contexts(uint32_t length)
+{
+	for (uint32_t i = 0; i + 1 < length; i++)
+		point(object(0, i), 8, object(0, i + 1));
+	global("main.ctx", &to_context, object(0, 0));
+}
+
+static void test_context_chain(void **state)
+{
+	(void)state;
+	chain_of_contexts(150);
+	find_suspects(16384);
+	assert_int_equal(suspects->rows.count, 1);
+	assert_suspect(0, "context-chain", 2400, 150,
+		       "main.ctx holds 2.34 KiB (100 %): a chain of 150 contexts, each made of the "
+		       "one before; freeing it would free 150 objects",
+		       "main.ctx > Context. (context.Context) [147]");
+}
+
+static void test_short_context_chain(void **state)
+{
+	(void)state;
+	chain_of_contexts(100);
+	find_suspects(16384);
+	assert_int_equal(suspects->rows.count, 0);
+}
+
+/* No chain comes back to its beginning, but in a hostile heap. */
+static void test_circle_of_contexts(void **state)
+{
+	(void)state;
+	chain_of_contexts(150);
+	point(object(0, 149), 8, object(0, 0));
+	find_suspects(16384);
+	assert_int_equal(suspects->rows.count, 0);
+}
+
 static struct grf_slot map_slots[] = {
     {.offset = 8, .kind = GRF_SLOT_ARRAY_POINTER, .target = &pair}};
 static struct grf_type map_type = {.name = "map[int]Pair",
@@ -166,9 +221,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end_suspects)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_accumulation),          TEST(test_nothing_stands_out),
-	    TEST(test_small_heaps_have_none), TEST(test_held_by_several),
-	    TEST(test_many_held_by_several),  TEST(test_map),
+	    TEST(test_accumulation),
+	    TEST(test_nothing_stands_out),
+	    TEST(test_small_heaps_have_none),
+	    TEST(test_held_by_several),
+	    TEST(test_many_held_by_several),
+	    TEST(test_context_chain),
+	    TEST(test_short_context_chain),
+	    TEST(test_circle_of_contexts),
+	    TEST(test_map),
 	    TEST(test_impossible_map),
 	};
 

@@ -17,6 +17,8 @@
 #define SUBJECT_CHAIN  256u
 /* One says what another one does where it holds this share of it. */
 #define SAME_SHARE 0.5
+/* No more are collected before they are ranked: each is a megabyte, or part of one. */
+#define SUSPECTS_MAX 256u
 /* See grf_suspect_least(). */
 #define LEAST_SHARE 0.1
 
@@ -25,6 +27,8 @@ static const struct rule {
 	const char *about;
 	grf_suspect_check *check;
 } rules[] = {
+    {"contexts", grf_suspect_contexts},
+    {"finalizers", grf_suspect_finalizers},
     {"accumulations", grf_suspect_accumulations},
     {"what several hold", grf_suspect_shared},
 };
@@ -39,6 +43,40 @@ uint64_t grf_suspect_least(const struct grf_suspecting *suspecting)
 const char *grf_suspect_type_name(const struct grf_type *type)
 {
 	return type && type->name ? type->name : "objects of unknown type";
+}
+
+static void visit_wanted(struct grf_suspecting *suspecting, const struct grf_span *span,
+			 const bool *wanted, grf_node_visit *visit, void *context)
+{
+	const struct grf_graph *graph = suspecting->graph;
+
+	for (uint32_t slot = 0; slot < span->slot_count; slot++) {
+		uint64_t id = span->first_object + slot;
+
+		if (grf_graph_reached(graph, id) && !(graph->places[id] & GRF_GRAPH_INSIDE) &&
+		    wanted[graph->places[id]])
+			visit(context, grf_retained_node(suspecting->retained, id));
+	}
+}
+
+struct grf_error *grf_suspect_objects(struct grf_suspecting *suspecting, grf_suspect_wants *wants,
+				      grf_node_visit *visit, void *context)
+{
+	const struct grf_graph *graph = suspecting->graph;
+	const struct grf_heap *heap = graph->model->heap;
+	bool *wanted = calloc((size_t)graph->kind_count + 1, sizeof(*wanted)), any = false;
+	struct grf_error *error = wanted ? NULL : grf_error_no_memory();
+
+	for (uint32_t i = 1; wanted && i < graph->kind_count; i++)
+		any |= wanted[i] = wants(&graph->kinds[i]);
+	for (size_t i = 0; any && !error && i < heap->span_count; i++) {
+		if (!(i & 1023) && grf_interrupted())
+			error = grf_error_interrupted();
+		else if (heap->spans[i].pointer_layout != GRF_POINTERS_NONE)
+			visit_wanted(suspecting, &heap->spans[i], wanted, visit, context);
+	}
+	free(wanted);
+	return error;
 }
 
 /* --- sentences -------------------------------------------------------------------------------- */
@@ -160,16 +198,30 @@ static struct grf_suspect *new_suspect(struct grf_suspecting *suspecting,
 	return suspect;
 }
 
+/* Whether a check has said the same, as many things of a hostile heap may lead to one, or there are
+ * more than any heap has. */
+static bool is_said(const struct grf_suspects *suspects, const struct grf_suspicion *suspicion)
+{
+	for (size_t i = 0; i < suspects->rows.count; i++)
+		if (suspects->rows.items[i].node == suspicion->node &&
+		    suspects->rows.items[i].name == suspicion->name)
+			return true;
+	return suspects->rows.count >= SUSPECTS_MAX;
+}
+
 struct grf_error *grf_suspect_add(struct grf_suspecting *suspecting,
 				  const struct grf_suspicion *suspicion, const char *format, ...)
 {
 	const struct grf_type *type = grf_owner_type(suspecting->retained, suspicion->node);
-	struct grf_suspect *suspect = new_suspect(suspecting, suspicion);
 	struct grf_owner_way way = {0};
+	struct grf_suspect *suspect;
 	char *what = NULL;
 	va_list arguments;
 	bool written;
 
+	if (is_said(suspecting->suspects, suspicion))
+		return NULL;
+	suspect = new_suspect(suspecting, suspicion);
 	if (!suspect)
 		return grf_error_no_memory();
 	suspect->type = type ? type->name : NULL;

@@ -26,7 +26,8 @@ struct grf_suspicion {
 
 /**
  * Adds a suspect of a node, with the path to it. The sentence is what it holds and `format`: "PATH
- * holds 25.6 MiB (71 %): FORMAT; freeing it would free 230,869 objects". Errors: NO_MEMORY.
+ * holds 25.6 MiB (71 %): FORMAT; freeing it would free 230,869 objects". One that was said of
+ * the node already is left out. Errors: NO_MEMORY.
  */
 __attribute__((format(printf, 3, 4))) struct grf_error *
 grf_suspect_add(struct grf_suspecting *suspecting, const struct grf_suspicion *suspicion,
@@ -40,11 +41,22 @@ uint64_t grf_suspect_least(const struct grf_suspecting *suspecting);
  * seldom keeps more large buffers. */
 #define GRF_SUSPECT_MANY 32u
 
+typedef bool grf_suspect_wants(const struct grf_object_kind *kind);
+
+/**
+ * Calls visit() for each reached object of the kinds that are wanted, by address. One that is known
+ * by what is inside of it is none. Errors: NO_MEMORY, INTERRUPTED.
+ */
+struct grf_error *grf_suspect_objects(struct grf_suspecting *suspecting, grf_suspect_wants *wants,
+				      grf_node_visit *visit, void *context);
+
 /** The name of a type for a sentence. */
 const char *grf_suspect_type_name(const struct grf_type *type);
 
 /* The checks. Errors: NO_MEMORY, INTERRUPTED. */
 typedef struct grf_error *grf_suspect_check(struct grf_suspecting *suspecting);
+grf_suspect_check grf_suspect_contexts;
+grf_suspect_check grf_suspect_finalizers;
 grf_suspect_check grf_suspect_accumulations;
 grf_suspect_check grf_suspect_shared;
 
