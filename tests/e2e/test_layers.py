@@ -34,12 +34,28 @@ def test_the_sources_hold():
         ("views", "arch/arch.h", "views/ may not include arch/"),
         ("model", "arch/amd64/amd64.h", "only arch/amd64/ may include its headers"),
         ("arch/amd64", "arch/amd64/amd64.h", None),
+        ("model", "../capture/capture.h", "model/ may not include capture/"),
+        ("model/heap", "../../views/tree.h", "model/ may not include views/"),
+        ("model", "../model/../views/tree.h", "model/ may not include views/"),
+        ("model", "./heap/../../views/tree.h", "model/ may not include views/"),
+        ("model", "heap/../../views/tree.h", "model/ may not include views/"),
+        ("model", "<capture/capture.h>", "model/ may not include capture/"),
+        ("model", "<base/../capture/capture.h>", "model/ may not include capture/"),
+        ("model", "<arch/amd64/amd64.h>", "only arch/amd64/ may include its headers"),
+        ("arch/other", "../amd64/amd64.h", "only arch/amd64/ may include its headers"),
+        ("model", "CAPTURE_HEADER", "an include names its header, not CAPTURE_HEADER"),
+        ("model/heap", "../types/types.h", None),
+        ("model/heap", "../../base/error.h", None),
+        ("model", "<base/error.h>", None),
+        ("arch/amd64/live", "../amd64.h", None),
+        ("model", "<sys/capture/capture.h>", None),
     ],
 )
 def test_what_goes_up(tmp_path, stage, include, wrong):
     folder = tmp_path / stage
     folder.mkdir(parents=True)
-    (folder / "file.c").write_text(f'#include <stdio.h>\n#include "{include}"\n')
+    named = include if include.startswith("<") or include.isupper() else f'"{include}"'
+    (folder / "file.c").write_text(f"#include <stdio.h>\n#include {named}\n")
     done = check(tmp_path)
     assert done.returncode == (1 if wrong else 0)
     assert wrong in done.stdout if wrong else not done.stdout

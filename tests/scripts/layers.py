@@ -10,6 +10,7 @@ FOLDER is what the includes are relative to (user). MORE are folders in which on
 Prints a line for each include and each name that is not allowed; the exit status is 1 then.
 """
 
+import os
 import pathlib
 import re
 import sys
@@ -37,8 +38,25 @@ NAMES = re.compile(
 )
 # They may stand in a folder of arch/, in the messages about others, and in what takes registers in the kernel.
 NAMED_IN = re.compile(r"arch/(?:\w+/.*|arch\.c)|thread_registers\.(?:bpf\.c|h)")
-ARCH_INCLUDE = re.compile(r'^\s*#\s*include\s+"(arch/[^"/]+/)', re.M)
-INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"/]+)/[^"]+"', re.M)
+# The headers of one architecture.
+ARCH_FOLDER = re.compile(r"arch/[^/]+/")
+# An include in quotes, in angle brackets, or of what a macro gives.
+INCLUDE = re.compile(
+    r"^[ \t]*#[ \t]*(?:include(?:_next)?|import)\b[ \t]*"
+    r'(?:"(?P<quoted>[^"\n]+)"|<(?P<angle>[^>\n]+)>|(?P<macro>\S+))',
+    re.M,
+)
+
+
+def included(folder, path, match):
+    """The places in `folder` that an include may mean: from `folder` on, or beside its file if it is in quotes."""
+    root = os.path.abspath(folder)
+    name = match["quoted"] or match["angle"] or "."
+    found = [os.path.join(root, name)]
+    beside = os.path.join(os.path.abspath(path.parent), name)
+    if match["quoted"] and ("." in name.split("/") or ".." in name.split("/") or os.path.exists(beside)):
+        found.append(beside)
+    return [os.path.relpath(place, root) for place in found]
 
 
 def wrong_includes(folder):
@@ -51,9 +69,12 @@ def wrong_includes(folder):
             continue
         text = path.read_text()
         for match in INCLUDE.finditer(text):
-            other = match.group(1)
-            if other in BELOW and other != stage and other not in BELOW[stage]:
-                found.append(f"{path}:{line_of(text, match)}: {stage}/ may not include {other}/")
+            if match["macro"]:
+                found.append(f"{path}:{line_of(text, match)}: an include names its header, not {match['macro']}")
+            for place in included(folder, path, match):
+                other = place.split("/")[0]
+                if other in BELOW and other != stage and other not in BELOW[stage]:
+                    found.append(f"{path}:{line_of(text, match)}: {stage}/ may not include {other}/")
     return found
 
 
@@ -68,9 +89,11 @@ def wrong_names(folder):
     for path in sorted(pathlib.Path(folder).rglob("*.[ch]")):
         place = path.relative_to(folder).as_posix()
         text = path.read_text()
-        for match in ARCH_INCLUDE.finditer(text):
-            if not place.startswith(match.group(1)):
-                found.append(f"{path}:{line_of(text, match)}: only {match.group(1)} may include its headers")
+        for match in INCLUDE.finditer(text):
+            for header in included(folder, path, match):
+                arch = ARCH_FOLDER.match(header)
+                if arch and not place.startswith(arch.group()):
+                    found.append(f"{path}:{line_of(text, match)}: only {arch.group()} may include its headers")
         if NAMED_IN.search(place):
             continue
         for match in NAMES.finditer(text):
