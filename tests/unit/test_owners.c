@@ -74,7 +74,7 @@ static void test_what_several_hold(void **state)
 	find_owners();
 	assert_int_equal(owners->rows.count, 2);
 	/* b is of the same type, and has holders of its own. */
-	assert_row(0, 96 + 16 + 16, 3, 2, "Node, held by main.b, main.c, main.a", "Node");
+	assert_row(0, 96 + 16 + 16, 3, 2, "Node, held by main.a, main.b, main.c", "Node");
 	assert_row(1, 16, 1, 0, "main.a", "Node");
 }
 

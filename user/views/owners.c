@@ -213,18 +213,42 @@ static void visit_holder(void *context, uint32_t holder, uint32_t node)
 	making->tallies.items[index].pointers++;
 }
 
-/* Puts a holder where it belongs among the largest of its group. */
-static void rank_holder(struct group *group, const struct tally *tally)
+static const char *type_name(const struct grf_type *type)
 {
+	return type && type->name ? type->name : "objects of unknown type";
+}
+
+static const char *holder_name(const struct making *making, uint32_t node)
+{
+	size_t roots = making->retained->roots.nodes.count;
+
+	return node < roots ? making->retained->roots.nodes.items[node].name
+			    : type_name(making->groups.items[node - roots].type);
+}
+
+/* By their names where they have as many pointers: where they are is an accident. */
+static bool is_larger_holder(const struct making *making, const struct holder *left,
+			     const struct holder *right)
+{
+	if (left->pointers != right->pointers)
+		return left->pointers > right->pointers;
+	return strcmp(holder_name(making, left->node), holder_name(making, right->node)) < 0;
+}
+
+/* Puts a holder where it belongs among the largest of its group. */
+static void rank_holder(struct making *making, const struct tally *tally)
+{
+	struct group *group = &making->groups.items[tally->group];
 	uint32_t at = group->holders < HOLDERS ? group->holders : HOLDERS;
+	struct holder *largest = group->largest;
 
 	group->holders++;
-	group->largest[at] = (struct holder){tally->node, tally->pointers};
-	for (; at && group->largest[at - 1].pointers < group->largest[at].pointers; at--) {
-		struct holder smaller = group->largest[at - 1];
+	largest[at] = (struct holder){tally->node, tally->pointers};
+	for (; at && is_larger_holder(making, &largest[at], &largest[at - 1]); at--) {
+		struct holder smaller = largest[at - 1];
 
-		group->largest[at - 1] = group->largest[at];
-		group->largest[at] = smaller;
+		largest[at - 1] = largest[at];
+		largest[at] = smaller;
 	}
 }
 
@@ -243,7 +267,7 @@ static struct grf_error *find_holders(struct making *making)
 
 		/* That they hold each other says nothing. */
 		if (tally->node != making->retained->roots.nodes.count + tally->group)
-			rank_holder(&making->groups.items[tally->group], tally);
+			rank_holder(making, tally);
 	}
 	return error;
 }
@@ -269,26 +293,14 @@ static void describe_root(struct making *making, struct grf_owners_row *row, FIL
 	describe_way(making, row, &row->identity, 1, stream);
 }
 
-static const char *type_name(const struct grf_type *type)
-{
-	return type && type->name ? type->name : "objects of unknown type";
-}
-
 static void describe_group(struct making *making, struct grf_owners_row *row,
 			   const struct group *group, FILE *stream)
 {
-	size_t roots = making->retained->roots.nodes.count;
-
 	fputs(type_name(group->type), stream);
 	describe_way(making, row, group->sample.items, (uint32_t)group->sample.count, stream);
 	fputs(group->holders ? ", held by " : "", stream);
-	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++) {
-		uint32_t node = group->largest[i].node;
-
-		fprintf(stream, "%s%s", i ? ", " : "",
-			node < roots ? making->retained->roots.nodes.items[node].name
-				     : type_name(making->groups.items[node - roots].type));
-	}
+	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++)
+		fprintf(stream, "%s%s", i ? ", " : "", holder_name(making, group->largest[i].node));
 	if (group->holders > HOLDERS)
 		fprintf(stream, " and %u more", group->holders - HOLDERS);
 	row->owned = group->count;

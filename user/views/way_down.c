@@ -9,28 +9,31 @@
 #define DESCENT_SHARE 0.7
 /* So many nodes are looked below: a list may have a million elements, and more. */
 #define LOOKED_AT 1000000u
+/* Of many nodes beside each other the first are measured, until they have so many below. */
+#define MEASURED 4096u
 /* So many elements are shown, below the first. */
 #define PATH_ELEMENTS 11u
 
-/* What stands beside each other, and what was learned of the nodes below. */
+/* What stands beside each other. */
 struct level {
 	uint32_t nodes[GRF_WAY_SAMPLE];
 	uint32_t count;
-	uint64_t bytes; /* of the nodes */
 };
 
 struct descent {
 	const struct grf_graph *graph;
 	const struct grf_retained *retained;
 	struct level at, below;
+	uint32_t measured; /* of the nodes at this level: the first; all else is said of these */
+	uint64_t bytes;    /* of those */
 	/* All nodes below: */
 	uint64_t children, children_bytes, largest_bytes;
 	uint32_t largest;
 	/* One of the elements below may have most bytes, and then it is this one. */
 	const char *candidate;
 	uint64_t votes;
-	bool voted, by_type; /* ... their types instead of elements */
-	/* Those that are this element: */
+	bool contested; /* there is more than one */
+	/* Those that are this element, the first of them in `below`: */
 	uint64_t alike, alike_bytes;
 	/* What is printed. */
 	FILE *stream;
@@ -79,7 +82,7 @@ static const char *element_of_many(const struct descent *descent, uint32_t node)
 
 	if (grf_retained_is_root(descent->retained, node) || !type)
 		return element;
-	return element && !descent->by_type ? element : type->name;
+	return element ? element : type->name;
 }
 
 /* Behind the index: elements of an array are alike, whatever their index. */
@@ -168,19 +171,41 @@ static void print_element(struct descent *descent, const char *element)
 
 /* ---- what is below ---- */
 
+static void add_alike(struct descent *descent, uint32_t node, uint64_t bytes)
+{
+	descent->alike++;
+	descent->alike_bytes += bytes;
+	if (descent->below.count < GRF_WAY_SAMPLE)
+		descent->below.nodes[descent->below.count++] = node;
+}
+
+static void forget_alike(struct descent *descent)
+{
+	descent->alike = descent->alike_bytes = 0;
+	descent->below.count = 0;
+}
+
 /* The element that has more bytes than all others together, if one has, is what is left over when
  * each byte of one is set off against one of another (Boyer and Moore's majority vote). */
-static void vote_for_element(struct descent *descent, const char *element, uint64_t bytes)
+static void vote_for_element(struct descent *descent, uint32_t node, uint64_t bytes)
 {
-	if (descent->voted && is_same_element(descent->candidate, element)) {
-		descent->votes += bytes;
-	} else if (descent->votes >= bytes) {
-		descent->votes -= bytes;
-	} else {
-		descent->votes = bytes - descent->votes;
+	const char *element = element_of_many(descent, node);
+
+	if (descent->children == 1)
 		descent->candidate = element;
-		descent->voted = true;
+	if (is_same_element(descent->candidate, element)) {
+		descent->votes += bytes;
+		if (!descent->contested)
+			add_alike(descent, node, bytes);
+		return;
 	}
+	descent->contested = true;
+	if (descent->votes >= bytes) {
+		descent->votes -= bytes;
+		return;
+	}
+	descent->votes = bytes - descent->votes;
+	descent->candidate = element;
 }
 
 static void visit_below(void *context, uint32_t node)
@@ -197,43 +222,52 @@ static void visit_below(void *context, uint32_t node)
 		descent->largest_bytes = bytes;
 		descent->largest = node;
 	}
-	vote_for_element(descent, element_of_many(descent, node), bytes);
+	vote_for_element(descent, node, bytes);
 }
 
 static void visit_alike(void *context, uint32_t node)
 {
 	struct descent *descent = context;
-	uint64_t bytes;
 
-	if (node == GRF_ROOT_OF_DESCRIPTORS ||
-	    !is_same_element(descent->candidate, element_of_many(descent, node)))
-		return;
-	bytes = grf_retained_of(descent->retained, node).bytes;
-	descent->alike++;
-	descent->alike_bytes += bytes;
-	if (descent->below.count == GRF_WAY_SAMPLE)
-		return;
-	descent->below.nodes[descent->below.count++] = node;
-	descent->below.bytes += bytes;
+	if (node != GRF_ROOT_OF_DESCRIPTORS &&
+	    is_same_element(descent->candidate, element_of_many(descent, node)))
+		add_alike(descent, node, grf_retained_of(descent->retained, node).bytes);
 }
 
-static bool visit_all_below(struct descent *descent, grf_node_visit *visit)
+static void count_alike(void *context, uint32_t node)
 {
-	for (uint32_t i = 0; i < descent->at.count; i++)
+	struct descent *descent = context;
+
+	descent->alike += is_same_element(descent->candidate, element_of_many(descent, node));
+}
+
+static bool visit_below_each(struct descent *descent, uint32_t begin, uint32_t end,
+			     grf_node_visit *visit)
+{
+	for (uint32_t i = begin; i < end; i++)
 		if (!grf_retained_children(descent->retained, descent->at.nodes[i], visit, descent))
 			return false;
 	return true;
 }
 
-/* Fills in what is said of all nodes below. */
-static bool look_below(struct descent *descent, bool by_type)
+/* Fills in what is said of the nodes below. */
+static bool look_below(struct descent *descent)
 {
-	descent->by_type = by_type;
+	uint32_t at = 0;
+
 	descent->children = descent->children_bytes = descent->largest_bytes = 0;
 	descent->votes = 0;
-	descent->voted = false;
+	descent->contested = false;
 	descent->candidate = NULL;
-	return visit_all_below(descent, visit_below);
+	descent->bytes = 0;
+	forget_alike(descent);
+	for (; at < descent->at.count && descent->children < MEASURED; at++) {
+		descent->bytes += grf_retained_of(descent->retained, descent->at.nodes[at]).bytes;
+		if (!visit_below_each(descent, at, at + 1, visit_below))
+			return false;
+	}
+	descent->measured = at;
+	return true;
 }
 
 static bool is_nearly_all(uint64_t bytes, uint64_t of_bytes)
@@ -256,35 +290,31 @@ static void go_to_one(struct descent *descent)
 {
 	descent->at.nodes[0] = descent->largest;
 	descent->at.count = 1;
-	descent->at.bytes = descent->largest_bytes;
 	/* What a map is made of is the map. */
 	if (!grf_container_is_map_part(descent->retained, descent->largest))
 		print_element(descent, element_of_node(descent, descent->largest));
 }
 
 /* Goes to those that are alike, if they have nearly all: sets `gone`. */
-static bool try_many(struct descent *descent, bool *gone)
+static bool go_to_many(struct descent *descent, bool *gone)
 {
-	descent->below.count = 0;
-	descent->below.bytes = descent->alike = descent->alike_bytes = 0;
 	*gone = false;
-	if (!visit_all_below(descent, visit_alike))
-		return false;
-	if (descent->alike < 2 || descent->children_bytes < descent->at.bytes / 2 ||
-	    !is_nearly_all(descent->alike_bytes, descent->children_bytes))
+	if (descent->children_bytes < descent->bytes / 2)
 		return true;
+	/* If one has a majority it is known which, but not how large it is. */
+	if (descent->contested) {
+		forget_alike(descent);
+		if (!visit_below_each(descent, 0, descent->measured, visit_alike))
+			return false;
+	}
+	if (descent->alike < 2 || !is_nearly_all(descent->alike_bytes, descent->children_bytes))
+		return true;
+	if (!visit_below_each(descent, descent->measured, descent->at.count, count_alike))
+		return false;
 	descent->at = descent->below;
 	print_element(descent, element_of_many(descent, descent->at.nodes[0]));
 	*gone = true;
 	return true;
-}
-
-/* Elements are alike, or, where they are not, types: the runtime's variables that hold the same. */
-static bool go_to_many(struct descent *descent, bool *gone)
-{
-	if (!try_many(descent, gone))
-		return false;
-	return *gone || (look_below(descent, true) && try_many(descent, gone));
 }
 
 static bool go_down(struct descent *descent, struct grf_way_down *ret)
@@ -292,13 +322,13 @@ static bool go_down(struct descent *descent, struct grf_way_down *ret)
 	bool counted = true, gone = true;
 
 	for (uint32_t looked = 0; looked < LOOKED_AT; looked += descent->at.count) {
-		if (!look_below(descent, false) || descent->no_memory)
+		if (!look_below(descent) || descent->no_memory)
 			return false;
 		if (descent->at.count == 1 && counted) {
 			ret->owned = descent->children;
 			remember_alone(descent);
 		}
-		if (is_nearly_all(descent->largest_bytes, descent->at.bytes)) {
+		if (is_nearly_all(descent->largest_bytes, descent->bytes)) {
 			go_to_one(descent);
 			continue;
 		}
@@ -322,10 +352,8 @@ bool grf_way_down_print(const struct grf_graph *graph, const struct grf_retained
 	bool done;
 
 	*ret = (struct grf_way_down){0};
-	for (uint32_t i = 0; i < count && i < GRF_WAY_SAMPLE; i++) {
+	for (uint32_t i = 0; i < count && i < GRF_WAY_SAMPLE; i++)
 		descent.at.nodes[descent.at.count++] = nodes[i];
-		descent.at.bytes += grf_retained_of(retained, nodes[i]).bytes;
-	}
 	done = go_down(&descent, ret);
 	end_element(&descent);
 	ret->depth = descent.deepest;
