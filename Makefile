@@ -15,6 +15,7 @@
 #   make builds     the same program from every linker, as executable, PIE, static PIE and library
 #   make check-kernels  the ways to copy under an older kernel, in qemu
 #   make stops      200 stops at any instruction, against the collections before and after
+#   make leaks      docs/leaks.md: what is said of leaks that people reported
 #   make servers    look into Prometheus and rclone under load
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make layout     user/model/layout_table.h, from the DWARF of each Go release
@@ -64,7 +65,7 @@ TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
 .PHONY: all clean unit unit-offline check test-binaries check-copy check-survival check-kernels e2e deps demo \
-	bench bench-pause bench-latency exactness builds stops servers install uninstall format \
+	bench bench-pause bench-latency exactness builds stops leaks servers install uninstall format \
 	lint layout layout-check check-hostile check-matrix check-long check-fuzz fuzz fuzz-replay
 all: $(BUILD)/grf-bpf
 
@@ -227,6 +228,10 @@ builds: all
 stops: all
 	GRF_TEST_STOPS=200 GRF_BPF=$(abspath $(BUILD)/grf-bpf) \
 		/usr/bin/python3 -m pytest -q tests/e2e/test_freeze.py -k as_at_a_collection
+
+# Leaks as people reported them: docs/leaks.md.
+leaks: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) tests/scripts/leaks.py
 
 # Servers that were not written for this, under load: docs/servers.md.
 servers: all

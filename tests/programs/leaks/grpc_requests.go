@@ -2,7 +2,10 @@
 
 package main
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // A server as of gRPC: it knows its services as interfaces. One of them keeps of each request the
 // names of resources, as they were decoded.
@@ -78,11 +81,18 @@ func grpcRequests(healthy bool) {
 		server.incoming <- decodeRequest(i)
 		<-server.answered
 	}
-	go keepServing(server.incoming)
+	go server.keepAlive()
 }
 
-// What waits for connections holds the server as well.
-func keepServing(incoming chan *discoveryRequest) {
-	incoming <- decodeRequest(0)
-	select {}
+// What looks after connections holds the server as well.
+//
+//go:noinline
+func (s *rpcServer) keepAlive() {
+	for range time.NewTicker(time.Hour).C {
+		s.mutex.Lock()
+		if s.services == nil {
+			return
+		}
+		s.mutex.Unlock()
+	}
 }
