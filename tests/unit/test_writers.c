@@ -15,6 +15,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "graph/graph.h"
 #include "outputs/writer.h"
 
@@ -143,54 +145,160 @@ static void test_json(void **state)
 static void test_formats(void **state)
 {
 	(void)state;
-	assert_ptr_equal(grf_format_find("json"), &grf_format_json);
-	assert_null(grf_format_find("none"));
-	assert_ptr_equal(grf_format_of_path("x.txt"), &grf_format_text);
-	assert_ptr_equal(grf_format_of_path(".json"), &grf_format_pprof);
-	assert_ptr_equal(grf_format_of_path("grf.out"), &grf_format_pprof);
+	assert_ptr_equal(grf_format_find(grf_formats, "json"), &grf_format_json);
+	assert_null(grf_format_find(grf_formats, "none"));
+	assert_ptr_equal(grf_format_of_path(grf_formats, "x.txt"), &grf_format_text);
+	assert_ptr_equal(grf_format_of_path(grf_formats, ".json"), &grf_format_pprof);
+	assert_ptr_equal(grf_format_of_path(grf_formats, "grf.out"), &grf_format_pprof);
 }
 
 /* ---- a new writer ---- */
 
+/* A text as the target chose it, with the escapes of base/text.h; in quotes where a comma or a
+ * quote stands in it (RFC 4180). Line ends are escaped. NULL: nothing. */
+static struct grf_error *write_csv_text(struct grf_output *output, const char *text)
+{
+	_cleanup_free_ char *escaped = text ? grf_text_escaped(text) : strdup("");
+	struct grf_error *error;
+
+	if (!escaped)
+		return grf_error_no_memory();
+	if (!strpbrk(escaped, ",\""))
+		return grf_output_write(output, escaped, strlen(escaped));
+	error = grf_output_write(output, "\"", 1);
+	for (const char *at = escaped; !error && *at; at++)
+		error = grf_output_write(output, *at == '"' ? "\"\"" : at, *at == '"' ? 2 : 1);
+	return error ? error : grf_output_write(output, "\"", 1);
+}
+
+/* A cell by its column's unit; numbers are whole, in bytes and nanoseconds. */
+static struct grf_error *write_csv_cell(struct grf_output *output, const struct grf_column *column,
+					const union grf_cell *cell)
+{
+	char number[32] = "";
+
+	switch (column->unit) {
+	case GRF_UNIT_TEXT:
+	case GRF_UNIT_REMARK:
+		return write_csv_text(output, cell->text);
+	case GRF_UNIT_SHARE:
+		snprintf(number, sizeof(number), "%.6g", cell->share);
+		break;
+	case GRF_UNIT_BYTES:
+	case GRF_UNIT_COUNT:
+	case GRF_UNIT_TIME:
+		if (cell->number != GRF_CELL_UNKNOWN)
+			snprintf(number, sizeof(number), "%llu", (unsigned long long)cell->number);
+		break;
+	}
+	return grf_output_write(output, number, strlen(number));
+}
+
+/* Ends the cell of column `index`. */
+static struct grf_error *end_csv_cell(struct grf_output *output, const struct grf_table *table,
+				      size_t index)
+{
+	return grf_output_write(output, index + 1 < table->column_count ? "," : "\n", 1);
+}
+
+/* The names of the columns, then the rows. */
 static struct grf_error *write_csv(struct grf_writer *writer, const struct grf_table *table)
 {
+	struct grf_output *output = writer->output;
 	union grf_cell cells[GRF_TABLE_COLUMNS];
 	struct grf_error *error = NULL;
 
+	for (size_t i = 0; !error && i < table->column_count; i++) {
+		error = write_csv_text(output, table->columns[i].name);
+		if (!error)
+			error = end_csv_cell(output, table, i);
+	}
 	for (size_t row = 0; !error && row < table->row_count; row++) {
-		char line[256];
-		int at = 0;
-
 		table->row(table->context, row, cells);
-		for (size_t i = 0; i < table->column_count; i++)
-			at += table->columns[i].unit == GRF_UNIT_TEXT
-				  ? snprintf(line + at, sizeof(line) - (size_t)at, "%s%s",
-					     i ? "," : "", cells[i].text)
-				  : snprintf(line + at, sizeof(line) - (size_t)at, "%s%llu",
-					     i ? "," : "", (unsigned long long)cells[i].number);
-		line[at++] = '\n';
-		error = grf_output_write(writer->output, line, (size_t)at);
+		for (size_t i = 0; !error && i < table->column_count; i++) {
+			error = write_csv_cell(output, &table->columns[i], &cells[i]);
+			if (!error)
+				error = end_csv_cell(output, table, i);
+		}
 	}
 	return error;
 }
 
 static const struct grf_format csv = {.name = "csv", .suffix = ".csv", .table = write_csv};
 
+/* The table of writers.c with its row. */
+static const struct grf_format *const with_csv[] = {&grf_format_pprof, &grf_format_text,
+						    &grf_format_json, &csv, NULL};
+
+static char long_name[1001];
+
+static void fill_hostile(const void *context, size_t index, union grf_cell *ret)
+{
+	static const char *const names[] = {"main.T[int,string]", "a \"b\"", "line\nend\x1b",
+					    long_name, NULL};
+
+	(void)context;
+	ret[0].text = names[index];
+	ret[1].share = 0.25;
+	ret[2].number = index ? GRF_CELL_UNKNOWN : 7;
+	ret[3].text = index ? NULL : "says, more";
+}
+
+/* Names that have a comma, a quote, a line end, more bytes than any buffer, or are not there. */
+static void test_csv(void **state)
+{
+	static const struct grf_column columns[] = {{"type", GRF_UNIT_TEXT},
+						    {"share", GRF_UNIT_SHARE},
+						    {"taken", GRF_UNIT_TIME},
+						    {"remark", GRF_UNIT_REMARK}};
+	struct grf_table table = {.name = "types",
+				  .title = "types",
+				  .columns = columns,
+				  .column_count = 4,
+				  .row_count = 5,
+				  .row = fill_hostile};
+	char expected[2048], *text;
+
+	(void)state;
+	memset(long_name, 'n', sizeof(long_name) - 1);
+	assert_ptr_equal(grf_format_find(with_csv, "csv"), &csv);
+	assert_ptr_equal(grf_format_of_path(with_csv, "types.csv"), &csv);
+	assert_ptr_equal(grf_format_of_path(with_csv, "types.json"), &grf_format_json);
+	text = written(grf_format_of_path(with_csv, "types.csv"), &table);
+	snprintf(expected, sizeof(expected),
+		 "type,share,taken,remark\n"
+		 "\"main.T[int,string]\",0.25,7,\"says, more\"\n"
+		 "\"a \"\"b\"\"\",0.25,,\n"
+		 "line\\x0aend\\x1b,0.25,,\n"
+		 "%s,0.25,,\n"
+		 ",0.25,,\n",
+		 long_name);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
 /* ---- a new view ---- */
 
+#define CLASSES (UINT8_MAX + 1)
+
+/* What is counted of each size class, and a row for each one that has objects. */
 struct size_classes {
-	uint64_t sizes[2], objects[2];
+	uint64_t sizes[CLASSES], objects[CLASSES];
+	uint8_t rows[CLASSES]; /* the class that each row shows */
+	size_t row_count;
 };
 
 static void fill_size_class(const void *context, size_t index, union grf_cell *ret)
 {
 	const struct size_classes *classes = context;
+	uint8_t number = classes->rows[index];
 
-	ret[0].number = classes->sizes[index];
-	ret[1].number = classes->objects[index];
+	/* Those of class 0 are large: each has a span, and a size, of its own. */
+	ret[0].number = number ? classes->sizes[number] : GRF_CELL_UNKNOWN;
+	ret[1].number = classes->objects[number];
 }
 
-/* Counts what a graph reaches by the size of its slots. */
+/* Counts what a graph reaches by size class. The table borrows `classes`, which is zero before. */
 static struct grf_table objects_by_size(const struct grf_graph *graph, struct size_classes *classes)
 {
 	static const struct grf_column columns[] = {{"size", GRF_UNIT_BYTES},
@@ -198,27 +306,45 @@ static struct grf_table objects_by_size(const struct grf_graph *graph, struct si
 	const struct grf_heap *heap = graph->model->heap;
 
 	for (size_t i = 0; i < heap->span_count; i++) {
-		classes->sizes[i] = heap->spans[i].element_size;
-		for (uint32_t slot = 0; slot < heap->spans[i].slot_count; slot++)
-			classes->objects[i] +=
-			    grf_graph_reached(graph, heap->spans[i].first_object + slot);
+		const struct grf_span *span = &heap->spans[i];
+
+		classes->sizes[span->size_class] = span->element_size;
+		for (uint32_t slot = 0; slot < span->slot_count; slot++)
+			classes->objects[span->size_class] +=
+			    grf_graph_reached(graph, span->first_object + slot);
 	}
+	for (unsigned int number = 0; number < CLASSES; number++)
+		if (classes->objects[number])
+			classes->rows[classes->row_count++] = (uint8_t)number;
 	return (struct grf_table){.name = "size_classes",
 				  .title = "objects by size",
 				  .columns = columns,
 				  .column_count = 2,
-				  .row_count = heap->span_count,
+				  .row_count = classes->row_count,
 				  .row = fill_size_class,
 				  .context = classes};
 }
 
 static void test_new_writer_and_view(void **state)
 {
-	struct grf_span spans[] = {{.element_size = 16, .slot_count = 3},
-				   {.element_size = 48, .slot_count = 2, .first_object = 3}};
-	uint8_t states[] = {GRF_OBJECT_REACHED, 0, GRF_OBJECT_REACHED, GRF_OBJECT_FREE,
-			    GRF_OBJECT_REACHED | GRF_OBJECT_VISITED};
-	struct grf_heap heap = {.spans = spans, .span_count = 2, .object_ids = 5};
+	/* More spans than classes, large ones among them, and a class of which nothing is alive. */
+	struct grf_span spans[] = {
+	    {.size_class = 2, .element_size = 16, .slot_count = 3},
+	    {.size_class = 5, .element_size = 48, .slot_count = 2, .first_object = 3},
+	    {.size_class = 2, .element_size = 16, .slot_count = 1, .first_object = 5},
+	    {.element_size = 40960, .slot_count = 1, .first_object = 6},
+	    {.element_size = 81920, .slot_count = 1, .first_object = 7},
+	    {.size_class = UINT8_MAX, .element_size = 32768, .slot_count = 1, .first_object = 8}};
+	uint8_t states[] = {GRF_OBJECT_REACHED,
+			    0,
+			    GRF_OBJECT_REACHED,
+			    GRF_OBJECT_FREE,
+			    GRF_OBJECT_REACHED | GRF_OBJECT_VISITED,
+			    GRF_OBJECT_REACHED,
+			    GRF_OBJECT_REACHED,
+			    GRF_OBJECT_REACHED,
+			    0};
+	struct grf_heap heap = {.spans = spans, .span_count = 6, .object_ids = 9};
 	struct grf_model model = {.heap = &heap};
 	struct grf_graph graph = {.model = &model, .states = states};
 	struct size_classes classes = {0};
@@ -226,11 +352,13 @@ static void test_new_writer_and_view(void **state)
 	char *text = written(&csv, &table);
 
 	(void)state;
-	assert_string_equal(text, "16,2\n48,1\n");
+	assert_string_equal(text, "size,objects\n,2\n16,3\n48,1\n");
 	free(text);
 	text = written(&grf_format_text, &table);
 	assert_non_null(strstr(text, "objects by size\n  size  objects\n"
-				     "  16 B        2\n  48 B        1\n"));
+				     "     -        2\n"
+				     "  16 B        3\n"
+				     "  48 B        1\n"));
 	free(text);
 }
 
@@ -240,6 +368,7 @@ int main(void)
 	    cmocka_unit_test(test_text),
 	    cmocka_unit_test(test_json),
 	    cmocka_unit_test(test_formats),
+	    cmocka_unit_test(test_csv),
 	    cmocka_unit_test(test_new_writer_and_view),
 	};
 

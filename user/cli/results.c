@@ -56,7 +56,7 @@ static const char *name_formats(char *text, size_t size)
 static void add_format(const struct argp_state *state, struct grf_result_options *options,
 		       const char *name)
 {
-	const struct grf_format *format = grf_format_find(name);
+	const struct grf_format *format = grf_format_find(grf_formats, name);
 	char names[NAMES_BYTES];
 
 	if (format && options->tables && !format->table)
@@ -74,7 +74,7 @@ static void add_format(const struct argp_state *state, struct grf_result_options
 static const struct grf_format *format_of(const struct grf_result_options *options,
 					  const char *path)
 {
-	const struct grf_format *format = grf_format_of_path(path);
+	const struct grf_format *format = grf_format_of_path(grf_formats, path);
 
 	return options->tables && !format->table ? &grf_format_text : format;
 }

@@ -43,15 +43,16 @@ extern const struct grf_format grf_format_pprof;
 extern const struct grf_format grf_format_text;
 extern const struct grf_format grf_format_json;
 
-/* All formats; the first is the default. */
+/* All formats, and NULL behind the last; the first is the default. */
 extern const struct grf_format *const grf_formats[];
 extern const size_t grf_format_count;
 
-/* The format of that name, or NULL. */
-const struct grf_format *grf_format_find(const char *name);
+/** The format of that name in a list that ends with NULL (grf_formats). NULL: the list has none. */
+const struct grf_format *grf_format_find(const struct grf_format *const *formats, const char *name);
 
-/* The format that a path's suffix names, else the default. */
-const struct grf_format *grf_format_of_path(const char *path);
+/** The format in such a list that a path's suffix names, else the first. */
+const struct grf_format *grf_format_of_path(const struct grf_format *const *formats,
+					    const char *path);
 
 /* Begins a result in `output`, which the caller commits at the end. */
 struct grf_error *grf_writer_begin(struct grf_writer *writer, const struct grf_format *format,

@@ -13,28 +13,30 @@ const struct grf_format *const grf_formats[] = {
     &grf_format_pprof,
     &grf_format_text,
     &grf_format_json,
+    NULL,
 };
-const size_t grf_format_count = sizeof(grf_formats) / sizeof(*grf_formats);
+const size_t grf_format_count = sizeof(grf_formats) / sizeof(*grf_formats) - 1;
 
-const struct grf_format *grf_format_find(const char *name)
+const struct grf_format *grf_format_find(const struct grf_format *const *formats, const char *name)
 {
-	for (size_t i = 0; i < grf_format_count; i++)
-		if (!strcmp(grf_formats[i]->name, name))
-			return grf_formats[i];
+	for (; *formats; formats++)
+		if (!strcmp((*formats)->name, name))
+			return *formats;
 	return NULL;
 }
 
-const struct grf_format *grf_format_of_path(const char *path)
+const struct grf_format *grf_format_of_path(const struct grf_format *const *formats,
+					    const char *path)
 {
 	size_t length = strlen(path);
 
-	for (size_t i = 0; i < grf_format_count; i++) {
-		size_t suffix = strlen(grf_formats[i]->suffix);
+	for (size_t i = 0; formats[i]; i++) {
+		size_t suffix = strlen(formats[i]->suffix);
 
-		if (length > suffix && !strcmp(path + length - suffix, grf_formats[i]->suffix))
-			return grf_formats[i];
+		if (length > suffix && !strcmp(path + length - suffix, formats[i]->suffix))
+			return formats[i];
 	}
-	return grf_formats[0];
+	return formats[0];
 }
 
 struct grf_error *grf_writer_begin(struct grf_writer *writer, const struct grf_format *format,
