@@ -150,6 +150,23 @@ bool grf_image_u16(const struct grf_image *image, uint64_t address, uint16_t *re
 bool grf_image_u32(const struct grf_image *image, uint64_t address, uint32_t *ret);
 bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *ret);
 
+/** The word at `address`; 0 where the image has none. */
+static inline uint64_t grf_image_word(const struct grf_image *image, uint64_t address)
+{
+	uint64_t word;
+
+	grf_image_u64(image, address, &word);
+	return word;
+}
+
+/** The word at `offset` of the structure at `address`. 0: the address is 0, the offset is negative
+ * (the release has no such field), or the image has no word there. */
+static inline uint64_t grf_image_field(const struct grf_image *image, uint64_t address,
+				       int64_t offset)
+{
+	return address && offset >= 0 ? grf_image_word(image, address + (uint64_t)offset) : 0;
+}
+
 /* For tests and for callers that build memory themselves: an image of the given segments (copied
  * descriptors, borrowed data), without threads or mappings. */
 struct grf_error *grf_image_from_segments(const struct grf_arch *arch,

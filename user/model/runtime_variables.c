@@ -45,13 +45,6 @@ struct search {
 	uint64_t *steps; /* elements of lists that may still be looked at; NULL: of none */
 };
 
-static uint64_t word_at(const struct search *search, uint64_t address)
-{
-	uint64_t value;
-
-	return grf_image_u64(search->image, address, &value) ? value : 0;
-}
-
 static bool take_step(const struct search *search)
 {
 	if (!*search->steps)
@@ -62,7 +55,7 @@ static bool take_step(const struct search *search)
 
 static uint64_t field_at(const struct search *search, uint64_t address, int64_t offset)
 {
-	return offset < 0 ? 0 : word_at(search, address + (uint64_t)offset);
+	return grf_image_field(search->image, address, offset);
 }
 
 #define FIELD(address, structure, name)                                                            \
@@ -74,11 +67,11 @@ static bool read_slice(const struct search *search, uint64_t address, uint64_t l
 {
 	uint64_t capacity;
 
-	ret->data = word_at(search, address);
+	ret->data = grf_image_word(search->image, address);
 	if (!ret->data || ret->data & 7)
 		return false;
-	ret->length = word_at(search, address + 8);
-	capacity = word_at(search, address + 16);
+	ret->length = grf_image_word(search->image, address + 8);
+	capacity = grf_image_word(search->image, address + 16);
 	return ret->length && ret->length <= capacity && capacity <= limit &&
 	       grf_image_find(search->image, ret->data) &&
 	       grf_image_find(search->image, ret->data + ret->length * 8 - 1);
@@ -97,8 +90,9 @@ static bool owns_span(const struct search *search, uint64_t mheap, uint64_t span
 		return false;
 	arena = grf_heap_arena(&reader, start);
 	return arena &&
-	       word_at(search, arena + (uint64_t)grf_offset(search->layout, heap_arena, spans) +
-				   start % GRF_ARENA_BYTES / GRF_PAGE_BYTES * 8) == span;
+	       grf_image_word(search->image,
+			      arena + (uint64_t)grf_offset(search->layout, heap_arena, spans) +
+				  start % GRF_ARENA_BYTES / GRF_PAGE_BYTES * 8) == span;
 }
 
 /* What each of these gives is how good the find is; 0: none. */
@@ -111,7 +105,7 @@ static uint64_t looks_like_mheap(const struct search *search, uint64_t address)
 			MAX_SPANS, &spans))
 		return 0;
 	for (uint64_t i = 0; i < spans.length && in_use < SAMPLE; i++) {
-		uint64_t span = word_at(search, spans.data + i * 8);
+		uint64_t span = grf_image_word(search->image, spans.data + i * 8);
 		uint8_t state;
 
 		if (!take_step(search) ||
@@ -141,7 +135,7 @@ static bool is_goroutine(const struct search *search, uint64_t g)
 	    !grf_image_u32(search->image, g + (uint64_t)grf_offset(search->layout, g, atomicstatus),
 			   &status) ||
 	    (status & ~(uint32_t)GRF_G_SCAN_BIT) > (uint32_t)GRF_G_LAST_STATUS ||
-	    word_at(search, g) > word_at(search, g + 8))
+	    grf_image_word(search->image, g) > grf_image_word(search->image, g + 8))
 		return false;
 	if (saved < 0)
 		return true;
@@ -153,7 +147,8 @@ static bool is_goroutine(const struct search *search, uint64_t g)
  * for a g else. */
 static bool has_run(const struct search *search, uint64_t g)
 {
-	uint64_t low = word_at(search, g), size = word_at(search, g + 8) - low;
+	uint64_t low = grf_image_word(search->image, g),
+		 size = grf_image_word(search->image, g + 8) - low;
 
 	return FIELD(g, g, goid) && low && size >= MIN_STACK && !(size & (size - 1)) &&
 	       !(low & (MIN_STACK - 1));
@@ -167,7 +162,7 @@ static uint64_t looks_like_allgs(const struct search *search, uint64_t address)
 	if (!read_slice(search, address, GRF_MAX_GOROUTINES, &all))
 		return 0;
 	for (uint64_t i = 0; i < all.length && i < SAMPLE; i++) {
-		uint64_t g = word_at(search, all.data + i * 8);
+		uint64_t g = grf_image_word(search->image, all.data + i * 8);
 
 		if (!take_step(search) || !is_goroutine(search, g))
 			return 0;
@@ -178,7 +173,7 @@ static uint64_t looks_like_allgs(const struct search *search, uint64_t address)
 
 static uint64_t looks_like_allm(const struct search *search, uint64_t address)
 {
-	uint64_t m = word_at(search, address), length = 0;
+	uint64_t m = grf_image_word(search->image, address), length = 0;
 
 	for (; m && length < MAX_LIST; length++) {
 		uint64_t g0 = m & 7 ? 0 : FIELD(m, m, g0);
@@ -197,7 +192,7 @@ static uint64_t looks_like_allp(const struct search *search, uint64_t address)
 	if (!read_slice(search, address, MAX_PROCESSORS, &all))
 		return 0;
 	for (uint64_t i = 0; i < all.length; i++) {
-		uint64_t p = word_at(search, all.data + i * 8);
+		uint64_t p = grf_image_word(search->image, all.data + i * 8);
 		uint32_t number, status;
 
 		/* A p begins with its number and its status (runtime/runtime2.go). */
@@ -306,7 +301,7 @@ static bool is_block_list(const struct search *search, uint64_t head, int64_t li
 		if (!take_step(search) || head & 7 ||
 		    !grf_image_u32(search->image, head + (uint64_t)count, &used) || used > room)
 			return false;
-		head = word_at(search, head + (uint64_t)link);
+		head = grf_image_word(search->image, head + (uint64_t)link);
 	}
 	return steps && steps < MAX_LIST;
 }
@@ -325,7 +320,7 @@ static uint64_t find_allfin(const struct search *search)
 		uint64_t address = marks.address[i];
 
 		if (refers_to(&adds, address) && is_static_data(search, address) &&
-		    is_block_list(search, word_at(search, address),
+		    is_block_list(search, grf_image_word(search->image, address),
 				  grf_offset(layout, finblock, alllink),
 				  grf_offset(layout, finblock, cnt), room))
 			return address;
@@ -349,7 +344,7 @@ static uint64_t find_cleanups(const struct search *search)
 		uint64_t address = runs.address[i];
 
 		if (refers_to(&marks, address + (uint64_t)all) && is_static_data(search, address) &&
-		    is_block_list(search, word_at(search, address + (uint64_t)all),
+		    is_block_list(search, grf_image_word(search->image, address + (uint64_t)all),
 				  grf_offset(layout, cleanup_block, alllink),
 				  grf_offset(layout, cleanup_block, n),
 				  (uint64_t)grf_offset(layout, cleanup_block, _size) / 8))

@@ -32,23 +32,17 @@ struct reader {
 	uint64_t segments_left; /* bytes that further modules may have of data and bss */
 };
 
-static uint64_t read_word(const struct reader *reader, int64_t offset)
-{
-	uint64_t value = 0;
-
-	if (offset >= 0)
-		grf_image_u64(reader->image, reader->address + (uint64_t)offset, &value);
-	return value;
-}
-
 static struct grf_slice read_slice(const struct reader *reader, int64_t offset)
 {
 	if (offset < 0)
 		return (struct grf_slice){0};
-	return (struct grf_slice){read_word(reader, offset), read_word(reader, offset + 8)};
+	return (struct grf_slice){grf_image_field(reader->image, reader->address, offset),
+				  grf_image_field(reader->image, reader->address, offset + 8)};
 }
 
-#define WORD(field)  read_word(reader, grf_offset(reader->layout, moduledata, field))
+#define WORD(field)                                                                                \
+	grf_image_field(reader->image, reader->address,                                            \
+			grf_offset(reader->layout, moduledata, field))
 #define SLICE(field) read_slice(reader, grf_offset(reader->layout, moduledata, field))
 
 static void read_fields(const struct reader *reader, struct grf_module *module)
@@ -135,7 +129,7 @@ static const uint8_t *made_mask(const struct reader *reader, int64_t offset, uin
  * or memory is out. */
 static uint8_t *run_program(const struct reader *reader, int64_t offset, uint64_t words)
 {
-	uint64_t address = read_word(reader, offset);
+	uint64_t address = grf_image_field(reader->image, reader->address, offset);
 	const struct grf_segment *segment = grf_image_find(reader->image, address);
 	uint8_t *mask = segment ? calloc(1, (words + 7) / 8) : NULL;
 

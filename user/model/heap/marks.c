@@ -89,12 +89,10 @@ static void take_mark_bits(const struct grf_heap *heap, struct grf_marks *marks)
  * word, and an object's bit is that of its first word (runtime/mcheckmark.go). */
 static uint64_t checkmarks_of(struct grf_heap_reader *reader, uint64_t address)
 {
-	uint64_t arena = grf_heap_arena(reader, address), bitmap = 0;
+	uint64_t arena = grf_heap_arena(reader, address);
 	int64_t offset = grf_offset(reader->layout, heap_arena, checkmarks);
 
-	if (arena && offset >= 0)
-		grf_image_u64(reader->image, arena + (uint64_t)offset, &bitmap);
-	return bitmap;
+	return grf_image_field(reader->image, arena, offset);
 }
 
 /* Takes the checkmarks of a span. False: it has none. */

@@ -49,16 +49,6 @@ static void add_root(struct special_reader *reader, const char *name, enum grf_r
 	*root = (struct grf_special_root){name, kind, value, type};
 }
 
-/* Reads a word of the structure at `address`. 0: this version lacks the field. */
-static uint64_t read_word(const struct special_reader *reader, uint64_t address, int64_t offset)
-{
-	uint64_t value = 0;
-
-	if (offset >= 0)
-		grf_image_u64(reader->image, address + (uint64_t)offset, &value);
-	return value;
-}
-
 /* Whether the image can hold one more record of `bytes` bytes. Only in a damaged image do lists
  * share their ends, or blocks overlap. */
 static bool afford_bytes(struct special_reader *reader, uint64_t bytes)
@@ -70,7 +60,7 @@ static bool afford_bytes(struct special_reader *reader, uint64_t bytes)
 }
 
 #define WORD(address, structure, field)                                                            \
-	read_word(reader, address, grf_offset(reader->layout, structure, field))
+	grf_image_field(reader->image, address, grf_offset(reader->layout, structure, field))
 
 /* Go 1.24 and 1.25 keep a cleanup's function, which holds its argument; 1.26 keeps {call, fn, arg}
  * (runtime/mcleanup.go). `address` is that of the cleanupFn, or of the one word. */
@@ -192,7 +182,7 @@ static void add_queued_cleanup(struct special_reader *reader, uint64_t entry)
 		add_cleanup_fn(reader, entry);
 	else
 		add_root(reader, "runtime.AddCleanup.fn", GRF_ROOT_FUNCTION,
-			 read_word(reader, entry, 0), 0);
+			 grf_image_field(reader->image, entry, 0), 0);
 }
 
 /* A queue: blocks off the heap, all of them chained, each with a count of entries. */
@@ -214,7 +204,7 @@ static void read_queue(struct special_reader *reader, const struct queue *queue)
 	room = (uint64_t)(queue->size - queue->entries) / (uint64_t)queue->stride;
 	for (; block && left && !is_loop(&check, block) && !reader->no_memory &&
 	       afford_bytes(reader, (uint64_t)queue->size);
-	     left--, block = read_word(reader, block, queue->link)) {
+	     left--, block = grf_image_field(reader->image, block, queue->link)) {
 		uint64_t entry = block + (uint64_t)queue->entries;
 		uint32_t count = 0;
 
@@ -233,7 +223,7 @@ static void read_finalizer_queue(struct special_reader *reader, uint64_t variabl
 {
 	const struct grf_layout *layout = reader->layout;
 	const struct queue queue = {
-	    .block = read_word(reader, variable, 0),
+	    .block = grf_image_field(reader->image, variable, 0),
 	    .size = grf_offset(layout, finblock, _size),
 	    .link = grf_offset(layout, finblock, alllink),
 	    .count = grf_offset(layout, finblock, cnt),

@@ -43,11 +43,7 @@ bool grf_goroutine_fields_find(const struct grf_layout *layout, struct grf_gorou
 static uint64_t read_word(const struct grf_goroutine_index *index, uint64_t g, int64_t outer,
 			  int64_t inner)
 {
-	uint64_t value = 0;
-
-	if (outer >= 0 && inner >= 0)
-		grf_image_u64(index->image, g + (uint64_t)(outer + inner), &value);
-	return value;
+	return outer >= 0 && inner >= 0 ? grf_image_field(index->image, g, outer + inner) : 0;
 }
 
 /* The record as the copied memory has it. False: none. */

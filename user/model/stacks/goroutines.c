@@ -63,17 +63,8 @@ struct goroutine_reader {
 	bool no_memory;
 };
 
-static uint64_t load_word(const struct goroutine_reader *reader, uint64_t address, int64_t offset)
-{
-	uint64_t value = 0;
-
-	if (address && offset >= 0)
-		grf_image_u64(reader->image, address + (uint64_t)offset, &value);
-	return value;
-}
-
 #define WORD(address, structure, field)                                                            \
-	load_word(reader, address, grf_offset(reader->layout, structure, field))
+	grf_image_field(reader->image, address, grf_offset(reader->layout, structure, field))
 
 static void add_value(struct goroutine_reader *reader, uint64_t value, uint32_t frame, int kind,
 		      bool conservative)
@@ -130,7 +121,7 @@ static void find_threads(struct goroutine_reader *reader)
 
 static void read_machines(struct goroutine_reader *reader, uint64_t allm)
 {
-	uint64_t m = load_word(reader, allm, 0);
+	uint64_t m = grf_image_field(reader->image, allm, 0);
 
 	for (; grf_address_set_add(&reader->machine_of, m, reader->machines.count);
 	     m = WORD(m, m, alllink)) {
@@ -172,8 +163,8 @@ static bool in_stack(const struct goroutine_reader *reader, uint64_t g, uint64_t
 	int64_t stack = grf_offset(reader->layout, g, stack);
 	uint64_t low, high;
 
-	low = load_word(reader, g, stack + grf_offset(reader->layout, stack, lo));
-	high = load_word(reader, g, stack + grf_offset(reader->layout, stack, hi));
+	low = grf_image_field(reader->image, g, stack + grf_offset(reader->layout, stack, lo));
+	high = grf_image_field(reader->image, g, stack + grf_offset(reader->layout, stack, hi));
 	return sp >= low && sp < high;
 }
 
@@ -189,26 +180,26 @@ static bool find_ucontext(struct goroutine_reader *reader, const struct machine 
 {
 	const struct grf_arch_ucontext *places = &grf_image_arch(reader->image)->ucontext;
 	int64_t stack = grf_offset(reader->layout, g, stack);
-	uint64_t low = load_word(reader, machine->signal_g, stack);
-	uint64_t high = load_word(reader, machine->signal_g, stack + 8), at;
+	uint64_t low = grf_image_field(reader->image, machine->signal_g, stack);
+	uint64_t high = grf_image_field(reader->image, machine->signal_g, stack + 8), at;
 
 	if (high <= low || high - low > MAX_SIGNAL_STACK)
 		return false;
 	for (at = machine->thread->sp & ~(uint64_t)7; at + places->size <= high; at += 8) {
 		uint64_t sp;
 
-		if (load_word(reader, at, UCONTEXT_STACK) != low ||
-		    load_word(reader, at, UCONTEXT_STACK + 16) != high - low)
+		if (grf_image_field(reader->image, at, UCONTEXT_STACK) != low ||
+		    grf_image_field(reader->image, at, UCONTEXT_STACK + 16) != high - low)
 			continue;
-		sp = load_word(reader, at, places->sp);
+		sp = grf_image_field(reader->image, at, places->sp);
 		if (sp < goroutine->stack_low || sp >= goroutine->stack_high)
 			continue;
 		ret->sp = sp;
-		ret->pc = load_word(reader, at, places->pc);
+		ret->pc = grf_image_field(reader->image, at, places->pc);
 		ret->interrupted = true;
 		for (int i = 0; i < places->count; i++)
-			add_value(reader, load_word(reader, at, places->first + i * 8), 0,
-				  GRF_VALUE_REGISTER, true);
+			add_value(reader, grf_image_field(reader->image, at, places->first + i * 8),
+				  0, GRF_VALUE_REGISTER, true);
 		return true;
 	}
 	return false;
@@ -288,7 +279,8 @@ static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record
 	    !grf_image_u32(reader->image, record + (uint64_t)grf_offset(layout, defer, siz),
 			   &size) ||
 	    !size || size > MAX_DEFER_ARGUMENTS || size > reader->arguments_left ||
-	    !grf_pclntab_find(reader->table, load_word(reader, WORD(record, defer, fn), 0),
+	    !grf_pclntab_find(reader->table,
+			      grf_image_field(reader->image, WORD(record, defer, fn), 0),
 			      &function))
 		return;
 	reader->arguments_left -= size;
@@ -300,7 +292,7 @@ static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record
 		width = size / 8;
 	for (uint32_t i = 0; i < width; i++)
 		if (!bits || bits[i / 8] >> (i % 8) & 1)
-			add_value(reader, load_word(reader, at, (int64_t)i * 8), frame,
+			add_value(reader, grf_image_field(reader->image, at, (int64_t)i * 8), frame,
 				  GRF_VALUE_REGISTER, !bits);
 }
 
@@ -366,12 +358,13 @@ static void add_vector_registers(struct goroutine_reader *reader,
 		     &asynchronous);
 	if (!asynchronous)
 		return;
-	state = load_word(reader, goroutine->address,
-			  grf_offset(layout, g, x_regs) + grf_offset(layout, x_reg_per_g, state));
+	state =
+	    grf_image_field(reader->image, goroutine->address,
+			    grf_offset(layout, g, x_regs) + grf_offset(layout, x_reg_per_g, state));
 	size = (uint64_t)grf_offset(layout, x_reg_state, _size);
 	for (uint64_t at = 0; state && at < size && size < 65536; at += 8)
-		add_value(reader, load_word(reader, state, (int64_t)at), 0, GRF_VALUE_REGISTER,
-			  true);
+		add_value(reader, grf_image_field(reader->image, state, (int64_t)at), 0,
+			  GRF_VALUE_REGISTER, true);
 }
 
 /* Copies the frames, words and values of the current goroutine into memory of its own. */
@@ -452,10 +445,10 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 		rest = reader->frames.count ? reader->frames.items[reader->frames.count - 1].fp
 					    : start.sp;
 	}
-	add_value(
-	    reader,
-	    load_word(reader, goroutine->address, sched + grf_offset(reader->layout, gobuf, ctxt)),
-	    0, GRF_VALUE_CONTEXT, false);
+	add_value(reader,
+		  grf_image_field(reader->image, goroutine->address,
+				  sched + grf_offset(reader->layout, gobuf, ctxt)),
+		  0, GRF_VALUE_CONTEXT, false);
 	add_defers(reader, goroutine);
 	add_waits(reader, goroutine);
 	add_vector_registers(reader, goroutine);
@@ -540,8 +533,8 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 				  struct grf_goroutines *goroutines)
 {
 	goroutine_array items = {0};
-	uint64_t at = load_word(reader, allgs, 0), count = load_word(reader, allgs, 8), end, until,
-		 done = 0;
+	uint64_t at = grf_image_field(reader->image, allgs, 0),
+		 count = grf_image_field(reader->image, allgs, 8), end, until, done = 0;
 	struct grf_error *error = NULL;
 
 	if (count > GRF_MAX_GOROUTINES || at > UINT64_MAX - count * 8)
@@ -558,7 +551,8 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 					error = grf_error_interrupted();
 			}
 			if (!error)
-				error = add_goroutine(reader, load_word(reader, at, 0), &items);
+				error = add_goroutine(reader, grf_image_field(reader->image, at, 0),
+						      &items);
 		}
 	}
 	grf_progress_end();

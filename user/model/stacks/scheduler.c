@@ -9,15 +9,6 @@
 
 #define MAX_ITEMS ((uint64_t)1 << 28)
 
-static uint64_t read_word(const struct grf_image *image, uint64_t address, int64_t offset)
-{
-	uint64_t value = 0;
-
-	if (address && offset >= 0)
-		grf_image_u64(image, address + (uint64_t)offset, &value);
-	return value;
-}
-
 static bool add_address(struct grf_scheduler *scheduler, uint64_t address)
 {
 	uint64_t *item;
@@ -34,8 +25,8 @@ static bool add_address(struct grf_scheduler *scheduler, uint64_t address)
 static bool add_slice(const struct grf_image *image, uint64_t slice,
 		      struct grf_scheduler *scheduler)
 {
-	uint64_t at = read_word(image, slice, 0), count = read_word(image, slice, 8), item, end,
-		 until;
+	uint64_t at = grf_image_field(image, slice, 0), count = grf_image_field(image, slice, 8),
+		 item, end, until;
 
 	if (!at || count > MAX_ITEMS || at > UINT64_MAX - count * 8)
 		return true;
@@ -50,16 +41,18 @@ static bool add_slice(const struct grf_image *image, uint64_t slice,
 static bool add_machines(const struct grf_image *image, const struct grf_layout *layout,
 			 uint64_t allm, struct grf_scheduler *scheduler)
 {
-	uint64_t m = read_word(image, allm, 0);
+	uint64_t m = grf_image_field(image, allm, 0);
 	struct grf_address_set seen = {.limit =
 					   grf_image_room(image, grf_offset(layout, m, _size))};
 	bool fits = true;
 
 	for (; fits && grf_address_set_add(&seen, m, 0);
-	     m = read_word(image, m, grf_offset(layout, m, alllink)))
-		fits = add_address(scheduler, m) &&
-		       add_address(scheduler, read_word(image, m, grf_offset(layout, m, g0))) &&
-		       add_address(scheduler, read_word(image, m, grf_offset(layout, m, gsignal)));
+	     m = grf_image_field(image, m, grf_offset(layout, m, alllink)))
+		fits =
+		    add_address(scheduler, m) &&
+		    add_address(scheduler, grf_image_field(image, m, grf_offset(layout, m, g0))) &&
+		    add_address(scheduler,
+				grf_image_field(image, m, grf_offset(layout, m, gsignal)));
 	fits = fits && !seen.no_memory;
 	grf_address_set_free(&seen);
 	return fits;

@@ -15,17 +15,8 @@
  * (_Gleaked in runtime/runtime2.go). */
 #define STATUS_LEAKED 10u
 
-static uint64_t load_word(const struct grf_waits *waits, uint64_t address, int64_t offset)
-{
-	uint64_t value = 0;
-
-	if (address && offset >= 0)
-		grf_image_u64(waits->image, address + (uint64_t)offset, &value);
-	return value;
-}
-
 #define WORD(address, structure, field)                                                            \
-	load_word(waits, address, grf_offset(waits->layout, structure, field))
+	grf_image_field(waits->image, address, grf_offset(waits->layout, structure, field))
 
 static bool is_waiting(const struct grf_layout *layout, const struct grf_goroutine *goroutine)
 {

@@ -292,12 +292,10 @@ static grf_flow_value argument_value(const struct grf_code_types *code,
 static uint64_t load_constant(const struct grf_code_types *code, uint64_t address)
 {
 	const struct grf_segment *segment = grf_image_find(code->types->image, address);
-	uint64_t value;
 
-	return segment && !(segment->flags & GRF_SEGMENT_WRITE) &&
-		       grf_image_u64(code->types->image, address, &value)
-		   ? value
-		   : 0;
+	if (!segment || segment->flags & GRF_SEGMENT_WRITE)
+		return 0;
+	return grf_image_word(code->types->image, address);
 }
 
 /* What a callee returns that was made of a type it was given, for one that calls it with

@@ -91,13 +91,6 @@ bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_d
 	return !size_of_kind(ret->kind) || ret->size == size_of_kind(ret->kind);
 }
 
-static uint64_t word_at(const struct grf_types *types, uint64_t address)
-{
-	uint64_t word;
-
-	return grf_image_u64(types->image, address, &word) ? word : 0;
-}
-
 static uint64_t tail_size(const struct grf_types *types, enum grf_kind kind)
 {
 	switch (kind) {
@@ -223,15 +216,15 @@ static void append_list(struct grf_types *types, uint64_t at, unsigned int count
 			struct name_text *name)
 {
 	for (unsigned int i = 0; i < count && name->steps > 0; i++) {
-		uint64_t type = word_at(types, at + i * GRF_WORD_BYTES);
+		uint64_t type = grf_image_word(types->image, at + i * GRF_WORD_BYTES);
 
 		if (i)
 			append_name(name, ", ");
 		/* The last parameter is a slice. */
 		if (variadic && i == count - 1) {
 			append_name(name, "...");
-			type =
-			    word_at(types, type + (uint64_t)grf_offset(types->layout, type, _size));
+			type = grf_image_word(
+			    types->image, type + (uint64_t)grf_offset(types->layout, type, _size));
 		}
 		append_type(types, type, name);
 	}
@@ -265,7 +258,7 @@ static void append_func(struct grf_types *types, const struct grf_descriptor *ty
 static void append_field(struct grf_types *types, uint64_t field, uint64_t package,
 			 struct name_text *name)
 {
-	uint64_t address = word_at(types, field);
+	uint64_t address = grf_image_word(types->image, field);
 	uint8_t flags = 0;
 	size_t length, path_length;
 	const char *text = name_bytes(types, address, &length);
@@ -277,15 +270,15 @@ static void append_field(struct grf_types *types, uint64_t field, uint64_t packa
 			append_name(name, "%.*s.", (int)path_length, path);
 		append_name(name, "%.*s ", (int)length, text);
 	}
-	append_type(types, word_at(types, field + GRF_WORD_BYTES), name);
+	append_type(types, grf_image_word(types->image, field + GRF_WORD_BYTES), name);
 }
 
 static void append_struct(struct grf_types *types, const struct grf_descriptor *type,
 			  struct name_text *name)
 {
-	uint64_t package = word_at(types, type->tail);
-	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
-	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
+	uint64_t package = grf_image_word(types->image, type->tail);
+	uint64_t fields = grf_image_word(types->image, type->tail + STRUCT_FIELDS);
+	uint64_t count = grf_image_word(types->image, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 
 	append_name(name, "struct {");
 	for (uint64_t i = 0; i < count && name->steps > 0; i++) {
@@ -299,17 +292,19 @@ static void append_composite(struct grf_types *types, const struct grf_descripto
 			     struct name_text *name)
 {
 	static const char *const directions[] = {"chan ", "<-chan ", "chan<- ", "chan "};
-	uint64_t first = word_at(types, type->tail);
+	uint64_t first = grf_image_word(types->image, type->tail);
 
 	switch (type->kind) {
 	case GRF_KIND_ARRAY:
-		append_name(name, "[%llu]",
-			    (unsigned long long)word_at(types, type->tail + ARRAY_LENGTH));
+		append_name(
+		    name, "[%llu]",
+		    (unsigned long long)grf_image_word(types->image, type->tail + ARRAY_LENGTH));
 		append_type(types, first, name);
 		break;
 	case GRF_KIND_CHAN:
-		append_name(name, "%s",
-			    directions[word_at(types, type->tail + CHAN_DIRECTION) & 3]);
+		append_name(
+		    name, "%s",
+		    directions[grf_image_word(types->image, type->tail + CHAN_DIRECTION) & 3]);
 		append_type(types, first, name);
 		break;
 	case GRF_KIND_FUNC:
@@ -319,7 +314,7 @@ static void append_composite(struct grf_types *types, const struct grf_descripto
 		append_name(name, "map[");
 		append_type(types, first, name);
 		append_name(name, "]");
-		append_type(types, word_at(types, type->tail + MAP_ELEMENT), name);
+		append_type(types, grf_image_word(types->image, type->tail + MAP_ELEMENT), name);
 		break;
 	case GRF_KIND_POINTER:
 		append_name(name, "*");
@@ -414,8 +409,8 @@ static const char *field_name(struct grf_types *types, uint64_t address)
 static void read_fields(struct grf_types *types, const struct grf_descriptor *type,
 			struct grf_shape *ret)
 {
-	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
-	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
+	uint64_t fields = grf_image_word(types->image, type->tail + STRUCT_FIELDS);
+	uint64_t count = grf_image_word(types->image, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 	uint8_t shift = types->layout->release->descriptor->offset_shift;
 	const uint8_t *memory;
 
@@ -448,8 +443,8 @@ void grf_descriptor_fields(struct grf_types *types, uint64_t address, struct grf
 static void field_parts(struct grf_types *types, const struct grf_descriptor *type,
 			void (*take)(void *context, uint64_t address), void *context)
 {
-	uint64_t fields = word_at(types, type->tail + STRUCT_FIELDS);
-	uint64_t count = word_at(types, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
+	uint64_t fields = grf_image_word(types->image, type->tail + STRUCT_FIELDS);
+	uint64_t count = grf_image_word(types->image, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 	const uint8_t *memory;
 
 	if (!count || count > FIELDS_MAX)
@@ -467,12 +462,12 @@ void grf_descriptor_parts(struct grf_types *types, const struct grf_descriptor *
 	case GRF_KIND_CHAN:
 	case GRF_KIND_POINTER:
 	case GRF_KIND_SLICE:
-		take(context, word_at(types, descriptor->tail));
+		take(context, grf_image_word(types->image, descriptor->tail));
 		break;
 	case GRF_KIND_MAP:
-		take(context, word_at(types, descriptor->tail + MAP_KEY));
-		take(context, word_at(types, descriptor->tail + MAP_ELEMENT));
-		take(context, word_at(types, descriptor->tail + MAP_GROUP));
+		take(context, grf_image_word(types->image, descriptor->tail + MAP_KEY));
+		take(context, grf_image_word(types->image, descriptor->tail + MAP_ELEMENT));
+		take(context, grf_image_word(types->image, descriptor->tail + MAP_GROUP));
 		break;
 	case GRF_KIND_STRUCT:
 		field_parts(types, descriptor, take, context);
@@ -493,22 +488,25 @@ void grf_runtime_types_shape(struct grf_types *types, struct grf_type *type, str
 	ret->kind = (uint8_t)descriptor.kind;
 	switch (descriptor.kind) {
 	case GRF_KIND_ARRAY:
-		ret->count = word_at(types, tail + ARRAY_LENGTH);
-		ret->element = grf_types_by_descriptor(types, word_at(types, tail));
+		ret->count = grf_image_word(types->image, tail + ARRAY_LENGTH);
+		ret->element = grf_types_by_descriptor(types, grf_image_word(types->image, tail));
 		break;
 	case GRF_KIND_CHAN:
 	case GRF_KIND_POINTER:
 	case GRF_KIND_SLICE:
-		ret->element = grf_types_by_descriptor(types, word_at(types, tail));
+		ret->element = grf_types_by_descriptor(types, grf_image_word(types->image, tail));
 		break;
 	case GRF_KIND_MAP:
-		ret->key = grf_types_by_descriptor(types, word_at(types, tail + MAP_KEY));
-		ret->element = grf_types_by_descriptor(types, word_at(types, tail + MAP_ELEMENT));
-		ret->group = grf_types_by_descriptor(types, word_at(types, tail + MAP_GROUP));
+		ret->key =
+		    grf_types_by_descriptor(types, grf_image_word(types->image, tail + MAP_KEY));
+		ret->element = grf_types_by_descriptor(
+		    types, grf_image_word(types->image, tail + MAP_ELEMENT));
+		ret->group =
+		    grf_types_by_descriptor(types, grf_image_word(types->image, tail + MAP_GROUP));
 		break;
 	case GRF_KIND_INTERFACE:
-		ret->empty_interface =
-		    !word_at(types, tail + INTERFACE_METHODS + (uint64_t)GRF_WORD_BYTES);
+		ret->empty_interface = !grf_image_word(types->image, tail + INTERFACE_METHODS +
+									 (uint64_t)GRF_WORD_BYTES);
 		break;
 	case GRF_KIND_STRUCT:
 		read_fields(types, &descriptor, ret);
