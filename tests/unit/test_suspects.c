@@ -217,6 +217,56 @@ static void test_impossible_map(void **state)
 		       "main.index");
 }
 
+static struct grf_slot slice_slot[] = {
+    {.kind = GRF_SLOT_ARRAY_POINTER, .target = &pair, .count = 1}};
+static struct grf_type slice_of_pairs = {.name = "[]Pair",
+					 .size = 24,
+					 .pointer_mask = 1,
+					 .pointer_bytes = 8,
+					 .slots = slice_slot,
+					 .slot_count = 1,
+					 .child_count = 1,
+					 .planned = true};
+
+/* A slice of an array with 42 pairs. */
+static void slice_of(uint64_t length, uint64_t capacity)
+{
+	global("main.queue", &slice_of_pairs, array_of_leaves(84));
+	memcpy(&world.data[8], &length, 8);
+	memcpy(&world.data[16], &capacity, 8);
+	find_suspects(1024);
+	assert_int_equal(suspects->rows.count, 1);
+}
+
+static void test_beyond_the_length(void **state)
+{
+	(void)state;
+	slice_of(2, 42);
+	assert_suspect(0, "beyond-len", 1280, 80,
+		       "main.queue holds 1.25 KiB (54 %): 80 pointers beyond the length of a slice "
+		       "(2 of 42) hold what nothing else does; freeing it would free 80 objects",
+		       "main.queue");
+}
+
+static void test_within_the_length(void **state)
+{
+	(void)state;
+	slice_of(40, 42);
+	assert_suspect(0, "accumulation", 2368, 40,
+		       "main.queue holds 2.31 KiB (100 %): a slice of 40 elements, with room for "
+		       "42; freeing it would free 85 objects",
+		       "main.queue");
+}
+
+/* What cannot be a slice of the array is not said to be one. */
+static void test_impossible_slice(void **state)
+{
+	(void)state;
+	slice_of(2, 43);
+	assert_string_equal(suspects->rows.items[0].name, "accumulation");
+	assert_int_equal(suspects->rows.items[0].count, 84);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end_suspects)
@@ -231,6 +281,9 @@ int main(void)
 	    TEST(test_circle_of_contexts),
 	    TEST(test_map),
 	    TEST(test_impossible_map),
+	    TEST(test_beyond_the_length),
+	    TEST(test_within_the_length),
+	    TEST(test_impossible_slice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

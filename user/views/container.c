@@ -154,6 +154,7 @@ struct search {
 	const struct grf_type *type; /* of the holder's values, which stand from `value` on */
 	uint64_t value;
 	bool repeated; /* to the end of the holder */
+	uint64_t end;
 	struct grf_container *ret;
 };
 
@@ -168,12 +169,16 @@ static void take_slice(struct search *search, const struct grf_slot *slot, const
 	    pointer < search->address || pointer - search->address >= search->size ||
 	    length > capacity || capacity > (search->size - (pointer - search->address)) / element)
 		return;
+	if (search->end < pointer + length * element)
+		search->end = pointer + length * element;
+	search->ret->end = search->end;
 	if (search->ret->kind == GRF_CONTAINER_SLICE && search->ret->entries >= length)
 		return;
 	*search->ret = (struct grf_container){.kind = GRF_CONTAINER_SLICE,
 					      .node = search->node,
 					      .entries = length,
-					      .capacity = capacity};
+					      .capacity = capacity,
+					      .end = search->end};
 }
 
 static void visit_edge(void *context, uint64_t address, uint64_t value)

@@ -153,6 +153,59 @@ static struct grf_error *add_container(struct looking *looking, uint32_t node,
 	    grf_format_count_of(container->entries), grf_format_count_of(container->capacity));
 }
 
+/* What an array owns by pointers behind the end of its slices. */
+struct beyond {
+	const struct grf_retained *retained;
+	const struct grf_container *container;
+	struct grf_retained_size size;
+	uint64_t count;
+};
+
+static void visit_element(void *context, uint64_t address, uint64_t value)
+{
+	struct beyond *beyond = context;
+	struct grf_retained_size size;
+	uint32_t node;
+
+	if (address < beyond->container->end ||
+	    !grf_container_find(beyond->retained, value, &node) ||
+	    grf_retained_owner(beyond->retained, node) != beyond->container->node ||
+	    grf_retained_is_shared(beyond->retained, node))
+		return;
+	size = grf_retained_of(beyond->retained, node);
+	beyond->size.bytes += size.bytes;
+	beyond->size.objects += size.objects;
+	beyond->count++;
+}
+
+/* Names the slice for what is beyond its length, where that is most of what it holds. An object
+ * that several elements have counts for each: then the sum may be too much, and says nothing. */
+static struct grf_error *check_beyond(struct looking *looking,
+				      const struct grf_container *container, bool *ret_named)
+{
+	const struct grf_retained *retained = looking->retained;
+	uint64_t id = grf_retained_object(retained, container->node);
+	const struct grf_span *span = grf_retained_span(retained, container->node);
+	uint64_t all = grf_retained_of(retained, container->node).bytes;
+	struct beyond beyond = {.retained = retained, .container = container};
+	struct grf_suspicion suspicion = {.name = "beyond-len", .node = container->node};
+
+	if (!grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object),
+			     visit_element, &beyond))
+		return grf_error_no_memory();
+	*ret_named = beyond.size.bytes <= all && beyond.size.bytes >= looking->least &&
+		     (double)beyond.size.bytes >= LIKE_SHARE * (double)all;
+	if (!*ret_named)
+		return NULL;
+	suspicion.size = beyond.size;
+	suspicion.count = beyond.count;
+	return grf_suspect_add(
+	    looking->suspecting, &suspicion,
+	    "%s pointers beyond the length of a slice (%s of %s) hold what nothing else does",
+	    grf_format_count_of(beyond.count), grf_format_count_of(container->entries),
+	    grf_format_count_of(container->capacity));
+}
+
 static struct grf_error *add_many(struct looking *looking, uint32_t node, const struct kind *kind)
 {
 	const struct grf_root_node *roots = looking->retained->roots.nodes.items;
@@ -204,6 +257,12 @@ static struct grf_error *judge_point(struct looking *looking, const struct grf_o
 		container = below->container;
 	else if (container.kind == GRF_CONTAINER_MAP)
 		node = container.node;
+	if (container.kind == GRF_CONTAINER_SLICE) {
+		struct grf_error *error = check_beyond(looking, &container, ret_spreads);
+
+		if (error || *ret_spreads)
+			return error;
+	}
 	*ret_spreads =
 	    kind || (container.kind == GRF_CONTAINER_MAP && container.entries >= GRF_SUSPECT_MANY);
 	if (!*ret_spreads)
