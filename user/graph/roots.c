@@ -15,12 +15,6 @@
 #include "graph/pieces.h"
 #include "model/stacks/goroutine_names.h"
 
-/* Bytes. Longer names are cut; the longest in Go's own library have about 300. */
-#define NAME_BYTES 4096
-
-/* Of a frame, no more variables than this are read. */
-#define FRAME_LOCALS 4096
-
 /* Whether a variable or symbol is the runtime's own, by its package. The lists of all sync.Pools
  * count as such: the collector empties pools through them (sync/pool.go), and a pool that is a
  * field of a large object would make that object hang from the list instead of from its owner. */
@@ -236,7 +230,7 @@ static bool is_made_in_data(struct grf_walk *walk, uint64_t address, struct unna
 
 static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_class)
 {
-	char name[NAME_BYTES];
+	char name[GRF_NAME_BYTES];
 
 	for (size_t k = 0; k < walk->areas.count; k++) {
 		struct grf_area *area = &walk->areas.items[k];
@@ -276,8 +270,8 @@ struct stack_walk {
 	enum grf_root_class root_class;
 	struct grf_area area;
 	uint64_t capacity; /* words of area.pending */
-	struct grf_local locals[FRAME_LOCALS];
-	char name[NAME_BYTES];
+	struct grf_local locals[GRF_FRAME_LOCALS];
+	char name[GRF_NAME_BYTES];
 };
 
 static uint32_t local_spot(struct stack_walk *stack, const struct grf_local *local)
@@ -368,9 +362,9 @@ static void walk_frames(struct stack_walk *stack, const struct grf_goroutine *go
 		if (!frame->function.name || !is_of_class(stack, goroutine, i))
 			continue;
 		count = grf_types_locals(stack->walk->types, frame->lookup_pc, frame->fp,
-					 stack->locals, FRAME_LOCALS);
-		if (count > FRAME_LOCALS)
-			count = FRAME_LOCALS;
+					 stack->locals, GRF_FRAME_LOCALS);
+		if (count > GRF_FRAME_LOCALS)
+			count = GRF_FRAME_LOCALS;
 		for (size_t k = 0; k < count;)
 			k += walk_locals(stack, &stack->locals[k], count - k);
 	}

@@ -27,9 +27,9 @@ static bool add_block(struct grf_spots *spots)
 {
 	struct grf_spot **blocks, *block;
 
-	if (spots->block_count > UINT32_MAX >> 13)
+	if (spots->block_count > UINT32_MAX / GRF_SPOT_BLOCK / 2)
 		return false;
-	block = malloc(4096 * sizeof(*block));
+	block = malloc(GRF_SPOT_BLOCK * sizeof(*block));
 	blocks = realloc(spots->blocks, (spots->block_count + 1) * sizeof(struct grf_spot *));
 	if (blocks)
 		spots->blocks = blocks;
@@ -65,10 +65,10 @@ uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *t
 
 	if (id != GRF_PAIR_MAP_NONE)
 		return id;
-	if (spots->count >> 12 >= spots->block_count && !add_block(spots))
+	if (spots->count / GRF_SPOT_BLOCK >= spots->block_count && !add_block(spots))
 		return 0;
 	id = spots->count;
-	spots->blocks[id >> 12][id & 4095] = (struct grf_spot){
+	spots->blocks[id / GRF_SPOT_BLOCK][id % GRF_SPOT_BLOCK] = (struct grf_spot){
 	    .type = type,
 	    .node = node,
 	    .content = (uint8_t)content,

@@ -30,19 +30,28 @@ struct grf_spot {
 	uint32_t children;     /* its first child spot in the pool; 0: not made yet */
 	uint8_t content;       /* enum grf_content */
 	bool scheduler;        /* the type is one of the scheduler's own */
-	uint8_t stored_choice; /* for objects with `stored_address`, slots of `stored_key` bytes */
+	uint8_t stored_choice; /* enum grf_stored_choice for `stored_address` and `stored_key` */
 	uint32_t dynamic_spot; /* the last child by dynamic type, that of `dynamic_key` */
 	const void *dynamic_key;
-	uint64_t coverage_key; /* 1 + (object size << 16 | offset) of `coverage` */
+	/* What was last found out for a small object (visit_small.c): which of its words the type
+	 * covers, bit i for word i; and for which objects that holds: 1 + (object size << 16 |
+	 * offset of the pointer into it). A `coverage_key` of 0: nothing was. */
+	uint64_t coverage_key;
 	uint64_t coverage;
+	/* The objects for which `stored_choice` was last made (visit_stored.c): the address of the
+	 * type that the runtime stores for them, 0: none was; and object size << 16 ^ offset of the
+	 * pointer into it. */
 	uint64_t stored_address;
 	uint64_t stored_key;
 };
 
+/* Spots of a block; a power of 2, as each visit of an object divides by it. */
+#define GRF_SPOT_BLOCK 4096u
+
 struct grf_spots {
 	struct grf_types *types;
 	struct grf_tree_builder *builder;
-	struct grf_spot **blocks; /* of 4096 */
+	struct grf_spot **blocks; /* of GRF_SPOT_BLOCK each */
 	uint32_t block_count;
 	uint32_t count; /* ids 1 to count - 1 are in use */
 	uint32_t *pool; /* child spots */
@@ -57,7 +66,7 @@ void grf_spots_free(struct grf_spots *spots);
 static inline struct grf_spot *grf_spot_at(const struct grf_spots *spots, uint32_t id)
 {
 	assert(id < spots->count);
-	return &spots->blocks[id >> 12][id & 4095];
+	return &spots->blocks[id / GRF_SPOT_BLOCK][id % GRF_SPOT_BLOCK];
 }
 
 /* The spot of a node with a type. 0: out of memory. */

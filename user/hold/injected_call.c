@@ -68,7 +68,6 @@
 #define ATTEMPTS     3            /* for each thread: it may be handling a signal */
 #define MAX_THREADS  4096u        /* that are looked at */
 #define MAX_RECORDS  65536u
-#define STATUS_BYTES 4096
 #define EAGER_ROUNDS 50 /* of asking that only yield the CPU */
 /* linux/errno.h: what a call that is to be made again seems to return. */
 #define FIRST_RESTART (-516)
@@ -108,7 +107,7 @@ struct thread_facts {
 
 static struct thread_facts read_facts(const struct grf_injector *injector, pid_t tid)
 {
-	char name[64], status[STATUS_BYTES];
+	char name[64], status[GRF_STATUS_BYTES];
 	struct thread_facts facts = {.has_seccomp = true};
 	const char *line;
 
@@ -551,7 +550,7 @@ bool grf_injector_with_thread(struct grf_injector *injector, grf_injector_work *
 struct grf_error *grf_injector_open(struct grf_injector *injector, const struct grf_target *target,
 				    const struct grf_injection_site *site)
 {
-	char status[STATUS_BYTES];
+	char status[GRF_STATUS_BYTES];
 
 	memset(injector, 0, sizeof(*injector));
 	injector->target = target;

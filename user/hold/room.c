@@ -32,9 +32,8 @@
 #include "base/small_file.h"
 #include "hold/private.h"
 
-#define STATUS_BYTES 4096
-#define FILE_BYTES   GRF_GROUP_FILE_BYTES
-#define NO_LIMIT     GRF_GROUP_NO_LIMIT
+#define FILE_BYTES GRF_GROUP_FILE_BYTES
+#define NO_LIMIT   GRF_GROUP_NO_LIMIT
 
 struct room {
 	const struct grf_target *target;
@@ -218,7 +217,7 @@ static struct grf_error *check_user(const struct room *room)
 
 static struct grf_error *read_target(struct room *room)
 {
-	char status[STATUS_BYTES];
+	char status[GRF_STATUS_BYTES];
 
 	if (grf_small_file_read(room->target->directory, "status", status, sizeof(status)) < 0)
 		return grf_target_exited(room->target->pid);

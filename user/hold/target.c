@@ -66,7 +66,7 @@ bool grf_target_thread_has_ended(const struct grf_target *target, pid_t tid)
 
 pid_t grf_target_tracer(const struct grf_target *target, pid_t tid)
 {
-	char name[48], status[4096];
+	char name[48], status[GRF_STATUS_BYTES];
 
 	snprintf(name, sizeof(name), "task/%d/status", tid);
 	if (grf_small_file_read(target->directory, name, status, sizeof(status)) < 0)
@@ -77,7 +77,7 @@ pid_t grf_target_tracer(const struct grf_target *target, pid_t tid)
 /* The process that thread `tid` belongs to; `tid` where that cannot be told. */
 static pid_t process_of(pid_t tid)
 {
-	char path[48], status[4096];
+	char path[48], status[GRF_STATUS_BYTES];
 	long tgid;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
@@ -108,7 +108,7 @@ static int ptrace_scope(void)
 /* Whether we have a capability; linux/capability.h has their numbers. */
 static bool has_capability(unsigned int number)
 {
-	char status[4096];
+	char status[GRF_STATUS_BYTES];
 	const char *line;
 
 	if (grf_small_file_read(AT_FDCWD, "/proc/self/status", status, sizeof(status)) < 0)
@@ -203,7 +203,7 @@ static struct grf_error *check_stat(pid_t pid, const char *stat)
 static struct grf_error *check_process(pid_t pid, int directory)
 {
 	const struct timespec moment = {.tv_nsec = 2000000};
-	char status[4096], stat[1024];
+	char status[GRF_STATUS_BYTES], stat[1024];
 	uint64_t began = grf_now();
 	struct grf_error *error;
 
@@ -363,7 +363,7 @@ bool grf_target_is_stopped(const struct grf_target *target)
 
 size_t grf_target_thread_count(const struct grf_target *target)
 {
-	char status[4096];
+	char status[GRF_STATUS_BYTES];
 	long count;
 
 	if (grf_small_file_read(target->directory, "status", status, sizeof(status)) < 0)

@@ -13,9 +13,6 @@
 #include "model/stacks/stack_memory.h"
 #include "model/stacks/waits.h"
 
-/* Bytes; longer ones are cut. */
-#define CREATOR_BYTES 4096
-
 /* A goroutine, and what tells its group. */
 struct member {
 	const struct grf_goroutine *goroutine;
@@ -120,7 +117,7 @@ static uint64_t held_by(const struct grouping *grouping, const struct member *me
 static bool add_group(struct grouping *grouping, const struct member *members, size_t count)
 {
 	struct grf_goroutine_group *group = grf_array_add(&grouping->groups->rows);
-	char creator[CREATOR_BYTES];
+	char creator[GRF_NAME_BYTES];
 
 	if (!group)
 		return false;

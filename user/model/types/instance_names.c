@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define ARGUMENTS_MAX 16
-#define NAME_SIZE     4096
 
 static const char dictionary_mark[] = "..dict.";
 
@@ -192,7 +191,7 @@ static const struct argument *argument_at(const struct grf_instance_names *names
 const char *grf_instance_name(struct grf_types *types, const struct grf_instance_names *names,
 			      const char *name)
 {
-	char text[NAME_SIZE];
+	char text[GRF_NAME_BYTES];
 	size_t length = 0;
 
 	while (*name && length < sizeof(text) - 1) {

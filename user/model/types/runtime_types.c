@@ -17,7 +17,6 @@
 #define KIND_MASK  0x1f
 #define SIZE_LIMIT ((uint64_t)1 << 47)
 #define FIELDS_MAX 65536
-#define NAME_SIZE  4096
 /* Types that one name may need. */
 #define NAME_STEPS 256
 
@@ -117,7 +116,7 @@ static uint64_t tail_size(const struct grf_types *types, enum grf_kind kind)
 /* --- names ------------------------------------------------------------------------------------ */
 
 struct name_text {
-	char text[NAME_SIZE];
+	char text[GRF_NAME_BYTES];
 	size_t length;
 	int steps;
 	unsigned int depth;
@@ -153,7 +152,8 @@ static const char *name_bytes(const struct grf_types *types, uint64_t address, s
 		length |= (uint64_t)(byte & 0x7f) << shift;
 	}
 	*ret_length = length;
-	return length < NAME_SIZE ? (const char *)grf_image_at(types->image, at, length) : NULL;
+	return length < GRF_NAME_BYTES ? (const char *)grf_image_at(types->image, at, length)
+				       : NULL;
 }
 
 static const char *name_at_offset(const struct grf_types *types, uint64_t near, int32_t offset,

@@ -8,10 +8,8 @@
 
 #include "model/types/instance_names.h"
 
-#define NAME_SIZE 4096
-
 struct text {
-	char bytes[NAME_SIZE];
+	char bytes[GRF_NAME_BYTES];
 	size_t length;
 	bool broken; /* the text did not fit, or could not be made */
 };

@@ -29,7 +29,6 @@
 #define CALL_DISTANCE 64 /* bytes of code between the two */
 #define TYPES_MAX     (1u << 18)
 #define PARTS_MAX     (4 * TYPES_MAX)
-#define ENTRIES_MAX   4096 /* of a dictionary */
 
 struct maker {
 	const char *name;
@@ -176,7 +175,7 @@ static bool is_itab(const struct search *search, const struct grf_module *module
 static bool read_dictionary(struct search *search, const struct grf_module *module,
 			    uint64_t address)
 {
-	for (uint64_t i = 0; i < ENTRIES_MAX; i++, address += GRF_WORD_BYTES) {
+	for (uint64_t i = 0; i < GRF_DICTIONARY_ENTRIES; i++, address += GRF_WORD_BYTES) {
 		struct grf_type_reference *added;
 		uint64_t entry;
 

@@ -15,8 +15,6 @@
 
 #define ARENA_CHUNK ((size_t)256 << 10)
 #define ALIGNMENT   16
-/* No name that is shown is longer than this. */
-#define NAME_MAX_LENGTH 4096
 
 struct grf_arena_chunk {
 	struct grf_arena_chunk *next;
@@ -81,7 +79,7 @@ const char *grf_types_intern(struct grf_types *types, const char *string)
 
 const char *grf_types_intern_format(struct grf_types *types, const char *format, ...)
 {
-	char string[NAME_MAX_LENGTH];
+	char string[GRF_NAME_BYTES];
 	va_list arguments;
 
 	va_start(arguments, format);

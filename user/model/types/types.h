@@ -35,6 +35,10 @@
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
 
+/** Bytes of a name that is shown, with its end: of a type, a function, a variable. A longer one is
+ * cut, or counts as unknown; the longest in Go's own library have about 300. */
+#define GRF_NAME_BYTES 4096
+
 enum grf_slot_kind {
 	/* A pointer to a value of `target`. The object may be larger: the target may be a field of
 	 * it or one of several elements. */
@@ -310,6 +314,9 @@ struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type
 
 /* The descriptor of the element type when `contents` is what a channel points to, else 0. */
 uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents);
+
+/* Of a frame, no more variables than this are read. */
+#define GRF_FRAME_LOCALS 4096
 
 /* A variable of a function that is in memory at a pc: part of a frame's stack. */
 struct grf_local {

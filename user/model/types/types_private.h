@@ -162,6 +162,9 @@ struct grf_types {
 /* How deeply types nest: structs and arrays in one another, and the names made of names. */
 #define GRF_TYPES_DEPTH_MAX 64
 
+/* No more entries of a dictionary of generic code are read. */
+#define GRF_DICTIONARY_ENTRIES 4096
+
 /* --- type_store.c ----------------------------------------------------------------------------- */
 
 /* Zeroed memory that lives as long as `types`, aligned for anything; NULL when out of memory. */

@@ -11,9 +11,8 @@
 
 #include "model/types/instance_names.h"
 
-#define ENTRIES_MAX      4096 /* of a dictionary */
-#define DICTIONARIES_MAX 64   /* of one function, that are looked at */
-#define DEPTH_MAX        24   /* of types in types: those in the memory of a map are 12 deep */
+#define DICTIONARIES_MAX 64 /* of one function, that are looked at */
+#define DEPTH_MAX        24 /* of types in types: those in the memory of a map are 12 deep */
 
 struct grf_dictionary {
 	uint64_t address; /* in the image */
@@ -97,7 +96,8 @@ static const struct grf_dictionary *make_dictionary(struct grf_types *types, uin
 		return NULL;
 	made->address = address;
 	made->function = function;
-	made->count = size / sizeof(uint64_t) < ENTRIES_MAX ? size / sizeof(uint64_t) : ENTRIES_MAX;
+	made->count = size / sizeof(uint64_t) < GRF_DICTIONARY_ENTRIES ? size / sizeof(uint64_t)
+								       : GRF_DICTIONARY_ENTRIES;
 	made->names = grf_instance_names_read(types, function, symbol);
 	HASH_ADD(hh, types->dictionaries->by_address, address, sizeof(struct dictionary_key), made);
 	return made;

@@ -31,8 +31,6 @@
 
 #define SCOPE_DEPTH_MAX    200
 #define DICTIONARY         ".dict"
-#define DICTIONARY_MAX     4096 /* entries */
-#define LOCALS_MAX         4096 /* of a frame */
 #define STACK_CLOSURES_MAX 128
 #define SPILLS_SEARCHED    5
 #define VARIABLES_MAX      (1 << 16)
@@ -466,7 +464,8 @@ static void join_pieces(struct frame_locals *frame)
 
 static void fill_frame(struct frame_locals *frame, const struct candidates *candidates)
 {
-	size_t room = candidates->array.count < LOCALS_MAX ? candidates->array.count : LOCALS_MAX;
+	size_t room =
+	    candidates->array.count < GRF_FRAME_LOCALS ? candidates->array.count : GRF_FRAME_LOCALS;
 
 	frame->items = calloc(room + 1, sizeof(*frame->items));
 	frame->dictionary_entries = calloc(room + 1, sizeof(*frame->dictionary_entries));
@@ -540,7 +539,7 @@ static struct grf_type *true_type(struct grf_types *types, uint64_t dictionary, 
 	struct grf_type *type;
 	uint64_t descriptor;
 
-	if (!dictionary || entry >= DICTIONARY_MAX ||
+	if (!dictionary || entry >= GRF_DICTIONARY_ENTRIES ||
 	    !grf_image_u64(types->image, dictionary + entry * 8, &descriptor) ||
 	    !grf_modules_by_type(types->modules, descriptor))
 		return NULL;
