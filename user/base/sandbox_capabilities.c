@@ -77,7 +77,7 @@ struct grf_error *grf_sandbox_capabilities(const struct grf_sandbox *sandbox)
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "capabilities");
 	for (size_t i = 0; i < sandbox->place_count; i++)
 		kept |= needed_for(&sandbox->places[i]);
-	/* Files of other users are there to be read yet. */
+	/* Files of other users are still to be read. */
 	if (sandbox->stage == GRF_SANDBOX_OPENS)
 		kept |= BIT(CAP_DAC_READ_SEARCH);
 	if (sandbox->can_hurry && sandbox->usual.wants_sys_nice)

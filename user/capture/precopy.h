@@ -77,9 +77,9 @@ struct grf_error *grf_precopy_begin(struct grf_precopy *precopy, struct grf_copy
  * most: fewer when little is left, or no less than after the round before. */
 void grf_precopy_rounds(struct grf_precopy *precopy, unsigned int rounds);
 
-/* Takes memory under watch that `larger` has and the plan before it, `first`, had not. False: there
- * is none. Otherwise grf_precopy_replan() has the rounds copy it too; it is part of the plan then.
- */
+/* Watches the memory that is in the plan `larger` and not in `first`, the plan that the rounds copy
+ * now. The rounds copy it too after grf_precopy_replan(). False: `larger` has no such memory, and
+ * nothing was done. */
 bool grf_precopy_extend(struct grf_precopy *precopy, const struct grf_plan *first,
 			const struct grf_plan *larger);
 

@@ -30,8 +30,8 @@ enum grf_stop_failure {
 	GRF_STOP_REGISTERS,
 	GRF_STOP_TOO_MUCH,  /* was written since it was copied; another stop may do */
 	GRF_STOP_DISTURBED, /* it cannot be told what was written; another stop may do */
-	GRF_STOP_NO_CHILD,  /* could be made; after() says why, and another way may do */
-	GRF_STOP_TOO_LONG,  /* for it to be finished in this one, or another */
+	GRF_STOP_NO_CHILD,  /* no child could be made; after() says why; another way may do */
+	GRF_STOP_TOO_LONG,  /* it takes longer than a stop may, in another one too */
 };
 
 struct grf_session;

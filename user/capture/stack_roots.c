@@ -23,9 +23,11 @@
 #define RECORD_TIME 250u
 #define PAGE_TIME   800u
 
-/* A smaller dead part costs more to leave out, as a run more is to be read, than to copy; bytes. By
- * parts of stacks of 2 KiB, which Go begins with, the copy of 100,000 becomes smaller by half and
- * takes longer. /proc/PID/mem is read run by run. */
+/* Bytes that a dead part of a stack must have to be left out. To leave one out splits the memory
+ * that is read into one run more, and a run costs more than the copy of a small part: with the dead
+ * parts of stacks of 2 KiB left out, the size that Go begins with, the copy of 100,000 stacks has
+ * half the bytes and takes longer. By /proc/PID/mem each run is a system call, so the least is
+ * larger. */
 #define DEAD_BYTES             4096u
 #define DEAD_BYTES_THROUGH_MEM 16384u
 

@@ -277,7 +277,7 @@ static void end_child(struct grf_session *session)
 			 session->target.pid);
 	else if (reaping.outcome == GRF_CHILD_PENDING)
 		grf_warn(
-		    "process %d keeps an ended child as yet; a process of grf-bpf's goes on for "
+		    "process %d still keeps an ended child; a process of grf-bpf's goes on for "
 		    "a minute to have it waited for",
 		    session->target.pid);
 }

@@ -154,7 +154,7 @@ static bool wait_for(int fd, pid_t pid)
 
 static void leave_alone(struct grf_apart *apart)
 {
-	grf_warn("process %d of grf-bpf's is at work at the target yet; it ends by itself",
+	grf_warn("process %d of grf-bpf's is still at work at the target; it ends by itself",
 		 apart->pid);
 	apart->pid = 0;
 }

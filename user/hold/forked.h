@@ -16,7 +16,7 @@ enum grf_child_outcome {
 	GRF_CHILD_NONE,   /* none was made */
 	GRF_CHILD_REAPED, /* nothing is left of it */
 	GRF_CHILD_LEFT,   /* it is dead, but nobody could wait for it */
-	GRF_CHILD_PENDING /* one of our processes is at that yet, and goes on without us */
+	GRF_CHILD_PENDING /* one of our processes is still at that, and goes on without us */
 };
 
 struct grf_reaping {
@@ -39,7 +39,7 @@ bool grf_forked_make(struct grf_forked *forked, const pid_t *tids, size_t count)
 /* Why it was not made. */
 struct grf_error *grf_forked_explain(const struct grf_forked *forked);
 
-/* Whether, when none was made, all threads stand yet as they did before. */
+/* Whether, when none was made, all threads still stand as they did before. */
 bool grf_forked_stands(const struct grf_forked *forked);
 
 /* The child, which does not run; for reading its memory. `pid` 0: no child. */

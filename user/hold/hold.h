@@ -35,21 +35,21 @@ void grf_target_close(struct grf_target *target);
 /* The same process and program once more, to be closed by itself. */
 struct grf_error *grf_target_share(const struct grf_target *target, struct grf_target *ret);
 
-/* Whether the memory of that program is there yet: one system call, and no proof that the process
- * has not got another one beside it. */
+/* Whether the memory of that program still exists, in one system call. It may exist although the
+ * process runs another program by now, where somebody else (a child of vfork(2)) keeps it. */
 bool grf_target_has_memory(const struct grf_target *target);
 
-/* Whether it runs the program yet that it ran when it was opened. What was read of it before that
- * was found is of this program. Errors: EXITED, REPLACED (by exec(2)), PERMISSION (it may not be
- * seen any more). */
+/* Checks that the process still runs the program that it ran at grf_target_open(). If it does, all
+ * that was read of it before this call is of that program. Errors: EXITED, REPLACED (by exec(2)),
+ * PERMISSION (it may not be seen any more). */
 struct grf_error *grf_target_check(const struct grf_target *target);
 
-/* The same, for one who must not allocate. */
+/* Whether grf_target_check() would find no error. Does not allocate. */
 bool grf_target_is_same(const struct grf_target *target);
 
-/* The error, or the reason for it, where that is that the process is gone or became another
- * program: whatever is asked for then is refused for one reason or another. Takes `error`; NULL
- * stays NULL. */
+/* Gives the cause of `error`. When a process ends or becomes another program, what is asked of it
+ * is refused with errors of many kinds: then this returns the error of grf_target_check() and frees
+ * `error`, else it returns `error`. NULL stays NULL. */
 struct grf_error *grf_target_explain(const struct grf_target *target, struct grf_error *error);
 
 /* A descriptor of the file `name` in /proc/PID, or an error that explains the refusal. */

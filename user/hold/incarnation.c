@@ -5,8 +5,8 @@
  *
  * - a descriptor of its memory's page map. It stays with the memory that it was opened for, and
  *   reads nothing any more when that is gone;
- * - where the kernel put its code, its stack and its heap. That shows whether the memory is the
- *   process's own yet, should somebody else (a child of vfork(2)) keep the old one alive.
+ * - where the kernel put its code, its stack and its heap. That shows whether the memory is still
+ *   the process's own, should somebody else (a child of vfork(2)) keep the old one alive.
  *
  * The way from one program to another has no way back. Whoever finds the program the same after he
  * has read something knows that what he read was of this program.
@@ -53,7 +53,7 @@ static bool read_places(int directory, pid_t pid, uint64_t *ret)
 	return false;
 }
 
-/* Whether anybody has the memory yet. */
+/* Whether anybody still has the memory. */
 static bool is_alive(int pagemap)
 {
 	uint64_t entry;

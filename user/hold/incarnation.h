@@ -26,7 +26,7 @@ enum grf_incarnation_state {
 void grf_incarnation_take(int directory, pid_t pid, struct grf_incarnation *ret);
 void grf_incarnation_release(struct grf_incarnation *incarnation);
 
-/* Whether anybody has its memory yet; true where that is not known. */
+/* Whether anybody still has its memory; true where that is not known. */
 bool grf_incarnation_has_memory(const struct grf_incarnation *incarnation);
 
 /* Allocates nothing. */

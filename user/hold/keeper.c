@@ -29,8 +29,8 @@ struct duty {
 
 /* Runs in the keeper, on memory shared with us: system calls and nothing else. All signals are
  * blocked but SIGKILL, which comes when the thread that started the keeper ends. It ends at a word
- * that we hold, as a signal can be refused; and looks whether we are there yet, should it not be
- * told.
+ * that we hold, as a signal can be refused; and looks whether we are still there, should it not
+ * be told.
  */
 static int keep_target(void *argument)
 {

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "hold/held.h"
 
-/* How long the others stand yet after the threads in system calls were let go, and how long those
+/* How long the others still stand after the threads in system calls were let go, and how long those
  * go one after the other, at most; ns. */
 #define IDLE_TIME 100000u
 #define BUSY_TIME 200000u

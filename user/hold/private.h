@@ -25,7 +25,7 @@ struct grf_error *grf_target_refused(pid_t pid);
 struct grf_error *grf_target_exited(pid_t pid);
 struct grf_error *grf_target_traced(pid_t pid, pid_t tracer);
 
-/* How long one of our processes is waited for yet when the user has interrupted; ns. */
+/* How long one of our processes is still waited for when the user has interrupted; ns. */
 #define GRF_HELPER_PATIENCE UINT64_C(3000000000)
 
 /**

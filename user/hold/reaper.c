@@ -55,7 +55,7 @@ static bool nap_once(const struct work *work, unsigned int *length)
 	return grf_now() < work->deadline;
 }
 
-/* Whether the target has ended. Its threads may be listed yet, as long as nobody waits for them;
+/* Whether the target has ended. Its threads may still be listed, as long as nobody waits for them;
  * its memory is gone. With it its children change hands, and are reaped. */
 static bool has_ended(const struct work *work)
 {

@@ -35,7 +35,7 @@ enum grf_registers_by {
 	GRF_REGISTERS_BY_PTRACE,
 };
 
-/* Where the stack roots of goroutines come from: status, stack bounds, pc and stack pointer. */
+/* Where the stack roots of goroutines come from: status, stack bounds, sp, pc and bp. */
 enum grf_goroutines_by {
 	GRF_GOROUTINES_FROM_MEMORY, /* the copied memory, or what was read of it at the stop */
 	GRF_GOROUTINES_BY_EBPF,     /* read by an eBPF program at the stop */

@@ -41,7 +41,7 @@ struct grf_container grf_container_at_end(const struct grf_retained *retained,
 
 /**
  * The pointer of a type's values that stands `offset` bytes from the beginning of one, in arrays
- * inside of them too. NULL: there is none.
+ * inside of them too. NULL: no pointer stands there.
  */
 const struct grf_slot *grf_container_slot(const struct grf_type *type, uint64_t offset);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What stands out in a heap as leaks do: a few checks, each with a stable name. A suspect says in
- * one sentence what holds how much, and where. Where nothing stands out there is none.
+ * one sentence what holds how much, and where. Where nothing stands out no suspect
+ * is named.
  */
 #ifndef GRF_VIEWS_SUSPECTS_H
 #define GRF_VIEWS_SUSPECTS_H

@@ -383,8 +383,8 @@ static bool is_same(const struct grf_type *left, const struct grf_type *right)
 	return left == right || (left->size == right->size && !strcmp(left->name, right->name));
 }
 
-/* The part of a value `*offset` bytes from its beginning, which is from the part's then. NULL:
- * there is none. */
+/* The type of the array element or field that stands `*offset` bytes into a value of `type`; sets
+ * `*offset` to how far into that part it is. NULL: no part stands there. */
 static struct grf_type *part_at(struct grf_types *types, struct grf_type *type, uint64_t *offset)
 {
 	const struct grf_shape *shape = grf_types_shape(types, type);
