@@ -19,6 +19,7 @@
 
 #include "arch/arch.h"
 #include "base/array.h"
+#include "model/types/given_types.h"
 #include "model/types/special_callees.h"
 #include "model/types/types_private.h"
 
@@ -287,36 +288,6 @@ static grf_flow_value argument_value(const struct grf_code_types *code,
 	return registers[flow_of(code)->result_registers[number]];
 }
 
-/* Where the word at an address that a function is given leads, if it is in what nobody writes to.
- */
-static uint64_t load_constant(const struct grf_code_types *code, uint64_t address)
-{
-	const struct grf_segment *segment = grf_image_find(code->types->image, address);
-
-	if (!segment || segment->flags & GRF_SEGMENT_WRITE)
-		return 0;
-	return grf_image_word(code->types->image, address);
-}
-
-/* What a callee returns that was made of a type it was given, for one that calls it with
- * `registers`. */
-static grf_flow_value with_given(const struct grf_code_types *code, grf_flow_value value,
-				 const grf_flow_value *registers)
-{
-	grf_flow_value from = registers[grf_flow_way_register(value)];
-	uint64_t address = grf_flow_address(from), distance;
-
-	if (grf_flow_is_given(from))
-		return grf_flow_way_join(value, from);
-	if (grf_flow_kind(from) != GRF_FLOW_DESCRIPTOR && grf_flow_kind(from) != GRF_FLOW_CONSTANT)
-		return 0;
-	for (unsigned int i = 0; address && grf_flow_way_step(value, i, &distance); i++)
-		address = load_constant(code, address + distance);
-	return address && grf_modules_by_type(code->types->modules, address)
-		   ? grf_flow_make(grf_flow_kind(value), address)
-		   : 0;
-}
-
 /* The map that a word of a data segment led to is worked on as one of some type. */
 static void note_use(struct grf_code_types *code, const grf_flow_value *registers)
 {
@@ -338,7 +309,7 @@ static void on_plain_call(struct grf_code_types *code, struct code_function *fun
 	ret->takes = taken_by(code, function);
 	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
 		ret->results[i] = grf_flow_is_given(function->results[i])
-				      ? with_given(code, function->results[i], registers)
+				      ? grf_given_type(code->types, function->results[i], registers)
 				      : function->results[i];
 }
 

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the checks of suspects have in common: going through objects, and adding what one finds,
+ * with its sentence and its path. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "views/suspects_private.h"
+#include "views/way_down.h"
+
+/* The name in a sentence is of so many elements at the most: the root and the last ones. */
+#define SUBJECT_FIELDS 3u
+#define SUBJECT_CHAIN  256u
+/* No more are collected before they are ranked: each is a megabyte, or part of one. */
+#define SUSPECTS_MAX 256u
+/* See grf_suspect_least(). */
+#define LEAST_SHARE 0.1
+
+uint64_t grf_suspect_least(const struct grf_suspecting *suspecting)
+{
+	uint64_t least = (uint64_t)(LEAST_SHARE * (double)suspecting->retained->bytes);
+
+	return least < suspecting->least ? suspecting->least : least;
+}
+
+const char *grf_suspect_type_name(const struct grf_type *type)
+{
+	return type && type->name ? type->name : "objects of unknown type";
+}
+
+static void visit_wanted(struct grf_suspecting *suspecting, const struct grf_span *span,
+			 const bool *wanted, grf_node_visit *visit, void *context)
+{
+	const struct grf_graph *graph = suspecting->graph;
+
+	for (uint32_t slot = 0; slot < span->slot_count; slot++) {
+		uint64_t id = span->first_object + slot;
+
+		if (grf_graph_reached(graph, id) && !(graph->places[id] & GRF_GRAPH_INSIDE) &&
+		    wanted[graph->places[id]])
+			visit(context, grf_retained_node(suspecting->retained, id));
+	}
+}
+
+struct grf_error *grf_suspect_objects(struct grf_suspecting *suspecting, grf_suspect_wants *wants,
+				      grf_node_visit *visit, void *context)
+{
+	const struct grf_graph *graph = suspecting->graph;
+	const struct grf_heap *heap = graph->model->heap;
+	bool *wanted = calloc((size_t)graph->kind_count + 1, sizeof(*wanted)), any = false;
+	struct grf_error *error = wanted ? NULL : grf_error_no_memory();
+
+	for (uint32_t i = 1; wanted && i < graph->kind_count; i++)
+		any |= wanted[i] = wants(&graph->kinds[i]);
+	for (size_t i = 0; any && !error && i < heap->span_count; i++) {
+		if (!(i & 1023) && grf_interrupted())
+			error = grf_error_interrupted();
+		else if (heap->spans[i].pointer_layout != GRF_POINTERS_NONE)
+			visit_wanted(suspecting, &heap->spans[i], wanted, visit, context);
+	}
+	free(wanted);
+	return error;
+}
+
+/* --- sentences -------------------------------------------------------------------------------- */
+
+/* The elements of a path that have a name: its root, and fields. */
+struct subject {
+	const char *root;
+	const char *fields[SUBJECT_FIELDS];
+	size_t count; /* of all fields */
+};
+
+static void add_field(struct subject *subject, const char *element)
+{
+	size_t last = SUBJECT_FIELDS - 1;
+
+	if (!element || *element == '$' || *element == '[' || !strstr(element, ". ("))
+		return;
+	if (subject->count < SUBJECT_FIELDS) {
+		subject->fields[subject->count++] = element;
+		return;
+	}
+	if (!strcmp(subject->fields[last], element))
+		return;
+	memmove(subject->fields, subject->fields + 1, last * sizeof(*subject->fields));
+	subject->fields[last] = element;
+	subject->count++;
+}
+
+static void add_chain(struct subject *subject, const struct grf_suspecting *suspecting,
+		      uint32_t node)
+{
+	const struct grf_tree_node *nodes = suspecting->graph->tree->nodes;
+	uint32_t at =
+	    grf_graph_kind(suspecting->graph, grf_retained_object(suspecting->retained, node)).node;
+	const char *chain[SUBJECT_CHAIN];
+	size_t count = 0;
+
+	for (; nodes[at].parent != GRF_TREE_NONE && count < SUBJECT_CHAIN; at = nodes[at].parent)
+		chain[count++] = nodes[at].name;
+	subject->root = nodes[at].name;
+	while (count)
+		add_field(subject, chain[--count]);
+}
+
+static void print_subject(FILE *stream, const struct grf_suspecting *suspecting,
+			  const struct grf_owner_way *way)
+{
+	struct subject subject = {0};
+	size_t shown;
+
+	for (size_t i = 0; i < way->nodes.count; i++) {
+		uint32_t node = way->nodes.items[i];
+		bool root = grf_retained_is_root(suspecting->retained, node);
+		const char *element = grf_owner_element(suspecting->retained, node);
+
+		if (!i && !root)
+			add_chain(&subject, suspecting, node);
+		else if (root && element)
+			subject.root = element;
+		else if (!root && !grf_container_is_map_part(suspecting->retained, node))
+			add_field(&subject, element);
+	}
+	shown = subject.count < SUBJECT_FIELDS ? subject.count : SUBJECT_FIELDS;
+	fputs(subject.root ? subject.root : "the heap", stream);
+	if (subject.count > SUBJECT_FIELDS)
+		fputs("...", stream);
+	for (size_t i = 0; i < shown; i++)
+		fprintf(stream, ".%.*s",
+			(int)(strstr(subject.fields[i], ". (") - subject.fields[i]),
+			subject.fields[i]);
+}
+
+static bool write_sentence(const struct grf_suspecting *suspecting, struct grf_suspect *suspect,
+			   const struct grf_owner_way *way, const char *what)
+{
+	size_t size;
+	FILE *stream = open_memstream(&suspect->sentence, &size);
+
+	if (!stream)
+		return false;
+	print_subject(stream, suspecting, way);
+	fprintf(stream, " holds %s (%.0f %%): %s; freeing it would free %s object%s",
+		grf_format_bytes(suspect->bytes), 100 * suspect->share, what,
+		grf_format_count_of(suspect->objects), suspect->objects == 1 ? "" : "s");
+	return !fclose(stream);
+}
+
+static bool write_path(const struct grf_suspecting *suspecting, struct grf_suspect *suspect,
+		       const struct grf_owner_way *way)
+{
+	struct grf_owner_path path = {0};
+	struct grf_way_down down;
+	bool written;
+	size_t size;
+
+	path.stream = open_memstream(&suspect->path, &size);
+	if (!path.stream)
+		return false;
+	grf_owner_path_write(&path, suspecting->retained, way);
+	written = grf_way_down_print(suspecting->graph, suspecting->retained, &suspect->node, 1,
+				     path.stream, &down);
+	return !fclose(path.stream) && written;
+}
+
+static struct grf_suspect *new_suspect(struct grf_suspecting *suspecting,
+				       const struct grf_suspicion *suspicion)
+{
+	struct grf_suspect *suspect = grf_array_add(&suspecting->suspects->rows);
+	uint64_t all = suspecting->retained->bytes;
+
+	if (!suspect)
+		return NULL;
+	suspect->name = suspicion->name;
+	suspect->node = suspicion->node;
+	suspect->bytes = suspicion->size.bytes;
+	suspect->objects = suspicion->size.objects;
+	suspect->count = suspicion->count;
+	suspect->share = all ? (double)suspect->bytes / (double)all : 0;
+	return suspect;
+}
+
+/* Whether a check has said the same, as many things of a hostile heap may lead to one, or there are
+ * more than any heap has. */
+static bool is_said(const struct grf_suspects *suspects, const struct grf_suspicion *suspicion)
+{
+	for (size_t i = 0; i < suspects->rows.count; i++)
+		if (suspects->rows.items[i].node == suspicion->node &&
+		    suspects->rows.items[i].name == suspicion->name)
+			return true;
+	return suspects->rows.count >= SUSPECTS_MAX;
+}
+
+struct grf_error *grf_suspect_add(struct grf_suspecting *suspecting,
+				  const struct grf_suspicion *suspicion, const char *format, ...)
+{
+	const struct grf_type *type = grf_owner_type(suspecting->retained, suspicion->node);
+	struct grf_owner_way way = {0};
+	struct grf_suspect *suspect;
+	char *what = NULL;
+	va_list arguments;
+	bool written;
+
+	if (is_said(suspecting->suspects, suspicion))
+		return NULL;
+	suspect = new_suspect(suspecting, suspicion);
+	if (!suspect)
+		return grf_error_no_memory();
+	suspect->type = type ? type->name : NULL;
+	va_start(arguments, format);
+	if (vasprintf(&what, format, arguments) < 0)
+		what = NULL;
+	va_end(arguments);
+	written = what && grf_owner_way_to(suspecting->retained, suspicion->node, &way) &&
+		  write_sentence(suspecting, suspect, &way, what) &&
+		  write_path(suspecting, suspect, &way);
+	grf_array_free(&way.nodes);
+	free(what);
+	return written ? NULL : grf_error_no_memory();
+}
+
+/* Many objects of a type that no single thing owns. Its path ends with who holds them. */
+static struct grf_error *add_shared(struct grf_suspecting *suspecting,
+				    const struct grf_owners_row *row)
+{
+	const struct grf_suspicion suspicion = {
+	    .name = "accumulation",
+	    .node = GRF_NODE_NONE,
+	    .size = {row->bytes, row->objects},
+	    .count = row->owned,
+	};
+	struct grf_suspect *suspect = new_suspect(suspecting, &suspicion);
+	const char *holders = strstr(row->path, ", held by "), *way = strstr(row->path, " > ");
+	size_t length = strlen(row->path);
+
+	if (holders)
+		length = (size_t)(holders - row->path);
+	if (way && (size_t)(way - row->path) < length)
+		length = (size_t)(way - row->path);
+	if (!suspect)
+		return grf_error_no_memory();
+	suspect->type = row->type;
+	suspect->path = strdup(row->path);
+	if (!suspect->path ||
+	    asprintf(&suspect->sentence,
+		     "%s of %.*s hold %s (%.0f %%)%s; freeing them would free %s objects",
+		     grf_format_count_of(row->owned), (int)length, row->path,
+		     grf_format_bytes(row->bytes), 100 * row->share, holders ? holders : "",
+		     grf_format_count_of(row->objects)) < 0)
+		return grf_error_no_memory();
+	return NULL;
+}
+
+struct grf_error *grf_suspect_shared(struct grf_suspecting *suspecting)
+{
+	struct grf_error *error = NULL;
+
+	for (size_t i = 0; !error && i < suspecting->owners->rows.count; i++) {
+		const struct grf_owners_row *row = &suspecting->owners->rows.items[i];
+
+		if (row->several && row->owned >= GRF_SUSPECT_MANY &&
+		    row->bytes >= grf_suspect_least(suspecting))
+			error = add_shared(suspecting, row);
+	}
+	return error;
+}
