@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "graph/pair_map.h"
+#include "model/stacks/goroutine_names.h"
 
 /* Nodes are looked up by what they stand for, below what. */
 #define KEY(kind, parent) ((uint64_t)(kind) << 32 | (parent))
@@ -69,40 +70,6 @@ static uint32_t claimed_node(struct collection *collection, enum grf_root_node_k
 	return found;
 }
 
-/*
- * Whether a goroutine's first function only calls the one that is meant, in the next frame: the
- * wrapper that the compiler makes for a go statement with arguments (go/defer statements in
- * cmd/compile), unless what it calls is inlined; and runtime.main (runtime/proc.go).
- */
-static bool is_wrapper(const struct grf_pclntab *table, const struct grf_function *function,
-		       const struct grf_frame *frame)
-{
-	const char *called = frame[-1].function.name;
-
-	if (!called || frame->function.entry != function->entry)
-		return false;
-	if (!strcmp(function->name, "runtime.main"))
-		return !strcmp(called, "main.main");
-	return grf_pclntab_kind(table, function) == GRF_FUNC_WRAPPER &&
-	       !strcmp(function->name, grf_pclntab_inlined_name(table, function, frame->lookup_pc));
-}
-
-/* The function that a goroutine began with. False: not known. */
-static bool first_function(const struct collection *collection,
-			   const struct grf_goroutine *goroutine, struct grf_function *ret)
-{
-	const struct grf_pclntab *table = collection->model->pclntab;
-
-	if (!grf_pclntab_find(table, goroutine->start_pc, ret))
-		return false;
-	for (uint32_t i = 1; i < goroutine->frame_count; i++)
-		if (is_wrapper(table, ret, &goroutine->frames[i])) {
-			*ret = goroutine->frames[i - 1].function;
-			break;
-		}
-	return true;
-}
-
 static uint32_t goroutine_node(struct collection *collection, size_t index)
 {
 	const struct grf_goroutine *goroutine = &collection->model->goroutines->items[index];
@@ -110,7 +77,7 @@ static uint32_t goroutine_node(struct collection *collection, size_t index)
 	uint32_t parent = goroutine->system ? GRF_ROOT_OF_RUNTIME : GRF_ROOT_ALL, node;
 	const char *name = "goroutine";
 
-	if (first_function(collection, goroutine, &function))
+	if (grf_goroutine_function(collection->model->pclntab, goroutine, &function))
 		name = function.name;
 	node = get_node(collection, GRF_ROOT_NODE_FUNCTION, parent, function.entry, name);
 	node = get_node(collection, GRF_ROOT_NODE_GOROUTINE, node, index, name);
