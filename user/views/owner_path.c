@@ -18,6 +18,11 @@ const struct grf_type *grf_owner_type(const struct grf_retained *retained, uint3
 	return grf_graph_kind(retained->graph, grf_retained_object(retained, node)).type;
 }
 
+const char *grf_owner_type_name(const struct grf_type *type)
+{
+	return type && type->name ? type->name : "objects of unknown type";
+}
+
 const char *grf_owner_element(const struct grf_retained *retained, uint32_t node)
 {
 	const struct grf_tree_node *at;
@@ -37,20 +42,20 @@ const char *grf_owner_element(const struct grf_retained *retained, uint32_t node
 
 void grf_owner_path_end(struct grf_owner_path *path)
 {
-	if (path->last && path->deepest < path->repeats + 1)
+	if (path->deepest < path->repeats + 1)
 		path->deepest = path->repeats + 1;
 	if (path->repeats && !path->cut)
 		fprintf(path->stream, " [%u]", path->repeats + 1);
 	path->repeats = 0;
 }
 
-void grf_owner_path_add(struct grf_owner_path *path, const char *element)
+bool grf_owner_path_begin(struct grf_owner_path *path, const char *element)
 {
 	if (!element)
-		return;
+		return false;
 	if (path->last && !strcmp(path->last, element)) {
 		path->repeats++;
-		return;
+		return false;
 	}
 	grf_owner_path_end(path);
 	path->last = element;
@@ -59,8 +64,16 @@ void grf_owner_path_add(struct grf_owner_path *path, const char *element)
 		path->cut = true;
 	}
 	if (path->cut)
-		return;
-	fprintf(path->stream, "%s%s", path->elements++ ? " > " : "", element);
+		return false;
+	if (path->elements++)
+		fputs(" > ", path->stream);
+	return true;
+}
+
+void grf_owner_path_add(struct grf_owner_path *path, const char *element)
+{
+	if (grf_owner_path_begin(path, element))
+		fputs(element, path->stream);
 }
 
 bool grf_owner_way_to(const struct grf_retained *retained, uint32_t node, struct grf_owner_way *ret)

@@ -28,6 +28,10 @@ struct grf_owner_path {
 
 /** Adds an element; NULL: none. It is borrowed until the next one. */
 void grf_owner_path_add(struct grf_owner_path *path, const char *element);
+
+/** The same for who prints the element in words of its own. True: it is to be printed now. */
+bool grf_owner_path_begin(struct grf_owner_path *path, const char *element);
+
 void grf_owner_path_end(struct grf_owner_path *path);
 
 /** What a step down to a node is called. NULL: it says nothing more. */
@@ -35,6 +39,9 @@ const char *grf_owner_element(const struct grf_retained *retained, uint32_t node
 
 /** The type of a node. NULL: not known. */
 const struct grf_type *grf_owner_type(const struct grf_retained *retained, uint32_t node);
+
+/** What objects of a type, which may be NULL, are called in a sentence. */
+const char *grf_owner_type_name(const struct grf_type *type);
 
 struct grf_owner_way {
 	GRF_ARRAY(uint32_t) nodes; /* from just below all down to the node */

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "graph/pair_map.h"
+#include "views/owner_path.h"
 #include "views/way_down.h"
 
 /* So many holders are shown. */
@@ -213,17 +214,12 @@ static void visit_holder(void *context, uint32_t holder, uint32_t node)
 	making->tallies.items[index].pointers++;
 }
 
-static const char *type_name(const struct grf_type *type)
-{
-	return type && type->name ? type->name : "objects of unknown type";
-}
-
 static const char *holder_name(const struct making *making, uint32_t node)
 {
 	size_t roots = making->retained->roots.nodes.count;
 
 	return node < roots ? making->retained->roots.nodes.items[node].name
-			    : type_name(making->groups.items[node - roots].type);
+			    : grf_owner_type_name(making->groups.items[node - roots].type);
 }
 
 /* By their names where they have as many pointers: where they are is an accident. */
@@ -279,8 +275,7 @@ static void describe_way(struct making *making, struct grf_owners_row *row, cons
 {
 	struct grf_way_down way;
 
-	making->no_memory |=
-	    !grf_way_down_print(making->graph, making->retained, nodes, count, stream, &way);
+	making->no_memory |= !grf_way_down_print(making->retained, nodes, count, stream, &way);
 	row->owned = way.owned;
 	row->type = way.type ? way.type->name : NULL;
 	row->container = way.container;
@@ -296,7 +291,7 @@ static void describe_root(struct making *making, struct grf_owners_row *row, FIL
 static void describe_group(struct making *making, struct grf_owners_row *row,
 			   const struct group *group, FILE *stream)
 {
-	fputs(type_name(group->type), stream);
+	fputs(grf_owner_type_name(group->type), stream);
 	describe_way(making, row, group->sample.items, (uint32_t)group->sample.count, stream);
 	fputs(group->holders ? ", held by " : "", stream);
 	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++)

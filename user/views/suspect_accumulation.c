@@ -10,9 +10,8 @@
 #include "base/units.h"
 #include "graph/pair_map.h"
 #include "views/suspects_private.h"
+#include "views/way_down.h"
 
-/* The way goes down as long as one child has this share of its parent, as that of the owners. */
-#define DESCENT_SHARE 0.7
 /* A list that is owned element by element: no program nests one structure so deep otherwise. */
 #define MANY_IN_CHAIN 1000u
 /* They are of one kind where they have this share of the point. */
@@ -223,7 +222,7 @@ static struct grf_error *add_many(struct looking *looking, uint32_t node, const 
 			       goroutines   ? "goroutines"
 			       : kind->type ? "of "
 					    : "",
-			       goroutines ? "" : grf_suspect_type_name(kind->type));
+			       goroutines ? "" : grf_owner_type_name(kind->type));
 }
 
 /* The kind that a node spreads out over. NULL: it does not. */
@@ -287,7 +286,7 @@ static void go_down(struct looking *looking, uint32_t node, struct grf_owner_way
 		look_below(looking, node, ret_below);
 		if (way->nodes.count == GRF_OWNER_STEPS ||
 		    ret_below->largest_bytes < looking->least ||
-		    (double)ret_below->largest_bytes < DESCENT_SHARE * (double)ret_below->bytes)
+		    (double)ret_below->largest_bytes < GRF_WAY_SHARE * (double)ret_below->bytes)
 			return;
 		node = ret_below->largest;
 		free_below(ret_below);
@@ -327,7 +326,7 @@ static struct grf_error *add_chain(struct looking *looking, uint32_t node, uint6
 
 	return grf_suspect_add(looking->suspecting, &suspicion, "a chain of %s of %s, and more",
 			       grf_format_count_of(length),
-			       grf_suspect_type_name(grf_owner_type(looking->retained, node)));
+			       grf_owner_type_name(grf_owner_type(looking->retained, node)));
 }
 
 static struct grf_error *look_from(struct looking *looking, uint32_t start)

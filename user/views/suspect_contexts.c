@@ -72,7 +72,7 @@ static void check_children(struct chains *chains, uint32_t node, const struct gr
 	chains->error = grf_suspect_add(chains->suspecting, &suspicion,
 					"%s contexts that were made of one (%s), and not cancelled",
 					grf_format_count_of(children.entries),
-					grf_suspect_type_name(grf_owner_type(retained, node)));
+					grf_owner_type_name(grf_owner_type(retained, node)));
 }
 
 static void visit_context(void *context, uint32_t node)

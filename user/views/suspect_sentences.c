@@ -26,11 +26,6 @@ uint64_t grf_suspect_least(const struct grf_suspecting *suspecting)
 	return least < suspecting->least ? suspecting->least : least;
 }
 
-const char *grf_suspect_type_name(const struct grf_type *type)
-{
-	return type && type->name ? type->name : "objects of unknown type";
-}
-
 static void visit_wanted(struct grf_suspecting *suspecting, const struct grf_span *span,
 			 const bool *wanted, grf_node_visit *visit, void *context)
 {
@@ -162,8 +157,7 @@ static bool write_path(const struct grf_suspecting *suspecting, struct grf_suspe
 	if (!path.stream)
 		return false;
 	grf_owner_path_write(&path, suspecting->retained, way);
-	written = grf_way_down_print(suspecting->graph, suspecting->retained, &suspect->node, 1,
-				     path.stream, &down);
+	written = grf_way_down_print(suspecting->retained, &suspect->node, 1, path.stream, &down);
 	return !fclose(path.stream) && written;
 }
 

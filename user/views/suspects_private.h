@@ -50,9 +50,6 @@ typedef bool grf_suspect_wants(const struct grf_object_kind *kind);
 struct grf_error *grf_suspect_objects(struct grf_suspecting *suspecting, grf_suspect_wants *wants,
 				      grf_node_visit *visit, void *context);
 
-/** The name of a type for a sentence. */
-const char *grf_suspect_type_name(const struct grf_type *type);
-
 /* The checks. Errors: NO_MEMORY, INTERRUPTED. */
 typedef struct grf_error *grf_suspect_check(struct grf_suspecting *suspecting);
 grf_suspect_check grf_suspect_contexts;

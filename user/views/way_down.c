@@ -4,15 +4,12 @@
 
 #include <string.h>
 
-/* The way goes down to one object that has this share of what is above, or to those that have it of
- * what is below, where that is more than what is above has itself. */
-#define DESCENT_SHARE 0.7
+#include "views/owner_path.h"
+
 /* So many nodes are looked below: a list may have a million elements, and more. */
 #define LOOKED_AT 1000000u
 /* Of many nodes beside each other the first are measured, until they have so many below. */
 #define MEASURED 4096u
-/* So many elements are shown, below the first. */
-#define PATH_ELEMENTS 11u
 
 /* What stands beside each other. */
 struct level {
@@ -21,7 +18,6 @@ struct level {
 };
 
 struct descent {
-	const struct grf_graph *graph;
 	const struct grf_retained *retained;
 	struct level at, below;
 	uint32_t measured; /* of the nodes at this level: the first; all else is said of these */
@@ -35,50 +31,18 @@ struct descent {
 	bool contested; /* there is more than one */
 	/* Those that are this element, the first of them in `below`: */
 	uint64_t alike, alike_bytes;
-	/* What is printed. */
-	FILE *stream;
-	const char *last;
-	uint32_t repeats, elements, deepest;
-	bool cut;
+	struct grf_owner_path path;
 	GRF_ARRAY(uint32_t) alone; /* the nodes of the way as long as there is one at a time */
 	bool no_memory;
 };
 
 /* ---- what nodes are called ---- */
 
-static const struct grf_type *type_of_node(const struct descent *descent, uint32_t node)
-{
-	const struct grf_retained *retained = descent->retained;
-
-	if (grf_retained_is_root(retained, node))
-		return retained->roots.nodes.items[node].type;
-	return grf_graph_kind(descent->graph, grf_retained_object(retained, node)).type;
-}
-
-/* What a step down to a node is called. NULL: it says nothing more. */
-static const char *element_of_node(const struct descent *descent, uint32_t node)
-{
-	const struct grf_retained *retained = descent->retained;
-	const struct grf_tree_node *at;
-	struct grf_object_kind kind;
-
-	if (grf_retained_is_root(retained, node))
-		return retained->roots.nodes.items[node].kind == GRF_ROOT_NODE_GOROUTINE
-			   ? NULL
-			   : retained->roots.nodes.items[node].name;
-	kind = grf_graph_kind(descent->graph, grf_retained_object(retained, node));
-	at = &descent->graph->tree->nodes[kind.node];
-	/* The place in the tree is by one of its holders, and another one may be meant here. */
-	if (grf_retained_is_shared(retained, node))
-		return kind.type ? kind.type->name : NULL;
-	return at->parent == GRF_TREE_NONE ? NULL : at->name;
-}
-
-/* The same of one of many: where that says nothing, its type does. */
+/* What one of many is called: where its element says nothing, its type does. */
 static const char *element_of_many(const struct descent *descent, uint32_t node)
 {
-	const char *element = element_of_node(descent, node);
-	const struct grf_type *type = type_of_node(descent, node);
+	const char *element = grf_owner_element(descent->retained, node);
+	const struct grf_type *type = grf_owner_type(descent->retained, node);
 
 	if (grf_retained_is_root(descent->retained, node) || !type)
 		return element;
@@ -105,15 +69,6 @@ static bool is_same_element(const char *left, const char *right)
 
 /* ---- what is printed ---- */
 
-static void end_element(struct descent *descent)
-{
-	if (descent->deepest < descent->repeats + 1)
-		descent->deepest = descent->repeats + 1;
-	if (descent->repeats && !descent->cut)
-		fprintf(descent->stream, " [%u]", descent->repeats + 1);
-	descent->repeats = 0;
-}
-
 /* Where in an element the type stands that an interface or a function has of itself: it says less
  * than the type of the object, which of a closure is its function. NULL: it has none. */
 static const char *unspecific_type(const char *element)
@@ -128,10 +83,10 @@ static const char *unspecific_type(const char *element)
 /* The type of all the nodes, or NULL. */
 static const struct grf_type *type_of_all(const struct descent *descent, const struct level *level)
 {
-	const struct grf_type *type = type_of_node(descent, level->nodes[0]);
+	const struct grf_type *type = grf_owner_type(descent->retained, level->nodes[0]);
 
 	for (uint32_t i = 1; i < level->count; i++)
-		if (type_of_node(descent, level->nodes[i]) != type)
+		if (grf_owner_type(descent->retained, level->nodes[i]) != type)
 			return NULL;
 	return type && type->name ? type : NULL;
 }
@@ -142,31 +97,18 @@ static void print_element(struct descent *descent, const char *element)
 	const struct grf_type *type = type_of_all(descent, &descent->at);
 	const char *unspecific, *shown = element;
 
-	if (!element)
+	if (!grf_owner_path_begin(&descent->path, element))
 		return;
-	if (descent->last && !strcmp(descent->last, element)) {
-		descent->repeats++;
-		return;
-	}
-	end_element(descent);
-	descent->last = element;
-	if (descent->elements == PATH_ELEMENTS && !descent->cut) {
-		fputs(" > ...", descent->stream);
-		descent->cut = true;
-	}
-	if (descent->cut)
-		return;
-	descent->elements++;
-	fputs(" > ", descent->stream);
 	if (descent->at.count > 1 && behind_index(element) != element) {
-		fputc('[', descent->stream);
+		fputc('[', descent->path.stream);
 		shown = behind_index(element);
 	}
 	unspecific = type ? unspecific_type(shown) : NULL;
 	if (unspecific)
-		fprintf(descent->stream, "%.*s%s)", (int)(unspecific - shown), shown, type->name);
+		fprintf(descent->path.stream, "%.*s%s)", (int)(unspecific - shown), shown,
+			type->name);
 	else
-		fputs(shown, descent->stream);
+		fputs(shown, descent->path.stream);
 }
 
 /* ---- what is below ---- */
@@ -272,7 +214,7 @@ static bool look_below(struct descent *descent)
 
 static bool is_nearly_all(uint64_t bytes, uint64_t of_bytes)
 {
-	return bytes && (double)bytes >= DESCENT_SHARE * (double)of_bytes;
+	return bytes && (double)bytes >= GRF_WAY_SHARE * (double)of_bytes;
 }
 
 /* Remembers the node to which the way has come, if there was one at a time up to there. */
@@ -292,7 +234,7 @@ static void go_to_one(struct descent *descent)
 	descent->at.count = 1;
 	/* What a map is made of is the map. */
 	if (!grf_container_is_map_part(descent->retained, descent->largest))
-		print_element(descent, element_of_node(descent, descent->largest));
+		print_element(descent, grf_owner_element(descent->retained, descent->largest));
 }
 
 /* Goes to those that are alike, if they have nearly all: sets `gone`. */
@@ -344,21 +286,21 @@ static bool go_down(struct descent *descent, struct grf_way_down *ret)
 	return true;
 }
 
-bool grf_way_down_print(const struct grf_graph *graph, const struct grf_retained *retained,
-			const uint32_t *nodes, uint32_t count, FILE *stream,
-			struct grf_way_down *ret)
+bool grf_way_down_print(const struct grf_retained *retained, const uint32_t *nodes, uint32_t count,
+			FILE *stream, struct grf_way_down *ret)
 {
-	struct descent descent = {.graph = graph, .retained = retained, .stream = stream};
+	/* The name that the caller has printed is its first element. */
+	struct descent descent = {.retained = retained, .path = {.stream = stream, .elements = 1}};
 	bool done;
 
 	*ret = (struct grf_way_down){0};
 	for (uint32_t i = 0; i < count && i < GRF_WAY_SAMPLE; i++)
 		descent.at.nodes[descent.at.count++] = nodes[i];
 	done = go_down(&descent, ret);
-	end_element(&descent);
-	ret->depth = descent.deepest;
+	grf_owner_path_end(&descent.path);
+	ret->depth = descent.path.deepest;
 	ret->container = grf_container_at_end(retained, descent.alone.items, descent.alone.count);
 	grf_array_free(&descent.alone);
-	ret->type = type_of_node(&descent, descent.at.nodes[0]);
+	ret->type = grf_owner_type(retained, descent.at.nodes[0]);
 	return done;
 }

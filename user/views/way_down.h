@@ -13,6 +13,9 @@
 #include "graph/owners/retained.h"
 #include "views/container.h"
 
+/* The way goes down to one object that has this share of what is above, or to those that have it of
+ * what is below, where that is more than what is above has itself. */
+#define GRF_WAY_SHARE 0.7
 /* Of many objects beside each other so many are looked below: the first. */
 #define GRF_WAY_SAMPLE 1024u
 
@@ -29,8 +32,7 @@ struct grf_way_down {
  * behind " > ". Those beside each other are `nodes`, `count` of them, at most GRF_WAY_SAMPLE. Names
  * are those of the tree. False: out of memory.
  */
-bool grf_way_down_print(const struct grf_graph *graph, const struct grf_retained *retained,
-			const uint32_t *nodes, uint32_t count, FILE *stream,
-			struct grf_way_down *ret);
+bool grf_way_down_print(const struct grf_retained *retained, const uint32_t *nodes, uint32_t count,
+			FILE *stream, struct grf_way_down *ret);
 
 #endif
