@@ -243,6 +243,16 @@ static bool append_text(char **to, char *end, const char *text)
 	return fits;
 }
 
+size_t grf_tree_chain_elements(const struct grf_tree *tree, uint32_t node, const char **ret,
+			       size_t capacity)
+{
+	size_t count = 0;
+
+	for (; node != GRF_TREE_NONE && count < capacity; node = tree->nodes[node].parent)
+		ret[count++] = tree->nodes[node].name;
+	return count;
+}
+
 const char *grf_tree_chain(const struct grf_tree *tree, uint32_t node, char *buffer, size_t size)
 {
 	char *to = buffer, *end = buffer + size;

@@ -50,6 +50,11 @@ struct grf_tree {
  * out the middle of a long chain. Returns `buffer`. */
 const char *grf_tree_chain(const struct grf_tree *tree, uint32_t node, char *buffer, size_t size);
 
+/* The names of the elements of a chain, from `node` up; of a long one those nearest to it. Returns
+ * how many there are, at most `capacity`. */
+size_t grf_tree_chain_elements(const struct grf_tree *tree, uint32_t node, const char **ret,
+			       size_t capacity);
+
 void grf_tree_destroy(struct grf_tree *tree);
 
 /* Bytes and objects of each root with all nodes below it, largest first, at most `capacity`.

@@ -108,13 +108,12 @@ bool grf_owner_way_to(const struct grf_retained *retained, uint32_t node, struct
 static void add_chain(struct grf_owner_path *path, const struct grf_retained *retained,
 		      uint32_t node)
 {
-	const struct grf_tree_node *nodes = retained->graph->tree->nodes;
-	uint32_t at = grf_graph_kind(retained->graph, grf_retained_object(retained, node)).node;
 	const char *chain[CHAIN_ELEMENTS];
-	size_t count = 0;
+	size_t count = grf_tree_chain_elements(
+	    retained->graph->tree,
+	    grf_graph_kind(retained->graph, grf_retained_object(retained, node)).node, chain,
+	    CHAIN_ELEMENTS);
 
-	for (; at != GRF_TREE_NONE && count < CHAIN_ELEMENTS; at = nodes[at].parent)
-		chain[count++] = nodes[at].name;
 	while (count)
 		grf_owner_path_add(path, chain[--count]);
 }

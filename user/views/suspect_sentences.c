@@ -89,15 +89,13 @@ static void add_field(struct subject *subject, const char *element)
 static void add_chain(struct subject *subject, const struct grf_suspecting *suspecting,
 		      uint32_t node)
 {
-	const struct grf_tree_node *nodes = suspecting->graph->tree->nodes;
-	uint32_t at =
-	    grf_graph_kind(suspecting->graph, grf_retained_object(suspecting->retained, node)).node;
-	const char *chain[SUBJECT_CHAIN];
-	size_t count = 0;
+	const char *chain[SUBJECT_CHAIN + 1];
+	size_t count = grf_tree_chain_elements(
+	    suspecting->graph->tree,
+	    grf_graph_kind(suspecting->graph, grf_retained_object(suspecting->retained, node)).node,
+	    chain, SUBJECT_CHAIN + 1);
 
-	for (; nodes[at].parent != GRF_TREE_NONE && count < SUBJECT_CHAIN; at = nodes[at].parent)
-		chain[count++] = nodes[at].name;
-	subject->root = nodes[at].name;
+	subject->root = chain[--count];
 	while (count)
 		add_field(subject, chain[--count]);
 }
