@@ -29,6 +29,7 @@ enum grf_goroutine_status {
 	GRF_G_DEAD = 6,
 	GRF_G_COPYSTACK = 8,
 	GRF_G_PREEMPTED = 9,
+	GRF_G_LEAKED = 10, /* waiting, and found to be stuck by the collector: from Go 1.26 on */
 	GRF_G_DEAD_EXTRA = 11,
 	GRF_G_LAST_STATUS = 11,
 	GRF_G_SCAN_BIT = 0x1000, /* beside one of them: its stack is being scanned */

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/wait_reasons.h"
+
 /** The GOEXPERIMENTs that decide what stands in memory: which are in force. */
 struct grf_experiments {
 	bool alloc_headers;
@@ -52,15 +54,6 @@ struct grf_special_kinds {
 	uint8_t finalizer, weak_handle, cleanup;
 };
 
-/** Why a goroutine waits: waitReason in runtime/runtime2.go. */
-struct grf_wait_reasons {
-	const char *const *names; /* waitReasonStrings, by number */
-	size_t count;
-	/** sync.WaitGroup, and in the first also sync.Mutex, wait as "semacquire". */
-	bool semacquire;
-	bool leaked; /* there is the status _Gleaked */
-};
-
 /** A Go release. */
 struct grf_release {
 	/** A function that came with the release and stayed. Every program has it, also one that
@@ -70,7 +63,7 @@ struct grf_release {
 	const struct grf_func_ids *func_ids;
 	const struct grf_descriptor_form *descriptor;
 	const struct grf_special_kinds *specials;
-	const struct grf_wait_reasons *waits;
+	enum grf_wait_numbers waits;
 	int minor; /* 26 of Go 1.26 */
 	/** DWARF has DW_AT_go_closure_offset (cmd/internal/dwarf/dwarf.go). */
 	bool closure_offsets;
@@ -79,6 +72,10 @@ struct grf_release {
 	/** GODEBUG=gccheckmark=1 marks every reachable object; before, it lost most of them
 	 * (runtime/mcheckmark.go). */
 	bool exact_checkmarks;
+	/** sync.WaitGroup waits as "semacquire"; up to Go 1.19 sync.Mutex does, too. */
+	bool sync_as_semacquire;
+	/** A goroutine may have the status _Gleaked (runtime/runtime2.go). */
+	bool leaked_status;
 };
 
 /** An experiment, and since which release it is on by default (internal/buildcfg/exp.go). */

@@ -11,38 +11,32 @@
 /* Cases of a select (runtime/select.go). */
 #define MAX_CASES 65536u
 
-/* Where a waiting goroutine had been found to be stuck by the collector itself, from Go 1.26 on
- * (_Gleaked in runtime/runtime2.go). */
-#define STATUS_LEAKED 10u
-
 #define WORD(address, structure, field)                                                            \
 	grf_image_field(waits->image, address, grf_offset(waits->layout, structure, field))
 
 static bool is_waiting(const struct grf_layout *layout, const struct grf_goroutine *goroutine)
 {
 	return goroutine->status == GRF_G_WAITING ||
-	       (goroutine->status == STATUS_LEAKED && layout->release->waits->leaked);
+	       (goroutine->status == GRF_G_LEAKED && layout->release->leaked_status);
 }
 
 /* The reason of a goroutine that waits. NULL: not known. */
-static const char *reason_of(const struct grf_layout *layout, const struct grf_goroutine *goroutine)
+static const struct grf_wait_reason *reason_of(const struct grf_layout *layout,
+					       const struct grf_goroutine *goroutine)
 {
-	const struct grf_wait_reasons *reasons = layout->release->waits;
-
 	/* A newer release may have others at the same numbers. */
-	if (!is_waiting(layout, goroutine) || goroutine->wait_reason >= reasons->count ||
-	    layout->version.newer)
+	if (!is_waiting(layout, goroutine) || layout->version.newer)
 		return NULL;
-	return reasons->names[goroutine->wait_reason];
+	return grf_wait_reason(layout->release->waits, goroutine->wait_reason);
 }
 
 const char *grf_goroutine_state(const struct grf_layout *layout,
 				const struct grf_goroutine *goroutine)
 {
-	const char *reason = reason_of(layout, goroutine);
+	const struct grf_wait_reason *reason = reason_of(layout, goroutine);
 
-	if (reason && *reason)
-		return reason;
+	if (reason)
+		return reason->name;
 	switch (goroutine->status) {
 	case GRF_G_RUNNABLE:
 		return "runnable";
@@ -62,9 +56,9 @@ const char *grf_goroutine_state(const struct grf_layout *layout,
 bool grf_goroutine_in_empty_select(const struct grf_layout *layout,
 				   const struct grf_goroutine *goroutine)
 {
-	const char *reason = reason_of(layout, goroutine);
+	const struct grf_wait_reason *reason = reason_of(layout, goroutine);
 
-	return reason && !strcmp(reason, "select (no cases)");
+	return reason && reason->kind == GRF_WAIT_EMPTY_SELECT;
 }
 
 uint64_t grf_goroutine_waits_since(const struct grf_image *image, const struct grf_layout *layout,
@@ -206,26 +200,32 @@ static bool find_condition(struct grf_waits *waits, const struct grf_goroutine *
 bool grf_waits_find(struct grf_waits *waits, const struct grf_goroutine *goroutine,
 		    enum grf_block *ret)
 {
-	const char *reason = reason_of(waits->layout, goroutine);
+	const struct grf_wait_reason *reason = reason_of(waits->layout, goroutine);
 	bool known = false, found = true;
 
 	*ret = GRF_BLOCK_NONE;
 	waits->objects.count = 0;
-	if (!reason)
-		return true;
-	if (!strcmp(reason, "select (no cases)") || !strcmp(reason, "chan receive (nil chan)") ||
-	    !strcmp(reason, "chan send (nil chan)"))
+	switch (reason ? reason->kind : GRF_WAIT_OTHER) {
+	case GRF_WAIT_OTHER:
+		break;
+	case GRF_WAIT_EMPTY_SELECT:
+	case GRF_WAIT_NIL_CHANNEL:
 		*ret = GRF_BLOCK_FOREVER;
-	else if (!strcmp(reason, "select") || !strcmp(reason, "chan receive") ||
-		 !strcmp(reason, "chan send"))
+		break;
+	case GRF_WAIT_CHANNELS:
 		found = find_channels(waits, goroutine, &known);
-	else if (!strcmp(reason, "sync.Cond.Wait"))
+		break;
+	case GRF_WAIT_CONDITION:
 		found = find_condition(waits, goroutine, &known);
-	else if (!strcmp(reason, "sync.Mutex.Lock") || !strcmp(reason, "sync.RWMutex.RLock") ||
-		 !strcmp(reason, "sync.RWMutex.Lock") || !strcmp(reason, "sync.WaitGroup.Wait") ||
-		 (!strcmp(reason, "semacquire") && waits->layout->release->waits->semacquire &&
-		  is_of_sync(goroutine)))
+		break;
+	case GRF_WAIT_ANY_SEMAPHORE:
+		if (!waits->layout->release->sync_as_semacquire || !is_of_sync(goroutine))
+			break;
+		/* fall through */
+	case GRF_WAIT_SEMAPHORE:
 		found = find_semaphore(waits, goroutine, &known);
+		break;
+	}
 	if (known)
 		*ret = GRF_BLOCK_OBJECTS;
 	return found;
