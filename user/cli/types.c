@@ -40,21 +40,11 @@ static struct grf_error *run_types(void *input, int *ret_status)
 	return grf_show_view(input, &view);
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-	(void)argument;
-	if (key != ARGP_KEY_INIT)
-		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = state->input;
-	return 0;
-}
-
-static const struct argp_child children[] = {{&grf_view_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
-    .parser = parse_option,
+    .parser = grf_view_parse,
     .args_doc = GRF_SUBJECT_ARGUMENTS,
     .doc = description,
-    .children = children,
+    .children = grf_view_children,
 };
 
 const struct grf_command grf_command_types = {

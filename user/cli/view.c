@@ -37,11 +37,22 @@ static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
 					     {&grf_subject_argp, 0, NULL, 0},
 					     {0}};
 
-const struct argp grf_view_argp = {
+static const struct argp view_argp = {
     .options = view_options,
     .parser = parse_option,
     .children = children,
 };
+
+const struct argp_child grf_view_children[] = {{&view_argp, 0, NULL, 0}, {0}};
+
+error_t grf_view_parse(int key, char *argument, struct argp_state *state)
+{
+	(void)argument;
+	if (key != ARGP_KEY_INIT)
+		return ARGP_ERR_UNKNOWN;
+	state->child_inputs[0] = state->input;
+	return 0;
+}
 
 static struct grf_error *write_view(const struct grf_view_options *options,
 				    const struct grf_view *view, const struct grf_results *results,

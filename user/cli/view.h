@@ -23,8 +23,10 @@ struct grf_view_options {
 };
 #define GRF_VIEW_ROWS 30u
 
-/* An argp child with all of them; its input is a struct grf_view_options. */
-extern const struct argp grf_view_argp;
+/* The parser and the children of such a command's argp: it has those options, and no others. Its
+ * input is a struct grf_view_options. */
+error_t grf_view_parse(int key, char *argument, struct argp_state *state);
+extern const struct argp_child grf_view_children[];
 
 struct grf_error *grf_show_view(struct grf_view_options *options, const struct grf_view *view);
 
