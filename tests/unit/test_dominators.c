@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "draw.h"
 #include "graph/owners/dominators.h"
 
 #define NODES 64
@@ -19,17 +20,6 @@ static struct {
 	uint32_t nodes, edges;
 	uint32_t from[EDGES], to[EDGES];
 } drawn;
-
-static uint64_t random_state;
-
-/* xorshift64*: the same numbers on every machine. */
-static uint32_t draw(uint32_t below)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)((random_state * 0x2545f4914f6cdd1du) >> 33) % below;
-}
 
 static void edge(uint32_t from, uint32_t to)
 {

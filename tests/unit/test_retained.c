@@ -2,6 +2,7 @@
 /* Who owns what in a heap made by hand, and what that retains. */
 #include "walk_world.h"
 
+#include "draw.h"
 #include "owners_by_definition.h"
 
 static struct grf_retained *retained;
@@ -229,16 +230,6 @@ static void test_holders_are_found(void **state)
 	assert_null(grf_retained_holders(retained, note_holder, wanted));
 	assert_int_equal(wanted[1], root_of("main.b", GRF_ROOT_NODE_VARIABLE));
 	assert_int_equal(wanted[2], node_at(a));
-}
-
-static uint64_t random_state;
-
-static uint32_t draw(uint32_t below)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)((random_state * 0x2545f4914f6cdd1du) >> 33) % below;
 }
 
 /* Any pointers between any objects: cycles, self edges, garbage, leaves of several. */

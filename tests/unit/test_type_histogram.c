@@ -39,10 +39,7 @@ static void test_a_list(void **state)
 	uint64_t list[100];
 
 	(void)state;
-	for (uint32_t i = 0; i < 100; i++)
-		list[i] = object(0, i);
-	for (int i = 0; i < 99; i++)
-		point(list[i], 0, list[i + 1]);
+	make_list(list, 100);
 	for (int i = 0; i < 2; i++)
 		point(list[97 + i], 8, object(2, (uint32_t)i));
 	global("main.list", &to_node, list[0]);

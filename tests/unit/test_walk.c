@@ -7,10 +7,7 @@ static void test_a_list_is_one_element(void **state)
 	uint64_t list[100];
 
 	(void)state;
-	for (uint32_t i = 0; i < 100; i++)
-		list[i] = object(0, i);
-	for (int i = 0; i < 99; i++)
-		point(list[i], 0, list[i + 1]);
+	make_list(list, 100);
 	point(list[99], 0, list[0]);
 	for (int i = 0; i < 100; i++)
 		point(list[i], 8, object(2, (uint32_t)i));
@@ -196,10 +193,7 @@ static void test_typed_ways_go_before_untyped_ones(void **state)
 	uint64_t list[10];
 
 	(void)state;
-	for (uint32_t i = 0; i < 10; i++)
-		list[i] = object(0, i);
-	for (int i = 0; i < 9; i++)
-		point(list[i], 0, list[i + 1]);
+	make_list(list, 10);
 	/* The unsafe pointer is nearer, but knows nothing. */
 	global("main.unsafe", &unsafe, list[9]);
 	global("main.list", &to_node, list[0]);

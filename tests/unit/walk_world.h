@@ -208,6 +208,15 @@ static void point(uint64_t from, uint64_t offset, uint64_t to)
 	world.bits[span][byte / 64] |= (uint8_t)(1u << (byte / 8 % 8));
 }
 
+/* The first nodes, each with a pointer to the next one. */
+static void make_list(uint64_t *list, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		list[i] = object(0, i);
+	for (uint32_t i = 0; i + 1 < count; i++)
+		point(list[i], 0, list[i + 1]);
+}
+
 static void global(const char *name, struct grf_type *type, uint64_t value)
 {
 	size_t i = world.global_count++;
