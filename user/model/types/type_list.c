@@ -80,6 +80,15 @@ struct search {
 	struct grf_address_set read;  /* entries of dictionaries, by where they stand */
 };
 
+static bool add_reference(struct search *search, uint64_t descriptor, unsigned int made)
+{
+	struct grf_type_reference *added = grf_array_add(&search->references);
+
+	if (added)
+		*added = (struct grf_type_reference){descriptor, made};
+	return added;
+}
+
 static bool is_type(const struct grf_module *module, uint64_t address)
 {
 	return address >= module->types && address < module->etypes && address % 8 == 0;
@@ -136,12 +145,8 @@ static bool scan_module(struct search *search, const struct grf_module *module)
 	code.bytes = grf_image_at(search->types->image, code.address, code.length);
 	for (uint64_t from = 0; code.bytes && next_type(arch, module, &code, from, &type);
 	     from = type.at + 1) {
-		struct grf_type_reference *added = grf_array_add(&search->references);
-
-		if (!added)
+		if (!add_reference(search, type.target, made_by(search, module, &code, type.end)))
 			return false;
-		added->descriptor = type.target;
-		added->made = made_by(search, module, &code, type.end);
 	}
 	return true;
 }
@@ -176,7 +181,6 @@ static bool read_dictionary(struct search *search, const struct grf_module *modu
 			    uint64_t address)
 {
 	for (uint64_t i = 0; i < GRF_DICTIONARY_ENTRIES; i++, address += GRF_WORD_BYTES) {
-		struct grf_type_reference *added;
 		uint64_t entry;
 
 		if (!grf_address_set_add(&search->read, address, 0))
@@ -184,12 +188,9 @@ static bool read_dictionary(struct search *search, const struct grf_module *modu
 		if (!grf_image_u64(search->types->image, address, &entry) ||
 		    !is_in_module(module, entry))
 			return true;
-		if (!is_type(module, entry))
-			continue;
-		added = grf_array_add(&search->references);
-		if (!added)
+		if (is_type(module, entry) &&
+		    !add_reference(search, entry, GRF_MADE_ONE | GRF_MADE_ARRAY))
 			return false;
-		*added = (struct grf_type_reference){entry, GRF_MADE_ONE | GRF_MADE_ARRAY};
 	}
 	return true;
 }
@@ -210,8 +211,7 @@ static bool read_dictionaries(struct search *search)
 	return true;
 }
 
-/* --- what reflection makes ----------------------------------------------------------------------
- */
+/* --- what reflection makes -------------------------------------------------------------------- */
 
 /*
  * Whoever is given a pointer in an interface may make, by reflection, all that hangs from there:
@@ -221,15 +221,9 @@ static bool read_dictionaries(struct search *search)
 static void add_part(void *context, uint64_t address)
 {
 	struct search *search = context;
-	struct grf_type_reference *added;
-
 	/* Descriptors are aligned; what is made of a type is a part of the key. */
-	if (!grf_address_set_add(&search->parts, address | search->part_made, 0))
-		return;
-	added = grf_array_add(&search->references);
-	if (added)
-		*added = (struct grf_type_reference){address, search->part_made};
-	else
+	if (grf_address_set_add(&search->parts, address | search->part_made, 0) &&
+	    !add_reference(search, address, search->part_made))
 		search->parts.no_memory = true;
 }
 
