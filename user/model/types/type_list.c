@@ -28,7 +28,7 @@
 
 #define CALL_DISTANCE 64 /* bytes of code between the two */
 #define TYPES_MAX     (1u << 18)
-#define PARTS_MAX     (4 * TYPES_MAX)
+#define PARTS_MAX     (4 * (size_t)TYPES_MAX)
 
 struct maker {
 	const char *name;
