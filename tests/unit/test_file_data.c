@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/file_data.h"
+#include "base/files/file_data.h"
 
 #define MEBIBYTE (UINT64_C(1) << 20)
 #define PAGE     4096

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/mapped_file.h"
+#include "base/files/mapped_file.h"
 #include "elf_file.h"
 #include "image/executable.h"
 

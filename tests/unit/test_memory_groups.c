@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/memory_groups.h"
+#include "base/memory/memory_groups.h"
 #include "file_tree.h"
 
 #define MIB (1ull << 20)

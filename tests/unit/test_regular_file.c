@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/regular_file.h"
+#include "base/files/regular_file.h"
 
 static char base[] = "/tmp/grf-files-XXXXXX";
 static int folder;

@@ -30,10 +30,10 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "base/memory.h"
+#include "base/memory/memory.h"
 #include "base/priority.h"
-#include "base/sandbox.h"
-#include "base/sandbox_private.h"
+#include "base/sandbox/sandbox.h"
+#include "base/sandbox/sandbox_private.h"
 #include "outputs/file.h"
 
 #define STATUS_ENTERED  0

@@ -19,7 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/memory.h"
+#include "base/memory/memory.h"
 
 #define MIB(bytes) ((unsigned long long)((bytes) >> 20))
 /* What the analysis takes beside the copy: measured, see docs/design.md. */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "base/sandbox.h"
+#include "base/sandbox/sandbox.h"
 #include "outputs/writer.h"
 
 #define GRF_MAX_RESULTS 8u

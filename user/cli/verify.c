@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/mapped_file.h"
-#include "base/memory.h"
+#include "base/files/mapped_file.h"
+#include "base/memory/memory.h"
 #include "cli/subject.h"
 #include "outputs/verification_report.h"
 

@@ -3,7 +3,7 @@
 #include "cli/view.h"
 
 #include "base/log.h"
-#include "base/memory.h"
+#include "base/memory/memory.h"
 #include "cli/values.h"
 #include "model/model.h"
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/small_file.h"
+#include "base/files/small_file.h"
 #include "hold/private.h"
 
 #define MAX_FILES  (1u << 20)

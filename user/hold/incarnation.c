@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/small_file.h"
+#include "base/files/small_file.h"
 #include "hold/private.h"
 
 #define STAT_BYTES 2048

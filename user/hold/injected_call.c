@@ -49,7 +49,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/small_file.h"
+#include "base/files/small_file.h"
 #include "hold/private.h"
 #include "hold/seize.h"
 

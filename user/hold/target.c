@@ -16,7 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/small_file.h"
+#include "base/files/small_file.h"
 #include "hold/private.h"
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */

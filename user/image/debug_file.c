@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file_data.h"
+#include "base/files/file_data.h"
 #include "base/log.h"
-#include "base/regular_file.h"
+#include "base/files/regular_file.h"
 #include "image/executable_private.h"
 
 #define DEBUG_ROOT   "/usr/lib/debug"

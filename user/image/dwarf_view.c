@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #include "base/log.h"
-#include "base/mapped_file.h"
+#include "base/files/mapped_file.h"
 #include "base/pages.h"
 #include "image/executable_private.h"
 

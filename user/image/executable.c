@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/mapped_file.h"
+#include "base/files/mapped_file.h"
 #include "base/pages.h"
-#include "base/regular_file.h"
+#include "base/files/regular_file.h"
 #include "image/executable_private.h"
 #include "image/image.h"
 #include "image/notes.h"

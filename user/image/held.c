@@ -3,7 +3,7 @@
  * in no hole of its file. */
 #include <string.h>
 
-#include "base/file_data.h"
+#include "base/files/file_data.h"
 #include "image/image_private.h"
 
 /* Records that are as small as none, and how many may be where their bytes are not counted. */

@@ -14,7 +14,7 @@
 #include "arch/arch.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/mapped_file.h"
+#include "base/files/mapped_file.h"
 #include "base/pages.h"
 #include "image/image_private.h"
 #include "image/parts.h"

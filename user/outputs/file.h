@@ -23,7 +23,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "base/sandbox.h"
+#include "base/sandbox/sandbox.h"
 
 struct grf_output;
 

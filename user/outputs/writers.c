@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/mapped_file.h"
+#include "base/files/mapped_file.h"
 #include "outputs/writer.h"
 
 const struct grf_format *const grf_formats[] = {

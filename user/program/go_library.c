@@ -12,7 +12,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/regular_file.h"
+#include "base/files/regular_file.h"
 #include "capture/maps.h"
 #include "program/process_maps.h"
 #include "model/release_facts.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the id of a process to an image of it. */
-#include "base/memory.h"
+#include "base/memory/memory.h"
 #include "base/priority.h"
 #include "hold/hold.h"
 #include "program/sites.h"

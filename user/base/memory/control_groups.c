@@ -6,7 +6,7 @@
  * it has a path with "..", and cannot be looked at. A limit holds for all that is below its group,
  * so we go up from the process's own group to where the mount begins.
  */
-#include "base/control_groups.h"
+#include "base/memory/control_groups.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/small_file.h"
+#include "base/files/small_file.h"
 
 /* No hierarchy is deeper that somebody made on purpose. */
 #define MAX_DEPTH 64

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How much memory there is, for us, and that we never take what a target needs. */
-#ifndef GRF_BASE_MEMORY_H
-#define GRF_BASE_MEMORY_H
+#ifndef GRF_BASE_MEMORY_MEMORY_H
+#define GRF_BASE_MEMORY_MEMORY_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/memory_groups.h"
+#include "base/memory/memory_groups.h"
 
 /* Memory that is free. */
 struct grf_memory_room {

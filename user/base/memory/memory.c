@@ -7,7 +7,7 @@
  * takes us, as we raise our own oom_score_adj. A group with memory.oom.group is ended as a whole,
  * which is why the last is not enough.
  */
-#include "base/memory.h"
+#include "base/memory/memory.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/priority.h"
-#include "base/small_file.h"
+#include "base/files/small_file.h"
 #include "base/watcher.h"
 
 #define WATCH_INTERVAL 20000000u /* ns */

@@ -12,8 +12,8 @@
  * that is put out. It also compares size and time of change with those at the beginning, as a file
  * that was written to in place raises no signal.
  */
-#ifndef GRF_BASE_MAPPED_FILE_H
-#define GRF_BASE_MAPPED_FILE_H
+#ifndef GRF_BASE_FILES_MAPPED_FILE_H
+#define GRF_BASE_FILES_MAPPED_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
  * Skips holes with SEEK_DATA. The checksum of a hole is computed from that of zeros, without
  * reading it.
  */
-#include "base/file_data.h"
+#include "base/files/file_data.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * makes them. So there is only one while a stage is entered: the watchers are ended, and begun
  * again inside.
  */
-#include "base/sandbox.h"
+#include "base/sandbox/sandbox.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -15,8 +15,8 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "base/memory.h"
-#include "base/sandbox_private.h"
+#include "base/memory/memory.h"
+#include "base/sandbox/sandbox_private.h"
 
 /* How long a thread of a library may take to end; ns. A name server that does not answer keeps one
  * of libdebuginfod's for as long. */

@@ -7,8 +7,8 @@
  * opened, or out of the folder that is meant. A file is opened once, here, and what is done with
  * it is done with its descriptor: by its name it may be another one the next time.
  */
-#ifndef GRF_BASE_REGULAR_FILE_H
-#define GRF_BASE_REGULAR_FILE_H
+#ifndef GRF_BASE_FILES_REGULAR_FILE_H
+#define GRF_BASE_FILES_REGULAR_FILE_H
 
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
  * Finds a file without following links where asked to, checks that it is a regular file, and only
  * then opens it: a FIFO or a device must not be opened.
  */
-#include "base/regular_file.h"
+#include "base/files/regular_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

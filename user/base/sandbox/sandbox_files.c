@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/sandbox_private.h"
+#include "base/sandbox/sandbox_private.h"
 
 #define RIGHTS_1   ((UINT64_C(1) << 13) - 1)
 #define REFER      (UINT64_C(1) << 13)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parts of the sandbox, each for the calling thread. */
-#ifndef GRF_BASE_SANDBOX_PRIVATE_H
-#define GRF_BASE_SANDBOX_PRIVATE_H
+#ifndef GRF_BASE_SANDBOX_SANDBOX_PRIVATE_H
+#define GRF_BASE_SANDBOX_SANDBOX_PRIVATE_H
 
 #include "base/priority.h"
-#include "base/sandbox.h"
+#include "base/sandbox/sandbox.h"
 
 /* Code of sanitizers runs with us: it opens files, and at the end traces our threads. */
 #if defined(__SANITIZE_ADDRESS__)

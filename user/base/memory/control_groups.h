@@ -3,8 +3,8 @@
  * The control groups that a process is in, of version 1 and 2 alike, and what their files say. What
  * the limits mean is up to the caller: memory_groups.h, hold/room.c.
  */
-#ifndef GRF_BASE_CONTROL_GROUPS_H
-#define GRF_BASE_CONTROL_GROUPS_H
+#ifndef GRF_BASE_MEMORY_CONTROL_GROUPS_H
+#define GRF_BASE_MEMORY_CONTROL_GROUPS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/sandbox_private.h"
+#include "base/sandbox/sandbox_private.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

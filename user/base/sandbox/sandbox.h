@@ -16,8 +16,8 @@
  * to that too where the user may; and CAP_DAC_OVERRIDE and CAP_FOWNER, where the result's folder
  * wants them.
  */
-#ifndef GRF_BASE_SANDBOX_H
-#define GRF_BASE_SANDBOX_H
+#ifndef GRF_BASE_SANDBOX_SANDBOX_H
+#define GRF_BASE_SANDBOX_SANDBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads as much of a file as fits, and puts a zero byte behind it. */
-#include "base/small_file.h"
+#include "base/files/small_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * A limit holds for all that is below its group; version 1 also tells the lowest limit of those
  * above, seen or not.
  */
-#include "base/memory_groups.h"
+#include "base/memory/memory_groups.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/control_groups.h"
-#include "base/small_file.h"
+#include "base/memory/control_groups.h"
+#include "base/files/small_file.h"
 
 #define NO_LIMIT GRF_GROUP_NO_LIMIT
 /* What version 1 gives as no limit, or more. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Keeps a list of watched mappings that the SIGBUS handler can search without a lock. */
-#include "base/mapped_file.h"
+#include "base/files/mapped_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The memory control groups of a process that have a limit, of version 1 and 2 alike. */
-#ifndef GRF_BASE_MEMORY_GROUPS_H
-#define GRF_BASE_MEMORY_GROUPS_H
+#ifndef GRF_BASE_MEMORY_MEMORY_GROUPS_H
+#define GRF_BASE_MEMORY_MEMORY_GROUPS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/sandbox_private.h"
+#include "base/sandbox/sandbox_private.h"
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Files that fit a buffer, as those of /proc and /sys. */
-#ifndef GRF_BASE_SMALL_FILE_H
-#define GRF_BASE_SMALL_FILE_H
+#ifndef GRF_BASE_FILES_SMALL_FILE_H
+#define GRF_BASE_FILES_SMALL_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a sparse file really has: its bytes without the holes, which read as zero and cost nothing.
  */
-#ifndef GRF_BASE_FILE_DATA_H
-#define GRF_BASE_FILE_DATA_H
+#ifndef GRF_BASE_FILES_FILE_DATA_H
+#define GRF_BASE_FILES_FILE_DATA_H
 
 #include <stdbool.h>
 #include <stdint.h>
