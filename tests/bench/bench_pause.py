@@ -30,7 +30,7 @@ they are no pauses, and no limit holds for them here: bench_latency.py measures 
 cost. A stop can contain a wait for a CPU, before the thread is back on one; that counts, and what is
 left without it is shown below the row.
 
-One stop of an attach, before the others, is of one thread alone (hold/injection.c); where the clock's
+One stop of an attach, before the others, is of one thread alone (hold/calls/injection.c); where the clock's
 thread is looked at for that, it shows as a stop like any other. A stop that was given up and tried
 again shows too, while "kernel" knows the last one only.
 

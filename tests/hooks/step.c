@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Ends grf-bpf at a step of a call that a thread of the target makes for it, in place of
- * user/hold/step.c.
+ * user/hold/calls/step.c.
  *
  *   GRF_TEST_KILL_AT_STEP    the number of the step
  *   GRF_TEST_KILL_BOTH       the process that takes the call to its end is killed too
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "hold/hold.h"
-#include "hold/injected_call.h"
+#include "hold/calls/injected_call.h"
 #include "hold/private.h"
 
 static bool is_step(const struct grf_injector *injector, const char *variable, unsigned int number)

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "hold/room.h"
+#include "hold/calls/room.h"
 #include "file_tree.h"
 
 #define GROUP1 "/sys/fs/cgroup/memory/outer/inner/"

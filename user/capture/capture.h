@@ -14,7 +14,7 @@
 #include "capture/goroutines.h"
 #include "image/parts.h"
 #include "hold/gc_point.h"
-#include "hold/injection.h"
+#include "hold/calls/injection.h"
 
 /* Where in its work the target is to be held. */
 enum grf_freeze_wish {

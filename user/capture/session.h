@@ -17,9 +17,9 @@
 #include "capture/probes.h"
 #include "capture/space.h"
 #include "capture/spill.h"
-#include "hold/forked.h"
+#include "hold/calls/forked.h"
 #include "hold/hold.h"
-#include "hold/injection.h"
+#include "hold/calls/injection.h"
 
 /* Why the work at the stop was not finished. */
 enum grf_stop_failure {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * At the stop one thread makes a child that is a picture of the process (hold/forked.c), and it is
+ * At the stop one thread makes a child that is a picture of the process (hold/calls/forked.c), and it is
  * the child's memory that is copied, when the process has long gone on.
  *
  * It is read through /proc/CHILD/mem. To process_vm_readv the kernel would give pages that are the
@@ -28,7 +28,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/priority.h"
-#include "hold/forked.h"
+#include "hold/calls/forked.h"
 
 #define RUNS       256
 #define SCAN_PAGES 4096

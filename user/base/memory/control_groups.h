@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The control groups that a process is in, of version 1 and 2 alike, and what their files say. What
- * the limits mean is up to the caller: memory_groups.h, hold/room.c.
+ * the limits mean is up to the caller: memory_groups.h, hold/calls/room.c.
  */
 #ifndef GRF_BASE_MEMORY_CONTROL_GROUPS_H
 #define GRF_BASE_MEMORY_CONTROL_GROUPS_H

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A child of the target that is a picture of its memory at one moment; see forked.c. */
-#ifndef GRF_HOLD_FORKED_H
-#define GRF_HOLD_FORKED_H
+#ifndef GRF_HOLD_CALLS_FORKED_H
+#define GRF_HOLD_CALLS_FORKED_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "hold/hold.h"
-#include "hold/injection.h"
+#include "hold/calls/injection.h"
 
 struct grf_forked;
 

@@ -12,7 +12,7 @@
  * kernel has written the child's id to the target's memory, at the lower end of the thread's signal
  * stack, where no handler comes. It is there by the time that the thread has left its frame.
  */
-#include "hold/reaper.h"
+#include "hold/calls/reaper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/priority.h"
-#include "hold/injected_call.h"
+#include "hold/calls/injected_call.h"
 #include "hold/private.h"
 #include "hold/seize.h"
 

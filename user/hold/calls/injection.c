@@ -8,7 +8,7 @@
  * by the end of a whole control group, the descriptor stays until the target's next exec, with
  * nothing registered to it.
  */
-#include "hold/injection.h"
+#include "hold/calls/injection.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "hold/apart.h"
-#include "hold/injected_call.h"
+#include "hold/calls/injected_call.h"
 #include "hold/private.h"
 
 #ifndef UFFD_USER_MODE_ONLY

@@ -14,7 +14,7 @@
  * A control group that cannot be seen from here, from inside a container for example, may have any
  * limit; there is no room in it.
  */
-#include "hold/room.h"
+#include "hold/calls/room.h"
 
 #include <ctype.h>
 #include <dirent.h>

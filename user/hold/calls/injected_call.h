@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shared inside the stage: a system call that a thread of the target makes for us, and from which
  * it finds its own way back; see injected_call.c. */
-#ifndef GRF_HOLD_INJECTED_CALL_H
-#define GRF_HOLD_INJECTED_CALL_H
+#ifndef GRF_HOLD_CALLS_INJECTED_CALL_H
+#define GRF_HOLD_CALLS_INJECTED_CALL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "arch/live.h"
-#include "hold/injection.h"
+#include "hold/calls/injection.h"
 
 struct grf_injected_call {
 	uint64_t number;

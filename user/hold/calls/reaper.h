@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shared inside the stage: a process of this tool that sees to it that the target keeps no child
  * that it did not make; see reaper.c. */
-#ifndef GRF_HOLD_REAPER_H
-#define GRF_HOLD_REAPER_H
+#ifndef GRF_HOLD_CALLS_REAPER_H
+#define GRF_HOLD_CALLS_REAPER_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "hold/forked.h"
-#include "hold/injected_call.h"
+#include "hold/calls/forked.h"
+#include "hold/calls/injected_call.h"
 
 /* In memory that both processes have. */
 struct grf_reaper_note {

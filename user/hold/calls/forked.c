@@ -25,7 +25,7 @@
  * the target (getrusage(2) with RUSAGE_CHILDREN), as does one of its threads' signal stacks that
  * was written to.
  */
-#include "hold/forked.h"
+#include "hold/calls/forked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,11 +41,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "hold/direct_io.h"
-#include "hold/injected_call.h"
+#include "hold/calls/direct_io.h"
+#include "hold/calls/injected_call.h"
 #include "hold/private.h"
-#include "hold/reaper.h"
-#include "hold/room.h"
+#include "hold/calls/reaper.h"
+#include "hold/calls/room.h"
 
 /* A fork takes some 20 ms for each GB in use. It cannot be given up. */
 #define CLONE_LIMIT 60000000000ull /* ns */

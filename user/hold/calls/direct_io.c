@@ -3,7 +3,7 @@
  * Looks through the open files of the target for one by which a device or the kernel writes to its
  * memory: io_uring, RDMA, VFIO, O_DIRECT.
  */
-#include "hold/direct_io.h"
+#include "hold/calls/direct_io.h"
 
 #include <dirent.h>
 #include <errno.h>

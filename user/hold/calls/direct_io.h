@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shared inside the stage: whether others than the target's threads may write to its memory. */
-#ifndef GRF_HOLD_DIRECT_IO_H
-#define GRF_HOLD_DIRECT_IO_H
+#ifndef GRF_HOLD_CALLS_DIRECT_IO_H
+#define GRF_HOLD_CALLS_DIRECT_IO_H
 
 #include "hold/hold.h"
 

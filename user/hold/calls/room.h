@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shared inside the stage: whether the target may have one more process; see room.c. */
-#ifndef GRF_HOLD_ROOM_H
-#define GRF_HOLD_ROOM_H
+#ifndef GRF_HOLD_CALLS_ROOM_H
+#define GRF_HOLD_CALLS_ROOM_H
 
 #include "hold/hold.h"
 

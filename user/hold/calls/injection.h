@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A system call that a thread of the target makes for us; see injection.c. */
-#ifndef GRF_HOLD_INJECTION_H
-#define GRF_HOLD_INJECTION_H
+#ifndef GRF_HOLD_CALLS_INJECTION_H
+#define GRF_HOLD_CALLS_INJECTION_H
 
 #include <stdint.h>
 

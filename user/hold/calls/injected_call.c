@@ -31,7 +31,7 @@
  * reported before the call begins. The thread then gets its registers back, and the signal goes
  * with the detach.
  */
-#include "hold/injected_call.h"
+#include "hold/calls/injected_call.h"
 
 #include <dirent.h>
 #include <errno.h>
