@@ -2,7 +2,7 @@
 /* ELF cores: headers, segments, notes. */
 #include "fuzz.h"
 
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 
 /* An executable that has next to nothing. */

@@ -2,7 +2,7 @@
 /* Executables: program and section headers, symbols, notes, compressed sections. */
 #include "fuzz.h"
 
-#include "image/executable.h"
+#include "image/executable/executable.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -10,9 +10,9 @@
 
 #include "elf_file.h"
 #include "arch/arch.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
-#include "image/notes.h"
+#include "image/executable/notes.h"
 
 #define NOTES     0x400u
 #define CONTENT   0x1000u

@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 #include "elf_file.h"
-#include "image/debug_file.h"
+#include "image/executable/debug_file.h"
 
 #define TEXT 0x401000
 

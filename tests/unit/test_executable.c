@@ -10,9 +10,9 @@
 #include <cmocka.h>
 
 #include "elf_file.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
-#include "image/notes.h"
+#include "image/executable/notes.h"
 
 #define TEXT UINT64_C(0x400000)
 

@@ -20,7 +20,7 @@
 #include "base/log.h"
 #include "base/files/mapped_file.h"
 #include "elf_file.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 
 #define PAGES UINT64_C(64)
 #define PAGE  4096

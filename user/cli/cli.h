@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "cli/results.h"
-#include "image/debug_file.h"
+#include "image/executable/debug_file.h"
 #include "graph/graph.h"
 #include "program/source.h"
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 
 /* Memory that may have the code. */

@@ -22,7 +22,7 @@
 #include "base/files/regular_file.h"
 #include "image/code_place.h"
 #include "image/image_private.h"
-#include "image/notes.h"
+#include "image/executable/notes.h"
 
 /* Zero memory beyond this is not taken from a core: nothing of a process is as large. */
 #define MAX_ZERO ((uint64_t)1 << 46)

@@ -5,7 +5,7 @@
 
 #include "base/array.h"
 #include "base/pages.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 #include "image/provenance.h"
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "model/release.h"
 
 /* A parsed Go version string, "go1.26.8 X:nogreenteagc". */

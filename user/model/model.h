@@ -6,7 +6,7 @@
 #define GRF_MODEL_MODEL_H
 
 #include "base/error.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 #include "model/stacks/goroutines.h"
 #include "model/heap/heap.h"

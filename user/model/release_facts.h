@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "model/release.h"
 
 struct grf_release_facts {

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 
 struct grf_go_library {

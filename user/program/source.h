@@ -11,8 +11,8 @@
 
 #include "base/error.h"
 #include "capture/capture.h"
-#include "image/debug_file.h"
-#include "image/executable.h"
+#include "image/executable/debug_file.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 
 /* An image with the executable that it borrows from. Both are owned. */

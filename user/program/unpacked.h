@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "image/executable.h"
+#include "image/executable/executable.h"
 
 /**
  * Places a Go program where its code stands in the memory of a process whose own executable is

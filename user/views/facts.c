@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "image/executable.h"
+#include "image/executable/executable.h"
 
 static void write_build_id(const struct grf_model *model, struct grf_facts *facts)
 {

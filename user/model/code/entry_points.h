@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "image/executable.h"
+#include "image/executable/executable.h"
 
 /* Addresses in the process, by the executable's bias; 0: not found. */
 struct grf_entry_points {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 #include "model/layout.h"
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "model/release.h"
 
 /* The link-time address of the first pcHeader behind `after`, in the order of the program's

@@ -29,7 +29,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 #include "model/layout.h"
 #include "model/code/modules.h"

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "model/types/types.h"
 
 /* Go's own attributes (cmd/internal/dwarf/dwarf_defs.go). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ELF notes, of executables and cores. */
-#ifndef GRF_IMAGE_NOTES_H
-#define GRF_IMAGE_NOTES_H
+#ifndef GRF_IMAGE_EXECUTABLE_NOTES_H
+#define GRF_IMAGE_EXECUTABLE_NOTES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An executable as the files of this folder that read it share it; private to them. */
-#ifndef GRF_IMAGE_EXECUTABLE_PRIVATE_H
-#define GRF_IMAGE_EXECUTABLE_PRIVATE_H
+#ifndef GRF_IMAGE_EXECUTABLE_EXECUTABLE_PRIVATE_H
+#define GRF_IMAGE_EXECUTABLE_EXECUTABLE_PRIVATE_H
 
 #include <gelf.h>
 
 #include "arch/arch.h"
 #include "base/array.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 
 struct grf_symbol {
 	const char *name;

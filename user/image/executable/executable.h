@@ -3,8 +3,8 @@
  * The target's executable as a file: sections (decompressed on demand), symbols, build ids.
  * Addresses are link-time ones; add grf_executable_bias() for addresses in the image.
  */
-#ifndef GRF_IMAGE_EXECUTABLE_H
-#define GRF_IMAGE_EXECUTABLE_H
+#ifndef GRF_IMAGE_EXECUTABLE_EXECUTABLE_H
+#define GRF_IMAGE_EXECUTABLE_EXECUTABLE_H
 
 #include <elfutils/libdw.h>
 #include <stdbool.h>

@@ -6,11 +6,11 @@
  * executable, in .debug beside it, in those folders; from a debuginfod server, when DEBUGINFOD_URLS
  * names one and libdebuginfod is installed.
  */
-#ifndef GRF_IMAGE_DEBUG_FILE_H
-#define GRF_IMAGE_DEBUG_FILE_H
+#ifndef GRF_IMAGE_EXECUTABLE_DEBUG_FILE_H
+#define GRF_IMAGE_EXECUTABLE_DEBUG_FILE_H
 
 #include "base/error.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 
 struct grf_debug_options {
 	const char *file;      /* NULL: look for one */

@@ -6,7 +6,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "image/executable_private.h"
+#include "image/executable/executable_private.h"
 
 /*
  * How much all that is decompressed of a file may be: so many bytes, and so many times the file.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tries the places for a debug file in order, and takes the first file that is of this build. */
-#include "image/debug_file.h"
+#include "image/executable/debug_file.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "base/files/file_data.h"
 #include "base/log.h"
 #include "base/files/regular_file.h"
-#include "image/executable_private.h"
+#include "image/executable/executable_private.h"
 
 #define DEBUG_ROOT   "/usr/lib/debug"
 #define PATH_BYTES   4096

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/files/mapped_file.h"
 #include "base/pages.h"
-#include "image/executable_private.h"
+#include "image/executable/executable_private.h"
 
 #define MAX_SECTIONS 64u
 #define MAX_NAME     64u

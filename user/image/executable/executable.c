@@ -3,7 +3,7 @@
  * Opens and checks an ELF file, reads its segments and build ids, and places it in the process.
  * Sections, symbols and relocations are read in sections.c, symbols.c and relocations.c.
  */
-#include "image/executable.h"
+#include "image/executable/executable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +18,9 @@
 #include "base/files/mapped_file.h"
 #include "base/pages.h"
 #include "base/files/regular_file.h"
-#include "image/executable_private.h"
+#include "image/executable/executable_private.h"
 #include "image/image.h"
-#include "image/notes.h"
+#include "image/executable/notes.h"
 
 #define MAX_LOADS 65536u
 #define MAX_NOTES ((uint64_t)4 << 20) /* bytes */

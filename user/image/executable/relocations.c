@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "image/executable.h"
+#include "image/executable/executable.h"
 #include "image/image.h"
 
 /* Where a relocation that does not name a symbol puts the pointer at `address`. */

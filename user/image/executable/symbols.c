@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/executable_private.h"
+#include "image/executable/executable_private.h"
 
 static int compare_names(const void *left, const void *right)
 {

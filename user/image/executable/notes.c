@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Steps through a block of notes, each of whose sizes is checked against what is left. */
-#include "image/notes.h"
+#include "image/executable/notes.h"
 
 #include <string.h>
 
