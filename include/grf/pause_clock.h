@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
-/* What bpf/pause_clock.bpf.c measures, read by user/capture/pause.c while it goes on. */
+/* What bpf/pause_clock.bpf.c measures, read by user/capture/probes/pause.c while it goes on. */
 #ifndef GRF_PAUSE_CLOCK_H
 #define GRF_PAUSE_CLOCK_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
-/* What bpf/thread_registers.bpf.c writes for each thread, read by user/capture/registers.c. */
+/* What bpf/thread_registers.bpf.c writes for each thread, read by user/capture/probes/registers.c.
+ */
 #ifndef GRF_THREAD_REGISTERS_H
 #define GRF_THREAD_REGISTERS_H
 

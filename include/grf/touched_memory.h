@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
-/* What bpf/touched_memory.bpf.c notes of a process's page faults; user/capture/touched.c reads it.
+/* What bpf/touched_memory.bpf.c notes of a process's page faults; user/capture/precopy/touched.c
+ * reads it.
  */
 #ifndef GRF_TOUCHED_MEMORY_H
 #define GRF_TOUCHED_MEMORY_H

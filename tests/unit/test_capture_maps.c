@@ -10,9 +10,9 @@
 #include <fcntl.h>
 
 #include "base/cleanup.h"
-#include "capture/maps.h"
-#include "capture/resident.h"
-#include "capture/space.h"
+#include "capture/copy/maps.h"
+#include "capture/copy/resident.h"
+#include "capture/copy/space.h"
 #include "image/image.h"
 
 static struct grf_map_line parse(const char *text)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "capture/dead_stacks.h"
+#include "capture/copy/dead_stacks.h"
 
 #define BASE    UINT64_C(0xc000100000)
 #define STACK   UINT64_C(0x4000)

@@ -33,11 +33,11 @@
 
 #include "base/log.h"
 #include "calm_target.h"
-#include "capture/precopy.h"
-#include "capture/precopy_stop.h"
-#include "capture/probes.h"
-#include "capture/soft_dirty.h"
-#include "capture/userfault.h"
+#include "capture/precopy/precopy.h"
+#include "capture/precopy/precopy_stop.h"
+#include "capture/probes/probes.h"
+#include "capture/precopy/soft_dirty.h"
+#include "capture/precopy/userfault.h"
 #include "restless_target.h"
 
 #define TABLES        3

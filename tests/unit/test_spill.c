@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "capture/copy.h"
+#include "capture/copy/copy.h"
 
 #define PAGE  4096u
 #define PAGES 2048u /* of the original */

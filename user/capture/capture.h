@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "capture/goroutines.h"
+#include "capture/probes/goroutines.h"
 #include "image/parts.h"
 #include "hold/gc_point.h"
 #include "hold/calls/injection.h"

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/files/regular_file.h"
-#include "capture/maps.h"
+#include "capture/copy/maps.h"
 #include "program/process_maps.h"
 #include "model/release_facts.h"
 

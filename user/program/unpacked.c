@@ -12,7 +12,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "capture/maps.h"
+#include "capture/copy/maps.h"
 #include "program/source.h"
 #include "program/process_maps.h"
 #include "image/code_place.h"
