@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "graph/frontier.h"
+#include "graph/walk/frontier.h"
 #include "graph/objects.h"
 #include "graph/pair_map.h"
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "graph/type_inference.h"
+#include "graph/inference/type_inference.h"
 
 /* Three spans of a page: objects of 32 bytes with pointers, of 32 without, of 64 with. */
 #define BASE      UINT64_C(0xc000000000)

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "graph/walk.h"
+#include "graph/walk/walk.h"
 
 static void walk_free(struct grf_walk *walk)
 {

@@ -17,17 +17,17 @@
  * miss for the state overlaps with other work. The object's memory is prefetched before its turn in
  * the queue. Edges are never stored.
  */
-#ifndef GRF_GRAPH_WALK_H
-#define GRF_GRAPH_WALK_H
+#ifndef GRF_GRAPH_WALK_WALK_H
+#define GRF_GRAPH_WALK_WALK_H
 
 #include "base/array.h"
-#include "graph/enclosing_type.h"
-#include "graph/frontier.h"
+#include "graph/inference/enclosing_type.h"
+#include "graph/walk/frontier.h"
 #include "graph/graph.h"
 #include "graph/objects.h"
 #include "graph/plan_mask.h"
-#include "graph/type_inference.h"
-#include "graph/spots.h"
+#include "graph/inference/type_inference.h"
+#include "graph/walk/spots.h"
 
 #define GRF_RING_SIZE 16
 

@@ -7,8 +7,8 @@
  * A function begins with code. A pointer's pointee must fit in the same way, some steps deep.
  * Padding and numbers may be anything.
  */
-#ifndef GRF_GRAPH_TYPE_EVIDENCE_H
-#define GRF_GRAPH_TYPE_EVIDENCE_H
+#ifndef GRF_GRAPH_INFERENCE_TYPE_EVIDENCE_H
+#define GRF_GRAPH_INFERENCE_TYPE_EVIDENCE_H
 
 #include "model/model.h"
 

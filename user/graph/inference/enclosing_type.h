@@ -7,8 +7,8 @@
  * shape (the type that stands for all of one shape in the code of generics) counts as the type that
  * it stands for.
  */
-#ifndef GRF_GRAPH_ENCLOSING_TYPE_H
-#define GRF_GRAPH_ENCLOSING_TYPE_H
+#ifndef GRF_GRAPH_INFERENCE_ENCLOSING_TYPE_H
+#define GRF_GRAPH_INFERENCE_ENCLOSING_TYPE_H
 
 #include <stdint.h>
 

@@ -4,10 +4,10 @@
  * type), and what earlier visits left over. The runtime has three forms, each with a file:
  * visit_small.c, visit_bitmap.c, visit_stored.c.
  */
-#ifndef GRF_GRAPH_VISIT_H
-#define GRF_GRAPH_VISIT_H
+#ifndef GRF_GRAPH_WALK_VISIT_H
+#define GRF_GRAPH_WALK_VISIT_H
 
-#include "graph/walk.h"
+#include "graph/walk/walk.h"
 
 /* Objects whose mask fits one word. Since Go 1.22, all objects with heap bits do. */
 #define GRF_SMALL_BYTES 512

@@ -5,10 +5,10 @@
  * again, so that a type word is seen with its data word. A word that is not in the frame's memory
  * stays unknown.
  */
-#ifndef GRF_GRAPH_PIECES_H
-#define GRF_GRAPH_PIECES_H
+#ifndef GRF_GRAPH_WALK_PIECES_H
+#define GRF_GRAPH_WALK_PIECES_H
 
-#include "graph/walk.h"
+#include "graph/walk/walk.h"
 
 /* How many of the `count` locals, from the first one on, are pieces of one variable that do not
  * overlap. At least 1. */

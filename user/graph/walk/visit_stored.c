@@ -3,7 +3,7 @@
  * Objects for which the runtime stores a type. The stored type covers the whole object; the spot's
  * type may have better names, or cover less.
  */
-#include "graph/visit.h"
+#include "graph/walk/visit.h"
 
 /* Whether one or more elements of `spot`'s type have just (`*ret_exact`), or at least, the
  * pointers of one element of the stored type. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Objects whose pointer mask fits one word. */
-#include "graph/visit.h"
+#include "graph/walk/visit.h"
 
 /* The heap bits of a small object. */
 static uint64_t small_mask(const struct grf_visited *object)

@@ -3,7 +3,7 @@
  * Searches all types that the code makes for the one that fits around a field, and caches the
  * answers.
  */
-#include "graph/enclosing_type.h"
+#include "graph/inference/enclosing_type.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shared by the visits of all forms: words that no type covers, and objects with such words. */
-#include "graph/visit.h"
+#include "graph/walk/visit.h"
 
 void grf_visited_defer(struct grf_walk *walk, uint32_t spot, const uint8_t *memory,
 		       const uint64_t *bits, uint64_t words)

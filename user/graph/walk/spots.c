@@ -3,7 +3,7 @@
  * Stores spots in blocks that never move, and creates the children of a spot when the walk first
  * needs them.
  */
-#include "graph/spots.h"
+#include "graph/walk/spots.h"
 
 #include <stdlib.h>
 #include <string.h>

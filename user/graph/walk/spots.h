@@ -5,8 +5,8 @@
  * needs no lookup by name. Many spots may share a node: the dynamic types of an interface, or the
  * header, tables and groups of a map.
  */
-#ifndef GRF_GRAPH_SPOTS_H
-#define GRF_GRAPH_SPOTS_H
+#ifndef GRF_GRAPH_WALK_SPOTS_H
+#define GRF_GRAPH_WALK_SPOTS_H
 
 #include "graph/pair_map.h"
 

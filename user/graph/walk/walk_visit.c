@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Visits a place: an object, by the form of its mask, or a value outside the heap. */
-#include "graph/visit.h"
+#include "graph/walk/visit.h"
 
 static void visit_object(struct grf_walk *walk, const struct grf_visited *object, uint32_t spot)
 {

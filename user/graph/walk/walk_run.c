@@ -4,7 +4,7 @@
  * Calls go one way: from here to walk_visit.c, to the visits and walk_value.c, to walk.c.
  */
 #include "base/log.h"
-#include "graph/walk.h"
+#include "graph/walk/walk.h"
 
 /* Visits between the prefetch of an object's memory and its own visit: enough to cover a miss. */
 #define PREFETCH_AHEAD 12

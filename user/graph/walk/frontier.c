@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The queue in blocks of 65,535 places: one mebibyte each, freed once read. */
-#include "graph/frontier.h"
+#include "graph/walk/frontier.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Follows the pointers of a value, slot by slot of its type's plan. */
-#include "graph/type_evidence.h"
-#include "graph/walk.h"
+#include "graph/inference/type_evidence.h"
+#include "graph/walk/walk.h"
 #include "model/heap/slot_size.h"
 
 /* A slice is pointer, length, capacity. */

@@ -3,7 +3,7 @@
  * Scores a value by the slots of its type: each kind of word has a function that says what speaks
  * for it or against it.
  */
-#include "graph/type_evidence.h"
+#include "graph/inference/type_evidence.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * its class. A root word that a variable covers is followed by the variable's plan and named after
  * it; one that none covers hangs, untyped, from the symbol or function that it stands in.
  */
-#include "graph/walk.h"
+#include "graph/walk/walk.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "graph/pieces.h"
+#include "graph/walk/pieces.h"
 #include "model/stacks/goroutine_names.h"
 
 /* Whether a variable or symbol is the runtime's own, by its package. The lists of all sync.Pools

@@ -3,7 +3,7 @@
  * As what each root word that leads into the heap was followed: the name of a variable, where the
  * word itself is all that the definition of a root has. Kept where places are.
  */
-#include "graph/walk.h"
+#include "graph/walk/walk.h"
 
 void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit, uint32_t spot)
 {

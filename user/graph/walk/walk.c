@@ -3,7 +3,7 @@
  * The queues and the ring of the walk: takes a pointer, finds its object, counts it once and
  * queues its place. walk_run.c takes places out again; their pointers come back here.
  */
-#include "graph/walk.h"
+#include "graph/walk/walk.h"
 
 #include <stdlib.h>
 #include <string.h>

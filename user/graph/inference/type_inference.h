@@ -15,8 +15,8 @@
  * What the code stores in a nameless root goes before all this (model/types/types.h): where it only
  * stores objects of one type there, the object is of that type if it fits.
  */
-#ifndef GRF_GRAPH_TYPE_INFERENCE_H
-#define GRF_GRAPH_TYPE_INFERENCE_H
+#ifndef GRF_GRAPH_INFERENCE_TYPE_INFERENCE_H
+#define GRF_GRAPH_INFERENCE_TYPE_INFERENCE_H
 
 #include "graph/plan_mask.h"
 #include "model/model.h"

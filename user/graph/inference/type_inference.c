@@ -3,12 +3,12 @@
  * Collects the candidates by size class and mask, scores each, and decides the contest between
  * them.
  */
-#include "graph/type_inference.h"
+#include "graph/inference/type_inference.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/type_evidence.h"
+#include "graph/inference/type_evidence.h"
 #include "model/heap/slot_size.h"
 
 #define MAX_BYTES (GRF_EVIDENCE_WORDS * GRF_WORD_BYTES) /* of an object */

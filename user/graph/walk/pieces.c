@@ -3,7 +3,7 @@
  * Copies the pieces of a variable into one buffer, notes which words are known, and follows the
  * whole as a value.
  */
-#include "graph/pieces.h"
+#include "graph/walk/pieces.h"
 
 /* The compiler takes apart small values only (cmd/compile/internal/ssa, CanSSA). */
 #define PIECES_WORDS 64u

@@ -2,7 +2,7 @@
 /* Objects with a bitmap of more than a word: Go before 1.22. */
 #include <stdlib.h>
 
-#include "graph/visit.h"
+#include "graph/walk/visit.h"
 
 /* A large object with words left over is followed as a whole so many times at most. */
 #define LONG_VISITS 16

@@ -3,8 +3,8 @@
  * The frontier of a walk: a first-in first-out queue of places to visit, 16 bytes each, in blocks
  * that are freed once they are read. A place is an address with what is expected there.
  */
-#ifndef GRF_GRAPH_FRONTIER_H
-#define GRF_GRAPH_FRONTIER_H
+#ifndef GRF_GRAPH_WALK_FRONTIER_H
+#define GRF_GRAPH_WALK_FRONTIER_H
 
 #include <stdbool.h>
 #include <stddef.h>
