@@ -18,7 +18,7 @@
 #   make leaks      docs/leaks.md: what is said of leaks that people reported
 #   make servers    look into Prometheus and rclone under load
 #   make install    PREFIX=/usr/local DESTDIR=
-#   make layout     user/model/layout_table.h, from the DWARF of each Go release
+#   make layout     user/model/release/layout_table.h, from the DWARF of each Go release
 #   make format     make lint     make SANITIZE=1      (build in build-sanitize/)
 #   make DEBUG=1    with assertions, as SANITIZE=1 has them     (build in build-debug/)
 
@@ -248,7 +248,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/grf-bpf $(DESTDIR)$(PREFIX)/share/man/man1/grf-bpf.1
 
-FORMATTED := $(filter-out user/model/layout_fields.h user/model/layout_table.h, \
+FORMATTED := $(filter-out user/model/release/layout_fields.h user/model/release/layout_table.h, \
 	       $(shell find user include bpf tests/unit tests/hooks -name '*.[ch]'))
 format:
 	clang-format -i $(FORMATTED)

@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 #include "arch/arch.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 #include "model/types/types.h"
 
 #define BASE  UINT64_C(0x10000)

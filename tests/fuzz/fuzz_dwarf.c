@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "arch/arch.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 #include "model/types/types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

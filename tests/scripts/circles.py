@@ -18,8 +18,8 @@ BY_NATURE = (
     {
         f"model/types/{name}"
         for name in (
-            "container_types", "dwarf_types", "plans", "runtime_types", "shaped_instances", "special_types",
-            "type_list", "type_names", "type_shapes", "types",
+            "container_types", "dwarf_types", "generics/shaped_instances", "generics/type_shapes", "plans",
+            "runtime_types", "special_types", "type_list", "type_names", "types",
         )
     },
 )

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """
-Makes user/model/layout_table.h, the offsets of the runtime's fields by Go release, from what the DWARF of a
+Makes user/model/release/layout_table.h, the offsets of the runtime's fields by Go release, from what the DWARF of a
 program built with each release says.
 
   layout.py           writes the table
   layout.py --check   prints how the table differs from what it should be; the exit status is 1 then
   layout.py --rows    looks at the rows alone: each must be read by some code
 
-The rows are those of user/model/layout_fields.h. A row that no code names is refused, and so is one that no
+The rows are those of user/model/release/layout_fields.h. A row that no code names is refused, and so is one that no
 release has. The columns are the releases in tests/e2e/toolchains.py.
 """
 
@@ -30,8 +30,8 @@ sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 from toolchains import ALL_VERSIONS, FETCHED, Toolchain, Unavailable, installed_go
 
-FIELDS = ROOT / "user" / "model" / "layout_fields.h"
-TABLE = ROOT / "user" / "model" / "layout_table.h"
+FIELDS = ROOT / "user" / "model" / "release" / "layout_fields.h"
+TABLE = ROOT / "user" / "model" / "release" / "layout_table.h"
 READER = ROOT / "tests" / "layout" / "structures.go"
 # It has a timer, a finalizer, channels and maps: the linker leaves out structures that a program lacks.
 PROGRAM = "demo"
@@ -44,8 +44,8 @@ HEADER = """\
  * the release has no such field. A row for each field of layout_fields.h, in its order. Made by
  * make layout.
  */
-#ifndef GRF_MODEL_LAYOUT_TABLE_H
-#define GRF_MODEL_LAYOUT_TABLE_H
+#ifndef GRF_MODEL_RELEASE_LAYOUT_TABLE_H
+#define GRF_MODEL_RELEASE_LAYOUT_TABLE_H
 
 #include <stdint.h>
 

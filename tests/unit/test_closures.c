@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "model/code/closure_loads.h"
-#include "model/code/closure_sites.h"
+#include "model/variables/closure_loads.h"
+#include "model/variables/closure_sites.h"
 
 #define TEXT  UINT64_C(0x401000)
 #define TYPES UINT64_C(0x500000)

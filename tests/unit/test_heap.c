@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "go_heap.h"
-#include "model/heap/marks.h"
+#include "model/marks.h"
 
 /* Bytes of an object and pages of a span, for each size class (runtime/sizeclasses.go). */
 static const struct {

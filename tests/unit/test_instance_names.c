@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "model/types/instance_names.h"
+#include "model/types/generics/instance_names.h"
 
 static struct grf_types *types;
 

@@ -10,8 +10,8 @@
 #include <dwarf.h>
 
 #include "elf_file.h"
-#include "model/layout.h"
-#include "model/layout_table.h"
+#include "model/release/layout.h"
+#include "model/release/layout_table.h"
 
 /* The release after the newest that is known. */
 #define AFTER_ALL 0

@@ -7,7 +7,7 @@
 
 #include "arch/arch.h"
 #include "cli/cli.h"
-#include "model/release.h"
+#include "model/release/release.h"
 
 static struct grf_common_options options;
 

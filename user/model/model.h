@@ -10,7 +10,7 @@
 #include "image/image.h"
 #include "model/stacks/goroutines.h"
 #include "model/heap/heap.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
 #include "model/stacks/scheduler.h"

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "model/stacks/goroutines.h"
 #include "model/heap/heap.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 #include "model/code/modules.h"
 
 /* Whether of `spans` spans so many contradict themselves, `wrong`, that all were misread; also

@@ -15,7 +15,7 @@
 #include "base/files/regular_file.h"
 #include "capture/copy/maps.h"
 #include "program/process_maps.h"
-#include "model/release_facts.h"
+#include "model/code/release_facts.h"
 
 #define MAX_FILES 4096
 #define MAX_NAMES 512 /* bytes, of the libraries that a message lists */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "model/release_facts.h"
+#include "model/code/release_facts.h"
 #include "program/go_library.h"
 #include "program/process_maps.h"
 #include "program/unpacked.h"

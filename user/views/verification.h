@@ -6,7 +6,7 @@
  * Every pointer in a root or a reached object, by the runtime's own masks, must lead to a reached
  * object. If it leads to another object, that was missed; if it leads to a free slot, it is
  * dangling. The second can be answered for an image that was taken at the end of a collection
- * (model/heap/marks.h): every reached object must be marked. An object that is marked and not
+ * (model/marks.h): every reached object must be marked. An object that is marked and not
  * reached must be one that became garbage, or was allocated, while the collector marked. With exact
  * marks there are no such objects.
  *
@@ -20,7 +20,7 @@
 #define GRF_VIEWS_VERIFICATION_H
 
 #include "base/array.h"
-#include "model/heap/marks.h"
+#include "model/marks.h"
 #include "graph/graph.h"
 
 enum grf_difference_kind {

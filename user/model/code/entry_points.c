@@ -15,7 +15,7 @@
 #include "image/image.h"
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
-#include "model/runtime_variables.h"
+#include "model/code/runtime_variables.h"
 
 /* Bytes; a larger data segment is not copied. */
 #define MAX_DATA ((uint64_t)1 << 30)

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "image/executable/executable.h"
 #include "image/image.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 
 struct grf_slice {
 	uint64_t data;

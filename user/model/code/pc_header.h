@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "image/executable/executable.h"
-#include "model/release.h"
+#include "model/release/release.h"
 
 /* The link-time address of the first pcHeader behind `after`, in the order of the program's
  * segments. 0: no more. `after` 0: from the beginning. */

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "image/image.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 
 /* Where the pointer masks of a span's slots are. */
 enum grf_pointer_layout {

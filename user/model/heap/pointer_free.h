@@ -4,7 +4,7 @@
 #define GRF_MODEL_HEAP_POINTER_FREE_H
 
 #include "image/left_out.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 
 /* Bytes. Objects without pointers up to this size are copied all the same. */
 #define GRF_POINTER_FREE_KEPT 512u

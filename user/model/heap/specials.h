@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "model/heap/heap.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 
 enum grf_root_value_kind {
 	GRF_ROOT_OBJECT,    /* `value` points to an object that is kept */

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "grf/goroutine_records.h"
 #include "image/image.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 
 /**
  * Where the fields of a record are in a runtime.g.

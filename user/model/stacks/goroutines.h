@@ -15,7 +15,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "image/image.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/array.h"
 #include "image/image.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 
 struct grf_scheduler {
 	GRF_ARRAY(uint64_t) addresses; /* of each runtime.g, runtime.m and runtime.p; not ordered */

@@ -13,7 +13,7 @@
 #include "base/array.h"
 #include "image/image.h"
 #include "model/heap/heap.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 #include "model/stacks/goroutines.h"
 
 enum grf_block {

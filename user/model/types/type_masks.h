@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "image/image.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 #include "model/code/modules.h"
 
 struct grf_type_masks;

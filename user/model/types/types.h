@@ -31,7 +31,7 @@
 #include "base/error.h"
 #include "image/executable/executable.h"
 #include "image/image.h"
-#include "model/layout.h"
+#include "model/release/layout.h"
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
 

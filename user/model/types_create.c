@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Creates the types of a target with all their parts, and destroys them. It is apart from types.c,
+ * as the parts call that, and this calls the parts.
+ */
+#include <stdlib.h>
+
+#include "model/types/type_masks.h"
+#include "model/types/types_private.h"
+#include "model/types/generics/dictionaries.h"
+#include "model/variables/variables.h"
+
+/* What types, names and plans take in all, far above what real programs need. */
+#define ARENA_LEAST    (UINT64_C(192) << 20)
+#define ARENA_PER_BYTE 32
+
+/* The module that the linker laid out with an executable or plugin; `first`: it is the executable,
+ * whose module comes first. NULL: none. */
+static const struct grf_module *module_of(const struct grf_types *types,
+					  const struct grf_executable *executable, bool first)
+{
+	const struct grf_modules *modules = types->modules;
+	uint64_t bias = executable ? grf_executable_bias(executable) : 0;
+	const struct grf_load *loads;
+	size_t count;
+
+	if (!modules || !modules->count || first)
+		return modules && modules->count ? modules->items : NULL;
+	loads = grf_executable_loads(executable, &count);
+	for (size_t i = 0; i < modules->count; i++)
+		for (size_t k = 0; k < count; k++)
+			if (modules->items[i].text - bias - loads[k].address < loads[k].file_size)
+				return &modules->items[i];
+	return NULL;
+}
+
+static struct grf_error *open_file(struct grf_types *types, struct grf_executable *executable)
+{
+	struct grf_dwarf_file *file = &types->files[types->file_count];
+
+	file->executable = executable;
+	file->module = module_of(types, executable, !types->file_count);
+	file->dwarf = executable ? grf_executable_dwarf(executable) : NULL;
+	file->variables = grf_variables_create(executable, types->modules);
+	types->file_count++;
+	return file->variables ? grf_dwarf_types_open(file) : grf_error_no_memory();
+}
+
+static struct grf_error *open_files(struct grf_types *types, struct grf_executable *executable)
+{
+	struct grf_executable *const *libraries = NULL;
+	struct grf_error *error;
+	size_t count = 0;
+
+	if (executable)
+		libraries = grf_executable_libraries(executable, &count);
+	types->files = calloc(count + 1, sizeof(*types->files));
+	if (!types->files)
+		return grf_error_no_memory();
+	error = open_file(types, executable);
+	for (size_t i = 0; !error && i < count; i++)
+		error = open_file(types, libraries[i]);
+	return error;
+}
+
+static bool create_parts(struct grf_types *types)
+{
+	types->locals = grf_locals_create();
+	types->closures = grf_closures_create();
+	types->dictionaries = grf_dictionaries_create();
+	types->masks = grf_type_masks_create(types->image, types->layout, types->modules);
+	return types->locals && types->closures && types->dictionaries && types->masks;
+}
+
+struct grf_error *grf_types_create(const struct grf_image *image, struct grf_executable *executable,
+				   const struct grf_layout *layout,
+				   const struct grf_modules *modules, struct grf_pclntab *table,
+				   struct grf_types **ret)
+{
+	struct grf_types *types = calloc(1, sizeof(*types));
+	struct grf_error *error;
+
+	if (!types)
+		return grf_error_no_memory();
+	types->image = image;
+	types->arena_left = ARENA_LEAST + grf_image_held(image) * ARENA_PER_BYTE;
+	types->layout = layout;
+	types->modules = modules;
+	types->table = table;
+	error = create_parts(types) ? open_files(types, executable) : grf_error_no_memory();
+	if (!error) {
+		types->byte = grf_types_have_dwarf(types)
+				  ? grf_dwarf_types_by_name(types, types->files, "uint8")
+				  : NULL;
+		if (!types->byte)
+			types->byte = grf_types_make(types, GRF_KIND_UINT8, "uint8", 1, 0);
+		if (!types->byte)
+			error = grf_error_no_memory();
+	}
+	if (error) {
+		grf_types_destroy(types);
+		return error;
+	}
+	*ret = types;
+	return NULL;
+}
+
+void grf_types_destroy(struct grf_types *types)
+{
+	if (!types)
+		return;
+	for (size_t i = 0; i < types->file_count; i++) {
+		grf_variables_destroy(types->files[i].variables);
+		grf_dwarf_types_close(&types->files[i]);
+	}
+	free(types->files);
+	free(types->globals);
+	grf_locals_destroy(types->locals);
+	grf_closures_destroy(types->closures);
+	grf_dictionaries_destroy(types->dictionaries);
+	grf_type_masks_destroy(types->masks);
+	grf_type_names_destroy(types->names);
+	grf_code_types_destroy(types->code);
+	free(types->references.items);
+	grf_types_forget_addresses(types);
+	grf_types_free_memory(types);
+	free(types);
+}
