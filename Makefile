@@ -248,8 +248,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/grf-bpf $(DESTDIR)$(PREFIX)/share/man/man1/grf-bpf.1
 
-FORMATTED := $(filter-out user/model/release/layout_fields.h user/model/release/layout_table.h, \
-	       $(shell find user include bpf tests/unit tests/hooks -name '*.[ch]'))
+FORMATTED := $(shell find user include bpf tests/unit tests/hooks -name '*.[ch]')
 format:
 	clang-format -i $(FORMATTED)
 

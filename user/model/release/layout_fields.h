@@ -6,6 +6,7 @@
  * make lint refuses a row that no code reads; each structure has its `_size`. make layout makes the
  * table of these rows. Included with GRF_LAYOUT_FIELD defined; no include guard.
  */
+/* clang-format off */
 GRF_LAYOUT_FIELD(bitvector, _size, "runtime.bitvector", "")
 GRF_LAYOUT_FIELD(bitvector, bytedata, "runtime.bitvector", "bytedata")
 GRF_LAYOUT_FIELD(bitvector, n, "runtime.bitvector", "n")

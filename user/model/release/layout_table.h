@@ -4,6 +4,7 @@
  * the release has no such field. A row for each field of layout_fields.h, in its order. Made by
  * make layout.
  */
+/* clang-format off */
 #ifndef GRF_MODEL_RELEASE_LAYOUT_TABLE_H
 #define GRF_MODEL_RELEASE_LAYOUT_TABLE_H
 
