@@ -40,7 +40,7 @@ static bool remember_pending(struct grf_walk *walk, const uint64_t *pending, uin
 }
 
 void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uint32_t spot,
-			 const struct grf_view *view, uint64_t bytes)
+			 const struct grf_window *view, uint64_t bytes)
 {
 	uint64_t end = view->first + (bytes + GRF_WORD_BYTES - 1) / GRF_WORD_BYTES;
 	uint64_t first = view->first / 64, words;

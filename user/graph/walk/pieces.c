@@ -94,7 +94,7 @@ void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct 
 {
 	struct grf_type *type = pieces->type;
 	struct whole whole = {.count = type->size / GRF_WORD_BYTES};
-	struct grf_view view;
+	struct grf_window view;
 	uint64_t before;
 
 	if (whole.count > PIECES_WORDS)
@@ -106,7 +106,7 @@ void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct 
 	if (whole.stale)
 		check_type_words(walk, &whole, type);
 	before = whole.pending;
-	view = (struct grf_view){
+	view = (struct grf_window){
 	    .memory = (const uint8_t *)whole.words,
 	    .room = whole.count * GRF_WORD_BYTES,
 	    .pending = &whole.pending,

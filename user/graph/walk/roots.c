@@ -115,14 +115,14 @@ static void walk_variable(struct grf_walk *walk, const struct grf_area *area, ui
 			  uint64_t size, uint64_t skip, uint32_t spot)
 {
 	uint64_t offset = address - area->start;
-	struct grf_view view;
+	struct grf_window view;
 
 	if (!spot || address < area->start || address >= area->end || (offset | skip) & 7 ||
 	    skip > offset)
 		return;
 	if (size > area->end - address)
 		size = area->end - address;
-	view = (struct grf_view){
+	view = (struct grf_window){
 	    .memory = area->memory + offset - skip,
 	    .room = skip + size,
 	    .skip = skip,

@@ -77,7 +77,7 @@ static inline uint32_t grf_visited_variant(struct grf_walk *walk, uint32_t id,
 /* A view of the bytes of an object that a spot's content covers, from byte `payload` on. False: it
  * covers none. */
 static inline bool grf_visited_view(const struct grf_spot *spot, const struct grf_visited *object,
-				    uint64_t payload, uint64_t *pending, struct grf_view *ret)
+				    uint64_t payload, uint64_t *pending, struct grf_window *ret)
 {
 	uint64_t offset = object->value - object->address, begin = offset;
 
@@ -90,7 +90,7 @@ static inline bool grf_visited_view(const struct grf_spot *spot, const struct gr
 		offset = payload;
 	if (offset & 7)
 		return false;
-	*ret = (struct grf_view){
+	*ret = (struct grf_window){
 	    .memory = object->memory + offset,
 	    .room = object->size - offset,
 	    .before = spot->content == GRF_CONTENT_ARRAY ? begin - offset : 0,

@@ -34,7 +34,7 @@ void grf_visit_bitmap(struct grf_walk *walk, const struct grf_visited *object, u
 {
 	uint64_t words = object->size / 8, bytes = grf_bitmap_words(words) * sizeof(uint64_t);
 	struct grf_partial *partial;
-	struct grf_view view;
+	struct grf_window view;
 
 	id = grf_visited_variant(walk, id, object);
 	if (!id) {
@@ -69,7 +69,7 @@ void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 			struct grf_partial *partial)
 {
 	const struct grf_spot *spot;
-	struct grf_view view;
+	struct grf_window view;
 
 	id = grf_visited_variant(walk, id, object);
 	if (!id) {
@@ -118,7 +118,7 @@ void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 {
 	struct grf_spot repeated = *grf_spot_at(&walk->spots, partial->spot);
 	struct grf_type *type = repeated.type;
-	struct grf_view view;
+	struct grf_window view;
 
 	repeated.content = GRF_CONTENT_ARRAY;
 	if (grf_spot_at(&walk->spots, partial->spot)->content == GRF_CONTENT_ONE && type &&
@@ -126,7 +126,7 @@ void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 	    grf_visited_view(&repeated, object, 0, partial->bits, &view) && !view.first &&
 	    load_bitmap(walk, object) && is_repeated(walk, object, type)) {
 		for (uint64_t at = 0; at + type->size <= object->size; at += type->size) {
-			struct grf_view element = view;
+			struct grf_window element = view;
 
 			element.memory += at;
 			element.room = type->size;

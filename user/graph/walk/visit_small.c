@@ -23,7 +23,7 @@ static uint64_t plan_coverage(struct grf_walk *walk, struct grf_spot *spot,
 {
 	uint64_t key = 1 + (object->size << 16 | (object->value - object->address));
 	uint64_t bits = 0, words = object->size / 8;
-	struct grf_view view;
+	struct grf_window view;
 
 	if (spot->coverage_key == key)
 		return spot->coverage;
@@ -47,7 +47,7 @@ static uint64_t plan_coverage(struct grf_walk *walk, struct grf_spot *spot,
 void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id)
 {
 	uint64_t mask = small_mask(object), pending = mask;
-	struct grf_view view;
+	struct grf_window view;
 	struct grf_spot *spot;
 
 	if (!mask)
@@ -78,7 +78,7 @@ void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, 
 		       struct grf_partial *partial)
 {
 	uint64_t pending = partial->pending;
-	struct grf_view view;
+	struct grf_window view;
 
 	id = grf_visited_variant(walk, id, object);
 	if (!id) {
@@ -118,7 +118,7 @@ static void finish_enclosing(struct grf_walk *walk, const struct grf_visited *ob
 			     struct grf_type *type, uint64_t *pending)
 {
 	uint32_t enclosing = grf_walk_found_spot(walk, id, type, false);
-	struct grf_view view = {
+	struct grf_window view = {
 	    .memory = object->memory,
 	    .room = object->size,
 	    .pending = pending,
@@ -149,12 +149,12 @@ static void finish_array(struct grf_walk *walk, const struct grf_visited *object
 			 const struct grf_spot *array, uint64_t *pending)
 {
 	uint64_t stride = array->type->size;
-	struct grf_view view;
+	struct grf_window view;
 
 	if (!grf_visited_view(array, object, 0, pending, &view))
 		return;
 	for (uint64_t at = 0; at + stride <= view.room; at += stride) {
-		struct grf_view element = view;
+		struct grf_window element = view;
 
 		element.memory += at;
 		element.room = stride;

@@ -109,7 +109,7 @@ static void follow_stored(struct grf_walk *walk, const struct grf_visited *objec
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
 	bool array = stored->size * 2 <= object->size - payload ||
 		     (spot->content == GRF_CONTENT_ARRAY && spot->type == stored->type);
-	struct grf_view view = {
+	struct grf_window view = {
 	    .memory = object->memory + payload,
 	    .room = object->size - payload,
 	    .before = before_slice(object, spot, stored, payload),
@@ -142,7 +142,7 @@ static void follow_stored(struct grf_walk *walk, const struct grf_visited *objec
 static void follow_static(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
 			  const struct grf_stored_type *stored, uint64_t payload, bool filtered)
 {
-	struct grf_view view;
+	struct grf_window view;
 
 	if (filtered && !expand_mask(walk, object, stored, payload))
 		return;

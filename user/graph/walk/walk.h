@@ -72,7 +72,7 @@ struct grf_area {
 };
 
 /* A value in memory of this process, and which of its words may be followed. */
-struct grf_view {
+struct grf_window {
 	const uint8_t *memory; /* where the value begins */
 	uint64_t room;         /* bytes there */
 	uint64_t before;       /* array: its bytes before the beginning of the slice */
@@ -158,12 +158,12 @@ void grf_walk_settle(struct grf_walk *walk);
 bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place);
 
 /* Follows the pointers of a value that `spot` describes. */
-void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_view *view);
+void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_window *view);
 
 /* claims.c: the same for one that stands in an area, whose pending bits the view has: no more than
  * the first `bytes` of it are the value's. */
 void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uint32_t spot,
-			 const struct grf_view *view, uint64_t bytes);
+			 const struct grf_window *view, uint64_t bytes);
 
 /* Notes that word `bit` of an area was followed as what `spot` says. */
 void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit,

@@ -12,7 +12,7 @@
 
 /* Whether the word `offset` bytes into the value may be followed. Where words are counted, each may
  * be followed once. */
-static bool take_word(const struct grf_view *view, uint64_t offset)
+static bool take_word(const struct grf_window *view, uint64_t offset)
 {
 	uint64_t bit;
 
@@ -29,7 +29,7 @@ static bool take_word(const struct grf_view *view, uint64_t offset)
 
 /* The word `offset` bytes into the value, beside its pointer. 0: it is not in this memory, as in a
  * piece of a variable. */
-static uint64_t word_beside(const struct grf_view *view, uint64_t offset)
+static uint64_t word_beside(const struct grf_window *view, uint64_t offset)
 {
 	if (offset < view->skip || offset + 8 > view->room ||
 	    (view->known && !grf_bit(view->known, view->first + offset / 8)))
@@ -139,7 +139,7 @@ void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t sp
 }
 
 static void follow_directory(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
-			     const struct grf_view *view, uint64_t value)
+			     const struct grf_window *view, uint64_t value)
 {
 	uint64_t at = (uint64_t)slot->discriminator;
 	bool single;
@@ -154,7 +154,7 @@ static void follow_directory(struct grf_walk *walk, uint32_t id, const struct gr
 }
 
 static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
-			const struct grf_view *view)
+			const struct grf_window *view)
 {
 	uint64_t value = grf_load_u64(view->memory + grf_slot_pointer(slot));
 	enum grf_content content = GRF_CONTENT_ONE;
@@ -194,12 +194,12 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 	}
 }
 
-static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_view *view,
+static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_window *view,
 		       unsigned int nesting);
 
-static struct grf_view part_of_view(const struct grf_view *view, uint64_t offset, uint64_t room)
+static struct grf_window part_of_view(const struct grf_window *view, uint64_t offset, uint64_t room)
 {
-	return (struct grf_view){
+	return (struct grf_window){
 	    .memory = view->memory + offset,
 	    .room = room,
 	    .skip = view->skip > offset ? view->skip - offset : 0,
@@ -213,7 +213,7 @@ static struct grf_view part_of_view(const struct grf_view *view, uint64_t offset
 /* Follows `count` values `stride` bytes apart, as far as there is room. `id` is the spot of the
  * array or, with `unnamed`, of every element. */
 static void walk_elements(struct grf_walk *walk, uint32_t id, bool unnamed,
-			  const struct grf_view *view, uint64_t stride, uint64_t count,
+			  const struct grf_window *view, uint64_t stride, uint64_t count,
 			  unsigned int nesting)
 {
 	uint64_t before = stride ? view->before / stride : 0;
@@ -225,7 +225,7 @@ static void walk_elements(struct grf_walk *walk, uint32_t id, bool unnamed,
 		return;
 	}
 	for (uint64_t k = 0; k < count && stride <= view->room - k * stride; k++) {
-		struct grf_view element = part_of_view(view, k * stride, stride);
+		struct grf_window element = part_of_view(view, k * stride, stride);
 		uint32_t spot =
 		    unnamed ? id : grf_spot_element(&walk->spots, id, (int64_t)k - (int64_t)before);
 
@@ -238,9 +238,9 @@ static void walk_elements(struct grf_walk *walk, uint32_t id, bool unnamed,
 }
 
 static void walk_inline_array(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
-			      const struct grf_view *view, unsigned int nesting)
+			      const struct grf_window *view, unsigned int nesting)
 {
-	struct grf_view inner;
+	struct grf_window inner;
 	uint32_t array;
 
 	if (!slot->target || slot->offset >= view->room || slot->offset & 7)
@@ -255,7 +255,7 @@ static void walk_inline_array(struct grf_walk *walk, uint32_t id, const struct g
 	walk_elements(walk, array, slot->unnamed, &inner, slot->stride, slot->count, nesting);
 }
 
-static void walk_pointers(struct grf_walk *walk, uint32_t id, const struct grf_view *view)
+static void walk_pointers(struct grf_walk *walk, uint32_t id, const struct grf_window *view)
 {
 	struct grf_type *type = grf_spot_at(&walk->spots, id)->type;
 
@@ -269,7 +269,7 @@ static void walk_pointers(struct grf_walk *walk, uint32_t id, const struct grf_v
 	}
 }
 
-static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_view *view,
+static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_window *view,
 		       unsigned int nesting)
 {
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
@@ -299,7 +299,7 @@ static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_view
 	}
 }
 
-void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_view *view)
+void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_window *view)
 {
 	walk_value(walk, spot, view, 0);
 }

@@ -44,7 +44,7 @@ static void object_at(const struct grf_walk *walk, uint32_t span_index, uint64_t
 static void visit_area(struct grf_walk *walk, const struct grf_place *place)
 {
 	const struct grf_area *area = walk->stack;
-	struct grf_view view;
+	struct grf_window view;
 	uint64_t offset, bytes;
 
 	if (!area || place->address < area->start || place->address >= area->end)
@@ -52,7 +52,7 @@ static void visit_area(struct grf_walk *walk, const struct grf_place *place)
 	if (!area || place->address & 7)
 		return;
 	offset = place->address - area->start;
-	view = (struct grf_view){
+	view = (struct grf_window){
 	    .memory = area->memory + offset,
 	    .room = area->end - place->address,
 	    .pending = area->pending,
