@@ -14,8 +14,11 @@ static int end_histogram(void **state)
 
 static void count_types(void)
 {
+	_cleanup_retained_ struct grf_retained *retained = NULL;
+
 	walk();
-	assert_null(grf_type_histogram_create(world.graph, &histogram));
+	assert_null(grf_retained_create(world.graph, &retained));
+	assert_null(grf_type_histogram_create(retained, &histogram));
 }
 
 static void assert_row(size_t index, const char *type, uint64_t objects, uint64_t bytes,

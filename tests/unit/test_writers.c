@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Every writer on a tree and a table made by hand; and what a new writer (CSV) and a new view
- * (objects by size class) take: one function each for what they write or show, and one row.
+ * (objects by size class) take: one function each for what they write or show, and one row in the
+ * list of its kind.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "graph/graph.h"
-#include "outputs/writer.h"
+#include "outputs/report.h"
 
 #define NONE GRF_TREE_NONE
 
@@ -68,33 +69,52 @@ static struct grf_facts facts = {
     .largest_count = 2,
 };
 
+/* A result in a folder of its own. */
+struct result {
+	char folder[32], path[64];
+	struct grf_output *output;
+};
+
+static void begin_result(struct result *result)
+{
+	strcpy(result->folder, "/tmp/grf-writers-XXXXXX");
+	assert_non_null(mkdtemp(result->folder));
+	snprintf(result->path, sizeof(result->path), "%s/result", result->folder);
+	assert_null(grf_output_create(result->path, &result->output));
+}
+
+/* Commits and removes it. Returns what is in it; to be freed. */
+static char *end_result(struct result *result)
+{
+	char *text = calloc(1, 1 << 16);
+	FILE *stream;
+
+	assert_null(grf_output_commit(result->output));
+	grf_output_destroy(result->output);
+	stream = fopen(result->path, "re");
+	assert_non_null(stream);
+	assert_true(fread(text, 1, (1 << 16) - 1, stream) > 0);
+	fclose(stream);
+	unlink(result->path);
+	rmdir(result->folder);
+	return text;
+}
+
 /* What a format makes of the tree and a table; to be freed. */
 static char *written(const struct grf_format *format, const struct grf_table *table)
 {
-	char folder[] = "/tmp/grf-writers-XXXXXX", path[64], *text = calloc(1, 1 << 16);
-	struct grf_output *output;
+	struct result result;
 	struct grf_writer writer;
 	struct grf_error *error;
-	FILE *stream;
 
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/result", folder);
-	assert_null(grf_output_create(path, &output));
-	error = grf_writer_begin(&writer, format, output, &facts);
+	begin_result(&result);
+	error = grf_writer_begin(&writer, format, result.output, &facts);
 	if (!error)
 		error = grf_writer_tree(&writer, &tree);
 	if (!error)
 		error = grf_writer_table(&writer, table);
 	assert_null(grf_writer_end(&writer, error));
-	assert_null(grf_output_commit(output));
-	grf_output_destroy(output);
-	stream = fopen(path, "re");
-	assert_non_null(stream);
-	assert_true(fread(text, 1, (1 << 16) - 1, stream) > 0);
-	fclose(stream);
-	unlink(path);
-	rmdir(folder);
-	return text;
+	return end_result(&result);
 }
 
 /* A file of tests/unit/golden, where tests run from the top of the sources; to be freed. */
@@ -304,33 +324,95 @@ static void fill_size_class(const void *context, size_t index, union grf_cell *r
 	ret[1].number = classes->objects[number];
 }
 
-/* Counts what a graph reaches by size class. The table borrows `classes`, which is zero before. */
-static struct grf_table objects_by_size(const struct grf_graph *graph, struct size_classes *classes)
+/* Counts what a graph reaches by size class. */
+static struct grf_error *make_size_classes(const struct grf_view_input *input,
+					   struct grf_view_result *ret)
 {
 	static const struct grf_column columns[] = {{"size", GRF_UNIT_BYTES},
 						    {"objects", GRF_UNIT_COUNT}};
-	const struct grf_heap *heap = graph->model->heap;
+	const struct grf_heap *heap = input->graph->model->heap;
+	struct size_classes *classes = calloc(1, sizeof(*classes));
 
+	if (!classes)
+		return grf_error_no_memory();
 	for (size_t i = 0; i < heap->span_count; i++) {
 		const struct grf_span *span = &heap->spans[i];
 
 		classes->sizes[span->size_class] = span->element_size;
 		for (uint32_t slot = 0; slot < span->slot_count; slot++)
 			classes->objects[span->size_class] +=
-			    grf_graph_reached(graph, span->first_object + slot);
+			    grf_graph_reached(input->graph, span->first_object + slot);
 	}
 	for (unsigned int number = 0; number < CLASSES; number++)
 		if (classes->objects[number])
 			classes->rows[classes->row_count++] = (uint8_t)number;
-	return (struct grf_table){.name = "size_classes",
-				  .title = "objects by size",
-				  .columns = columns,
-				  .column_count = 2,
-				  .row_count = classes->row_count,
-				  .row = fill_size_class,
-				  .context = classes};
+	ret->made = classes;
+	ret->table = (struct grf_table){.name = "size_classes",
+					.title = "objects by size",
+					.columns = columns,
+					.column_count = 2,
+					.row_count = classes->row_count,
+					.row = fill_size_class,
+					.context = classes};
+	return NULL;
 }
 
+static const struct grf_view size_classes = {
+    .name = "size_classes", .needs = GRF_NEEDS_PLACES, .make = make_size_classes, .destroy = free};
+
+/* The list of views.c with its row. */
+static const struct grf_view *const with_size_classes[] = {
+    &grf_view_owners, &grf_view_tree, &grf_view_largest_roots, &size_classes, NULL};
+
+/* What a run with such a graph leaves in a format, people getting `rows` rows; to be freed. */
+static char *reported(const struct grf_format *format, struct grf_graph *graph, size_t rows)
+{
+	_cleanup_view_input_ struct grf_view_input input = {.graph = graph, .facts = &facts};
+	_cleanup_view_results_ struct grf_view_results views = {0};
+	struct result result;
+
+	assert_null(grf_views_make(with_size_classes, &input, &views));
+	begin_result(&result);
+	assert_null(grf_report_write(result.output, format, &facts, &views, rows));
+	return end_result(&result);
+}
+
+static void check_text(struct grf_graph *graph)
+{
+	char *text = reported(&grf_format_text, graph, 0);
+
+	/* The tree comes before it, and the largest roots are in the summary alone. */
+	assert_non_null(strstr(text, "held by\n"));
+	assert_non_null(strstr(strstr(text, "held by\n"), "\n\nobjects by size\n  size  objects\n"
+							  "     -        2\n"
+							  "  16 B        3\n"
+							  "  48 B        1\n"));
+	assert_null(strstr(strstr(text, "largest roots") + 1, "largest roots"));
+	free(text);
+	text = reported(&grf_format_text, graph, 1);
+	assert_non_null(strstr(text, "     -        2\n\n"));
+	free(text);
+}
+
+static void check_json(struct grf_graph *graph)
+{
+	char *text = reported(&grf_format_json, graph, 1);
+	json_t *document = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *tables, *rows;
+
+	assert_non_null(document);
+	tables = json_object_get(document, "tables");
+	assert_int_equal(json_object_size(tables), 2);
+	assert_non_null(json_object_get(tables, "largest_roots"));
+	rows = json_object_get(json_object_get(tables, "size_classes"), "rows");
+	assert_int_equal(json_array_size(rows), 3);
+	assert_true(json_is_null(json_array_get(json_array_get(rows, 0), 0)));
+	assert_int_equal(json_integer_value(json_array_get(json_array_get(rows, 1), 1)), 3);
+	assert_int_equal(json_array_size(json_object_get(document, "tree")), 5);
+	json_decref(document);
+	free(text);
+}
+
+/* The new view is in every format, and the new format has every view. */
 static void test_new_writer_and_view(void **state)
 {
 	/* More spans than classes, large ones among them, and a class of which nothing is alive. */
@@ -350,21 +432,27 @@ static void test_new_writer_and_view(void **state)
 			    GRF_OBJECT_REACHED,
 			    GRF_OBJECT_REACHED,
 			    0};
+	uint32_t places[9] = {0};
 	struct grf_heap heap = {.spans = spans, .span_count = 6, .object_ids = 9};
 	struct grf_model model = {.heap = &heap};
-	struct grf_graph graph = {.model = &model, .states = states};
-	struct size_classes classes = {0};
-	struct grf_table table = objects_by_size(&graph, &classes);
-	char *text = written(&csv, &table);
+	struct grf_graph graph = {
+	    .model = &model, .tree = &tree, .states = states, .places = places};
+	char *text;
 
 	(void)state;
-	assert_string_equal(text, "size,objects\n,2\n16,3\n48,1\n");
+	assert_int_equal(grf_views_need(with_size_classes), GRF_NEEDS_OWNERS);
+	check_text(&graph);
+	check_json(&graph);
+	text = reported(&csv, &graph, 1);
+	assert_string_equal(text, "bytes,share,objects,root\n996,0.996,12,main.cache\n"
+				  "4,0.004,1,main.serve.request\n"
+				  "size,objects\n,2\n16,3\n48,1\n");
 	free(text);
-	text = written(&grf_format_text, &table);
-	assert_non_null(strstr(text, "objects by size\n  size  objects\n"
-				     "     -        2\n"
-				     "  16 B        3\n"
-				     "  48 B        1\n"));
+	/* Without places it cannot be made, and the rest is there. */
+	graph.places = NULL;
+	text = reported(&csv, &graph, 0);
+	assert_null(strstr(text, "size,objects"));
+	assert_non_null(strstr(text, "main.cache"));
 	free(text);
 }
 

@@ -56,8 +56,6 @@ struct grf_command {
 extern const struct grf_command grf_command_attach;
 extern const struct grf_command grf_command_core;
 extern const struct grf_command grf_command_verify;
-extern const struct grf_command grf_command_types;
-extern const struct grf_command grf_command_goroutines;
 extern const struct grf_command grf_command_version;
 
 /* Parses the arguments, the first of which is the command's name, and runs it. Returns the exit

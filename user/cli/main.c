@@ -8,21 +8,46 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/view.h"
 
-static const struct grf_command *const commands[] = {
-    &grf_command_attach,     &grf_command_core,   &grf_command_types,
-    &grf_command_goroutines, &grf_command_verify, &grf_command_version,
-};
+static const struct grf_command *const first_commands[] = {&grf_command_attach, &grf_command_core,
+							   NULL};
+/* Between them: those of the views. */
+static const struct grf_command *const last_commands[] = {&grf_command_verify, &grf_command_version,
+							  NULL};
 
-#define COMMANDS (sizeof(commands) / sizeof(*commands))
+/* Goes through all commands; `index` is 0 at first. False: there are no more. */
+static bool next_command(size_t *index, struct grf_command *ret)
+{
+	size_t at = (*index)++;
+
+	for (size_t i = 0; first_commands[i]; i++)
+		if (!at--) {
+			*ret = *first_commands[i];
+			return true;
+		}
+	for (size_t i = 0; grf_command_views[i]; i++)
+		if (!at--) {
+			*ret = grf_view_command(grf_command_views[i]);
+			return true;
+		}
+	for (size_t i = 0; last_commands[i]; i++)
+		if (!at--) {
+			*ret = *last_commands[i];
+			return true;
+		}
+	return false;
+}
 
 static void print_usage(FILE *stream)
 {
+	struct grf_command command;
+
 	fputs("Usage: grf-bpf COMMAND [OPTION...] [ARGUMENT...]\n"
 	      "Shows what keeps the memory of a running Go program alive.\n\nCommands:\n",
 	      stream);
-	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(stream, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	for (size_t i = 0; next_command(&i, &command);)
+		fprintf(stream, "  %-10s %s\n", command.name, command.summary);
 	fputs("\nExamples:\n"
 	      "  grf-bpf attach $(pidof server)          write grf.out\n"
 	      "  grf-bpf attach 1234 -o heap.pb.gz       write it elsewhere\n"
@@ -40,16 +65,17 @@ static void print_usage(FILE *stream)
 static const char *similar_command(const char *name)
 {
 	const char *best = NULL;
+	struct grf_command command;
 	size_t longest = 0;
 
-	for (size_t i = 0; i < COMMANDS; i++) {
+	for (size_t i = 0; next_command(&i, &command);) {
 		size_t same = 0;
 
-		while (name[same] && name[same] == commands[i]->name[same])
+		while (name[same] && name[same] == command.name[same])
 			same++;
 		if (same > longest) {
 			longest = same;
-			best = commands[i]->name;
+			best = command.name;
 		}
 	}
 	return best;
@@ -93,6 +119,7 @@ static int finish_output(int status)
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL, *guess;
+	struct grf_command command;
 
 	program_invocation_name = (char *)"grf-bpf";
 	secure_descriptors();
@@ -107,9 +134,9 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(name, "--version") || !strcmp(name, "-V"))
 		name = "version";
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(name, commands[i]->name))
-			return finish_output(grf_run_command(commands[i], argc - 1, argv + 1));
+	for (size_t i = 0; next_command(&i, &command);)
+		if (!strcmp(name, command.name))
+			return finish_output(grf_run_command(&command, argc - 1, argv + 1));
 	guess = similar_command(name);
 	if (strspn(name, "0123456789") == strlen(name))
 		return grf_exit_status(grf_error_create(

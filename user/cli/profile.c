@@ -9,9 +9,8 @@
 #include "cli/cli.h"
 #include "model/model.h"
 #include "outputs/summary.h"
-#include "graph/graph.h"
-#include "views/owners.h"
 #include "views/suspects.h"
+#include "views/view.h"
 
 /* The summary of a profile has suspects where there are no more objects than this: they take some
  * 0.4 s of CPU and 20 MiB then. */
@@ -37,46 +36,62 @@ struct grf_error *grf_print_summary(const struct grf_results *results,
 	return NULL;
 }
 
-/* What is asked of the dominators. */
-struct answers {
-	struct grf_owners *owners;
-	struct grf_suspects *suspects;
-};
-
-static void answers_cleanup_fn(struct answers *answers)
+/* Where the heap is too large for dominators, the rest of the results is worth having. */
+static struct grf_error *pass_over_large(struct grf_error *error)
 {
-	grf_owners_destroy(answers->owners);
-	grf_suspects_destroy(answers->suspects);
-}
-
-/* Where the heap is too large for them, the rest of the results is worth having. */
-static struct grf_error *find_answers(const struct grf_graph *graph, struct answers *ret)
-{
-	_cleanup_retained_ struct grf_retained *retained = NULL;
-	struct grf_error *error = grf_retained_create(graph, &retained);
-
-	if (!error) {
-		error = grf_owners_create(retained, &ret->owners);
-		return error ? error
-			     : grf_suspects_create(retained, ret->owners, GRF_SUSPECT_BYTES,
-						   &ret->suspects);
-	}
-	if (error->code != GRF_ERROR_UNSUPPORTED)
+	if (!error || error->code != GRF_ERROR_UNSUPPORTED)
 		return error;
 	grf_warn("%s", error->message);
 	grf_error_free(error);
 	return NULL;
 }
 
+/* Makes what views are made from, and the suspects (NULL: not looked for). */
+static struct grf_error *find_answers(const struct grf_graph *graph, struct grf_view_input *input,
+				      struct grf_suspects **ret_suspects)
+{
+	struct grf_error *error;
+
+	error =
+	    grf_view_input_create(graph, graph->places ? GRF_NEEDS_OWNERS : GRF_NEEDS_TREE, input);
+	error = pass_over_large(error);
+	if (!error && input->owners)
+		error = grf_suspects_create(input->retained, input->owners, GRF_SUSPECT_BYTES,
+					    ret_suspects);
+	return error;
+}
+
+/* Writes the views of a graph that was made since `began`, and the summary. */
+static struct grf_error *write_views(const struct grf_graph *graph,
+				     const struct grf_results *results, uint64_t began)
+{
+	_cleanup_view_input_ struct grf_view_input input = {0};
+	_cleanup_view_results_ struct grf_view_results views = {0};
+	_cleanup_suspects_ struct grf_suspects *suspects = NULL;
+	struct grf_facts facts;
+	struct grf_error *error = find_answers(graph, &input, &suspects);
+
+	if (error)
+		return error;
+	grf_facts_collect(graph, &facts);
+	facts.suspects = suspects;
+	facts.without_suspects = !graph->places;
+	input.facts = &facts;
+	error = grf_views_make(grf_profile_views, &input, &views);
+	if (error)
+		return error;
+	grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
+	grf_memory_report();
+	error = grf_results_write(results, &facts, &views, 0);
+	return error ? error : grf_print_summary(results, &facts);
+}
+
 struct grf_error *grf_make_profile(const struct grf_source *source,
 				   const struct grf_graph_options *options,
 				   const struct grf_results *results)
 {
-	__attribute__((cleanup(answers_cleanup_fn))) struct answers answers = {0};
 	struct grf_graph_options graph_options = *options;
 	uint64_t began = grf_now();
-	struct grf_facts facts;
-	struct grf_table table;
 	_cleanup_model_ struct grf_model *model = NULL;
 	_cleanup_graph_ struct grf_graph *graph = NULL;
 	struct grf_error *error;
@@ -87,17 +102,5 @@ struct grf_error *grf_make_profile(const struct grf_source *source,
 	graph_options.places =
 	    grf_results_have_tables(results) || model->heap->allocated_count <= SUMMARY_OBJECTS;
 	error = grf_graph_create(model, &graph_options, &graph);
-	if (!error && graph_options.places)
-		error = find_answers(graph, &answers);
-	if (error)
-		return error;
-	grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
-	grf_memory_report();
-	grf_facts_collect(graph, &facts);
-	facts.suspects = answers.suspects;
-	facts.without_suspects = !graph_options.places;
-	if (answers.owners)
-		table = grf_owners_table(answers.owners);
-	error = grf_results_write(results, &facts, answers.owners ? &table : NULL, graph->tree);
-	return error ? error : grf_print_summary(results, &facts);
+	return error ? error : write_views(graph, results, began);
 }

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "views/owners.h"
-
 #define DEFAULT_OUTPUT "grf.out"
 #define NAMES_BYTES    256
 
@@ -227,66 +225,9 @@ bool grf_results_have_tables(const struct grf_results *results)
 	return false;
 }
 
-static struct grf_error *write_result(struct grf_output *output, const struct grf_format *format,
-				      const struct grf_facts *facts, const struct grf_table *owners,
-				      const struct grf_tree *tree)
-{
-	struct grf_table largest = grf_facts_largest_roots(facts);
-	struct grf_table shown = {0};
-	struct grf_writer writer;
-	struct grf_error *error = grf_writer_begin(&writer, format, output, facts);
-
-	if (owners)
-		shown = *owners;
-	if (shown.row_count > GRF_OWNERS_SHOWN)
-		shown.row_count = GRF_OWNERS_SHOWN;
-	/* For people, what says most comes first. */
-	if (!error && owners && format->has_summary)
-		error = grf_writer_table(&writer, &shown);
-	if (!error)
-		error = grf_writer_tree(&writer, tree);
-	if (!error && owners && !format->has_summary)
-		error = grf_writer_table(&writer, owners);
-	/* Where the summary is, they are in it. */
-	if (!error && !format->has_summary)
-		error = grf_writer_table(&writer, &largest);
-	return grf_writer_end(&writer, error);
-}
-
-static struct grf_error *write_table(struct grf_output *output, const struct grf_format *format,
-				     const struct grf_facts *facts, struct grf_table table,
-				     size_t rows)
-{
-	struct grf_writer writer;
-	struct grf_error *error = grf_writer_begin(&writer, format, output, facts);
-
-	if (format->has_summary && table.row_count > rows) {
-		table.left_out = table.row_count - rows;
-		table.row_count = rows;
-	}
-	if (!error)
-		error = grf_writer_table(&writer, &table);
-	return grf_writer_end(&writer, error);
-}
-
-struct grf_error *grf_results_write_table(const struct grf_results *results,
-					  const struct grf_facts *facts,
-					  const struct grf_table *table, size_t rows)
-{
-	struct grf_error *error = NULL;
-
-	/* Files first, as below. */
-	for (int streams = 0; streams <= 1; streams++)
-		for (size_t i = 0; !error && i < results->count; i++)
-			if (grf_output_is_stream(results->outputs[i]) == streams)
-				error = write_table(results->outputs[i], results->formats[i], facts,
-						    *table, rows);
-	return error ? error : grf_outputs_commit(results->outputs, results->count);
-}
-
 struct grf_error *grf_results_write(const struct grf_results *results,
-				    const struct grf_facts *facts, const struct grf_table *owners,
-				    const struct grf_tree *tree)
+				    const struct grf_facts *facts,
+				    const struct grf_view_results *views, size_t rows)
 {
 	struct grf_error *error = NULL;
 
@@ -295,7 +236,7 @@ struct grf_error *grf_results_write(const struct grf_results *results,
 	for (int streams = 0; streams <= 1; streams++)
 		for (size_t i = 0; !error && i < results->count; i++)
 			if (grf_output_is_stream(results->outputs[i]) == streams)
-				error = write_result(results->outputs[i], results->formats[i],
-						     facts, owners, tree);
+				error = grf_report_write(results->outputs[i], results->formats[i],
+							 facts, views, rows);
 	return error ? error : grf_outputs_commit(results->outputs, results->count);
 }

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/sandbox/sandbox.h"
-#include "outputs/writer.h"
+#include "outputs/report.h"
 
 #define GRF_MAX_RESULTS 8u
 
@@ -56,19 +56,12 @@ bool grf_results_tell_all(const struct grf_results *results);
 struct grf_error *grf_results_confine(enum grf_sandbox_stage stage,
 				      const struct grf_results *results, bool off);
 
-/* Writes and commits them all: the facts and a table, of which people get `rows` rows at the most.
- */
-struct grf_error *grf_results_write_table(const struct grf_results *results,
-					  const struct grf_facts *facts,
-					  const struct grf_table *table, size_t rows);
-
 /* Whether one is in a format that has tables. */
 bool grf_results_have_tables(const struct grf_results *results);
 
-/* Writes and commits them all: the facts, the table of the owners (NULL: none), the tree, the table
- * of the largest roots. */
+/* Writes and commits them all: the facts and the views. `rows`: see grf_report_write(). */
 struct grf_error *grf_results_write(const struct grf_results *results,
-				    const struct grf_facts *facts, const struct grf_table *owners,
-				    const struct grf_tree *tree);
+				    const struct grf_facts *facts,
+				    const struct grf_view_results *views, size_t rows);
 
 #endif

@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Opens a process or a core, and writes the table of a view of it. */
+/* Opens a process or a core, makes one view of it, and writes that. */
 #include "cli/view.h"
 
-#include "base/log.h"
 #include "base/memory/memory.h"
+#include "cli/subject.h"
 #include "cli/values.h"
 #include "model/model.h"
 
 #define MAX_ROWS 1000000000
 
-static const struct argp_option view_options[] = {
+static struct view_options {
+	struct grf_common_options common;
+	struct grf_result_options results;
+	struct grf_subject subject;
+	const struct grf_view *view;
+	size_t rows; /* people get so many at the most; 0: as the view says */
+} options = {.results.tables = true};
+
+static const struct argp_option view_argp_options[] = {
     {"rows", 'n', "N", 0, "Show N rows to people (default 30); JSON has all", 0},
     {0},
 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	struct grf_view_options *options = state->input;
+	struct view_options *options = state->input;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -32,55 +40,35 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
-					     {&grf_common_argp, 0, NULL, 0},
-					     {&grf_subject_argp, 0, NULL, 0},
-					     {0}};
-
-static const struct argp view_argp = {
-    .options = view_options,
-    .parser = parse_option,
-    .children = children,
-};
-
-const struct argp_child grf_view_children[] = {{&view_argp, 0, NULL, 0}, {0}};
-
-error_t grf_view_parse(int key, char *argument, struct argp_state *state)
-{
-	(void)argument;
-	if (key != ARGP_KEY_INIT)
-		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = state->input;
-	return 0;
-}
-
-static struct grf_error *write_view(const struct grf_view_options *options,
-				    const struct grf_view *view, const struct grf_results *results,
+static struct grf_error *write_view(const struct view_options *options,
+				    const struct grf_results *results,
 				    const struct grf_graph *graph)
 {
-	size_t rows = options->rows ? options->rows : GRF_VIEW_ROWS;
-	struct grf_table table;
+	const struct grf_view *const list[] = {options->view, NULL};
+	_cleanup_view_input_ struct grf_view_input input = {0};
+	_cleanup_view_results_ struct grf_view_results views = {0};
 	struct grf_facts facts;
-	void *made = NULL;
-	struct grf_error *error = view->create(graph, &made, &table);
+	struct grf_error *error = grf_view_input_create(graph, options->view->needs, &input);
 
 	if (error)
 		return error;
-	grf_memory_report();
 	grf_facts_collect(graph, &facts);
 	facts.brief = true;
-	error = grf_results_write_table(results, &facts, &table, rows);
-	if (!error)
-		error = grf_print_summary(results, &facts);
-	view->destroy(made);
-	return error;
+	input.facts = &facts;
+	error = grf_views_make(list, &input, &views);
+	if (error)
+		return error;
+	grf_memory_report();
+	error = grf_results_write(results, &facts, &views, options->rows);
+	return error ? error : grf_print_summary(results, &facts);
 }
 
-struct grf_error *grf_show_view(struct grf_view_options *options, const struct grf_view *view)
+static struct grf_error *show_view(void *input, int *ret_status)
 {
+	struct view_options *options = input;
 	const struct grf_graph_options graph_options = {
 	    .max_depth = GRF_DEFAULT_DEPTH,
-	    .places = true,
+	    .places = options->view->needs >= GRF_NEEDS_PLACES,
 	};
 	_cleanup_results_ struct grf_results results = {0};
 	_cleanup_source_ struct grf_source source = {0};
@@ -88,6 +76,7 @@ struct grf_error *grf_show_view(struct grf_view_options *options, const struct g
 	_cleanup_graph_ struct grf_graph *graph = NULL;
 	struct grf_error *error = grf_results_open(&options->results, &results);
 
+	(void)ret_status;
 	if (!error)
 		error = grf_subject_open(&options->subject, &results, options->common.no_sandbox,
 					 &source);
@@ -95,7 +84,29 @@ struct grf_error *grf_show_view(struct grf_view_options *options, const struct g
 		error = grf_model_create(source.image, source.executable, &model);
 	if (!error)
 		error = grf_graph_create(model, &graph_options, &graph);
-	if (!error)
-		error = write_view(options, view, &results, graph);
-	return error;
+	return error ? error : write_view(options, &results, graph);
+}
+
+struct grf_command grf_view_command(const struct grf_view *view)
+{
+	static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
+						     {&grf_common_argp, 0, NULL, 0},
+						     {&grf_subject_argp, 0, NULL, 0},
+						     {0}};
+	static struct argp argp = {
+	    .options = view_argp_options,
+	    .parser = parse_option,
+	    .args_doc = GRF_SUBJECT_ARGUMENTS,
+	    .children = children,
+	};
+
+	argp.doc = view->help;
+	options.view = view;
+	return (struct grf_command){
+	    .name = view->name,
+	    .summary = view->about,
+	    .argp = &argp,
+	    .options = &options,
+	    .run = show_view,
+	};
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "image/executable/executable.h"
+#include "views/view.h"
 
 static void write_build_id(const struct grf_model *model, struct grf_facts *facts)
 {
@@ -75,3 +76,16 @@ struct grf_table grf_facts_largest_roots(const struct grf_facts *facts)
 	    .context = facts,
 	};
 }
+
+static struct grf_error *make_largest_roots(const struct grf_view_input *input,
+					    struct grf_view_result *ret)
+{
+	ret->table = grf_facts_largest_roots(input->facts);
+	return NULL;
+}
+
+const struct grf_view grf_view_largest_roots = {
+    .name = "largest_roots",
+    .in_summary = true,
+    .make = make_largest_roots,
+};

@@ -12,6 +12,7 @@
 #include "model/stacks/goroutine_names.h"
 #include "model/stacks/stack_memory.h"
 #include "model/stacks/waits.h"
+#include "views/view.h"
 
 /* A goroutine, and what tells its group. */
 struct member {
@@ -190,16 +191,12 @@ static struct grf_error *make_groups(struct grouping *grouping)
 	return NULL;
 }
 
-struct grf_error *grf_goroutine_groups_create(const struct grf_graph *graph,
+struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retained,
 					      struct grf_goroutine_groups **ret)
 {
-	struct grouping grouping = {.graph = graph};
-	_cleanup_retained_ struct grf_retained *retained = NULL;
-	struct grf_error *error = grf_retained_create(graph, &retained);
+	struct grouping grouping = {.graph = retained->graph, .retained = retained};
+	struct grf_error *error;
 
-	if (error)
-		return error;
-	grouping.retained = retained;
 	grouping.groups = calloc(1, sizeof(*grouping.groups));
 	error = grouping.groups ? make_groups(&grouping) : grf_error_no_memory();
 	grf_array_free(&grouping.members);
@@ -257,3 +254,43 @@ struct grf_table grf_goroutine_groups_table(const struct grf_goroutine_groups *g
 	    .context = groups,
 	};
 }
+
+static struct grf_error *make_goroutines(const struct grf_view_input *input,
+					 struct grf_view_result *ret)
+{
+	struct grf_goroutine_groups *groups;
+	struct grf_error *error = grf_goroutine_groups_create(input->retained, &groups);
+
+	if (error)
+		return error;
+	ret->made = groups;
+	ret->table = grf_goroutine_groups_table(groups);
+	return NULL;
+}
+
+static void destroy_goroutines(void *made)
+{
+	grf_goroutine_groups_destroy(made);
+}
+
+const struct grf_view grf_view_goroutines = {
+    .name = "goroutines",
+    .needs = GRF_NEEDS_RETAINED,
+    .people_rows = GRF_COMMAND_ROWS,
+    .about = "what goroutines wait for, what they hold, which are stuck",
+    .help =
+	"Shows the goroutines of each function, where they were started and what they wait for: "
+	"how many, how many of them can never run again, the longest time that one has been "
+	"waiting, the bytes of their stacks, and those that only they hold.\v"
+	"A goroutine can never run again where it waits for channels, mutexes and their like that "
+	"nothing leads to but such goroutines: the rule of Go 1.27's profile goroutineleak, for "
+	"every release. The time counts from the first garbage collection that found it "
+	"waiting.\n\n"
+	"Examples:\n"
+	"  grf-bpf goroutines 1234\n"
+	"  grf-bpf goroutines ./server core.1234\n"
+	"  grf-bpf goroutines 1234 --format json | jq '.tables.goroutines.rows[] | select(.[1] > "
+	"0)'\n",
+    .make = make_goroutines,
+    .destroy = destroy_goroutines,
+};

@@ -4,7 +4,7 @@
 #define GRF_VIEWS_GOROUTINE_GROUPS_H
 
 #include "base/array.h"
-#include "graph/graph.h"
+#include "graph/owners/retained.h"
 #include "views/table.h"
 
 struct grf_goroutine_group {
@@ -23,11 +23,10 @@ struct grf_goroutine_groups {
 };
 
 /**
- * Groups the goroutines of a graph that was made with places, without the runtime's own. Borrows
- * names from its model. To be destroyed by the caller. Errors: NO_MEMORY, UNSUPPORTED (too many
- * objects), INTERRUPTED.
+ * Groups the goroutines of a graph, without the runtime's own. Borrows names from its model, and
+ * nothing of `retained`. To be destroyed by the caller. Errors: NO_MEMORY, INTERRUPTED.
  */
-struct grf_error *grf_goroutine_groups_create(const struct grf_graph *graph,
+struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retained,
 					      struct grf_goroutine_groups **ret);
 void grf_goroutine_groups_destroy(struct grf_goroutine_groups *groups);
 

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "graph/pair_map.h"
 #include "views/owner_path.h"
+#include "views/view.h"
 #include "views/way_down.h"
 
 /* So many holders are shown. */
@@ -444,3 +445,17 @@ struct grf_table grf_owners_table(const struct grf_owners *owners)
 	    .context = owners,
 	};
 }
+
+static struct grf_error *make_owners_view(const struct grf_view_input *input,
+					  struct grf_view_result *ret)
+{
+	ret->table = grf_owners_table(input->owners);
+	return NULL;
+}
+
+const struct grf_view grf_view_owners = {
+    .name = "owners",
+    .needs = GRF_NEEDS_OWNERS,
+    .people_rows = GRF_OWNERS_SHOWN,
+    .make = make_owners_view,
+};

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "graph/owners/retained.h"
 #include "graph/pair_map.h"
+#include "views/view.h"
 
 /* So many elements of a way are shown. */
 #define WAY_ELEMENTS 12u
@@ -427,17 +428,13 @@ static struct grf_error *count_types(struct counting *counting)
 	return error ? error : make_rows(counting);
 }
 
-struct grf_error *grf_type_histogram_create(const struct grf_graph *graph,
+struct grf_error *grf_type_histogram_create(const struct grf_retained *retained,
 					    struct grf_type_histogram **ret)
 {
-	struct counting counting = {.graph = graph};
+	struct counting counting = {.graph = retained->graph, .retained = retained};
 	uint64_t began = grf_now();
-	_cleanup_retained_ struct grf_retained *retained = NULL;
-	struct grf_error *error = grf_retained_create(graph, &retained);
+	struct grf_error *error;
 
-	if (error)
-		return error;
-	counting.retained = retained;
 	counting.histogram = calloc(1, sizeof(*counting.histogram));
 	error = counting.histogram ? count_types(&counting) : grf_error_no_memory();
 	free(counting.group_of_kind);
@@ -500,3 +497,37 @@ struct grf_table grf_type_histogram_table(const struct grf_type_histogram *histo
 	    .context = histogram,
 	};
 }
+
+static struct grf_error *make_types(const struct grf_view_input *input, struct grf_view_result *ret)
+{
+	struct grf_type_histogram *histogram;
+	struct grf_error *error = grf_type_histogram_create(input->retained, &histogram);
+
+	if (error)
+		return error;
+	ret->made = histogram;
+	ret->table = grf_type_histogram_table(histogram);
+	return NULL;
+}
+
+static void destroy_types(void *made)
+{
+	grf_type_histogram_destroy(made);
+}
+
+const struct grf_view grf_view_types = {
+    .name = "types",
+    .needs = GRF_NEEDS_RETAINED,
+    .people_rows = GRF_COMMAND_ROWS,
+    .about = "count objects by type, and what each type keeps",
+    .help =
+	"Shows how many objects of each type there are, their bytes, what would be freed if all of "
+	"them went away (retained), and who holds most of that.\v"
+	"`[...]T' is an array behind a slice, or another object with values of T to its end.\n\n"
+	"Examples:\n"
+	"  grf-bpf types 1234\n"
+	"  grf-bpf types ./server core.1234 -n 100\n"
+	"  grf-bpf types 1234 --format json | jq '.tables.types.rows[:3]'\n",
+    .make = make_types,
+    .destroy = destroy_types,
+};

@@ -7,7 +7,7 @@
 #define GRF_VIEWS_TYPE_HISTOGRAM_H
 
 #include "base/array.h"
-#include "graph/graph.h"
+#include "graph/owners/retained.h"
 #include "views/table.h"
 
 struct grf_type_row {
@@ -23,11 +23,11 @@ struct grf_type_histogram {
 };
 
 /**
- * Counts the reached objects of a graph that was made with places. An object that another one of
- * its type owns, directly or not, adds nothing to what its type retains. To be destroyed by the
- * caller. Errors: NO_MEMORY, UNSUPPORTED (too many objects), INTERRUPTED.
+ * Counts the reached objects of a graph. Borrows names from it, and nothing of `retained`. An
+ * object that another one of its type owns, directly or not, adds nothing to what its type retains.
+ * To be destroyed by the caller. Errors: NO_MEMORY, INTERRUPTED.
  */
-struct grf_error *grf_type_histogram_create(const struct grf_graph *graph,
+struct grf_error *grf_type_histogram_create(const struct grf_retained *retained,
 					    struct grf_type_histogram **ret);
 void grf_type_histogram_destroy(struct grf_type_histogram *histogram);
 

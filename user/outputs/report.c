@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Leads the trees and tables of views through a writer. */
+#include "outputs/report.h"
+
+static struct grf_error *write_for_people(struct grf_writer *writer,
+					  const struct grf_view_result *result, size_t rows)
+{
+	struct grf_table table = result->table;
+	size_t most = rows ? rows : result->view->people_rows;
+
+	if (result->view->in_summary)
+		return NULL;
+	if (result->tree)
+		return grf_writer_tree(writer, result->tree);
+	if (most && table.row_count > most) {
+		/* What a command shows says how many more it could. */
+		if (result->view->about)
+			table.left_out += table.row_count - most;
+		table.row_count = most;
+	}
+	return grf_writer_table(writer, &table);
+}
+
+static struct grf_error *write_for_programs(struct grf_writer *writer,
+					    const struct grf_view_results *views)
+{
+	struct grf_error *error = NULL;
+
+	for (size_t i = 0; !error && i < views->count; i++)
+		if (views->items[i].tree)
+			error = grf_writer_tree(writer, views->items[i].tree);
+	for (size_t i = 0; !error && i < views->count; i++)
+		if (!views->items[i].tree)
+			error = grf_writer_table(writer, &views->items[i].table);
+	return error;
+}
+
+struct grf_error *grf_report_write(struct grf_output *output, const struct grf_format *format,
+				   const struct grf_facts *facts,
+				   const struct grf_view_results *views, size_t rows)
+{
+	struct grf_writer writer;
+	struct grf_error *error = grf_writer_begin(&writer, format, output, facts);
+
+	if (!error && !format->has_summary)
+		error = write_for_programs(&writer, views);
+	else
+		for (size_t i = 0; !error && i < views->count; i++)
+			error = write_for_people(&writer, &views->items[i], rows);
+	return grf_writer_end(&writer, error);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The views: each makes a tree or a table from a graph, and knows no format. A new view is one file
+ * and one row in views.c.
+ */
+#ifndef GRF_VIEWS_VIEW_H
+#define GRF_VIEWS_VIEW_H
+
+#include "graph/graph.h"
+#include "graph/owners/retained.h"
+#include "views/facts.h"
+#include "views/owners.h"
+#include "views/table.h"
+
+/* What must be there before a view can be made. Each has all those before it. */
+enum grf_view_needs {
+	GRF_NEEDS_TREE,     /* the graph's tree, and the facts */
+	GRF_NEEDS_PLACES,   /* grf_graph_options.places */
+	GRF_NEEDS_RETAINED, /* what would be freed with what */
+	GRF_NEEDS_OWNERS,
+};
+
+/* What views are made from. */
+struct grf_view_input {
+	const struct grf_graph *graph; /* borrowed */
+	const struct grf_facts *facts; /* borrowed */
+	struct grf_retained *retained; /* owned; NULL: not made */
+	struct grf_owners *owners;     /* owned; NULL: not made */
+};
+
+/* What a view has given. */
+struct grf_view_result {
+	const struct grf_view *view;
+	const struct grf_tree *tree; /* borrowed from the graph; NULL: it is a table */
+	struct grf_table table;
+	void *made; /* the view's own; what the table borrows */
+};
+
+/* People get so many rows of a view that has a command, unless they ask for others. */
+#define GRF_COMMAND_ROWS 30u
+
+/* A view: a row of a list. */
+struct grf_view {
+	const char *name; /* one lower-case word: of its table, and of its command */
+	enum grf_view_needs needs;
+	size_t people_rows; /* people get so many rows at the most; 0: all */
+	bool in_summary;    /* it is not written where the summary is, which has it */
+	/* Of its command; NULL: it has none. A line for the list of commands; all of --help. */
+	const char *about, *help;
+	/* Fills in the tree, or the table and `made`. Errors: NO_MEMORY, INTERRUPTED. */
+	struct grf_error *(*make)(const struct grf_view_input *input, struct grf_view_result *ret);
+	void (*destroy)(void *made); /* NULL: `made` is nothing to free */
+};
+
+extern const struct grf_view grf_view_owners;
+extern const struct grf_view grf_view_tree;
+extern const struct grf_view grf_view_largest_roots;
+extern const struct grf_view grf_view_types;
+extern const struct grf_view grf_view_goroutines;
+
+/* Lists end with NULL. What attach and core write, in the order in which people read it. */
+extern const struct grf_view *const grf_profile_views[];
+/* What has a command of its own. */
+extern const struct grf_view *const grf_command_views[];
+
+/* What must be there for all views of a list. */
+enum grf_view_needs grf_views_need(const struct grf_view *const *views);
+
+/**
+ * Makes what views with such needs are made from, but the facts, which the caller sets. The caller
+ * destroys it, also after an error. Errors: NO_MEMORY; UNSUPPORTED: too many objects; INTERRUPTED.
+ */
+struct grf_error *grf_view_input_create(const struct grf_graph *graph, enum grf_view_needs needs,
+					struct grf_view_input *ret);
+void grf_view_input_destroy(struct grf_view_input *input);
+#define _cleanup_view_input_ __attribute__((cleanup(grf_view_input_destroy)))
+
+#define GRF_MAX_VIEWS 16u
+
+struct grf_view_results {
+	struct grf_view_result items[GRF_MAX_VIEWS];
+	size_t count;
+};
+
+/**
+ * Makes the views of a list, in its order, but those whose needs are not there. The caller destroys
+ * them, also after an error. They borrow from the input, but not what is retained, of which this
+ * frees the memory. Errors: those of make().
+ */
+struct grf_error *grf_views_make(const struct grf_view *const *views, struct grf_view_input *input,
+				 struct grf_view_results *ret);
+void grf_view_results_destroy(struct grf_view_results *results);
+#define _cleanup_view_results_ __attribute__((cleanup(grf_view_results_destroy)))
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The lists of views, and how those of a list are made. A new view is one file and one row here.
+ */
+#include "views/view.h"
+
+#include <assert.h>
+
+const struct grf_view *const grf_profile_views[] = {
+    &grf_view_owners,
+    &grf_view_tree,
+    &grf_view_largest_roots,
+    NULL,
+};
+
+const struct grf_view *const grf_command_views[] = {
+    &grf_view_types,
+    &grf_view_goroutines,
+    NULL,
+};
+
+static struct grf_error *make_tree(const struct grf_view_input *input, struct grf_view_result *ret)
+{
+	ret->tree = input->graph->tree;
+	return NULL;
+}
+
+const struct grf_view grf_view_tree = {.name = "tree", .make = make_tree};
+
+enum grf_view_needs grf_views_need(const struct grf_view *const *views)
+{
+	enum grf_view_needs most = GRF_NEEDS_TREE;
+
+	for (; *views; views++)
+		if ((*views)->needs > most)
+			most = (*views)->needs;
+	return most;
+}
+
+struct grf_error *grf_view_input_create(const struct grf_graph *graph, enum grf_view_needs needs,
+					struct grf_view_input *ret)
+{
+	struct grf_error *error = NULL;
+
+	*ret = (struct grf_view_input){.graph = graph};
+	if (needs >= GRF_NEEDS_RETAINED)
+		error = grf_retained_create(graph, &ret->retained);
+	if (!error && needs >= GRF_NEEDS_OWNERS)
+		error = grf_owners_create(ret->retained, &ret->owners);
+	return error;
+}
+
+void grf_view_input_destroy(struct grf_view_input *input)
+{
+	grf_retained_destroy(input->retained);
+	grf_owners_destroy(input->owners);
+	input->retained = NULL;
+	input->owners = NULL;
+}
+
+/* What of the needs of views is there. */
+static enum grf_view_needs needs_met(const struct grf_view_input *input)
+{
+	if (input->owners)
+		return GRF_NEEDS_OWNERS;
+	if (input->retained)
+		return GRF_NEEDS_RETAINED;
+	return input->graph->places ? GRF_NEEDS_PLACES : GRF_NEEDS_TREE;
+}
+
+struct grf_error *grf_views_make(const struct grf_view *const *views, struct grf_view_input *input,
+				 struct grf_view_results *ret)
+{
+	enum grf_view_needs met = needs_met(input);
+	struct grf_error *error = NULL;
+
+	assert(input->facts && "set by the caller");
+	ret->count = 0;
+	for (; !error && *views; views++) {
+		struct grf_view_result *result = &ret->items[ret->count];
+
+		if ((*views)->needs > met)
+			continue;
+		assert(ret->count < GRF_MAX_VIEWS);
+		*result = (struct grf_view_result){.view = *views};
+		error = (*views)->make(input, result);
+		ret->count += !error;
+	}
+	grf_retained_destroy(input->retained);
+	input->retained = NULL;
+	return error;
+}
+
+void grf_view_results_destroy(struct grf_view_results *results)
+{
+	for (size_t i = 0; i < results->count; i++)
+		if (results->items[i].view->destroy)
+			results->items[i].view->destroy(results->items[i].made);
+	results->count = 0;
+}
