@@ -324,7 +324,8 @@ static bool print_way(FILE *stream, const struct counting *counting, const struc
 		      const char *root)
 {
 	const struct grf_tree_node *nodes = counting->graph->tree->nodes;
-	uint32_t node = counting->graph->kinds[group->largest_kind / 2].node, way[WAY_ELEMENTS];
+	uint32_t node = counting->graph->kinds[group->largest_kind / 2].node,
+		 way[WAY_ELEMENTS] = {0};
 	uint32_t depth = nodes[node].depth;
 
 	if (!group->largest_kind_bytes)
