@@ -71,7 +71,7 @@ LEAKS = [
     Leak("after-func", "AfterFunc that is not stopped", ("runtime.timer", "main.(*leaseStore).grant"),
          "timers"),
     Leak("tickers", "tickers of sessions that ended", ("main.(*chatSession).keepAlive", "main.chatSession"),
-         "timers"),
+         "accumulation"),
     Leak("generics", "generic cache without a limit",
          ("main.profileCache", "main.cacheEntry[main.userID,*main.userProfile]"), "large-container"),
 ]

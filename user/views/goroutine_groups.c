@@ -28,7 +28,7 @@ struct grouping {
 	const struct grf_retained *retained;
 	struct grf_goroutine_groups *groups;
 	GRF_ARRAY(struct member) members;
-	bool *never; /* by index; NULL: not known */
+	const bool *never; /* by index; NULL: not known */
 };
 
 static bool collect_members(struct grouping *grouping)
@@ -89,35 +89,74 @@ static uint64_t time_of(const struct grouping *grouping, const struct grf_gorout
 	return since && since <= now ? now - since : GRF_CELL_UNKNOWN;
 }
 
-static uint64_t retained_bytes(const struct grouping *grouping, uint32_t node)
+static void add_held(const struct grouping *grouping, uint32_t node, struct grf_retained_size *sum)
 {
-	return node == GRF_ROOT_ALL ? 0 : grf_retained_of(grouping->retained, node).bytes;
+	struct grf_retained_size one;
+
+	if (node == GRF_ROOT_ALL)
+		return;
+	one = grf_retained_of(grouping->retained, node);
+	sum->bytes += one.bytes;
+	sum->objects += one.objects;
 }
 
-/* What a group holds: what each of them does, or where all goroutines of their function are in it,
- * what these do together. */
-static uint64_t held_by(const struct grouping *grouping, const struct member *members, size_t count)
+/* Replaces what each of some goroutines of a function holds by what they do together, where these
+ * are all of its goroutines. */
+static void take_together(const struct grouping *grouping, uint32_t function, uint32_t with_nodes,
+			  struct grf_retained_size *sum)
 {
 	const struct grf_root_nodes *roots = &grouping->retained->roots;
-	uint32_t function = GRF_ROOT_ALL, with_nodes = 0;
-	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		bytes += retained_bytes(grouping, members[i].node);
-		if (members[i].node == GRF_ROOT_ALL)
-			continue;
-		with_nodes++;
-		function = roots->nodes.items[members[i].node].parent;
-	}
 	if (function != GRF_ROOT_ALL &&
 	    roots->first_child[function + 1] - roots->first_child[function] == with_nodes)
-		return retained_bytes(grouping, function);
-	return bytes;
+		*sum = grf_retained_of(grouping->retained, function);
+}
+
+static uint64_t stack_bytes(const struct grf_goroutine *goroutine)
+{
+	uint64_t bytes = goroutine->stack_high - goroutine->stack_low;
+
+	return bytes <= GRF_MAX_STACK_BYTES ? bytes : 0;
+}
+
+/* Adds up a group, and those of it that can never run again. */
+static void add_members(const struct grouping *grouping, const struct member *members, size_t count,
+			struct grf_goroutine_group *group)
+{
+	const struct grf_root_node *nodes = grouping->retained->roots.nodes.items;
+	struct grf_retained_size held = {0};
+	uint32_t with_nodes = 0, stuck_with_nodes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct member *member = &members[i];
+		bool never = grouping->never && grouping->never[member->index];
+		bool has_node = member->node != GRF_ROOT_ALL;
+		uint64_t time = time_of(grouping, member->goroutine);
+
+		group->stacks += stack_bytes(member->goroutine);
+		if (time != GRF_CELL_UNKNOWN &&
+		    (group->waiting == GRF_CELL_UNKNOWN || time > group->waiting))
+			group->waiting = time;
+		if (has_node)
+			group->node = nodes[member->node].parent;
+		with_nodes += has_node;
+		add_held(grouping, member->node, &held);
+		if (!never)
+			continue;
+		group->never++;
+		stuck_with_nodes += has_node;
+		group->stuck.stacks += stack_bytes(member->goroutine);
+		add_held(grouping, member->node, &group->stuck.held);
+	}
+	take_together(grouping, group->node, with_nodes, &held);
+	take_together(grouping, group->node, stuck_with_nodes, &group->stuck.held);
+	group->held = held.bytes;
 }
 
 static bool add_group(struct grouping *grouping, const struct member *members, size_t count)
 {
 	struct grf_goroutine_group *group = grf_array_add(&grouping->groups->rows);
+	const struct grf_model *model = grouping->graph->model;
 	char creator[GRF_NAME_BYTES];
 
 	if (!group)
@@ -125,23 +164,13 @@ static bool add_group(struct grouping *grouping, const struct member *members, s
 	group->function = members->function;
 	group->state = members->state;
 	group->count = count;
-	group->never = grouping->never ? 0 : GRF_CELL_UNKNOWN;
 	group->waiting = GRF_CELL_UNKNOWN;
-	group->held = held_by(grouping, members, count);
-	for (size_t i = 0; i < count; i++) {
-		const struct grf_goroutine *goroutine = members[i].goroutine;
-		uint64_t time = time_of(grouping, goroutine);
-
-		if (goroutine->stack_high - goroutine->stack_low <= GRF_MAX_STACK_BYTES)
-			group->stacks += goroutine->stack_high - goroutine->stack_low;
-		if (grouping->never)
-			group->never += grouping->never[members[i].index];
-		if (time != GRF_CELL_UNKNOWN &&
-		    (group->waiting == GRF_CELL_UNKNOWN || time > group->waiting))
-			group->waiting = time;
-	}
-	if (!grf_goroutine_creator(grouping->graph->model->pclntab, members->goroutine, creator,
-				   sizeof(creator)))
+	group->node = GRF_ROOT_ALL;
+	group->blocked = grf_goroutine_is_blocked(&model->layout, members->goroutine);
+	add_members(grouping, members, count, group);
+	if (!grouping->never)
+		group->never = GRF_CELL_UNKNOWN;
+	if (!grf_goroutine_creator(model->pclntab, members->goroutine, creator, sizeof(creator)))
 		return true;
 	group->created_by = strdup(creator);
 	return group->created_by;
@@ -166,11 +195,8 @@ static int by_size(const void *left, const void *right)
 
 static struct grf_error *make_groups(struct grouping *grouping)
 {
-	struct grf_error *error = grf_graph_never_run(grouping->graph, &grouping->never);
 	size_t first = 0;
 
-	if (error)
-		return error;
 	if (!collect_members(grouping))
 		return grf_error_no_memory();
 	if (grouping->members.count)
@@ -191,21 +217,29 @@ static struct grf_error *make_groups(struct grouping *grouping)
 	return NULL;
 }
 
-struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retained,
-					      struct grf_goroutine_groups **ret)
+struct grf_error *grf_goroutine_groups_of(const struct grf_retained *retained, const bool *never,
+					  struct grf_goroutine_groups **ret)
 {
-	struct grouping grouping = {.graph = retained->graph, .retained = retained};
+	struct grouping grouping = {.graph = retained->graph, .retained = retained, .never = never};
 	struct grf_error *error;
 
 	grouping.groups = calloc(1, sizeof(*grouping.groups));
 	error = grouping.groups ? make_groups(&grouping) : grf_error_no_memory();
 	grf_array_free(&grouping.members);
-	free(grouping.never);
 	if (error)
 		grf_goroutine_groups_destroy(grouping.groups);
 	else
 		*ret = grouping.groups;
 	return error;
+}
+
+struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retained,
+					      struct grf_goroutine_groups **ret)
+{
+	_cleanup_free_ bool *never = NULL;
+	struct grf_error *error = grf_graph_never_run(retained->graph, &never);
+
+	return error ? error : grf_goroutine_groups_of(retained, never, ret);
 }
 
 void grf_goroutine_groups_destroy(struct grf_goroutine_groups *groups)

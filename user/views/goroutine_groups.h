@@ -16,6 +16,13 @@ struct grf_goroutine_group {
 	uint64_t waiting; /* the longest, in nanoseconds; GRF_CELL_UNKNOWN */
 	uint64_t stacks;  /* bytes */
 	uint64_t held;    /* bytes that only they hold */
+	bool blocked;     /* as their state says, only goroutines can wake them */
+	uint32_t node; /* the root of their function's goroutines; GRF_ROOT_ALL: none holds any */
+	/* Of those that can never run again. */
+	struct {
+		uint64_t stacks; /* bytes */
+		struct grf_retained_size held;
+	} stuck;
 };
 
 struct grf_goroutine_groups {
@@ -28,6 +35,13 @@ struct grf_goroutine_groups {
  */
 struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retained,
 					      struct grf_goroutine_groups **ret);
+
+/**
+ * The same, where the verdict is known.
+ * @param never as grf_graph_never_run() says; NULL: not known
+ */
+struct grf_error *grf_goroutine_groups_of(const struct grf_retained *retained, const bool *never,
+					  struct grf_goroutine_groups **ret);
 void grf_goroutine_groups_destroy(struct grf_goroutine_groups *groups);
 
 /* The table "goroutines": goroutines, never, waiting, stacks, held, state, function, created_by.

@@ -163,13 +163,13 @@ static struct grf_suspect *new_suspect(struct grf_suspecting *suspecting,
 				       const struct grf_suspicion *suspicion)
 {
 	struct grf_suspect *suspect = grf_array_add(&suspecting->suspects->rows);
-	uint64_t all = suspecting->retained->bytes;
+	uint64_t all = suspecting->retained->bytes + suspicion->stacks;
 
 	if (!suspect)
 		return NULL;
 	suspect->name = suspicion->name;
 	suspect->node = suspicion->node;
-	suspect->bytes = suspicion->size.bytes;
+	suspect->bytes = suspicion->size.bytes + suspicion->stacks;
 	suspect->objects = suspicion->size.objects;
 	suspect->count = suspicion->count;
 	suspect->share = all ? (double)suspect->bytes / (double)all : 0;
@@ -181,38 +181,79 @@ static struct grf_suspect *new_suspect(struct grf_suspecting *suspecting,
 static bool is_said(const struct grf_suspects *suspects, const struct grf_suspicion *suspicion)
 {
 	for (size_t i = 0; i < suspects->rows.count; i++)
-		if (suspects->rows.items[i].node == suspicion->node &&
+		if (suspicion->node != GRF_NODE_NONE &&
+		    suspects->rows.items[i].node == suspicion->node &&
 		    suspects->rows.items[i].name == suspicion->name)
 			return true;
 	return suspects->rows.count >= SUSPECTS_MAX;
 }
 
-struct grf_error *grf_suspect_add(struct grf_suspecting *suspecting,
-				  const struct grf_suspicion *suspicion, const char *format, ...)
+/* Adds a suspect; `what` is a part of its sentence, or all of it. */
+static bool add_suspect(struct grf_suspecting *suspecting, const struct grf_suspicion *suspicion,
+			const char *what, bool whole)
 {
-	const struct grf_type *type = grf_owner_type(suspecting->retained, suspicion->node);
+	struct grf_suspect *suspect = new_suspect(suspecting, suspicion);
+	const struct grf_type *type = NULL;
 	struct grf_owner_way way = {0};
-	struct grf_suspect *suspect;
-	char *what = NULL;
-	va_list arguments;
 	bool written;
+
+	if (!suspect)
+		return false;
+	if (suspicion->node == GRF_NODE_NONE) {
+		suspect->path = strdup(suspicion->path);
+		suspect->sentence = strdup(what);
+		return suspect->path && suspect->sentence;
+	}
+	type = grf_owner_type(suspecting->retained, suspicion->node);
+	suspect->type = type ? type->name : NULL;
+	if (whole)
+		suspect->sentence = strdup(what);
+	written =
+	    grf_owner_way_to(suspecting->retained, suspicion->node, &way) &&
+	    (whole ? suspect->sentence != NULL : write_sentence(suspecting, suspect, &way, what)) &&
+	    write_path(suspecting, suspect, &way);
+	grf_array_free(&way.nodes);
+	return written;
+}
+
+static struct grf_error *say_suspect(struct grf_suspecting *suspecting,
+				     const struct grf_suspicion *suspicion, bool whole,
+				     const char *format, va_list arguments)
+{
+	char *what = NULL;
+	bool added;
 
 	if (is_said(suspecting->suspects, suspicion))
 		return NULL;
-	suspect = new_suspect(suspecting, suspicion);
-	if (!suspect)
-		return grf_error_no_memory();
-	suspect->type = type ? type->name : NULL;
-	va_start(arguments, format);
 	if (vasprintf(&what, format, arguments) < 0)
-		what = NULL;
-	va_end(arguments);
-	written = what && grf_owner_way_to(suspecting->retained, suspicion->node, &way) &&
-		  write_sentence(suspecting, suspect, &way, what) &&
-		  write_path(suspecting, suspect, &way);
-	grf_array_free(&way.nodes);
+		return grf_error_no_memory();
+	added = add_suspect(suspecting, suspicion, what, whole);
 	free(what);
-	return written ? NULL : grf_error_no_memory();
+	return added ? NULL : grf_error_no_memory();
+}
+
+struct grf_error *grf_suspect_add(struct grf_suspecting *suspecting,
+				  const struct grf_suspicion *suspicion, const char *format, ...)
+{
+	struct grf_error *error;
+	va_list arguments;
+
+	va_start(arguments, format);
+	error = say_suspect(suspecting, suspicion, false, format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+struct grf_error *grf_suspect_say(struct grf_suspecting *suspecting,
+				  const struct grf_suspicion *suspicion, const char *format, ...)
+{
+	struct grf_error *error;
+	va_list arguments;
+
+	va_start(arguments, format);
+	error = say_suspect(suspecting, suspicion, true, format, arguments);
+	va_end(arguments);
+	return error;
 }
 
 /* Many objects of a type that no single thing owns. Its path ends with who holds them. */
@@ -222,29 +263,26 @@ static struct grf_error *add_shared(struct grf_suspecting *suspecting,
 	const struct grf_suspicion suspicion = {
 	    .name = "accumulation",
 	    .node = GRF_NODE_NONE,
+	    .path = row->path,
 	    .size = {row->bytes, row->objects},
 	    .count = row->owned,
 	};
-	struct grf_suspect *suspect = new_suspect(suspecting, &suspicion);
 	const char *holders = strstr(row->path, ", held by "), *way = strstr(row->path, " > ");
-	size_t length = strlen(row->path);
+	size_t length = strlen(row->path), before = suspecting->suspects->rows.count;
+	struct grf_error *error;
 
 	if (holders)
 		length = (size_t)(holders - row->path);
 	if (way && (size_t)(way - row->path) < length)
 		length = (size_t)(way - row->path);
-	if (!suspect)
-		return grf_error_no_memory();
-	suspect->type = row->type;
-	suspect->path = strdup(row->path);
-	if (!suspect->path ||
-	    asprintf(&suspect->sentence,
-		     "%s of %.*s hold %s (%.0f %%)%s; freeing them would free %s objects",
-		     grf_format_count_of(row->owned), (int)length, row->path,
-		     grf_format_bytes(row->bytes), 100 * row->share, holders ? holders : "",
-		     grf_format_count_of(row->objects)) < 0)
-		return grf_error_no_memory();
-	return NULL;
+	error = grf_suspect_say(
+	    suspecting, &suspicion,
+	    "%s of %.*s hold %s (%.0f %%)%s; freeing them would free %s objects",
+	    grf_format_count_of(row->owned), (int)length, row->path, grf_format_bytes(row->bytes),
+	    100 * row->share, holders ? holders : "", grf_format_count_of(row->objects));
+	if (!error && suspecting->suspects->rows.count > before)
+		suspecting->suspects->rows.items[before].type = row->type;
+	return error;
 }
 
 struct grf_error *grf_suspect_shared(struct grf_suspecting *suspecting)

@@ -16,9 +16,8 @@ static const struct rule {
 	const char *about;
 	grf_suspect_check *check;
 } rules[] = {
-    {"contexts", grf_suspect_contexts},
-    {"finalizers", grf_suspect_finalizers},
-    {"accumulations", grf_suspect_accumulations},
+    {"contexts", grf_suspect_contexts},        {"finalizers", grf_suspect_finalizers},
+    {"goroutines", grf_suspect_goroutines},    {"accumulations", grf_suspect_accumulations},
     {"what several hold", grf_suspect_shared},
 };
 

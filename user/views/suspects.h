@@ -20,8 +20,8 @@ struct grf_suspect {
 	char *sentence;          /* names in it are the target's */
 	char *path;              /* from a root down, parted by " > " */
 	const char *type;        /* of what it is said of; NULL: not known */
-	uint64_t bytes, objects; /* what would be freed */
-	double share;            /* of all bytes that are reached */
+	uint64_t bytes, objects; /* what would be freed, with the stacks of goroutines */
+	double share;            /* of all bytes that are reached, with the same stacks */
 	uint64_t count;          /* of what the check counts, such as entries */
 	uint32_t node;           /* private: what it is said of */
 };

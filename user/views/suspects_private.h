@@ -19,8 +19,10 @@ struct grf_suspecting {
 /** What a check says. */
 struct grf_suspicion {
 	const char *name;
-	uint32_t node; /* on the way to what would be freed */
+	uint32_t node;    /* on the way to what would be freed; GRF_NODE_NONE: `path` says it */
+	const char *path; /* copied */
 	struct grf_retained_size size;
+	uint64_t stacks; /* bytes of goroutines' stacks, which would be freed too */
 	uint64_t count;
 };
 
@@ -31,6 +33,14 @@ struct grf_suspicion {
  */
 __attribute__((format(printf, 3, 4))) struct grf_error *
 grf_suspect_add(struct grf_suspecting *suspecting, const struct grf_suspicion *suspicion,
+		const char *format, ...);
+
+/**
+ * Adds a suspect that says it in its own words: `format` is the whole sentence. The path is that
+ * to the node. Errors: NO_MEMORY.
+ */
+__attribute__((format(printf, 3, 4))) struct grf_error *
+grf_suspect_say(struct grf_suspecting *suspecting, const struct grf_suspicion *suspicion,
 		const char *format, ...);
 
 /** The fewest bytes of a suspect that only its size makes one: a tenth of all, so that ten of them
@@ -54,6 +64,7 @@ struct grf_error *grf_suspect_objects(struct grf_suspecting *suspecting, grf_sus
 typedef struct grf_error *grf_suspect_check(struct grf_suspecting *suspecting);
 grf_suspect_check grf_suspect_contexts;
 grf_suspect_check grf_suspect_finalizers;
+grf_suspect_check grf_suspect_goroutines;
 grf_suspect_check grf_suspect_accumulations;
 grf_suspect_check grf_suspect_shared;
 

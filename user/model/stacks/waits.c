@@ -53,6 +53,14 @@ const char *grf_goroutine_state(const struct grf_layout *layout,
 	}
 }
 
+bool grf_goroutine_is_blocked(const struct grf_layout *layout,
+			      const struct grf_goroutine *goroutine)
+{
+	const struct grf_wait_reason *reason = reason_of(layout, goroutine);
+
+	return reason && reason->kind != GRF_WAIT_OTHER;
+}
+
 bool grf_goroutine_in_empty_select(const struct grf_layout *layout,
 				   const struct grf_goroutine *goroutine)
 {

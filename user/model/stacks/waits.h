@@ -48,7 +48,11 @@ bool grf_waits_find(struct grf_waits *waits, const struct grf_goroutine *gorouti
 const char *grf_goroutine_state(const struct grf_layout *layout,
 				const struct grf_goroutine *goroutine);
 
-/** Whether that is a select without cases, by which many a main function waits. */
+/** Whether nothing but a goroutine can wake it, as its state says; grf_waits_find() knows which. */
+bool grf_goroutine_is_blocked(const struct grf_layout *layout,
+			      const struct grf_goroutine *goroutine);
+
+/** Whether its state is a select without cases, by which many a main function waits. */
 bool grf_goroutine_in_empty_select(const struct grf_layout *layout,
 				   const struct grf_goroutine *goroutine);
 
