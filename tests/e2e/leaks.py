@@ -59,7 +59,7 @@ LEAKS = [
     Leak("finalizer-cycle", "finalizer in a cycle", ("SetFinalizer", "main.fileHandle"),
          "finalizer-cycle"),
     Leak("heap-pop", "heap.Pop that leaves the pointer", ("main.deliveries", "main.delivery"), "beyond-len"),
-    Leak("reslice", "q = q[1:]", ("main.outbox", "pending", "main.outgoing"), "beyond-len"),
+    Leak("reslice", "q = q[1:]", ("main.outbox", "pending", "main.outgoing"), "before-slice"),
     Leak("blocked", "blocked goroutines with requests", ("main.(*upstream).forward", "main.proxyRequest"),
          "stuck-goroutines"),
     Leak("small-objects", "many small objects", ("main.bus", "history"), "accumulation"),

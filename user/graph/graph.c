@@ -136,7 +136,7 @@ static size_t sort_claims(struct grf_root_claim *claims, size_t count)
 	return kept;
 }
 
-const struct grf_object_kind *grf_graph_claim(const struct grf_graph *graph, uint64_t address)
+const struct grf_root_claim *grf_graph_claim(const struct grf_graph *graph, uint64_t address)
 {
 	size_t low = 0, high = graph->claim_count;
 
@@ -150,7 +150,7 @@ const struct grf_object_kind *grf_graph_claim(const struct grf_graph *graph, uin
 	}
 	if (low == graph->claim_count || graph->claims[low].address != address)
 		return NULL;
-	return &graph->kinds[graph->claims[low].kind];
+	return &graph->claims[low];
 }
 
 /* Hands over what was reached. */

@@ -27,9 +27,13 @@ struct grf_graph_options {
 /* A word of a data segment or of a stack that leads into the heap, and what it was followed as. */
 struct grf_root_claim {
 	uint64_t address;
-	uint32_t kind;  /* index of grf_graph.kinds: the node is the variable's, or below it */
-	uint32_t order; /* among all claims; the first one of a word counts */
+	uint32_t kind;   /* index of grf_graph.kinds: the node is the variable's, or below it */
+	uint32_t order;  /* among all claims; the first one of a word counts */
+	uint32_t offset; /* bytes from where the variable's value begins; GRF_CLAIM_ALONE */
 };
+
+/* The words beside it are not the value's, or it is not known of what value the word is a part. */
+#define GRF_CLAIM_ALONE UINT32_MAX
 
 /* Arrays are indexed by object id (model/heap/heap.h). */
 struct grf_graph {
@@ -83,7 +87,7 @@ static inline struct grf_object_kind grf_graph_kind(const struct grf_graph *grap
 
 /* What the word of `address` was followed as; NULL: no variable or symbol has claimed it, or it
  * does not lead into the heap. Where places are kept. */
-const struct grf_object_kind *grf_graph_claim(const struct grf_graph *graph, uint64_t address);
+const struct grf_root_claim *grf_graph_claim(const struct grf_graph *graph, uint64_t address);
 
 enum grf_root_source {
 	GRF_ROOT_OF_SEGMENT,

@@ -154,7 +154,6 @@ struct search {
 	const struct grf_type *type; /* of the holder's values, which stand from `value` on */
 	uint64_t value;
 	bool repeated; /* to the end of the holder */
-	uint64_t end;
 	struct grf_container *ret;
 };
 
@@ -169,16 +168,16 @@ static void take_slice(struct search *search, const struct grf_slot *slot, const
 	    pointer < search->address || pointer - search->address >= search->size ||
 	    length > capacity || capacity > (search->size - (pointer - search->address)) / element)
 		return;
-	if (search->end < pointer + length * element)
-		search->end = pointer + length * element;
-	search->ret->end = search->end;
+	if (search->ret->kind != GRF_CONTAINER_SLICE || pointer < search->ret->begin)
+		search->ret->begin = pointer;
+	if (search->ret->end < pointer + length * element)
+		search->ret->end = pointer + length * element;
 	if (search->ret->kind == GRF_CONTAINER_SLICE && search->ret->entries >= length)
 		return;
-	*search->ret = (struct grf_container){.kind = GRF_CONTAINER_SLICE,
-					      .node = search->node,
-					      .entries = length,
-					      .capacity = capacity,
-					      .end = search->end};
+	search->ret->kind = GRF_CONTAINER_SLICE;
+	search->ret->node = search->node;
+	search->ret->entries = length;
+	search->ret->capacity = capacity;
 }
 
 static void visit_edge(void *context, uint64_t address, uint64_t value)
@@ -216,33 +215,17 @@ static void search_object(struct search *search, uint32_t owner)
 	(void)grf_graph_edges(graph, span, slot, visit_edge, search);
 }
 
-/* Of a package variable that is a slice or has one in it. Variables of frames have no address here
- * but that of the word. */
+/* What a word is as a part of the variable that it belongs to, or of the value in a data segment
+ * that one leads to. */
 static const struct grf_slot *root_slot(const struct grf_graph *graph,
 					const struct grf_root_word *word)
 {
-	const struct grf_object_kind *claim = grf_graph_claim(graph, word->address);
-	size_t count, low = 0, high;
-	const struct grf_global *globals;
+	const struct grf_root_claim *claim = grf_graph_claim(graph, word->address);
+	const struct grf_type *type = claim ? graph->kinds[claim->kind].type : NULL;
 
-	if (claim && claim->type && claim->type->name && !strncmp(claim->type->name, "[]", 2))
-		return grf_container_slot(claim->type, 0);
-	if (word->source != GRF_ROOT_OF_SEGMENT)
+	if (!type || claim->offset == GRF_CLAIM_ALONE)
 		return NULL;
-	globals = grf_types_globals(graph->model->types, &count);
-	high = count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (globals[middle].address <= word->address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && globals[low - 1].type
-		   ? grf_container_slot(globals[low - 1].type,
-					word->address - globals[low - 1].address)
-		   : NULL;
+	return grf_container_slot(type, claim->offset);
 }
 
 static void visit_root(void *context, const struct grf_root_word *word)

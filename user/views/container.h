@@ -22,7 +22,9 @@ struct grf_container {
 	uint32_t node;     /* the map's header, or the array behind the slice */
 	uint64_t entries;  /* of a map; the length of a slice */
 	uint64_t capacity; /* of a slice */
-	uint64_t end;      /* the address behind the last element of all slices of the array */
+	/* Of all slices of the array that were found: the address of the first element, and that
+	 * behind the last one. */
+	uint64_t begin, end;
 };
 
 /** Whether a node is the structure of a map, and how many entries that has. */

@@ -152,57 +152,84 @@ static struct grf_error *add_container(struct looking *looking, uint32_t node,
 	    grf_format_count_of(container->entries), grf_format_count_of(container->capacity));
 }
 
-/* What an array owns by pointers behind the end of its slices. */
-struct beyond {
+/* What an array owns by pointers that none of its slices has: behind their end, as heap.Pop leaves
+ * them, or before their beginning, as q = q[1:] does. */
+struct outside {
 	const struct grf_retained *retained;
 	const struct grf_container *container;
-	struct grf_retained_size size;
-	uint64_t count;
+	struct {
+		struct grf_retained_size size;
+		uint64_t count;
+	} before, beyond;
 };
 
 static void visit_element(void *context, uint64_t address, uint64_t value)
 {
-	struct beyond *beyond = context;
+	struct outside *outside = context;
+	const struct grf_container *container = outside->container;
 	struct grf_retained_size size;
 	uint32_t node;
+	bool before = address < container->begin;
 
-	if (address < beyond->container->end ||
-	    !grf_container_find(beyond->retained, value, &node) ||
-	    grf_retained_owner(beyond->retained, node) != beyond->container->node ||
-	    grf_retained_is_shared(beyond->retained, node))
+	if ((!before && address < container->end) ||
+	    !grf_container_find(outside->retained, value, &node) ||
+	    grf_retained_owner(outside->retained, node) != container->node ||
+	    grf_retained_is_shared(outside->retained, node))
 		return;
-	size = grf_retained_of(beyond->retained, node);
-	beyond->size.bytes += size.bytes;
-	beyond->size.objects += size.objects;
-	beyond->count++;
+	size = grf_retained_of(outside->retained, node);
+	if (before) {
+		outside->before.size.bytes += size.bytes;
+		outside->before.size.objects += size.objects;
+		outside->before.count++;
+	} else {
+		outside->beyond.size.bytes += size.bytes;
+		outside->beyond.size.objects += size.objects;
+		outside->beyond.count++;
+	}
 }
 
-/* Names the slice for what is beyond its length, where that is most of what it holds. An object
- * that several elements have counts for each: then the sum may be too much, and says nothing. */
-static struct grf_error *check_beyond(struct looking *looking,
-				      const struct grf_container *container, bool *ret_named)
+/* Whether what is outside is most of what the array holds. An object that several elements have
+ * counts for each: then the sum may be too much, and says nothing. */
+static bool is_most(const struct looking *looking, uint64_t bytes, uint64_t all)
+{
+	return bytes <= all && bytes >= looking->least && (double)bytes >= LIKE_SHARE * (double)all;
+}
+
+static struct grf_error *add_outside(struct looking *looking, const struct outside *outside,
+				     bool before)
+{
+	const struct grf_suspicion suspicion = {
+	    .name = before ? "before-slice" : "beyond-len",
+	    .node = outside->container->node,
+	    .size = before ? outside->before.size : outside->beyond.size,
+	    .count = before ? outside->before.count : outside->beyond.count,
+	};
+
+	return grf_suspect_add(looking->suspecting, &suspicion,
+			       "%s pointers %s of a slice (%s of %s) hold what nothing else does",
+			       grf_format_count_of(suspicion.count),
+			       before ? "before the beginning" : "beyond the length",
+			       grf_format_count_of(outside->container->entries),
+			       grf_format_count_of(outside->container->capacity));
+}
+
+/* Names the slice for what it does not show. */
+static struct grf_error *check_outside(struct looking *looking,
+				       const struct grf_container *container, bool *ret_named)
 {
 	const struct grf_retained *retained = looking->retained;
 	uint64_t id = grf_retained_object(retained, container->node);
 	const struct grf_span *span = grf_retained_span(retained, container->node);
 	uint64_t all = grf_retained_of(retained, container->node).bytes;
-	struct beyond beyond = {.retained = retained, .container = container};
-	struct grf_suspicion suspicion = {.name = "beyond-len", .node = container->node};
+	struct outside outside = {.retained = retained, .container = container};
+	bool before;
 
 	if (!grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object),
-			     visit_element, &beyond))
+			     visit_element, &outside))
 		return grf_error_no_memory();
-	*ret_named = beyond.size.bytes <= all && beyond.size.bytes >= looking->least &&
-		     (double)beyond.size.bytes >= LIKE_SHARE * (double)all;
-	if (!*ret_named)
-		return NULL;
-	suspicion.size = beyond.size;
-	suspicion.count = beyond.count;
-	return grf_suspect_add(
-	    looking->suspecting, &suspicion,
-	    "%s pointers beyond the length of a slice (%s of %s) hold what nothing else does",
-	    grf_format_count_of(beyond.count), grf_format_count_of(container->entries),
-	    grf_format_count_of(container->capacity));
+	before = is_most(looking, outside.before.size.bytes, all);
+	*ret_named = before || is_most(looking, outside.beyond.size.bytes, all);
+	return *ret_named ? add_outside(looking, &outside, before) : NULL;
 }
 
 static struct grf_error *add_many(struct looking *looking, uint32_t node, const struct kind *kind)
@@ -257,7 +284,7 @@ static struct grf_error *judge_point(struct looking *looking, const struct grf_o
 	else if (container.kind == GRF_CONTAINER_MAP)
 		node = container.node;
 	if (container.kind == GRF_CONTAINER_SLICE) {
-		struct grf_error *error = check_beyond(looking, &container, ret_spreads);
+		struct grf_error *error = check_outside(looking, &container, ret_spreads);
 
 		if (error || *ret_spreads)
 			return error;

@@ -87,7 +87,7 @@ static uint32_t goroutine_node(struct collection *collection, size_t index)
 
 static uint32_t word_node(struct collection *collection, const struct grf_root_word *word)
 {
-	const struct grf_object_kind *claim =
+	const struct grf_root_claim *claim =
 	    word->address ? grf_graph_claim(collection->graph, word->address) : NULL;
 	enum grf_root_node_kind kind = GRF_ROOT_NODE_VARIABLE;
 	uint32_t parent = GRF_ROOT_ALL, node;
@@ -106,7 +106,8 @@ static uint32_t word_node(struct collection *collection, const struct grf_root_w
 		break;
 	}
 	if (claim)
-		return claimed_node(collection, kind, parent, claim);
+		return claimed_node(collection, kind, parent,
+				    &collection->graph->kinds[claim->kind]);
 	return get_node(collection, kind, parent, (uintptr_t)word->name << 1 | 1, word->name);
 }
 

@@ -5,7 +5,8 @@
  */
 #include "graph/walk/walk.h"
 
-void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit, uint32_t spot)
+void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit, uint32_t spot,
+		    uint64_t offset)
 {
 	struct grf_root_claim *claim;
 
@@ -19,6 +20,7 @@ void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t
 	}
 	claim->address = area->start + bit * GRF_WORD_BYTES;
 	claim->kind = spot;
+	claim->offset = offset < GRF_CLAIM_ALONE ? (uint32_t)offset : GRF_CLAIM_ALONE;
 	claim->order = (uint32_t)walk->claims.count;
 }
 
@@ -43,7 +45,10 @@ void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uin
 			 const struct grf_window *view, uint64_t bytes)
 {
 	uint64_t end = view->first + (bytes + GRF_WORD_BYTES - 1) / GRF_WORD_BYTES;
+	const struct grf_type *type = spot ? grf_spot_at(&walk->spots, spot)->type : NULL;
 	uint64_t first = view->first / 64, words;
+	/* Of a variable in pieces, what is beside a word here is another one's. */
+	bool whole = type && bytes >= type->size;
 
 	if (end > view->end)
 		end = view->end;
@@ -58,8 +63,12 @@ void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uin
 	for (uint64_t w = 0; w < words; w++) {
 		uint64_t taken = walk->unclaimed[w] & ~view->pending[first + w];
 
-		for (; taken; taken &= taken - 1)
-			grf_walk_claim(walk, area,
-				       (first + w) * 64 + (uint64_t)__builtin_ctzll(taken), spot);
+		for (; taken; taken &= taken - 1) {
+			uint64_t bit = (first + w) * 64 + (uint64_t)__builtin_ctzll(taken);
+
+			grf_walk_claim(walk, area, bit, spot,
+				       whole ? (bit - view->first) * GRF_WORD_BYTES
+					     : GRF_CLAIM_ALONE);
+		}
 	}
 }

@@ -119,6 +119,6 @@ void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct 
 		uint64_t bit = (whole.address[word] - area->start) / GRF_WORD_BYTES;
 
 		grf_bit_clear(area->pending, bit);
-		grf_walk_claim(walk, area, bit, spot);
+		grf_walk_claim(walk, area, bit, spot, GRF_CLAIM_ALONE);
 	}
 }

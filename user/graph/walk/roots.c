@@ -258,7 +258,7 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 			word.before = i ? grf_load_u64(area->memory + (i - 1) * 8) : 0;
 			word.is_made = is_made_in_data(walk, area->start + i * 8, &word);
 			spot = root_spot(walk, root_class, name, NULL);
-			grf_walk_claim(walk, area, i, spot);
+			grf_walk_claim(walk, area, i, spot, GRF_CLAIM_ALONE);
 			follow_unnamed(walk, &word, spot);
 		}
 	}
@@ -303,7 +303,7 @@ static void walk_local(struct stack_walk *stack, const struct grf_local *local)
 	if (local->indirect) {
 		spot = local_spot(stack, local);
 		grf_bit_clear(area->pending, offset / 8);
-		grf_walk_claim(stack->walk, area, offset / 8, spot);
+		grf_walk_claim(stack->walk, area, offset / 8, spot, GRF_CLAIM_ALONE);
 		grf_walk_emit(stack->walk, grf_load_u64(area->memory + offset), spot);
 	} else if (local->type->pointer_bytes) {
 		walk_variable(stack->walk, area, local->address, local->size, local->piece_offset,
@@ -464,7 +464,7 @@ static void defer_stack_words(struct stack_walk *stack, const struct grf_gorouti
 		unnamed.is_made = is_made_in_frame(stack, goroutine, word, &unnamed.made);
 		spot = root_spot(stack->walk, stack->root_class, frame_name(goroutine, word->frame),
 				 NULL);
-		grf_walk_claim(stack->walk, &stack->area, bit, spot);
+		grf_walk_claim(stack->walk, &stack->area, bit, spot, GRF_CLAIM_ALONE);
 		follow_unnamed(stack->walk, &unnamed, spot);
 	}
 }

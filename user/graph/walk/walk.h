@@ -165,9 +165,10 @@ void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_windo
 void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uint32_t spot,
 			 const struct grf_window *view, uint64_t bytes);
 
-/* Notes that word `bit` of an area was followed as what `spot` says. */
-void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit,
-		    uint32_t spot);
+/* Notes that word `bit` of an area was followed as what `spot` says: `offset` bytes from where its
+ * value begins, or GRF_CLAIM_ALONE. */
+void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t bit, uint32_t spot,
+		    uint64_t offset);
 
 /* Follows the pointers of the object around `address`, and does not reach the object itself. */
 void grf_walk_referents(struct grf_walk *walk, uint64_t address, uint32_t spot);
