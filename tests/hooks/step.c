@@ -12,8 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "hold/hold.h"
 #include "hold/calls/injected_call.h"
+#include "hold/hold.h"
 #include "hold/private.h"
 
 static bool is_step(const struct grf_injector *injector, const char *variable, unsigned int number)

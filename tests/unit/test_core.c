@@ -8,11 +8,11 @@
 #include <sys/procfs.h>
 #include <cmocka.h>
 
-#include "elf_file.h"
 #include "arch/arch.h"
+#include "elf_file.h"
 #include "image/executable/executable.h"
-#include "image/image.h"
 #include "image/executable/notes.h"
+#include "image/image.h"
 
 #define NOTES     0x400u
 #define CONTENT   0x1000u

@@ -11,8 +11,8 @@
 
 #include "elf_file.h"
 #include "image/executable/executable.h"
-#include "image/image.h"
 #include "image/executable/notes.h"
+#include "image/image.h"
 
 #define TEXT UINT64_C(0x400000)
 

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "go_code.h"
 #include "arch/arch.h"
+#include "go_code.h"
 #include "image/parts.h"
 #include "model/stacks/goroutine_records.h"
 #include "model/stacks/goroutines.h"

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "graph/walk/frontier.h"
 #include "graph/objects.h"
 #include "graph/pair_map.h"
+#include "graph/walk/frontier.h"
 
 static void test_pair_map_tells_pairs_apart(void **state)
 {

@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "arch/arch.h"
+#include "go_heap.h"
 #include "image/image_private.h"
 #include "image/left_out.h"
 #include "image/parts.h"
-#include "go_heap.h"
 #include "model/heap/pointer_free.h"
 
 #define PAGE GRF_PAGE

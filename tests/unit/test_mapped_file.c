@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/files/mapped_file.h"
+#include "base/log.h"
 #include "elf_file.h"
 #include "image/executable/executable.h"
 

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "elf_file.h"
 #include "arch/arch.h"
-#include "model/heap/gc_program.h"
+#include "elf_file.h"
 #include "model/code/modules.h"
+#include "model/heap/gc_program.h"
 
 #define BASE   UINT64_C(0x500000)
 #define LENGTH 0x10000

@@ -35,9 +35,9 @@
 #include "calm_target.h"
 #include "capture/precopy/precopy.h"
 #include "capture/precopy/precopy_stop.h"
-#include "capture/probes/probes.h"
 #include "capture/precopy/soft_dirty.h"
 #include "capture/precopy/userfault.h"
+#include "capture/probes/probes.h"
 #include "restless_target.h"
 
 #define TABLES        3

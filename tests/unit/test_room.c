@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "hold/calls/room.h"
 #include "file_tree.h"
+#include "hold/calls/room.h"
 
 #define GROUP1 "/sys/fs/cgroup/memory/outer/inner/"
 #define GROUP2 "/sys/fs/cgroup/all/outer/inner/"

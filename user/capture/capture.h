@@ -12,9 +12,9 @@
 
 #include "base/error.h"
 #include "capture/probes/goroutines.h"
-#include "image/parts.h"
-#include "hold/gc_point.h"
 #include "hold/calls/injection.h"
+#include "hold/gc_point.h"
+#include "image/parts.h"
 
 /* Where in its work the target is to be held. */
 enum grf_freeze_wish {

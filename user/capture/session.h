@@ -10,16 +10,16 @@
 #include "capture/capture.h"
 #include "capture/copy/copy.h"
 #include "capture/copy/dead_stacks.h"
-#include "capture/probes/goroutines.h"
 #include "capture/copy/plan.h"
 #include "capture/copy/pool.h"
-#include "capture/precopy/precopy.h"
-#include "capture/probes/probes.h"
 #include "capture/copy/space.h"
 #include "capture/copy/spill.h"
+#include "capture/precopy/precopy.h"
+#include "capture/probes/goroutines.h"
+#include "capture/probes/probes.h"
 #include "hold/calls/forked.h"
-#include "hold/hold.h"
 #include "hold/calls/injection.h"
+#include "hold/hold.h"
 
 /* Why the work at the stop was not finished. */
 enum grf_stop_failure {

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "cli/results.h"
-#include "image/executable/debug_file.h"
 #include "graph/graph.h"
+#include "image/executable/debug_file.h"
 #include "program/source.h"
 
 /* Exit statuses; docs/grf-bpf.1 lists them. 128 + signal when interrupted. */

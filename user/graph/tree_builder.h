@@ -6,8 +6,8 @@
 #ifndef GRF_GRAPH_TREE_BUILDER_H
 #define GRF_GRAPH_TREE_BUILDER_H
 
-#include "graph/pair_map.h"
 #include "graph/graph.h"
+#include "graph/pair_map.h"
 
 /* The element below which untyped objects hang. */
 extern const char grf_sub_objects_name[];

@@ -15,8 +15,8 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/files/small_file.h"
+#include "base/log.h"
 #include "hold/private.h"
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */

@@ -17,12 +17,12 @@
 
 #include "arch/arch.h"
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/files/mapped_file.h"
 #include "base/files/regular_file.h"
+#include "base/log.h"
 #include "image/code_place.h"
-#include "image/image_private.h"
 #include "image/executable/notes.h"
+#include "image/image_private.h"
 
 /* Zero memory beyond this is not taken from a core: nothing of a process is as large. */
 #define MAX_ZERO ((uint64_t)1 << 46)

@@ -13,8 +13,8 @@
 
 #include "arch/arch.h"
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/files/mapped_file.h"
+#include "base/log.h"
 #include "base/pages.h"
 #include "image/image_private.h"
 #include "image/parts.h"

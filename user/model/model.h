@@ -8,13 +8,13 @@
 #include "base/error.h"
 #include "image/executable/executable.h"
 #include "image/image.h"
-#include "model/stacks/goroutines.h"
-#include "model/heap/heap.h"
-#include "model/release/layout.h"
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
-#include "model/stacks/scheduler.h"
+#include "model/heap/heap.h"
 #include "model/heap/specials.h"
+#include "model/release/layout.h"
+#include "model/stacks/goroutines.h"
+#include "model/stacks/scheduler.h"
 #include "model/types/types.h"
 
 struct grf_model {

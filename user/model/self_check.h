@@ -8,10 +8,10 @@
 
 #include "arch/arch.h"
 #include "base/error.h"
-#include "model/stacks/goroutines.h"
+#include "model/code/modules.h"
 #include "model/heap/heap.h"
 #include "model/release/layout.h"
-#include "model/code/modules.h"
+#include "model/stacks/goroutines.h"
 
 /* Whether of `spans` spans so many contradict themselves, `wrong`, that all were misread; also
  * asked while they are read, with the most that there can be. GRF_ERROR_UNSUPPORTED: so it is. */

@@ -5,9 +5,9 @@
  */
 #include <stdlib.h>
 
+#include "model/types/generics/dictionaries.h"
 #include "model/types/type_masks.h"
 #include "model/types/types_private.h"
-#include "model/types/generics/dictionaries.h"
 #include "model/variables/variables.h"
 
 /* What types, names and plans take in all, far above what real programs need. */

@@ -10,9 +10,9 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "outputs/summary.h"
 #include "outputs/wrapped.h"
-#include "base/units.h"
 #include "outputs/writer.h"
 
 /* A node is shown when it and all nodes below it hold this share of the tree's bytes. */

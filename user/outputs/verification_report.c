@@ -8,8 +8,8 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-#include "outputs/summary.h"
 #include "base/units.h"
+#include "outputs/summary.h"
 
 #define CHAIN_BYTES 512
 

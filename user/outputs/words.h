@@ -7,9 +7,9 @@
 #define GRF_OUTPUTS_WORDS_H
 
 #include "base/error.h"
+#include "graph/tree.h"
 #include "image/provenance.h"
 #include "views/table.h"
-#include "graph/tree.h"
 
 /* Static texts, such as "at the end of a garbage collection" and "pre-copy under userfaultfd". */
 const char *grf_word_freeze(const struct grf_provenance *from);

@@ -7,10 +7,10 @@
 #define GRF_OUTPUTS_WRITER_H
 
 #include "base/error.h"
+#include "graph/tree.h"
 #include "outputs/file.h"
 #include "views/facts.h"
 #include "views/table.h"
-#include "graph/tree.h"
 
 /* A result that is being written. */
 struct grf_writer {

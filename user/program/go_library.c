@@ -11,11 +11,11 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/files/regular_file.h"
+#include "base/log.h"
 #include "capture/copy/maps.h"
-#include "program/process_maps.h"
 #include "model/code/release_facts.h"
+#include "program/process_maps.h"
 
 #define MAX_FILES 4096
 #define MAX_NAMES 512 /* bytes, of the libraries that a message lists */

@@ -13,9 +13,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/copy/maps.h"
-#include "program/source.h"
-#include "program/process_maps.h"
 #include "image/code_place.h"
+#include "program/process_maps.h"
+#include "program/source.h"
 
 typedef GRF_ARRAY(struct grf_code_range) range_array;
 

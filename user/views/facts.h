@@ -3,10 +3,10 @@
 #ifndef GRF_VIEWS_FACTS_H
 #define GRF_VIEWS_FACTS_H
 
+#include "graph/graph.h"
 #include "image/provenance.h"
 #include "views/suspects.h"
 #include "views/table.h"
-#include "graph/graph.h"
 
 #define GRF_FACTS_LARGEST 10u
 

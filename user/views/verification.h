@@ -20,8 +20,8 @@
 #define GRF_VIEWS_VERIFICATION_H
 
 #include "base/array.h"
-#include "model/marks.h"
 #include "graph/graph.h"
+#include "model/marks.h"
 
 enum grf_difference_kind {
 	GRF_MISSED,   /* not reached, though a root or a reached object points to it */

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files/small_file.h"
 #include "base/log.h"
 #include "base/priority.h"
-#include "base/files/small_file.h"
 #include "base/watcher.h"
 
 #define WATCH_INTERVAL 20000000u /* ns */

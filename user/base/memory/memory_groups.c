@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/memory/control_groups.h"
 #include "base/files/small_file.h"
+#include "base/memory/control_groups.h"
 
 #define NO_LIMIT GRF_GROUP_NO_LIMIT
 /* What version 1 gives as no limit, or more. */

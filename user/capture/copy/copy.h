@@ -11,12 +11,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "image/left_out.h"
 #include "capture/copy/dead_stacks.h"
 #include "capture/copy/maps.h"
 #include "capture/copy/resident.h"
 #include "capture/copy/space.h"
 #include "capture/copy/spill.h"
+#include "image/left_out.h"
 
 /* A run of target memory that is to be copied to `data`. */
 struct grf_piece {

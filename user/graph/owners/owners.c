@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 #include "graph/owners/dominators.h"
-#include "graph/plan_mask.h"
 #include "graph/owners/retained_private.h"
+#include "graph/plan_mask.h"
 
 /* How far apart finding an edge and looking at what it leads to are, for the cache miss. */
 #define RING 16

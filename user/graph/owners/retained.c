@@ -7,8 +7,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "graph/plan_mask.h"
 #include "graph/owners/retained_private.h"
+#include "graph/plan_mask.h"
 
 /* grf_retained_entry.waits: added to its owner. */
 #define DONE UINT32_MAX

@@ -12,8 +12,8 @@
 
 #include <assert.h>
 #include "graph/objects.h"
-#include "model/types/types.h"
 #include "graph/tree_builder.h"
+#include "model/types/types.h"
 
 /* How a spot's type fits the objects of a stored type. */
 enum grf_stored_choice {

@@ -21,12 +21,12 @@
 #define GRF_GRAPH_WALK_WALK_H
 
 #include "base/array.h"
-#include "graph/inference/enclosing_type.h"
-#include "graph/walk/frontier.h"
 #include "graph/graph.h"
+#include "graph/inference/enclosing_type.h"
+#include "graph/inference/type_inference.h"
 #include "graph/objects.h"
 #include "graph/plan_mask.h"
-#include "graph/inference/type_inference.h"
+#include "graph/walk/frontier.h"
 #include "graph/walk/spots.h"
 
 #define GRF_RING_SIZE 16

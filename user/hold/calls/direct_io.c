@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/files/small_file.h"
+#include "base/log.h"
 #include "hold/private.h"
 
 #define MAX_FILES  (1u << 20)

@@ -43,9 +43,9 @@
 #include "base/log.h"
 #include "hold/calls/direct_io.h"
 #include "hold/calls/injected_call.h"
-#include "hold/private.h"
 #include "hold/calls/reaper.h"
 #include "hold/calls/room.h"
+#include "hold/private.h"
 
 /* A fork takes some 20 ms for each GB in use. It cannot be given up. */
 #define CLONE_LIMIT 60000000000ull /* ns */

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hold/hold.h"
 #include "hold/calls/injection.h"
+#include "hold/hold.h"
 
 struct grf_forked;
 

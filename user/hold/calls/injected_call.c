@@ -48,8 +48,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/files/small_file.h"
+#include "base/log.h"
 #include "hold/private.h"
 #include "hold/seize.h"
 

@@ -27,9 +27,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files/small_file.h"
 #include "base/memory/control_groups.h"
 #include "base/memory/memory_groups.h"
-#include "base/files/small_file.h"
 #include "hold/private.h"
 
 #define FILE_BYTES GRF_GROUP_FILE_BYTES

@@ -11,8 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/files/file_data.h"
-#include "base/log.h"
 #include "base/files/regular_file.h"
+#include "base/log.h"
 #include "image/executable/executable_private.h"
 
 #define DEBUG_ROOT   "/usr/lib/debug"

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/log.h"
 #include "base/files/mapped_file.h"
+#include "base/log.h"
 #include "base/pages.h"
 #include "image/executable/executable_private.h"
 

@@ -16,11 +16,11 @@
 
 #include "base/cleanup.h"
 #include "base/files/mapped_file.h"
-#include "base/pages.h"
 #include "base/files/regular_file.h"
+#include "base/pages.h"
 #include "image/executable/executable_private.h"
-#include "image/image.h"
 #include "image/executable/notes.h"
+#include "image/image.h"
 
 #define MAX_LOADS 65536u
 #define MAX_NOTES ((uint64_t)4 << 20) /* bytes */

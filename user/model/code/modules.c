@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "model/heap/gc_program.h"
 #include "model/code/pc_header.h"
+#include "model/heap/gc_program.h"
 
 /* A longer chain (the program and its plugins) is broken. */
 #define MAX_MODULES 4096

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "image/image.h"
-#include "model/release/layout.h"
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
+#include "model/release/layout.h"
 
 /* The address in the image of runtime.mheap_, runtime.allgs, runtime.allm, runtime.allp,
  * runtime.allfin or runtime.gcCleanups; 0: another name, or not to be found. */

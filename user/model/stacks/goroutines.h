@@ -15,9 +15,9 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "image/image.h"
-#include "model/release/layout.h"
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
+#include "model/release/layout.h"
 
 /* One physical frame, innermost first within its goroutine. */
 struct grf_frame {

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "image/image.h"
-#include "model/release/layout.h"
 #include "model/code/modules.h"
+#include "model/release/layout.h"
 
 struct grf_type_masks;
 

@@ -31,9 +31,9 @@
 #include "base/error.h"
 #include "image/executable/executable.h"
 #include "image/image.h"
-#include "model/release/layout.h"
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
+#include "model/release/layout.h"
 
 /** Bytes of a name that is shown, with its end: of a type, a function, a variable. A longer one is
  * cut, or counts as unknown; the longest in Go's own library have about 300. */

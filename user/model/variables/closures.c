@@ -17,10 +17,10 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "model/types/types_private.h"
+#include "model/variables/closure_instances.h"
 #include "model/variables/closure_loads.h"
 #include "model/variables/closure_sites.h"
-#include "model/variables/closure_instances.h"
-#include "model/types/types_private.h"
 #include "model/variables/variables.h"
 
 #define CAPTURES_MAX      1024

@@ -23,10 +23,10 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "model/variables/closure_loads.h"
-#include "model/variables/closure_instances.h"
-#include "model/types/types_private.h"
 #include "model/types/generics/dictionaries.h"
+#include "model/types/types_private.h"
+#include "model/variables/closure_instances.h"
+#include "model/variables/closure_loads.h"
 #include "model/variables/variables.h"
 
 #define SCOPE_DEPTH_MAX    200

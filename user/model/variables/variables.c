@@ -11,8 +11,8 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "model/types/types_private.h"
 #include "model/code/runtime_variables.h"
+#include "model/types/types_private.h"
 #include "model/variables/variables.h"
 
 #define DICTIONARY_TYPEDEFS_MAX 8
