@@ -23,19 +23,12 @@
 #include "base/error.h"
 #include "base/load.h"
 #include "grf/goroutine_records.h"
+#include "image/executable/mapping.h"
 
 struct grf_arch;
 struct grf_executable;
 struct grf_provenance;
 struct grf_image;
-
-enum grf_segment_flags {
-	GRF_SEGMENT_READ = 1,
-	GRF_SEGMENT_WRITE = 2,
-	GRF_SEGMENT_EXECUTE = 4,
-	GRF_SEGMENT_CLAIMED =
-	    8, /* the input has none of its bytes, it only says that they are zero */
-};
 
 /* A run of target memory, [start, end) in target addresses. Sorted, never overlapping. */
 struct grf_segment {
@@ -43,14 +36,6 @@ struct grf_segment {
 	uint64_t end;
 	uint32_t flags;
 	const uint8_t *data; /* the byte at `start`; end - start bytes; may be unaligned */
-};
-
-/* A file mapped into the target (NT_FILE, /proc/PID/maps). */
-struct grf_mapping {
-	uint64_t start;
-	uint64_t end;
-	uint64_t file_offset; /* bytes */
-	const char *path;
 };
 
 /* One thread at the stop. `general` holds every general purpose register, in the order of the

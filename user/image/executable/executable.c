@@ -19,8 +19,8 @@
 #include "base/files/regular_file.h"
 #include "base/pages.h"
 #include "image/executable/executable_private.h"
+#include "image/executable/mapping.h"
 #include "image/executable/notes.h"
-#include "image/image.h"
 
 #define MAX_LOADS 65536u
 #define MAX_NOTES ((uint64_t)4 << 20) /* bytes */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "image/image.h"
+#include "base/load.h"
 
 void grf_notes_read(const uint8_t *data, uint64_t size, uint64_t align,
 		    void (*take)(void *context, const struct grf_note *note), void *context)

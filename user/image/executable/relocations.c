@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "base/load.h"
 #include "image/executable/executable.h"
-#include "image/image.h"
 
 /* Where a relocation that does not name a symbol puts the pointer at `address`. */
 static bool relocated_word(const struct grf_section *relocations, uint32_t relative,
