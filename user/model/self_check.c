@@ -27,7 +27,6 @@
 #define SAMPLED_OBJECTS 4u
 #define SAMPLED_WORDS   16u
 /* With fewer than that there is no saying. */
-#define FEW_SPANS      8u
 #define FEW_POINTERS   32u
 #define FEW_GOROUTINES 3u
 /* The first page is never mapped. */
@@ -39,16 +38,6 @@ struct sample {
 	uint64_t address_limit;
 	uint64_t pointers, wrong;
 };
-
-static struct grf_error *misread_error(const struct grf_layout *layout, const char *what,
-				       uint64_t wrong, uint64_t of)
-{
-	return grf_error_create(GRF_ERROR_UNSUPPORTED,
-				"this was misread: %s (%llu of %llu); the runtime of \"%s\" is not "
-				"as that of go1.%d, or the memory is damaged",
-				what, (unsigned long long)wrong, (unsigned long long)of,
-				layout->version.text, layout->version.minor);
-}
 
 /* Whether a word that should be a pointer may be one. */
 static bool may_be_pointer(const struct sample *sample, uint64_t value)
@@ -138,15 +127,6 @@ static uint64_t count_timeless(const struct grf_heap *heap)
 	return count;
 }
 
-struct grf_error *grf_spans_self_check(const struct grf_layout *layout, uint64_t wrong,
-				       uint64_t spans)
-{
-	if (wrong > FEW_SPANS && wrong > spans / 4)
-		return misread_error(layout, "spans of the heap contradict themselves", wrong,
-				     spans);
-	return NULL;
-}
-
 struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 				      const struct grf_modules *modules,
 				      const struct grf_heap *heap, const struct grf_arch *arch)
@@ -160,21 +140,22 @@ struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 
 	if (error)
 		return error;
-	if (heap->miscounted > FEW_SPANS && heap->miscounted > heap->span_count / 4)
-		return misread_error(layout, "spans of the heap count other objects than they have",
-				     heap->miscounted, heap->span_count);
-	if (timeless > FEW_SPANS && timeless > heap->span_count / 4)
-		return misread_error(layout,
-				     "spans of the heap were swept in no cycle that there is",
-				     timeless, heap->span_count);
+	if (heap->miscounted > GRF_FEW_SPANS && heap->miscounted > heap->span_count / 4)
+		return grf_misread_error(layout,
+					 "spans of the heap count other objects than they have",
+					 heap->miscounted, heap->span_count);
+	if (timeless > GRF_FEW_SPANS && timeless > heap->span_count / 4)
+		return grf_misread_error(layout,
+					 "spans of the heap were swept in no cycle that there is",
+					 timeless, heap->span_count);
 	for (size_t i = 0; i < heap->span_count; i += step)
 		take_span(&sample, &heap->spans[i]);
 	grf_debug("self-check: %llu of %llu pointers lead nowhere; %llu of %zu spans miscount",
 		  (unsigned long long)sample.wrong, (unsigned long long)sample.pointers,
 		  (unsigned long long)heap->miscounted, heap->span_count);
 	if (sample.pointers > FEW_POINTERS && sample.wrong > sample.pointers / 4)
-		return misread_error(layout, "pointers in the heap lead nowhere", sample.wrong,
-				     sample.pointers);
+		return grf_misread_error(layout, "pointers in the heap lead nowhere", sample.wrong,
+					 sample.pointers);
 	return NULL;
 }
 
@@ -220,10 +201,10 @@ struct grf_error *grf_goroutines_self_check(const struct grf_layout *layout,
 	}
 	/* Each thread may be starting one. */
 	if (nameless > thread_count && nameless > count / 4)
-		return misread_error(layout, "goroutines have no number of their own", nameless,
-				     count);
+		return grf_misread_error(layout, "goroutines have no number of their own", nameless,
+					 count);
 	if (nowhere > thread_count && nowhere > count / 4)
-		return misread_error(layout, "goroutines did not begin in a function", nowhere,
-				     count);
+		return grf_misread_error(layout, "goroutines did not begin in a function", nowhere,
+					 count);
 	return NULL;
 }

@@ -13,11 +13,6 @@
 #include "model/release/layout.h"
 #include "model/stacks/goroutines.h"
 
-/* Whether of `spans` spans so many contradict themselves, `wrong`, that all were misread; also
- * asked while they are read, with the most that there can be. GRF_ERROR_UNSUPPORTED: so it is. */
-struct grf_error *grf_spans_self_check(const struct grf_layout *layout, uint64_t wrong,
-				       uint64_t spans);
-
 /* Looks at a sample of the heap. GRF_ERROR_UNSUPPORTED: it was misread. */
 struct grf_error *grf_heap_self_check(const struct grf_layout *layout,
 				      const struct grf_modules *modules,

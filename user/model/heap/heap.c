@@ -16,7 +16,6 @@
 #include "arch/arch.h"
 #include "base/log.h"
 #include "model/heap/heap_private.h"
-#include "model/self_check.h"
 
 #define SIZE_CLASSES 68
 /* Small objects share a span of up to 10 pages (sizeclasses.go); larger ones have their own. */
@@ -113,6 +112,15 @@ static struct grf_error *no_heap(const struct grf_heap_reader *reader)
 	return grf_error_create(GRF_ERROR_BAD_INPUT,
 				"no heap at %#llx: runtime.mheap_ is not in the image or damaged",
 				(unsigned long long)reader->mheap);
+}
+
+struct grf_error *grf_spans_self_check(const struct grf_layout *layout, uint64_t wrong,
+				       uint64_t spans)
+{
+	if (wrong > GRF_FEW_SPANS && wrong > spans / 4)
+		return grf_misread_error(layout, "spans of the heap contradict themselves", wrong,
+					 spans);
+	return NULL;
 }
 
 /*

@@ -146,4 +146,12 @@ static inline uint64_t grf_span_stored_type(const struct grf_span *span, uint32_
 	return grf_load_u64(span->memory + slot * span->element_size);
 }
 
+/* With fewer spans than that there is no saying whether they were misread. */
+#define GRF_FEW_SPANS 8u
+
+/* Whether of `spans` spans so many contradict themselves, `wrong`, that all were misread; also
+ * asked while they are read, with the most that there can be. GRF_ERROR_UNSUPPORTED: so it is. */
+struct grf_error *grf_spans_self_check(const struct grf_layout *layout, uint64_t wrong,
+				       uint64_t spans);
+
 #endif

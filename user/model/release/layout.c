@@ -353,3 +353,13 @@ struct grf_error *grf_layout_resolve(const struct grf_version *version, Dwarf *d
 						version->text, required[i].name);
 	return NULL;
 }
+
+struct grf_error *grf_misread_error(const struct grf_layout *layout, const char *what,
+				    uint64_t wrong, uint64_t of)
+{
+	return grf_error_create(GRF_ERROR_UNSUPPORTED,
+				"this was misread: %s (%llu of %llu); the runtime of \"%s\" is not "
+				"as that of go1.%d, or the memory is damaged",
+				what, (unsigned long long)wrong, (unsigned long long)of,
+				layout->version.text, layout->version.minor);
+}

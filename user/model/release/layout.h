@@ -60,6 +60,11 @@ bool grf_layout_take_size(struct grf_layout *layout, const char *structure, uint
 void grf_layout_take_field(struct grf_layout *layout, const char *structure, const char *field,
 			   uint64_t offset);
 
+/* The error of something that was read by this layout and cannot be so: `wrong` of `of` times.
+ * GRF_ERROR_UNSUPPORTED. */
+struct grf_error *grf_misread_error(const struct grf_layout *layout, const char *what,
+				    uint64_t wrong, uint64_t of);
+
 /* The offset of a field that must exist; asserts nothing: -1 when it does not. */
 #define grf_offset(layout, structure, field) ((layout)->offset[GRF_FIELD_##structure##_##field])
 #define grf_has(layout, structure, field)    (grf_offset(layout, structure, field) >= 0)
