@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What each way to copy does in the same way: takes the registers, and notes what is missing. It is
- * apart from capture.c, which calls the ways.
+ * What each way to copy does in the same way: takes the registers, notes what is missing, and
+ * knows how long it takes to copy all at the stop. It is apart from capture.c, which calls the
+ * ways.
  */
 #include "capture/session.h"
 
 #include "base/log.h"
+
+/* What copying a page takes one thread; more than a few are as fast as memory is; ns. What is
+ * written to a file takes as long again. */
+#define PAGE_TIME    800u
+#define FAST_THREADS 4u
+/* A copy that took so many times as long as it should have had no CPU for most of that. */
+#define KEPT_WAITING 4
 
 const struct grf_thread_registers *grf_session_find_record(const struct grf_session *session,
 							   size_t count, size_t expected, pid_t tid)
@@ -68,4 +76,22 @@ void grf_session_without(struct grf_session *session, enum grf_lack lack, struct
 	grf_session_lacks(session, lack, error->code);
 	grf_verbose("%s: %s", error->message, instead);
 	grf_error_free(error);
+}
+
+uint64_t grf_session_copy_time(const struct grf_session *session)
+{
+	uint64_t pages = (session->planned_bytes + session->planned_spill) / GRF_PAGE;
+
+	return pages * PAGE_TIME /
+	       (session->copiers < FAST_THREADS ? session->copiers : FAST_THREADS);
+}
+
+bool grf_session_may_copy_all(const struct grf_session *session)
+{
+	return !session->max_pause || grf_session_copy_time(session) <= session->max_pause;
+}
+
+bool grf_session_was_kept_waiting(const struct grf_session *session)
+{
+	return grf_session_copy_time(session) <= session->max_pause / KEPT_WAITING;
 }

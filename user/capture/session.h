@@ -171,6 +171,9 @@ struct grf_error *grf_session_finish_goroutines(struct grf_session *session);
 /* Makes the pages that session->first is copied to; for ahead(). */
 struct grf_error *grf_session_touch_destination(struct grf_session *session);
 
+/* How long it takes to copy all of it in a stop; ns. */
+uint64_t grf_session_copy_time(const struct grf_session *session);
+
 /* Whether all of it can be copied in a stop, in the time that the target may stand. */
 bool grf_session_may_copy_all(const struct grf_session *session);
 

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "capture/capture.h"
+#include "image/parts.h"
 
 struct grf_area {
 	uint64_t start; /* of the target's addresses that it mirrors */

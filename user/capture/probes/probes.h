@@ -13,10 +13,10 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "capture/capture.h"
 #include "grf/pause_clock.h"
 #include "grf/thread_registers.h"
 #include "hold/ebpf.h"
+#include "image/image.h"
 
 /* The registers of threads: bpf/thread_registers.bpf.c. */
 struct grf_registers_probe;

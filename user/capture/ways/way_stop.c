@@ -11,37 +11,12 @@
 #include "base/priority.h"
 #include "hold/hold.h"
 
-/* What copying a page takes one thread; more than a few are as fast as memory is; ns. What is
- * written to a file takes as long again. */
-#define PAGE_TIME    800u
-#define FAST_THREADS 4u
 /* What goes before everybody else takes no longer than this; ns. */
 #define SHORT_STOP 200000000u
-/* A copy that took so many times as long as it should have had no CPU for most of that. */
-#define KEPT_WAITING 4
-
-/* How long the copy will take; ns. */
-static uint64_t estimate_pause(const struct grf_session *session)
-{
-	uint64_t pages = (session->planned_bytes + session->planned_spill) / GRF_PAGE;
-
-	return pages * PAGE_TIME /
-	       (session->copiers < FAST_THREADS ? session->copiers : FAST_THREADS);
-}
-
-bool grf_session_may_copy_all(const struct grf_session *session)
-{
-	return !session->max_pause || estimate_pause(session) <= session->max_pause;
-}
-
-bool grf_session_was_kept_waiting(const struct grf_session *session)
-{
-	return estimate_pause(session) <= session->max_pause / KEPT_WAITING;
-}
 
 static struct grf_error *check_time(struct grf_session *session)
 {
-	uint64_t max_pause = session->max_pause, time = estimate_pause(session);
+	uint64_t max_pause = session->max_pause, time = grf_session_copy_time(session);
 
 	if (grf_session_may_copy_all(session))
 		return NULL;
@@ -92,7 +67,7 @@ static struct grf_error *get_ready(struct grf_session *session)
 {
 	struct grf_error *error = grf_session_touch_destination(session);
 
-	session->freeze.urgent = estimate_pause(session) <= SHORT_STOP;
+	session->freeze.urgent = grf_session_copy_time(session) <= SHORT_STOP;
 	grf_pool_start(session->pool, be_ready, session);
 	grf_pool_wait(session->pool);
 	grf_session_expect_stacks(session);
