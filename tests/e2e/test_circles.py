@@ -39,8 +39,16 @@ def check(folder, files):
         ({"a": {"f": "g k"}, "b": {"g": ""}, "c": {"h": "f", "k": ""}}, "a.c uses k of c.c"),
         ({"model/types/types": {"f": "g"}, "model/types/plans": {"g": "f"}}, None),
         ({"model/types/types": {"f": "g"}, "model/types/new": {"g": "f"}}, "model/types/types.c uses g of"),
+        ({"graph/walk/a": {"f": "g"}, "graph/b": {"g": ""}, "cli/c": {"h": "f"}}, None),
+        ({"graph/a": {"f": "g"}, "graph/walk/b": {"g": ""}}, "of graph/walk/b.c, which stands above it"),
+        ({"model/a": {"f": "g"}, "graph/b": {"g": ""}}, "of graph/b.c, which stands above it"),
+        ({"capture/capture": {"f": "g"}, "capture/ways/b": {"g": ""}}, None),
+        ({"capture/other": {"f": "g"}, "capture/ways/b": {"g": ""}}, "of capture/ways/b.c, which stands above"),
     ],
-    ids=["one way", "by themselves", "three", "two", "by nature", "one more"],
+    ids=[
+        "one way", "by themselves", "three", "two", "by nature", "one more", "down", "a room above",
+        "a stage above", "a table", "no table",
+    ],
 )
 def test_circles(tmp_path, files, wrong):
     done = check(tmp_path, files)

@@ -44,7 +44,18 @@ def test_the_sources_hold():
         ("model", "<arch/amd64/amd64.h>", "only arch/amd64/ may include its headers"),
         ("arch/other", "../amd64/amd64.h", "only arch/amd64/ may include its headers"),
         ("model", "CAPTURE_HEADER", "an include names its header, not CAPTURE_HEADER"),
-        ("model/heap", "../types/types.h", None),
+        ("model/types", "../heap/heap.h", None),
+        ("model/heap", "../types/types.h", "model/heap/ may not include model/types/"),
+        ("model/heap", "model/model.h", "model/heap/ may not include model/"),
+        ("model", "model/heap/heap.h", None),
+        ("model/types", "model/types/generics/dictionaries.h", "model/types/ may not include model/types/generics/"),
+        ("model/types/generics", "model/types/types.h", None),
+        ("graph", "graph/walk/walk.h", "graph/ may not include graph/walk/"),
+        ("graph/walk", "graph/graph.h", None),
+        ("capture/ways", "capture/session.h", None),
+        ("capture/copy", "<capture/session.h>", "capture/copy/ may not include capture/"),
+        ("model/more", "base/error.h", "model/more/ is no room"),
+        ("views/more", "base/error.h", "views/more/ is no room"),
         ("model/heap", "../../base/error.h", None),
         ("model", "<base/error.h>", None),
         ("arch/amd64/live", "../amd64.h", None),
@@ -59,6 +70,21 @@ def test_what_goes_up(tmp_path, stage, include, wrong):
     done = check(tmp_path)
     assert done.returncode == (1 if wrong else 0)
     assert wrong in done.stdout if wrong else not done.stdout
+
+
+@pytest.mark.parametrize(
+    "stage, one, other",
+    [("model", "types", "variables"), ("graph", ".", "walk"), ("capture", "copy", "."), ("base", "files", "memory")],
+)
+def test_two_rooms_that_include_each_other(tmp_path, stage, one, other):
+    for room, included in ((one, other), (other, one)):
+        folder = tmp_path / stage / room
+        folder.mkdir(parents=True, exist_ok=True)
+        place = "/".join(name for name in (stage, included) if name != ".")
+        (folder / "file.c").write_text(f'#include "{place}/file.h"\n')
+    done = check(tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.count("may not include") == 1, done.stdout
 
 
 @pytest.mark.parametrize(

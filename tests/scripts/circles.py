@@ -1,28 +1,34 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """
-Holds the calls between source files: they go one way, but for circles that are in the nature of the matter.
+Holds the calls between source files: they go one way, but for circles that are in the nature of the matter. And
+holds the calls between stages and rooms, which go down as includes do (layers.py).
 
   circles.py FOLDER OBJECT...
 
 The object files of a build, below FOLDER. Files form a circle where each uses, directly or by way of others, a
-symbol of each other. Prints a line for each use in a circle that is not listed here; the exit status is 1 then.
+symbol of each other. Prints a line for each use in a circle, and for each use of a stage or room above, that is
+not listed here; the exit status is 1 then.
 """
 
 import pathlib
 import subprocess
 import sys
 
+import layers
+
 # The shape of a type is read when it is first asked for, and names the types of its fields.
 BY_NATURE = (
     {
         f"model/types/{name}"
         for name in (
-            "container_types", "dwarf_types", "generics/shaped_instances", "generics/type_shapes", "plans",
-            "runtime_types", "special_types", "type_list", "type_names", "types",
+            "container_types", "dwarf_types", "generics/shaped_instances", "plans", "runtime_types",
+            "special_types", "type_list", "type_names", "type_shapes", "types",
         )
     },
 )
+# What has a table of all that rooms above it offer, and where these are.
+TABLES = {"arch/arch": "arch/", "capture/capture": "capture/ways/"}
 
 
 def read_symbols(objects):
@@ -73,8 +79,19 @@ def find_circles(uses):
     return sorted(circles, key=sorted)
 
 
+def goes_up(name, other):
+    """Whether a file that uses another one stands below it."""
+    if other.startswith(TABLES.get(name, "/")) or any({name, other} <= known for known in BY_NATURE):
+        return False
+    stage, room = layers.place_of(name)
+    other_stage, other_room = layers.place_of(other)
+    return {stage, other_stage} <= set(layers.BELOW) and not layers.may_include(
+        stage, room, other_stage, other_room
+    )
+
+
 def main():
-    """Prints the uses that make circles."""
+    """Prints the uses that make circles, and those that go up."""
     folder, *objects = sys.argv[1:]
     uses = find_uses(folder, objects)
     found = [
@@ -84,6 +101,12 @@ def main():
         for name in sorted(circle)
         for other, symbols in sorted(uses[name].items())
         if other in circle
+    ]
+    found += [
+        f"{name}.c uses {', '.join(sorted(symbols))} of {other}.c, which stands above it"
+        for name in sorted(uses)
+        for other, symbols in sorted(uses[name].items())
+        if goes_up(name, other)
     ]
     print("\n".join(found), end="\n" if found else "")
     return bool(found)

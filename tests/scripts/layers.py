@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """
-Holds the layers of user/: a stage includes the headers of those that stand below it, and no others. And
-holds arch/: what one architecture has, such as the names of its registers, stands in its folder alone.
+Holds the layers of user/: a stage includes the headers of those that stand below it, and no others; so does each
+room of a stage. And holds arch/: what one architecture has, such as the names of its registers, stands in its
+folder alone.
 
   layers.py [FOLDER [MORE...]]
 
@@ -28,6 +29,17 @@ BELOW = {
     "outputs": ("base", "image", "model", "graph", "views"),
     "program": ("base", "arch", "image", "hold", "capture", "model"),
     "cli": ("base", "arch", "image", "hold", "capture", "model", "graph", "views", "outputs", "program"),
+}
+# The rooms of a stage from the lowest on: each may include itself and those before it. "." are the stage's own
+# files: first where rooms build on them, last where they put the rooms together.
+ROOMS = {
+    "base": (".", "files", "memory", "sandbox"),
+    "arch": (".", "amd64", "amd64/live"),
+    "image": ("executable", "."),
+    "hold": (".", "calls"),
+    "capture": ("copy", "probes", "precopy", ".", "ways"),
+    "model": ("release", "heap", "code", "stacks", "types", "types/generics", "types/flow", "variables", "."),
+    "graph": (".", "inference", "walk", "owners"),
 }
 # What names a register, or another thing of one architecture.
 NAMES = re.compile(
@@ -59,23 +71,49 @@ def included(folder, path, match):
     return [os.path.relpath(place, root) for place in found]
 
 
+def place_of(path):
+    """The stage and the room of a path from `folder` on: graph/walk/walk.h is in the room walk of graph."""
+    stage, _, room = os.path.dirname(path).partition("/")
+    return stage, room or "."
+
+
+def may_include(stage, room, other_stage, other_room):
+    """Whether a file of that room may include one of the other; what is no room at all is not judged here."""
+    if other_stage != stage:
+        return other_stage in BELOW[stage]
+    order = ROOMS.get(stage, (".",))
+    return other_room not in order or order.index(other_room) <= order.index(room)
+
+
 def wrong_includes(folder):
-    """A line for each include that goes up, or to a folder that is no stage."""
+    """A line for each include that goes up, and for each file in a folder that is neither stage nor room."""
     found = []
     for path in sorted(pathlib.Path(folder).rglob("*.[ch]")):
-        stage = path.relative_to(folder).parts[0]
+        stage, room = place_of("/".join(path.relative_to(folder).parts))
         if stage not in BELOW:
             found.append(f"{path}: {stage}/ is no stage; tests/scripts/layers.py lists them")
+            continue
+        if room not in ROOMS.get(stage, (".",)):
+            found.append(f"{path}: {stage}/{room}/ is no room; tests/scripts/layers.py lists them")
             continue
         text = path.read_text()
         for match in INCLUDE.finditer(text):
             if match["macro"]:
                 found.append(f"{path}:{line_of(text, match)}: an include names its header, not {match['macro']}")
             for place in included(folder, path, match):
-                other = place.split("/")[0]
-                if other in BELOW and other != stage and other not in BELOW[stage]:
-                    found.append(f"{path}:{line_of(text, match)}: {stage}/ may not include {other}/")
+                other, other_room = place_of(place)
+                if other in BELOW and not may_include(stage, room, other, other_room):
+                    inside = other == stage
+                    found.append(
+                        f"{path}:{line_of(text, match)}: {named(stage, room if inside else '.')} may not include "
+                        f"{named(other, other_room if inside else '.')}"
+                    )
     return found
+
+
+def named(stage, room):
+    """The folder of a room."""
+    return f"{stage}/" if room == "." else f"{stage}/{room}/"
 
 
 def line_of(text, match):
