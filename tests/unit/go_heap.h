@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "arch/arch.h"
+#include "image/image_private.h"
+#include "image/parts.h"
 #include "model/heap/heap.h"
 
 #define GO_HEAP_META       UINT64_C(0x700000000000)
@@ -33,6 +35,7 @@ struct go_heap {
 	uint64_t bits_used;
 	struct grf_segment segments[8];
 	size_t segment_count;
+	struct grf_run left_out; /* of the image */
 	struct grf_image *image;
 	struct grf_heap *heap;
 };
@@ -159,6 +162,15 @@ static inline struct grf_error *go_heap_try(struct go_heap *heap)
 		go_heap_segment(heap, 0, GO_HEAP_PAGES * UINT64_C(8192));
 	assert_null(grf_image_from_segments(&grf_arch_amd64, heap->segments, heap->segment_count,
 					    &heap->image));
+	if (heap->left_out.end) {
+		struct grf_image_parts *parts = calloc(1, sizeof(*parts));
+
+		assert_non_null(parts);
+		parts->left_out = malloc(sizeof(*parts->left_out));
+		assert_non_null(parts->left_out);
+		parts->left_out[parts->left_out_count++] = heap->left_out;
+		heap->image->parts = parts;
+	}
 	return grf_heap_read(heap->image, &heap->layout, GO_HEAP_MHEAP, &heap->heap);
 }
 

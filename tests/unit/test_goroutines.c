@@ -459,6 +459,54 @@ static void test_a_torn_image(void **state)
 	}
 }
 
+/* Reads an image of which [start, end) was left out. */
+static struct grf_error *read_without(uint64_t start, uint64_t end)
+{
+	struct grf_image_parts *parts = calloc(1, sizeof(*parts));
+
+	assert_non_null(parts);
+	parts->left_out = malloc(sizeof(*parts->left_out));
+	assert_non_null(parts->left_out);
+	parts->left_out[parts->left_out_count++] = (struct grf_run){start, end};
+	go_code_ready(&code);
+	code.image->parts = parts;
+	return grf_goroutines_read(code.image, &code.layout, &code.modules, code.table, ALLGS, ALLM,
+				   &goroutines);
+}
+
+static void expect_torn(struct grf_error *error, const char *what)
+{
+	assert_non_null(error);
+	assert_int_equal(error->code, GRF_ERROR_TORN);
+	assert_non_null(strstr(error->message, what));
+	grf_error_free(error);
+	end();
+}
+
+/* What a stack does not use may be missing; what it uses does not read as zeros, and neither does
+ * the list of goroutines. */
+static void test_what_was_left_out(void **state)
+{
+	const uint64_t sp = STACK_HIGH - 0x200;
+
+	(void)state;
+	begin(4);
+	assert_null(read_without(STACK_LOW, sp));
+	assert_two_frames();
+	end();
+	begin(4);
+	expect_torn(read_without(STACK_LOW, sp + 8), "the stack of goroutine 7");
+	begin(4);
+	expect_torn(read_without(STACK_HIGH - 0x100, STACK_HIGH - 0x80),
+		    "the stack of goroutine 7");
+	/* Where it stands is not known: all of it may be in use. */
+	begin(4);
+	PUT(G + (uint64_t)grf_offset(&code.layout, g, sched), gobuf, pc, 0);
+	expect_torn(read_without(STACK_LOW, STACK_LOW + 0x100), "the stack of goroutine 7");
+	begin(4);
+	expect_torn(read_without(GS, GS + 8), "the list of goroutines");
+}
+
 static void test_where_the_fields_of_a_record_are(void **state)
 {
 	struct grf_goroutine_fields fields;
@@ -528,6 +576,7 @@ int main(void)
 	    cmocka_unit_test(test_a_record_of_the_stop),
 	    cmocka_unit_test(test_records_by_other_fields),
 	    cmocka_unit_test(test_a_torn_image),
+	    cmocka_unit_test(test_what_was_left_out),
 	    cmocka_unit_test(test_where_the_fields_of_a_record_are),
 	    cmocka_unit_test(test_the_scheduler_s_own),
 	};

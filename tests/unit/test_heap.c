@@ -461,6 +461,58 @@ static void test_memory_in_pieces(void **state)
 	go_heap_end(&go_heap);
 }
 
+static struct go_span without_pointers(unsigned int page)
+{
+	struct go_span span = small_span(page);
+
+	span.noscan = true;
+	return span;
+}
+
+/* Reads the heap without a page, or without what is at an address. */
+static struct grf_error *read_without(const char *version, const struct go_span *span,
+				      uint64_t address, uint64_t length)
+{
+	go_heap_begin(&go_heap, version);
+	go_heap_add(&go_heap, span);
+	go_heap.left_out = (struct grf_run){address, address + length};
+	return go_heap_try(&go_heap);
+}
+
+static void expect_torn(const char *version, const struct go_span *span, uint64_t address,
+			const char *what)
+{
+	struct grf_error *error = read_without(version, span, address, 8);
+
+	assert_non_null(error);
+	assert_int_equal(error->code, GRF_ERROR_TORN);
+	assert_non_null(strstr(error->message, what));
+	grf_error_free(error);
+	go_heap_end(&go_heap);
+}
+
+/* Contents of large objects without pointers may be missing. All else does not read as zeros. */
+static void test_what_was_left_out(void **state)
+{
+	const struct go_span large = without_pointers(1), pointers = small_span(1);
+	struct go_span small = without_pointers(1);
+	uint64_t bitmap;
+
+	(void)state;
+	assert_null(read_without("go1.26.8", &large, GO_HEAP_BASE + 8192, 8192));
+	assert_int_equal(go_heap.heap->span_count, 1);
+	go_heap_end(&go_heap);
+	expect_torn("go1.26.8", &pointers, GO_HEAP_BASE + 8192 + 4096, "the span");
+	small.element_size = 64;
+	small.slots = 128;
+	expect_torn("go1.26.8", &small, GO_HEAP_BASE + 8192, "the span");
+	expect_torn("go1.26.8", &pointers, GO_HEAP_ALLSPANS, "the list of spans");
+	go_heap_begin(&go_heap, "go1.21.13");
+	bitmap = GO_HEAP_ARENA + (uint64_t)grf_offset(&go_heap.layout, heap_arena, bitmap);
+	go_heap_end(&go_heap);
+	expect_torn("go1.21.13", &pointers, bitmap + 128, "the bitmaps");
+}
+
 /* --- up to Go 1.21 ---------------------------------------------------------------------------- */
 
 static void expect_words(const struct grf_span *span, uint64_t first, const char *words)
@@ -586,6 +638,7 @@ int main(void)
 	    cmocka_unit_test(test_contradictory_spans),
 	    cmocka_unit_test(test_no_heap),
 	    cmocka_unit_test(test_memory_in_pieces),
+	    cmocka_unit_test(test_what_was_left_out),
 	    cmocka_unit_test(test_nibbles),
 	    cmocka_unit_test(test_no_more_pointers),
 	    cmocka_unit_test(test_object_across_arenas),

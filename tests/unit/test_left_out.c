@@ -248,6 +248,11 @@ static void test_an_image_without(void **state)
 	assert_non_null(grf_image_view(image, 8 * PAGE, 2 * PAGE));
 	assert_true(grf_image_is_left_out(image, PAGE, 12 * PAGE));
 	assert_false(grf_image_is_left_out(image, 4 * PAGE, 0));
+	assert_null(grf_image_check_copied(image, 4 * PAGE, 4 * PAGE, "a span"));
+	error = grf_image_check_copied(image, 5 * PAGE, 4 * PAGE, "a span");
+	assert_int_equal(error->code, GRF_ERROR_TORN);
+	assert_non_null(strstr(error->message, "a part of a span at 0x5000 was left out"));
+	grf_error_free(error);
 	grf_image_destroy(image);
 }
 

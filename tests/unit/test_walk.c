@@ -261,6 +261,25 @@ static void test_referents_of_a_finalizer_but_not_the_object(void **state)
 	assert_int_equal(count_at("runtime.SetFinalizer.obj/$sub_objects$"), 1);
 }
 
+/* A data segment that is not whole is no segment of zeros. */
+static void test_no_walk_of_roots_that_were_left_out(void **state)
+{
+	struct grf_graph_options options = {.max_depth = 256};
+	struct grf_error *error;
+
+	(void)state;
+	global("main.list", &to_node, object(0, 0));
+	world.left_out = DATA_BASE + sizeof(world.data) / 2;
+	error = grf_graph_create(&world.model, &options, &world.graph);
+	assert_non_null(error);
+	assert_int_equal(error->code, GRF_ERROR_TORN);
+	assert_string_equal(error->message, "a data segment");
+	grf_error_free(error);
+	world.left_out = DATA_BASE + sizeof(world.data);
+	walk();
+	assert_int_equal(world.tree->objects, 1);
+}
+
 #define WALK_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -282,6 +301,7 @@ int main(void)
 	    WALK_TEST(test_root_words_without_a_variable_have_their_symbol),
 	    WALK_TEST(test_statically_laid_out_values_stand_under_who_points_at_them),
 	    WALK_TEST(test_referents_of_a_finalizer_but_not_the_object),
+	    WALK_TEST(test_no_walk_of_roots_that_were_left_out),
 	};
 
 	return cmocka_run_group_tests_name("walk", tests, NULL, NULL);

@@ -130,6 +130,7 @@ static struct {
 	struct grf_model model;
 	struct grf_global globals[DATA_WORDS];
 	size_t global_count;
+	uint64_t left_out; /* an address whose byte the image says was left out; 0: none */
 	struct grf_graph *graph;
 	struct grf_tree *tree;
 } world;
@@ -559,6 +560,15 @@ const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uin
 const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length)
 {
 	return grf_image_at(image, address, length);
+}
+
+struct grf_error *grf_image_check_copied(const struct grf_image *image, uint64_t address,
+					 uint64_t length, const char *what)
+{
+	(void)image;
+	if (world.left_out < address || world.left_out - address >= length)
+		return NULL;
+	return grf_error_create(GRF_ERROR_TORN, "%s", what);
 }
 
 void grf_image_copy_held(const struct grf_image *image, uint64_t address, uint8_t *buffer,

@@ -98,13 +98,21 @@ const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t
 #define GRF_IMAGE_ZEROS 65536u
 const uint8_t *grf_image_at(const struct grf_image *image, uint64_t address, uint64_t length);
 
-/* The same for callers that know which of the bytes have a meaning: without that limit, and with
- * what was left out, which is zero. */
+/* The same for callers that know which of the bytes have a meaning, which they hold with
+ * grf_image_check_copied(): without that limit, and with what was left out, which is zero. */
 const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length);
 
 /* Whether a byte of [address, address + length) was in the process and was not copied, as the
  * analysis does not need it. */
 bool grf_image_is_left_out(const struct grf_image *image, uint64_t address, uint64_t length);
+
+/**
+ * Holds that nothing of memory that has a meaning was left out: it had none when that was decided.
+ * Errors: TORN.
+ * @param what the memory is, for people, such as "a data segment"
+ */
+struct grf_error *grf_image_check_copied(const struct grf_image *image, uint64_t address,
+					 uint64_t length, const char *what);
 
 /* Bytes of memory that the input really has. Its structures together cannot be larger. */
 uint64_t grf_image_held(const struct grf_image *image);

@@ -76,6 +76,17 @@ bool grf_image_is_left_out(const struct grf_image *image, uint64_t address, uint
 	       (parts->left_out[i].start <= address || parts->left_out[i].start - address < length);
 }
 
+struct grf_error *grf_image_check_copied(const struct grf_image *image, uint64_t address,
+					 uint64_t length, const char *what)
+{
+	if (!grf_image_is_left_out(image, address, length))
+		return NULL;
+	return grf_error_create(GRF_ERROR_TORN,
+				"the copy is torn: a part of %s at %#llx was left out as not in "
+				"use, and is in use; take another one",
+				what, (unsigned long long)address);
+}
+
 const uint8_t *grf_image_view(const struct grf_image *image, uint64_t address, uint64_t length)
 {
 	const struct grf_segment *segment = grf_image_find(image, address);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "model/heap/pointer_free.h"
 #include "model/heap/slot_size.h"
 
 #define NO_FIT     GRF_NO_FIT
@@ -280,7 +281,7 @@ static int score_pointee(const struct pointer *pointer, const struct view *view)
 /* --- words of a value ------------------------------------------------------------------------- */
 
 /* Whether bytes read as text; other bytes rarely do. Exceptions: small values in the block of tiny
- * objects, and contents of objects of more than 512 bytes that the image may lack. */
+ * objects, and contents of objects that the image may lack. */
 static bool is_text(const struct grf_image *image, const struct grf_heap *heap, uint64_t address,
 		    uint64_t length)
 {
@@ -289,7 +290,7 @@ static bool is_text(const struct grf_image *image, const struct grf_heap *heap, 
 	const uint8_t *text;
 
 	if (length < TEXT_LEAST || (span && (span->element_size <= TINY_BYTES ||
-					     span->element_size > GRF_LARGEST_KNOWN_SLOT)))
+					     span->element_size > GRF_POINTER_FREE_KEPT)))
 		return false;
 	if (length > TEXT_MOST)
 		length = TEXT_MOST;

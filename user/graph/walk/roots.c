@@ -46,11 +46,15 @@ static struct grf_error *add_area(struct grf_walk *walk, const char *name, uint6
 				  uint64_t end, const uint8_t *mask, uint64_t mask_bits)
 {
 	uint64_t bits = (end - start) / 8;
+	struct grf_error *error;
 	struct grf_area *area;
 	uint64_t *pending;
 
 	if (end <= start || !mask)
 		return NULL;
+	error = grf_image_check_copied(walk->model->image, start, end - start, "a data segment");
+	if (error)
+		return error;
 	if (mask_bits > bits)
 		mask_bits = bits;
 	pending = calloc(grf_bitmap_words(bits) + 1, sizeof(*pending));

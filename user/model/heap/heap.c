@@ -16,6 +16,7 @@
 #include "arch/arch.h"
 #include "base/log.h"
 #include "model/heap/heap_private.h"
+#include "model/heap/pointer_free.h"
 
 #define SIZE_CLASSES 68
 /* Small objects share a span of up to 10 pages (sizeclasses.go); larger ones have their own. */
@@ -191,7 +192,7 @@ static struct grf_error *find_spans_in(struct grf_heap_reader *reader, uint64_t 
 static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candidates *candidates)
 {
 	uint64_t at = reader->mheap + (uint64_t)grf_offset(reader->layout, mheap, allspans);
-	struct grf_error *error = NULL;
+	struct grf_error *error;
 	uint64_t data, count, end, until;
 
 	if (!grf_image_u64(reader->image, at, &data) ||
@@ -199,6 +200,7 @@ static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candi
 	    data >= grf_image_arch(reader->image)->address_limit || count > MAX_ALL_SPANS)
 		return no_heap(reader);
 	end = data + count * 8;
+	error = grf_image_check_copied(reader->image, data, count * 8, "the list of spans");
 	reader->implausible += count - grf_image_held_in(reader->image, data, end) / 8;
 	for (; !error && (until = grf_image_next_held(reader->image, &data, end)); data = until)
 		error = find_spans_in(reader, data, until, end, candidates);
@@ -395,6 +397,17 @@ static void count_objects(struct grf_heap_reader *reader, const struct grf_span 
 	reader->miscounted += count != raw->alloc_count;
 }
 
+/* Holds that what is read of a span was copied: all but the contents of pointer-free objects that
+ * are larger than those that are kept. */
+static struct grf_error *check_copied(const struct grf_heap_reader *reader,
+				      const struct grf_span *span)
+{
+	if (span->pointer_layout == GRF_POINTERS_NONE && span->element_size > GRF_POINTER_FREE_KEPT)
+		return NULL;
+	return grf_image_check_copied(reader->image, span->base,
+				      (uint64_t)span->page_count * GRF_PAGE_BYTES, "the span");
+}
+
 /* Reads the span of a candidate into heap->spans. *ret_bits: where its bits go, moved behind them.
  */
 static struct grf_error *read_span(struct grf_heap_reader *reader,
@@ -403,6 +416,7 @@ static struct grf_error *read_span(struct grf_heap_reader *reader,
 {
 	struct grf_heap *heap = reader->heap;
 	struct grf_span *span = &heap->spans[heap->span_count];
+	struct grf_error *error;
 	struct grf_raw_span raw;
 	bool fits;
 
@@ -413,10 +427,13 @@ static struct grf_error *read_span(struct grf_heap_reader *reader,
 	/* Without bytes in the image, the span has no pointers to follow. */
 	if (!grf_image_held_in(reader->image, candidate->start, candidate->end))
 		span->pointer_layout = GRF_POINTERS_NONE;
+	error = check_copied(reader, span);
+	if (error)
+		return error;
 	span->memory = grf_heap_memory_find(reader->memory, reader->image, span->base,
 					    (uint64_t)span->page_count * GRF_PAGE_BYTES);
 	if (!span->memory || !grf_heap_bits_read(reader, span, &raw, *bits, *bits + marks, &fits))
-		return grf_error_no_memory();
+		return reader->error ? reader->error : grf_error_no_memory();
 	*bits += (span->slot_count + 7) / 8;
 	if (!fits) {
 		reader->implausible++;

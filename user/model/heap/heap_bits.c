@@ -124,19 +124,28 @@ static void add_inline_marks(const struct grf_heap_reader *reader, const struct 
 		marked[span->slot_count / 8] &= (uint8_t)((1u << (span->slot_count % 8)) - 1);
 }
 
-/* Finds the bitmaps of an arena. False: out of memory. */
+/* False: reader->error. */
+static bool arena_is_copied(struct grf_heap_reader *reader, uint64_t address, uint64_t length)
+{
+	reader->error = grf_image_check_copied(reader->image, address, length, "the bitmaps");
+	return !reader->error;
+}
+
+/* Finds the bitmaps of an arena. False: out of memory, or reader->error. */
 static bool find_bitmaps(struct grf_heap_reader *reader, uint64_t arena)
 {
 	const struct grf_layout *layout = reader->layout;
 	int64_t bitmap = grf_offset(layout, heap_arena, bitmap);
 	int64_t no_more = grf_offset(layout, heap_arena, no_more_ptrs);
-	uint64_t words = GRF_ARENA_BYTES / 8;
+	uint64_t words = GRF_ARENA_BYTES / 8, bitmap_bytes = no_more < 0 ? words / 4 : words / 8;
 
 	if (arena == reader->bitmap_arena)
 		return true;
-	reader->bitmap =
-	    grf_heap_memory_find(reader->memory, reader->image, arena + (uint64_t)bitmap,
-				 no_more < 0 ? words / 4 : words / 8);
+	if (!arena_is_copied(reader, arena + (uint64_t)bitmap, bitmap_bytes) ||
+	    (no_more >= 0 && !arena_is_copied(reader, arena + (uint64_t)no_more, words / 64 / 8)))
+		return false;
+	reader->bitmap = grf_heap_memory_find(reader->memory, reader->image,
+					      arena + (uint64_t)bitmap, bitmap_bytes);
 	if (!reader->bitmap)
 		return false;
 	reader->no_more_pointers = NULL;
@@ -187,7 +196,7 @@ static bool expand_object(struct grf_heap_reader *reader, const struct grf_span 
 	return true;
 }
 
-/* Expands the arenas' bits of a span into one piece. False: out of memory. */
+/* Expands the arenas' bits of a span into one piece. False: as find_bitmaps(). */
 static bool expand_bits(struct grf_heap_reader *reader, struct grf_span *span)
 {
 	uint64_t words = span->element_size / 8;

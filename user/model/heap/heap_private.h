@@ -65,8 +65,8 @@ uint8_t *grf_heap_memory_get(struct grf_heap_memory *memory, uint64_t size);
 
 /*
  * `size` bytes of the target at `address`, in memory of this process. Bytes in several segments are
- * copied together. Bytes that the image lacks (never touched, or left out on purpose) read as zero.
- * NULL: out of memory.
+ * copied together. Bytes that the image lacks (never touched, or left out on purpose) read as zero:
+ * see grf_image_check_copied(). NULL: out of memory.
  */
 const uint8_t *grf_heap_memory_find(struct grf_heap_memory *memory, const struct grf_image *image,
 				    uint64_t address, uint64_t size);
@@ -89,9 +89,10 @@ struct grf_heap_reader {
 	/* Limits by what the image holds: words of heapArenas for pages, and slots without a byte
 	 * in the image. */
 	uint64_t pages_left, slots_left;
-	uint64_t implausible;  /* spans left out */
-	uint64_t without_bits; /* spans whose allocBits are not in the image */
-	uint64_t miscounted;   /* spans whose count of objects differs from their bits */
+	uint64_t implausible;    /* spans left out */
+	uint64_t without_bits;   /* spans whose allocBits are not in the image */
+	uint64_t miscounted;     /* spans whose count of objects differs from their bits */
+	struct grf_error *error; /* of grf_heap_bits_read(); NULL: memory is out */
 };
 
 /* The address of the runtime.heapArena for an address of the heap; 0: none. */
@@ -100,7 +101,7 @@ uint64_t grf_heap_arena(struct grf_heap_reader *reader, uint64_t address);
 /*
  * Fills in the bitmaps of a span whose `memory` is known: the slots taken and marked, into the
  * arrays given, which are zero, and `pointer_bits`. *ret_fits: whether the bitmaps go with the
- * span's size. False: out of memory.
+ * span's size. False: reader->error, or out of memory.
  */
 bool grf_heap_bits_read(struct grf_heap_reader *reader, struct grf_span *span,
 			const struct grf_raw_span *raw, uint8_t *allocated, uint8_t *marked,

@@ -8,6 +8,7 @@
  */
 #include "model/stacks/goroutines.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -484,6 +485,24 @@ static bool read_goroutine(struct goroutine_reader *reader, struct grf_goroutine
 	return true;
 }
 
+/* Holds that the part of its stack that was read was copied. */
+static struct grf_error *check_stack(const struct goroutine_reader *reader,
+				     const struct grf_goroutine *goroutine)
+{
+	uint64_t low = goroutine->stack_high;
+	char what[64];
+
+	if (!goroutine->memory)
+		return NULL;
+	if (reader->scan.words.count)
+		low = reader->scan.words.items[0].address;
+	if (reader->frames.count && reader->frames.items[0].sp < low)
+		low = reader->frames.items[0].sp;
+	snprintf(what, sizeof(what), "the stack of goroutine %llu",
+		 (unsigned long long)goroutine->id);
+	return grf_image_check_copied(reader->image, low, goroutine->stack_high - low, what);
+}
+
 typedef GRF_ARRAY(struct grf_goroutine) goroutine_array;
 
 /* Notes the goroutine at `g`. False: it was read before, or `g` is 0. */
@@ -515,6 +534,9 @@ static struct grf_error *add_goroutine(struct goroutine_reader *reader, uint64_t
 	error = grf_goroutine_index_find(&reader->index, g, &reader->record);
 	if (error || !read_goroutine(reader, &goroutine))
 		return error;
+	error = check_stack(reader, &goroutine);
+	if (error)
+		return error;
 	if (!keep_goroutine(reader, &goroutine))
 		return grf_error_no_memory();
 	item = grf_array_add(items);
@@ -535,13 +557,14 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 	goroutine_array items = {0};
 	uint64_t at = grf_image_field(reader->image, allgs, 0),
 		 count = grf_image_field(reader->image, allgs, 8), end, until, done = 0;
-	struct grf_error *error = NULL;
+	struct grf_error *error;
 
 	if (count > GRF_MAX_GOROUTINES || at > UINT64_MAX - count * 8)
 		return grf_error_create(GRF_ERROR_BAD_INPUT,
 					"runtime.allgs says that there are %llu goroutines",
 					(unsigned long long)count);
 	reader->stacks_left = reader->arguments_left = grf_image_held(reader->image);
+	error = grf_image_check_copied(reader->image, at, count * 8, "the list of goroutines");
 	end = at + count * 8;
 	for (; (until = grf_image_next_held(reader->image, &at, end)); at = until) {
 		for (; at + 8 <= until && !error; at += 8) {
