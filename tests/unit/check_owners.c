@@ -19,7 +19,8 @@ static struct grf_error *check_source(const struct grf_source *source, unsigned 
 	_cleanup_model_ struct grf_model *model = NULL;
 	_cleanup_graph_ struct grf_graph *graph = NULL;
 	_cleanup_retained_ struct grf_retained *retained = NULL;
-	struct grf_error *error = grf_model_create(source->image, source->executable, &model);
+	struct grf_error *error =
+	    grf_model_create(source->image, source->executable, &grf_naming_goref, &model);
 
 	if (!error)
 		error = grf_graph_create(model, &options, &graph);

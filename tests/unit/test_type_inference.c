@@ -97,14 +97,14 @@ TYPE(flagged, "Flagged", 32, 2, POINTER(8, &leaf));
 TYPE(number_first, "NumberFirst", 32, 2, POINTER(8, &leaf));
 
 /* Two pointers to the same, as a struct and as an array of that; and a struct in another. */
-#define PATH(text) .path = (const char *const[]){text}, .path_length = 1
+#define PATH(text) .fields = (const char *const[]){text}, .field_count = 1
 TYPE(pair, "Pair", 16, 3, {.offset = 0, .target = &leaf, PATH("A. (*Leaf)")},
      {.offset = 8, .target = &leaf, PATH("B. (*Leaf)")});
 TYPE(two, "[2]*Leaf", 16, 3,
      {.kind = GRF_SLOT_INLINE_ARRAY, .target = &to_leaf, .count = 2, .stride = 8});
 TYPE(element, "Element", 40, 3, {.offset = 0, .target = &leaf, PATH("A. (*Leaf)")},
      {.offset = 8, .target = &leaf, PATH("B. (*Leaf)")});
-#define INNER(text) .path = (const char *const[]){"root. (Element)", text}, .path_length = 2
+#define INNER(text) .fields = (const char *const[]){"root. (Element)", text}, .field_count = 2
 TYPE(list, "List", 48, 3, {.offset = 0, .target = &leaf, INNER("A. (*Leaf)")},
      {.offset = 8, .target = &leaf, INNER("B. (*Leaf)")});
 

@@ -167,7 +167,8 @@ static struct grf_types *open_types(struct target *target, bool dwarf)
 	if (!target->executable)
 		skip();
 	assert_null(grf_types_create(target->image, dwarf ? target->executable : NULL,
-				     &target->layout, target->modules, NULL, &types));
+				     &target->layout, target->modules, NULL, &grf_naming_goref,
+				     &types));
 	assert_int_equal(grf_types_have_dwarf(types), dwarf);
 	return types;
 }

@@ -170,7 +170,7 @@ static int set_up_version(void **state, const char *version)
 	world->module.etypes = BASE + MEMORY;
 	world->modules = (struct grf_modules){&world->module, 1};
 	assert_null(grf_types_create(world->image, NULL, &world->layout, &world->modules, NULL,
-				     &world->types));
+				     &grf_naming_goref, &world->types));
 	*state = world;
 	return 0;
 }

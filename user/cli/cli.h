@@ -37,6 +37,7 @@ enum grf_exit {
 struct grf_common_options {
 	int verbosity;
 	bool no_sandbox;
+	const struct grf_naming *naming; /* NULL: the default */
 };
 
 /*
@@ -69,8 +70,9 @@ extern const struct argp grf_debug_argp;  /* struct grf_debug_options: where DWA
 
 #define GRF_DEFAULT_DEPTH 256u
 
-/* From a source to results, which it commits, and a summary: model, graph, writers. */
-struct grf_error *grf_make_profile(const struct grf_source *source,
+/* From a source to results, which it commits, and a summary: model, graph, writers. `naming`: as of
+ * grf_common_options. */
+struct grf_error *grf_make_profile(const struct grf_source *source, const struct grf_naming *naming,
 				   const struct grf_graph_options *options,
 				   const struct grf_results *results);
 

@@ -86,7 +86,7 @@ static struct grf_error *write_views(const struct grf_graph *graph,
 	return error ? error : grf_print_summary(results, &facts);
 }
 
-struct grf_error *grf_make_profile(const struct grf_source *source,
+struct grf_error *grf_make_profile(const struct grf_source *source, const struct grf_naming *naming,
 				   const struct grf_graph_options *options,
 				   const struct grf_results *results)
 {
@@ -96,7 +96,7 @@ struct grf_error *grf_make_profile(const struct grf_source *source,
 	_cleanup_graph_ struct grf_graph *graph = NULL;
 	struct grf_error *error;
 
-	error = grf_model_create(source->image, source->executable, &model);
+	error = grf_model_create(source->image, source->executable, naming, &model);
 	if (error)
 		return error;
 	graph_options.places =

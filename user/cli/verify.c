@@ -75,7 +75,7 @@ static struct grf_error *verify_source(const struct verify_options *options,
 	_cleanup_graph_ struct grf_graph *graph = NULL;
 	struct grf_error *error;
 
-	error = grf_model_create(image, executable, &model);
+	error = grf_model_create(image, executable, options->common.naming, &model);
 	if (!error)
 		error = grf_graph_create(model, &graph_options, &graph);
 	if (!error)

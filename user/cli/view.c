@@ -81,7 +81,8 @@ static struct grf_error *show_view(void *input, int *ret_status)
 		error = grf_subject_open(&options->subject, &results, options->common.no_sandbox,
 					 &source);
 	if (!error)
-		error = grf_model_create(source.image, source.executable, &model);
+		error = grf_model_create(source.image, source.executable, options->common.naming,
+					 &model);
 	if (!error)
 		error = grf_graph_create(model, &graph_options, &graph);
 	return error ? error : write_view(options, &results, graph);

@@ -63,7 +63,7 @@ static struct grf_error *read_heap(struct grf_model *model)
 				      &model->specials);
 }
 
-static struct grf_error *read_all(struct grf_model *model)
+static struct grf_error *read_all(struct grf_model *model, const struct grf_naming *naming)
 {
 	uint64_t began = grf_now();
 	struct grf_version version;
@@ -86,7 +86,7 @@ static struct grf_error *read_all(struct grf_model *model)
 		return error;
 	log_step("modules and function table", &began);
 	error = grf_types_create(model->image, model->executable, &model->layout, model->modules,
-				 model->pclntab, &model->types);
+				 model->pclntab, naming, &model->types);
 	if (error)
 		return error;
 	if (!model->layout.from_dwarf)
@@ -110,7 +110,7 @@ static struct grf_error *read_all(struct grf_model *model)
 }
 
 struct grf_error *grf_model_create(const struct grf_image *image, struct grf_executable *executable,
-				   struct grf_model **ret)
+				   const struct grf_naming *naming, struct grf_model **ret)
 {
 	_cleanup_model_ struct grf_model *model = calloc(1, sizeof(*model));
 	struct grf_error *error;
@@ -119,7 +119,7 @@ struct grf_error *grf_model_create(const struct grf_image *image, struct grf_exe
 		return grf_error_no_memory();
 	model->image = image;
 	model->executable = executable;
-	error = read_all(model);
+	error = read_all(model, naming);
 	if (!error)
 		*ret = grf_take(model);
 	return error;

@@ -30,9 +30,10 @@ struct grf_model {
 	struct grf_special_roots *specials;
 };
 
-/* Reads the model. Image and executable are borrowed and must outlive it. */
+/* Reads the model. Image and executable are borrowed and must outlive it. `naming` says how paths
+ * are written; NULL: the default. */
 struct grf_error *grf_model_create(const struct grf_image *image, struct grf_executable *executable,
-				   struct grf_model **ret);
+				   const struct grf_naming *naming, struct grf_model **ret);
 void grf_model_destroy(struct grf_model *model);
 
 static inline void grf_model_cleanup_fn(struct grf_model **model)

@@ -75,7 +75,7 @@ static bool create_parts(struct grf_types *types)
 struct grf_error *grf_types_create(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_layout *layout,
 				   const struct grf_modules *modules, struct grf_pclntab *table,
-				   struct grf_types **ret)
+				   const struct grf_naming *naming, struct grf_types **ret)
 {
 	struct grf_types *types = calloc(1, sizeof(*types));
 	struct grf_error *error;
@@ -87,6 +87,7 @@ struct grf_error *grf_types_create(const struct grf_image *image, struct grf_exe
 	types->layout = layout;
 	types->modules = modules;
 	types->table = table;
+	types->naming = naming ? naming : grf_namings[0];
 	error = create_parts(types) ? open_files(types, executable) : grf_error_no_memory();
 	if (!error) {
 		types->byte = grf_types_have_dwarf(types)
@@ -123,6 +124,7 @@ void grf_types_destroy(struct grf_types *types)
 	grf_code_types_destroy(types->code);
 	free(types->references.items);
 	grf_types_forget_addresses(types);
+	grf_elements_forget(types);
 	grf_types_free_memory(types);
 	free(types);
 }

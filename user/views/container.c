@@ -76,8 +76,8 @@ const struct grf_slot *grf_container_field(const struct grf_type *type, const ch
 	size_t length = strlen(name);
 
 	for (uint32_t i = 0; type && i < type->slot_count; i++)
-		for (uint16_t k = 0; k < type->slots[i].path_length; k++) {
-			const char *element = type->slots[i].path[k];
+		for (uint16_t k = 0; k < type->slots[i].field_count; k++) {
+			const char *element = type->slots[i].fields[k];
 
 			if (!strncmp(element, name, length) && !strncmp(element + length, ". (", 3))
 				return &type->slots[i];

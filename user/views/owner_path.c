@@ -40,6 +40,12 @@ const char *grf_owner_element(const struct grf_retained *retained, uint32_t node
 	return at->parent == GRF_TREE_NONE ? NULL : at->name;
 }
 
+const struct grf_element *grf_owner_element_about(const struct grf_retained *retained,
+						  const char *element)
+{
+	return element ? grf_element_of(retained->graph->model->types, element) : NULL;
+}
+
 void grf_owner_path_end(struct grf_owner_path *path)
 {
 	if (path->deepest < path->repeats + 1)

@@ -37,6 +37,10 @@ void grf_owner_path_end(struct grf_owner_path *path);
 /** What a step down to a node is called. NULL: it says nothing more. */
 const char *grf_owner_element(const struct grf_retained *retained, uint32_t node);
 
+/** What is known of an element but its text. NULL: nothing. */
+const struct grf_element *grf_owner_element_about(const struct grf_retained *retained,
+						  const char *element);
+
 /** The type of a node. NULL: not known. */
 const struct grf_type *grf_owner_type(const struct grf_retained *retained, uint32_t node);
 

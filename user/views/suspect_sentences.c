@@ -64,25 +64,30 @@ struct grf_error *grf_suspect_objects(struct grf_suspecting *suspecting, grf_sus
 
 /* The elements of a path that have a name: its root, and fields. */
 struct subject {
+	const struct grf_retained *retained;
 	const char *root;
 	const char *fields[SUBJECT_FIELDS];
-	size_t count; /* of all fields */
+	const char *last; /* element of the last field */
+	size_t count;     /* of all fields */
 };
 
 static void add_field(struct subject *subject, const char *element)
 {
+	const struct grf_element *about = grf_owner_element_about(subject->retained, element);
 	size_t last = SUBJECT_FIELDS - 1;
 
-	if (!element || *element == '$' || *element == '[' || !strstr(element, ". ("))
+	if (!about || !about->field)
 		return;
 	if (subject->count < SUBJECT_FIELDS) {
-		subject->fields[subject->count++] = element;
+		subject->fields[subject->count++] = about->field;
+		subject->last = element;
 		return;
 	}
-	if (!strcmp(subject->fields[last], element))
+	if (!strcmp(subject->last, element))
 		return;
 	memmove(subject->fields, subject->fields + 1, last * sizeof(*subject->fields));
-	subject->fields[last] = element;
+	subject->fields[last] = about->field;
+	subject->last = element;
 	subject->count++;
 }
 
@@ -103,7 +108,7 @@ static void add_chain(struct subject *subject, const struct grf_suspecting *susp
 static void print_subject(FILE *stream, const struct grf_suspecting *suspecting,
 			  const struct grf_owner_way *way)
 {
-	struct subject subject = {0};
+	struct subject subject = {.retained = suspecting->retained};
 	size_t shown;
 
 	for (size_t i = 0; i < way->nodes.count; i++) {
@@ -123,9 +128,7 @@ static void print_subject(FILE *stream, const struct grf_suspecting *suspecting,
 	if (subject.count > SUBJECT_FIELDS)
 		fputs("...", stream);
 	for (size_t i = 0; i < shown; i++)
-		fprintf(stream, ".%.*s",
-			(int)(strstr(subject.fields[i], ". (") - subject.fields[i]),
-			subject.fields[i]);
+		fprintf(stream, ".%s", subject.fields[i]);
 }
 
 static bool write_sentence(const struct grf_suspecting *suspecting, struct grf_suspect *suspect,

@@ -49,36 +49,23 @@ static const char *element_of_many(const struct descent *descent, uint32_t node)
 	return element ? element : type->name;
 }
 
-/* Behind the index: elements of an array are alike, whatever their index. */
-static const char *behind_index(const char *element)
+/* Elements of an array are alike, whatever their index. */
+static const char *without_index(const struct descent *descent, const char *element)
 {
-	const char *at = element + strspn(element, "[");
+	const struct grf_element *about = grf_owner_element_about(descent->retained, element);
 
-	if (at != element + 1)
-		return element;
-	at += strspn(at, "0123456789+");
-	return *at == ']' ? at : element;
+	return about && about->alike ? about->alike : element;
 }
 
-static bool is_same_element(const char *left, const char *right)
+static bool is_same_element(const struct descent *descent, const char *left, const char *right)
 {
 	if (left == right)
 		return true;
-	return left && right && !strcmp(behind_index(left), behind_index(right));
+	return left && right &&
+	       !strcmp(without_index(descent, left), without_index(descent, right));
 }
 
 /* ---- what is printed ---- */
-
-/* Where in an element the type stands that an interface or a function has of itself: it says less
- * than the type of the object, which of a closure is its function. NULL: it has none. */
-static const char *unspecific_type(const char *element)
-{
-	const char *found = strstr(element, " (interface {");
-
-	if (!found)
-		found = strstr(element, " (func(");
-	return found ? found + 2 : NULL;
-}
 
 /* The type of all the nodes, or NULL. */
 static const struct grf_type *type_of_all(const struct descent *descent, const struct level *level)
@@ -95,18 +82,16 @@ static const struct grf_type *type_of_all(const struct descent *descent, const s
 static void print_element(struct descent *descent, const char *element)
 {
 	const struct grf_type *type = type_of_all(descent, &descent->at);
-	const char *unspecific, *shown = element;
+	const char *shown = element;
+	const struct grf_element *about;
 
 	if (!grf_owner_path_begin(&descent->path, element))
 		return;
-	if (descent->at.count > 1 && behind_index(element) != element) {
-		fputc('[', descent->path.stream);
-		shown = behind_index(element);
-	}
-	unspecific = type ? unspecific_type(shown) : NULL;
-	if (unspecific)
-		fprintf(descent->path.stream, "%.*s%s)", (int)(unspecific - shown), shown,
-			type->name);
+	if (descent->at.count > 1)
+		shown = without_index(descent, element);
+	about = type ? grf_owner_element_about(descent->retained, shown) : NULL;
+	if (about && about->unspecific)
+		fprintf(descent->path.stream, "%s%s)", about->unspecific, type->name);
 	else
 		fputs(shown, descent->path.stream);
 }
@@ -135,7 +120,7 @@ static void vote_for_element(struct descent *descent, uint32_t node, uint64_t by
 
 	if (descent->children == 1)
 		descent->candidate = element;
-	if (is_same_element(descent->candidate, element)) {
+	if (is_same_element(descent, descent->candidate, element)) {
 		descent->votes += bytes;
 		if (!descent->contested)
 			add_alike(descent, node, bytes);
@@ -172,7 +157,7 @@ static void visit_alike(void *context, uint32_t node)
 	struct descent *descent = context;
 
 	if (node != GRF_ROOT_OF_DESCRIPTORS &&
-	    is_same_element(descent->candidate, element_of_many(descent, node)))
+	    is_same_element(descent, descent->candidate, element_of_many(descent, node)))
 		add_alike(descent, node, grf_retained_of(descent->retained, node).bytes);
 }
 
@@ -180,7 +165,8 @@ static void count_alike(void *context, uint32_t node)
 {
 	struct descent *descent = context;
 
-	descent->alike += is_same_element(descent->candidate, element_of_many(descent, node));
+	descent->alike +=
+	    is_same_element(descent, descent->candidate, element_of_many(descent, node));
 }
 
 static bool visit_below_each(struct descent *descent, uint32_t begin, uint32_t end,

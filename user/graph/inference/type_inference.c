@@ -171,10 +171,10 @@ static bool is_same_slot(struct grf_types *types, const struct grf_slot *left,
 {
 	if (left->offset != right->offset || left->kind != right->kind ||
 	    left->count != right->count || left->stride != right->stride ||
-	    left->path_length != right->path_length)
+	    left->field_count != right->field_count)
 		return false;
-	for (uint16_t i = 0; i < left->path_length; i++)
-		if (left->path[i] != right->path[i])
+	for (uint16_t i = 0; i < left->field_count; i++)
+		if (left->fields[i] != right->fields[i])
 			return false;
 	return is_same(types, left->target, right->target, depth) &&
 	       is_same(types, left->alternative, right->alternative, depth);
@@ -209,7 +209,7 @@ static struct grf_inferred as_elements(struct grf_inferred object)
 	const struct grf_slot *slot = object.type->slots;
 
 	if (object.array || object.type->slot_count != 1 || object.type->name[0] != '[' ||
-	    slot->kind != GRF_SLOT_INLINE_ARRAY || slot->offset || slot->path_length)
+	    slot->kind != GRF_SLOT_INLINE_ARRAY || slot->offset || slot->field_count)
 		return object;
 	return (struct grf_inferred){slot->target, slot->count > 1};
 }
@@ -222,12 +222,12 @@ static bool is_path_in(const struct grf_slot *outer, const struct grf_slot *slot
 	size_t length = strlen(inner->name), whole;
 	const char *field;
 
-	if (outer->path_length != slot->path_length + depth)
+	if (outer->field_count != slot->field_count + depth)
 		return false;
-	for (uint16_t i = 0; i < slot->path_length; i++)
-		if (outer->path[depth + i] != slot->path[i])
+	for (uint16_t i = 0; i < slot->field_count; i++)
+		if (outer->fields[depth + i] != slot->fields[i])
 			return false;
-	field = outer->path[depth - 1];
+	field = outer->fields[depth - 1];
 	whole = strlen(field);
 	return whole > length + 1 && field[whole - 1] == ')' && field[whole - length - 2] == '(' &&
 	       !memcmp(field + whole - length - 1, inner->name, length);
@@ -239,11 +239,11 @@ static bool begins_with(const struct grf_type *outer, const struct grf_type *inn
 {
 	unsigned int depth;
 
-	if (inner->size > outer->size || !inner->slot_count || !inner->slots->path_length ||
+	if (inner->size > outer->size || !inner->slot_count || !inner->slots->field_count ||
 	    inner->slot_count != outer->slot_count ||
-	    outer->slots->path_length <= inner->slots->path_length)
+	    outer->slots->field_count <= inner->slots->field_count)
 		return false;
-	depth = outer->slots->path_length - inner->slots->path_length;
+	depth = outer->slots->field_count - inner->slots->field_count;
 	for (uint32_t i = 0; i < inner->slot_count; i++) {
 		const struct grf_slot *a = &outer->slots[i], *b = &inner->slots[i];
 

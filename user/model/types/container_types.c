@@ -43,12 +43,6 @@ struct entry_types {
 	struct grf_type *key, *element;
 };
 
-static const char *entry_path(struct grf_types *types, const char *what, struct grf_type *named,
-			      const struct grf_type *found)
-{
-	return grf_types_intern_format(types, "$%s. (%s)", what, named ? named->name : found->name);
-}
-
 /* Whether a field of a slot, group or bucket is about keys (or elements). Package reflect, which
  * makes map types too, writes these names with capitals. */
 static bool is_key(const char *name)
@@ -67,14 +61,23 @@ static bool is_element(const char *name)
 	return false;
 }
 
-static const char *path_of(struct grf_types *types, const char *name, struct grf_type *found,
-			   const struct entry_types *entry)
+/* A field of a slot, group or bucket, as what it is to the map. */
+static struct grf_type_field entry_field(const struct grf_type_field *field, struct grf_type *found,
+					 const struct entry_types *entry)
 {
-	if (name && is_key(name))
-		return entry_path(types, "mapkey", entry->key, found);
-	if (name && is_element(name))
-		return entry_path(types, "mapval", entry->element, found);
-	return NULL;
+	struct grf_type_field made = {
+	    .role = GRF_ROLE_PLAIN, .type = found, .offset = field->offset};
+	const struct grf_type *named = NULL;
+
+	if (field->name && is_key(field->name)) {
+		made.role = GRF_ROLE_KEY;
+		named = entry->key;
+	} else if (field->name && is_element(field->name)) {
+		made.role = GRF_ROLE_VALUE;
+		named = entry->element;
+	}
+	made.type_name = named ? named->name : NULL;
+	return made;
 }
 
 /* A slot {key, elem} whose fields are named as the map's. */
@@ -90,20 +93,22 @@ static struct grf_type *name_slot(struct grf_types *types, struct grf_type *slot
 	for (uint32_t i = 0; made && i < shape->field_count; i++) {
 		const struct grf_type_field *field = &shape->fields[i];
 
-		grf_types_add_field(made, path_of(types, field->name, field->type, entry),
-				    field->type, field->offset);
+		struct grf_type_field named = entry_field(field, field->type, entry);
+
+		grf_types_add_field(made, &named);
 	}
 	return made;
 }
 
 /* One key or one element, with its name before it. */
-static struct grf_type *name_value(struct grf_types *types, struct grf_type *value,
-				   const char *path)
+static struct grf_type *name_value(struct grf_types *types, struct grf_type_field field)
 {
-	struct grf_type *made = grf_types_make(types, GRF_KIND_STRUCT, value->name, value->size, 1);
+	struct grf_type *made =
+	    grf_types_make(types, GRF_KIND_STRUCT, field.type->name, field.type->size, 1);
 
+	field.offset = 0;
 	if (made)
-		grf_types_add_field(made, path, value, 0);
+		grf_types_add_field(made, &field);
 	return made;
 }
 
@@ -126,13 +131,13 @@ static struct grf_type *name_array(struct grf_types *types, const struct grf_typ
 {
 	const struct grf_shape *shape = grf_types_shape(types, field->type);
 	struct grf_type *element = shape->element;
-	const char *path;
+	struct grf_type_field named;
 
 	if (shape->kind != GRF_KIND_ARRAY || !element || shape->count != SLOTS || !field->name)
 		return NULL;
-	path = path_of(types, field->name, element, entry);
-	if (path)
-		element = name_value(types, element, path);
+	named = entry_field(field, element, entry);
+	if (named.role != GRF_ROLE_PLAIN)
+		element = name_value(types, named);
 	else if (!strcasecmp(field->name, "slots"))
 		element = name_slot(types, element, entry);
 	else
@@ -164,21 +169,24 @@ static bool name_fields(struct grf_types *types, const struct grf_shape *shape,
 			continue;
 		grf_type_plan(types, type);
 		pointers = pointers || type->pointer_bytes;
-		ret->fields[ret->field_count++] =
-		    (struct grf_type_field){.plain = true, .type = type, .offset = field->offset};
+		ret->fields[ret->field_count++] = (struct grf_type_field){
+		    .role = GRF_ROLE_PLAIN, .type = type, .offset = field->offset};
 	}
 	return true;
 }
 
 /* The type of a key or element in a bucket. */
-static struct grf_type *bucket_value(struct grf_types *types, const char *what,
+static struct grf_type *bucket_value(struct grf_types *types, enum grf_field_role role,
 				     struct grf_type *type)
 {
 	struct grf_type *stored = type;
 
 	if (type->size > INLINE_MAX)
 		stored = grf_types_make_pointer(types, GRF_KIND_POINTER, type);
-	return stored ? name_value(types, stored, entry_path(types, what, type, type)) : NULL;
+	return stored ? name_value(types, (struct grf_type_field){.role = role,
+								  .type_name = type->name,
+								  .type = stored})
+		      : NULL;
 }
 
 /* Makes the bucket of a map from its key and element types: the descriptor that package reflect
@@ -191,8 +199,8 @@ static struct grf_type *bucket_of(struct grf_types *types, const char *name,
 
 	if (!entry->key || !entry->element)
 		return NULL;
-	key = bucket_value(types, "mapkey", entry->key);
-	element = bucket_value(types, "mapval", entry->element);
+	key = bucket_value(types, GRF_ROLE_KEY, entry->key);
+	element = bucket_value(types, GRF_ROLE_VALUE, entry->element);
 	if (!key || !element)
 		return NULL;
 	keys = array_of(types, key, SLOTS);
@@ -202,13 +210,13 @@ static struct grf_type *bucket_of(struct grf_types *types, const char *name,
 	if (!keys || !elements || !made)
 		return NULL;
 	made->array_unnamed = true;
-	grf_types_add_field(made, NULL, keys, SLOTS);
-	grf_types_add_field(made, NULL, elements, SLOTS + keys->size);
+	grf_types_add_plain(made, keys, SLOTS);
+	grf_types_add_plain(made, elements, SLOTS + keys->size);
 	grf_type_plan(types, keys);
 	grf_type_plan(types, elements);
 	if (keys->pointer_bytes || elements->pointer_bytes)
-		grf_types_add_field(made, NULL,
-				    grf_types_make_pointer(types, GRF_KIND_POINTER, made), at);
+		grf_types_add_plain(made, grf_types_make_pointer(types, GRF_KIND_POINTER, made),
+				    at);
 	return made;
 }
 
@@ -275,7 +283,7 @@ static struct grf_type *make_wrapper(struct grf_types *types, const char *name, 
 		return NULL;
 	made = grf_types_make(types, GRF_KIND_STRUCT, name, (uint64_t)size, 1);
 	if (made)
-		grf_types_add_field(made, NULL, type, (uint64_t)offset);
+		grf_types_add_plain(made, type, (uint64_t)offset);
 	return made;
 }
 
@@ -329,9 +337,9 @@ static struct grf_type *map_extra(struct grf_types *types, struct grf_type *buck
 	made = grf_types_make(types, GRF_KIND_STRUCT, "runtime.mapextra", MAPEXTRA_SIZE, 3);
 	if (!made || !list)
 		return NULL;
-	grf_types_add_field(made, NULL, list, MAPEXTRA_OVERFLOW);
-	grf_types_add_field(made, NULL, list, MAPEXTRA_OLD_OVERFLOW);
-	grf_types_add_field(made, NULL, pointer, MAPEXTRA_NEXT_OVERFLOW);
+	grf_types_add_plain(made, list, MAPEXTRA_OVERFLOW);
+	grf_types_add_plain(made, list, MAPEXTRA_OLD_OVERFLOW);
+	grf_types_add_plain(made, pointer, MAPEXTRA_NEXT_OVERFLOW);
 	return made;
 }
 
@@ -352,9 +360,9 @@ static struct grf_type *hash_map(struct grf_types *types, const char *name,
 			      (uint64_t)grf_offset(layout, hmap, _size), 3);
 	if (!made || !extra)
 		return NULL;
-	grf_types_add_field(made, NULL, buckets, (uint64_t)grf_offset(layout, hmap, buckets));
-	grf_types_add_field(made, NULL, buckets, (uint64_t)grf_offset(layout, hmap, oldbuckets));
-	grf_types_add_field(made, NULL, extra, (uint64_t)grf_offset(layout, hmap, extra));
+	grf_types_add_plain(made, buckets, (uint64_t)grf_offset(layout, hmap, buckets));
+	grf_types_add_plain(made, buckets, (uint64_t)grf_offset(layout, hmap, oldbuckets));
+	grf_types_add_plain(made, extra, (uint64_t)grf_offset(layout, hmap, extra));
 	return made;
 }
 
@@ -376,14 +384,20 @@ static struct grf_type *bare_channel(struct grf_types *types, const char *name,
 			      (uint64_t)grf_offset(layout, hchan, _size), 5);
 	if (!unknown || !made)
 		return NULL;
-	grf_types_add_field(made, NULL, buffer, (uint64_t)grf_offset(layout, hchan, buf));
+	grf_types_add_plain(made, buffer, (uint64_t)grf_offset(layout, hchan, buf));
 	for (int i = 0; i < 2; i++) {
 		uint64_t word = (uint64_t)i * GRF_WORD_BYTES;
+		struct grf_type_field queue = {
+		    .name = "recvq",
+		    .type_name = "runtime.waitq",
+		    .type = unknown,
+		    .offset = (uint64_t)grf_offset(layout, hchan, recvq) + word,
+		};
 
-		grf_types_add_field(made, grf_types_intern(types, "recvq. (runtime.waitq)"),
-				    unknown, (uint64_t)grf_offset(layout, hchan, recvq) + word);
-		grf_types_add_field(made, grf_types_intern(types, "sendq. (runtime.waitq)"),
-				    unknown, (uint64_t)grf_offset(layout, hchan, sendq) + word);
+		grf_types_add_field(made, &queue);
+		queue.name = "sendq";
+		queue.offset = (uint64_t)grf_offset(layout, hchan, sendq) + word;
+		grf_types_add_field(made, &queue);
 	}
 	return made;
 }
@@ -414,7 +428,7 @@ static struct grf_type *make_channel(struct grf_types *types, const char *name,
 		*field = shape->fields[i];
 		if (field->name && !strcmp(field->name, "buf")) {
 			field->type = buffer;
-			field->plain = true;
+			field->role = GRF_ROLE_PLAIN;
 		}
 	}
 	return made;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/types/types_private.h"
+#include "model/types/naming_private.h"
 
 /* Slots of one plan, and bytes of all plans together: far above what real programs have. */
 #define SLOTS_MAX      65536
@@ -169,51 +169,88 @@ static bool field_fits(const struct grf_type *structure, const struct grf_type_f
 	       field->type->size <= structure->size - field->offset;
 }
 
-static const char *path_element(struct grf_types *types, const struct grf_type_field *field)
+/* Puts an element, if there is one, in front of a path. False: out of memory. */
+static bool extend_path(struct grf_types *types, const char *element, const char *const **path,
+			uint16_t *length)
 {
-	if (field->plain)
-		return NULL;
-	if (field->path)
-		return field->path;
-	return grf_types_intern_format(types, "%s. (%s)", field->name ? field->name : "_",
-				       field->type->name);
-}
-
-/* The path of a field's slot, the field's element first. */
-static bool extend_path(struct grf_types *types, const char *element, struct grf_slot *slot)
-{
-	const char **path;
+	const char **longer;
 
 	if (!element)
 		return true;
-	if (slot->path_length == UINT16_MAX)
+	if (*length == UINT16_MAX)
 		return false;
-	path = plan_memory(types, (slot->path_length + 1) * sizeof(*path));
-	if (!path)
+	longer = plan_memory(types, (*length + 1) * sizeof(*longer));
+	if (!longer)
 		return false;
-	path[0] = element;
-	if (slot->path_length)
-		memcpy(path + 1, slot->path, slot->path_length * sizeof(*path));
-	slot->path = path;
-	slot->path_length++;
+	longer[0] = element;
+	if (*length)
+		memcpy(longer + 1, *path, *length * sizeof(*longer));
+	*path = longer;
+	(*length)++;
+	return true;
+}
+
+/* The same for both paths of a field's slot. */
+static bool extend_slot(struct grf_types *types, const char *shown, const char *field,
+			struct grf_slot *slot)
+{
+	bool same = shown == field && slot->path == slot->fields;
+
+	if (!extend_path(types, field, &slot->fields, &slot->field_count))
+		return false;
+	if (!same)
+		return extend_path(types, shown, &slot->path, &slot->path_length);
+	slot->path = slot->fields;
+	slot->path_length = slot->field_count;
 	return true;
 }
 
 static void add_field_slots(struct grf_types *types, struct grf_type *structure,
-			    const struct grf_type_field *field)
+			    const struct grf_type_field *field, const char *shown, uint64_t offset)
 {
 	const struct grf_type *inner = field->type;
-	const char *element = path_element(types, field);
+	const char *element = grf_field_element(types, field);
 
 	for (uint32_t i = 0; i < inner->slot_count; i++) {
 		struct grf_slot *slot = &structure->slots[structure->slot_count];
 
 		*slot = inner->slots[i];
-		slot->offset += field->offset;
-		slot->discriminator += (int64_t)field->offset;
-		if (!extend_path(types, element, slot))
+		slot->offset += offset;
+		slot->discriminator += (int64_t)offset;
+		if (!extend_slot(types, shown, element, slot))
 			return;
 		structure->slot_count++;
+	}
+}
+
+/* Adds the slots of all fields of a struct `inner`, which stands `base` bytes into the structure
+ * and whose fields are called as those of `owner`. `room`: slots of the structure. */
+static void add_fields(struct grf_types *types, struct grf_type *structure, uint64_t room,
+		       struct grf_type *inner, const char *owner, uint64_t base)
+{
+	const struct grf_shape *shape = grf_types_shape(types, inner);
+
+	for (uint32_t i = 0; i < shape->field_count; i++) {
+		const struct grf_type_field *field = &shape->fields[i];
+		uint32_t first = structure->slot_count;
+		const char *inside;
+
+		if (!field_fits(inner, field) || !field->type->planned ||
+		    first + field->type->slot_count > room)
+			continue;
+		inside = types->naming->inside(types, owner, field);
+		if (!inside) {
+			add_field_slots(types, structure, field,
+					types->naming->field(types, owner, field),
+					base + field->offset);
+			continue;
+		}
+		add_fields(types, structure, room, field->type, inside, base + field->offset);
+		for (uint32_t k = first; k < structure->slot_count; k++)
+			if (!extend_path(types, grf_field_element(types, field),
+					 &structure->slots[k].fields,
+					 &structure->slots[k].field_count))
+				structure->slot_count = k;
 	}
 }
 
@@ -246,13 +283,7 @@ static void plan_struct(struct grf_types *types, struct grf_type *type,
 	type->slots = plan_memory(types, slots * sizeof(*type->slots));
 	if (!type->slots)
 		return;
-	for (uint32_t i = 0; i < shape->field_count; i++) {
-		const struct grf_type_field *field = &shape->fields[i];
-
-		if (field_fits(type, field) && field->type->planned &&
-		    type->slot_count + field->type->slot_count <= slots)
-			add_field_slots(types, type, field);
-	}
+	add_fields(types, type, slots, type, types->naming->owner(types, type), 0);
 	for (uint32_t i = 1; i < type->slot_count; i++) {
 		if (by_offset(&type->slots[i - 1], &type->slots[i]) > 0) {
 			qsort(type->slots, type->slot_count, sizeof(*type->slots), by_offset);

@@ -170,7 +170,8 @@ static void apply_rule(struct grf_types *types, const struct field_rule *rule,
 		if (!type || (pair && field->offset < GRF_WORD_BYTES))
 			return;
 		/* These stand for the value itself. */
-		field->plain = pair || rule->action == POINTS_TO_ARGUMENT;
+		if (pair || rule->action == POINTS_TO_ARGUMENT)
+			field->role = GRF_ROLE_PLAIN;
 		field->type = type;
 		if (pair)
 			field->offset -= GRF_WORD_BYTES;

@@ -24,7 +24,7 @@
 #include "arch/arch.h"
 #include "base/address_set.h"
 #include "base/array.h"
-#include "model/types/types_private.h"
+#include "model/types/naming_private.h"
 
 #define CALL_DISTANCE 64 /* bytes of code between the two */
 #define TYPES_MAX     (1u << 18)
@@ -427,5 +427,5 @@ uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type
 
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type)
 {
-	return grf_types_intern_format(types, "?. (%s)", type->name);
+	return types->naming->found(types, type);
 }

@@ -11,7 +11,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "model/types/types_private.h"
+#include "model/types/naming_private.h"
 
 #define ARENA_CHUNK ((size_t)256 << 10)
 #define ALIGNMENT   16
@@ -139,20 +139,21 @@ struct grf_type *grf_types_make_pointer(struct grf_types *types, enum grf_kind k
 	return type;
 }
 
-bool grf_types_add_field(struct grf_type *structure, const char *path, struct grf_type *type,
-			 uint64_t offset)
+bool grf_types_add_field(struct grf_type *structure, const struct grf_type_field *field)
 {
 	struct grf_shape *shape = &grf_type_source(structure)->shape;
 
-	if (!type)
+	if (!field->type)
 		return false;
-	shape->fields[shape->field_count++] = (struct grf_type_field){
-	    .path = path,
-	    .plain = !path,
-	    .type = type,
-	    .offset = offset,
-	};
+	shape->fields[shape->field_count++] = *field;
 	return true;
+}
+
+bool grf_types_add_plain(struct grf_type *structure, struct grf_type *type, uint64_t offset)
+{
+	return grf_types_add_field(
+	    structure,
+	    &(struct grf_type_field){.role = GRF_ROLE_PLAIN, .type = type, .offset = offset});
 }
 
 const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, const char *name)
@@ -173,14 +174,11 @@ const char *const *grf_type_element_names(struct grf_types *types, struct grf_ty
 	names = grf_types_allocate(types, GRF_ELEMENT_NAMES * sizeof(*names));
 	if (!names)
 		return NULL;
-	for (int i = 0; i < GRF_ELEMENT_LATER; i++)
-		names[i] = grf_types_intern_format(types, "[%d]. (%s)", i, type->name);
-	names[GRF_ELEMENT_LATER] =
-	    grf_types_intern_format(types, "[%d+]. (%s)", GRF_ELEMENT_LATER, type->name);
-	names[GRF_ELEMENT_BEFORE] = grf_types_intern_format(types, "[<0]. (%s)", type->name);
-	for (int i = 0; i < GRF_ELEMENT_NAMES; i++)
+	for (int i = 0; i < GRF_ELEMENT_NAMES; i++) {
+		names[i] = types->naming->index(types, type, i);
 		if (!names[i])
 			return NULL;
+	}
 	type->element_names = names;
 	return names;
 }

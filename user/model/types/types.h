@@ -34,6 +34,7 @@
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
 #include "model/release/layout.h"
+#include "model/types/naming.h"
 
 /** Bytes of a name that is shown, with its end: of a type, a function, a variable. A longer one is
  * cut, or counts as unknown; the longest in Go's own library have about 300. */
@@ -72,6 +73,10 @@ struct grf_slot {
 	uint16_t path_length;
 	uint32_t child;          /* index of its (first) child among the type's child_count */
 	const char *const *path; /* interned strings, outermost first */
+	/* The fields on the way as "name. (type)", whatever the naming: by them slots of two types
+	 * are compared. Interned; outermost first. */
+	const char *const *fields;
+	uint16_t field_count;
 	struct grf_type *target;
 	struct grf_type *alternative;
 	/* INLINE_ARRAY: elements; ARRAY_POINTER: 1 when a slice, else 0; POINTER: 1 when a string,
@@ -117,10 +122,11 @@ struct grf_type {
 
 struct grf_types;
 
+/* `naming` says how paths are written; NULL: the default. */
 struct grf_error *grf_types_create(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_layout *layout,
 				   const struct grf_modules *modules, struct grf_pclntab *table,
-				   struct grf_types **ret);
+				   const struct grf_naming *naming, struct grf_types **ret);
 void grf_types_destroy(struct grf_types *types);
 
 /* True when the executable has usable DWARF. */

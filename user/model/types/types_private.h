@@ -39,10 +39,20 @@ enum grf_kind {
 	GRF_KIND_MAP_DIRECTORY,      /* dirPtr: groups of `element`, or tables of type `key` */
 };
 
+/* What a field is to the paths that lead through it. */
+enum grf_field_role {
+	GRF_ROLE_FIELD,
+	GRF_ROLE_PLAIN,    /* adds nothing */
+	GRF_ROLE_KEY,      /* of a map */
+	GRF_ROLE_VALUE,    /* of a map */
+	GRF_ROLE_FUNCTION, /* the variables that the function of its name has captured */
+	GRF_ROLE_CAPTURED, /* one of these */
+};
+
 struct grf_type_field {
-	const char *name; /* interned; adds "name. (type)" to paths */
-	const char *path; /* interned; what it adds to paths instead, when not NULL */
-	bool plain;       /* adds nothing */
+	const char *name;      /* interned */
+	uint8_t role;          /* enum grf_field_role */
+	const char *type_name; /* interned; what paths have as its type, when not NULL */
 	struct grf_type *type;
 	uint64_t offset;
 };
@@ -90,6 +100,7 @@ struct grf_type_source {
 	struct grf_shape shape;
 };
 
+struct grf_noted_element;
 struct grf_variables;
 struct grf_locals;
 struct grf_closures;
@@ -143,6 +154,10 @@ struct grf_types {
 	struct grf_type_names *names;          /* type_names.c; NULL until asked for */
 	struct grf_code_types *code;           /* code_types.c; NULL until asked for */
 
+	/* naming.c */
+	const struct grf_naming *naming;
+	struct grf_noted_element *elements; /* by name */
+
 	/* type_store.c */
 	struct grf_arena_chunk *arena;
 	uint64_t arena_left; /* bytes that may be taken beside those taken */
@@ -187,15 +202,22 @@ struct grf_type *grf_types_make(struct grf_types *types, enum grf_kind kind, con
 struct grf_type *grf_types_make_pointer(struct grf_types *types, enum grf_kind kind,
 					struct grf_type *element);
 
-/* Sets the next field of a made struct; `path` NULL: it adds nothing to paths. False: no type. */
-bool grf_types_add_field(struct grf_type *structure, const char *path, struct grf_type *type,
-			 uint64_t offset);
+/* Sets the next field of a made struct. False: it has no type. */
+bool grf_types_add_field(struct grf_type *structure, const struct grf_type_field *field);
+
+/* The same for one that adds nothing to paths. */
+bool grf_types_add_plain(struct grf_type *structure, struct grf_type *type, uint64_t offset);
 
 /* The field `name` of a struct, or NULL. */
 const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, const char *name);
 
 /* Frees all memory, and all strings and types with it. */
 void grf_types_free_memory(struct grf_types *types);
+
+/* --- naming.c --------------------------------------------------------------------------------- */
+
+/* Frees what is noted of elements; before the memory is freed. */
+void grf_elements_forget(struct grf_types *types);
 
 /* --- types.c ---------------------------------------------------------------------------------- */
 

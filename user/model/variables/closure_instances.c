@@ -14,7 +14,7 @@ static bool is_dictionary(struct grf_types *types, const struct grf_type_field *
 {
 	const struct grf_shape *pointer = grf_types_shape(types, field->type), *array;
 
-	if (field->path && !strncmp(field->path, ".dict. (", 8))
+	if (field->name && !strcmp(field->name, ".dict"))
 		return true;
 	if (pointer->kind != GRF_KIND_POINTER || !pointer->element)
 		return false;
@@ -32,7 +32,7 @@ struct grf_type *grf_closure_variables(const struct grf_type *closure)
 {
 	const struct grf_shape *shape = &grf_type_source(closure)->shape;
 
-	return shape->field_count == 1 && shape->fields[0].path == closure->name
+	return shape->field_count == 1 && shape->fields[0].role == GRF_ROLE_FUNCTION
 		   ? shape->fields[0].type
 		   : NULL;
 }
@@ -47,17 +47,6 @@ uint64_t grf_closure_dictionary(struct grf_types *types, const struct grf_type *
 		if (is_dictionary(types, &shape->fields[i]))
 			return shape->fields[i].offset;
 	return GRF_CLOSURE_NO_DICTIONARY;
-}
-
-static const char *path_of(struct grf_types *types, const struct grf_type_field *field,
-			   const struct grf_type *type)
-{
-	const char *end = field->path ? strstr(field->path, ". (") : NULL;
-
-	if (!end || type == field->type)
-		return field->path;
-	return grf_types_intern_format(types, "%.*s. (%s)", (int)(end - field->path), field->path,
-				       type->name);
 }
 
 struct grf_type *grf_closure_instance(struct grf_types *types, struct grf_type *closure,
@@ -76,17 +65,20 @@ struct grf_type *grf_closure_instance(struct grf_types *types, struct grf_type *
 	if (!made || !variables)
 		return closure;
 	for (uint32_t i = 0; i < shape->field_count; i++) {
-		const struct grf_type_field *field = &shape->fields[i];
+		struct grf_type_field field = shape->fields[i];
 		struct grf_type *type =
-		    dictionary ? grf_dictionary_type(types, dictionary, field->type)
-			       : grf_dictionaries_type(types, closure->name, field->type);
-		const char *path = path_of(types, field, type);
+		    dictionary ? grf_dictionary_type(types, dictionary, field.type)
+			       : grf_dictionaries_type(types, closure->name, field.type);
 
-		changed = changed || type != field->type;
-		if (!path || !grf_types_add_field(variables, path, type, field->offset))
+		changed = changed || type != field.type;
+		field.type = type;
+		if (!grf_types_add_field(variables, &field))
 			return closure;
 	}
-	if (!changed || !grf_types_add_field(made, made->name, variables, 0))
+	if (!changed ||
+	    !grf_types_add_field(made, &(struct grf_type_field){.name = made->name,
+								.role = GRF_ROLE_FUNCTION,
+								.type = variables}))
 		return closure;
 	made->descriptor = closure->descriptor;
 	grf_type_plan(types, made);

@@ -467,15 +467,18 @@ static struct grf_type *make_type(struct grf_types *types, const char *function,
 	for (size_t i = 0; i < fields->array.count; i++) {
 		const struct field *field = &fields->array.items[i];
 
-		const char *path =
-		    grf_types_intern_format(types, "%s. (%s)", field->name, field->type->name);
-
-		if (!variables || !path ||
-		    !grf_types_add_field(variables, path, field->type, field->offset))
+		if (!variables || !grf_types_add_field(variables, &(struct grf_type_field){
+								      .name = field->name,
+								      .role = GRF_ROLE_CAPTURED,
+								      .type = field->type,
+								      .offset = field->offset,
+								  }))
 			return closure;
 	}
 	if (variables)
-		grf_types_add_field(closure, closure->name, variables, 0);
+		grf_types_add_field(closure, &(struct grf_type_field){.name = closure->name,
+								      .role = GRF_ROLE_FUNCTION,
+								      .type = variables});
 	return closure;
 }
 

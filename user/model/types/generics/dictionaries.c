@@ -177,6 +177,17 @@ static struct grf_type *named_type(struct grf_types *types, const struct grf_dic
 	return found && type_agrees(types, found, shape) ? found : NULL;
 }
 
+/* What paths have as the type of a field, where that is no matter of its type alone. */
+static void rename_type(struct grf_types *types, const struct grf_dictionary *dictionary,
+			struct grf_type_field *field)
+{
+	const char *name = field->type_name;
+
+	if (!name && field->type && field->role != GRF_ROLE_FIELD)
+		name = field->type->name;
+	field->type_name = name ? grf_instance_name(types, dictionary->names, name) ?: name : NULL;
+}
+
 /* Copies the fields of `shape` to `made`, with the types that theirs stand for. */
 static bool copy_fields(struct grf_types *types, const struct grf_dictionary *dictionary,
 			const struct grf_shape *shape, struct grf_shape *made)
@@ -188,11 +199,9 @@ static bool copy_fields(struct grf_types *types, const struct grf_dictionary *di
 		struct grf_type_field *field = &made->fields[i];
 
 		*field = shape->fields[i];
+		rename_type(types, dictionary, field);
 		if (field->type)
 			field->type = grf_dictionary_type(types, dictionary, field->type);
-		if (field->path)
-			field->path =
-			    grf_instance_name(types, dictionary->names, field->path) ?: field->path;
 	}
 	made->field_count = shape->field_count;
 	return true;

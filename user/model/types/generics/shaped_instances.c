@@ -156,15 +156,13 @@ static struct grf_type *make_instance(struct grf_types *types, const char *name,
 		return NULL;
 	types->depth++;
 	for (uint32_t i = 0; i < shape->field_count; i++) {
-		const struct grf_type_field *field = &shape->fields[i];
-		const char *type_name = grf_instance_name(types, names, field->type->name);
-		const char *path =
-		    grf_types_intern_format(types, "%s. (%s)", field->name ? field->name : "_",
-					    type_name ? type_name : field->type->name);
+		struct grf_type_field field = shape->fields[i];
+		const char *type_name = grf_instance_name(types, names, field.type->name);
 
-		grf_types_add_field(made, path,
-				    plain_type(types, field->type, type_name, shaped, made),
-				    field->offset);
+		field.role = GRF_ROLE_FIELD;
+		field.type_name = type_name ? type_name : field.type->name;
+		field.type = plain_type(types, field.type, type_name, shaped, made);
+		grf_types_add_field(made, &field);
 	}
 	types->depth--;
 	return made;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How the elements of reference chains are written. A naming is a const table of functions; it
+ * alone knows what an element looks like. Who wants to know what an element is about asks for its
+ * struct grf_element, and takes no name apart.
+ */
+#ifndef GRF_MODEL_TYPES_NAMING_H
+#define GRF_MODEL_TYPES_NAMING_H
+
+#include <stdbool.h>
+
+struct grf_naming;
+struct grf_type;
+struct grf_types;
+
+/* All namings, and NULL behind the last; the first is the default. */
+extern const struct grf_naming *const grf_namings[];
+
+extern const struct grf_naming grf_naming_goref;
+
+/** A naming by its name, such as "goref". NULL: there is none. */
+const struct grf_naming *grf_naming_find(const char *name);
+
+const char *grf_naming_name(const struct grf_naming *naming);
+
+/* What is known of an element beside its text. Texts are interned, and live as long as the types.
+ */
+struct grf_element {
+	const char *field; /* the name of the field or captured variable alone; NULL: it has none */
+	const char *alike; /* what the elements of an array are called together; NULL: the same */
+	/* The text before the type, where that is the static one of an interface or a function,
+	 * which says less than the type of the object; else NULL. */
+	const char *unspecific;
+};
+
+/** Of an element by its name, which is one that the types or the tree gave. NULL: it is a root, or
+ * has nothing more to say. */
+const struct grf_element *grf_element_of(const struct grf_types *types, const char *name);
+
+#endif
