@@ -111,15 +111,17 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libgrf.a
 	$(call say,TEST)
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $(LDFLAGS) -o $@ $< $(BUILD)/libgrf.a -lcmocka $(LDLIBS)
 
-# The tool with hooks of the tests: a member of the library gives way to an object that is named.
+# The tool with hooks of the tests: a member of the library gives way to an object that is named, and a
+# function to the one that wraps it there.
 TEST_TOOL := $(BUILD)/tests/grf-bpf
 # What end-to-end tests hold a core against.
 CHECKS    := $(BUILD)/tests/check_owners
+WRAPPED   := -Wl,--wrap=grf_image_create
 HOOKS     := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/hooks/*.c)))
 $(TEST_TOOL): $(CLI_OBJECTS) $(HOOKS) $(BUILD)/libgrf.a
 	@mkdir -p $(@D)
 	$(call say,LINK)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(WRAPPED) -o $@ $^ $(LDLIBS)
 
 # Those that hold a process, need root, eBPF, a mount or a Go program that was built.
 UNIT_LIVE := $(addprefix $(BUILD)/tests/test_,capture forked hold output precopy sandbox spill types_go)

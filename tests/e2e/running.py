@@ -19,12 +19,12 @@ from toolchains import ROOT
 GRF = pathlib.Path(os.environ.get("GRF_BPF", ROOT / "build" / "grf-bpf"))
 # The same with hooks (tests/hooks), which the environment sets; `make test-binaries` builds it.
 HOOKED = GRF.parent / "tests" / "grf-bpf"
-HOOKS = ("GRF_TEST_KILL_AT_STEP", "GRF_TEST_SIGNAL_AT_STEP")
+HOOKS = ("GRF_TEST_KILL_AT_STEP", "GRF_TEST_SIGNAL_AT_STEP", "GRF_TEST_TEAR")
 
 # Exit statuses, as docs/grf-bpf.1 lists them.
 OK, FAILURE, USAGE, NO_PROCESS, PERMISSION, EXITED, NOT_GO, UNSUPPORTED = range(8)
 BAD_INPUT, MISMATCH, OUTPUT = 8, 9, 10
-NO_ROOM, TOO_LONG = 13, 14
+NO_ROOM, TOO_LONG, TORN = 13, 14, 16
 INTERRUPTED = 130
 
 PIPE_BYTES = 4096

@@ -8,7 +8,7 @@ import signal
 
 import pprof
 import pytest
-from running import OK, grf, wait_until
+from running import OK, TORN, grf, wait_until
 from toolchains import versions
 
 NOW = ("--freeze", "now")
@@ -17,12 +17,8 @@ STOP = [
     ("--copy", "stop", "--no-ebpf"),
     ("--copy", "stop", "--no-process-vm-readv"),
 ]
-WAYS = STOP + [
-    ("--copy", "fork"),
-    ("--copy", "fork", "--no-ebpf"),
-    ("--copy", "precopy"),
-    ("--copy", "precopy", "--no-ebpf"),
-]
+RECORDING = STOP + [("--copy", "fork"), ("--copy", "precopy")]
+WAYS = RECORDING + [("--copy", "fork", "--no-ebpf"), ("--copy", "precopy", "--no-ebpf")]
 
 
 def attach(target, tmp_path, *options):
@@ -94,6 +90,30 @@ def test_stacks_are_copied_where_they_are_in_use(start, tmp_path):
         held = [counts for chain, counts in chains.items() if chain[0] == "main.wait.held"]
         assert [sum(numbers) for numbers in zip(*held)] == [3000, 96000]
         assert main_chains(chains) == main_chains(whole[0])
+    target.check_runs()
+
+
+@pytest.mark.parametrize(
+    "tear, words",
+    [
+        ("g", ("the copy is torn: sched.sp of goroutine 1 was 0x", "; take another one")),
+        ("stack", ("the copy is torn: a part of the stack of goroutine 1", "; take another one")),
+    ],
+)
+def test_a_torn_copy(tear, words, start, tmp_path, monkeypatch):
+    """The memory of a g is of another instant than its record, or a stack in use was left out
+    (tests/hooks/torn.c): it ends with one line and without a result, whichever the command and the way."""
+    target = start("stacks", "-goroutines", "150")
+    files = [tmp_path / f"out.{suffix}" for suffix in ("pb.gz", "json")]
+    outputs = [word for file in files for word in ("-o", file)]
+    monkeypatch.setenv("GRF_TEST_TEAR", tear)
+    for options in RECORDING:
+        grf("attach", target.pid, *NOW, *options, *outputs).expect(TORN, *words)
+        assert not list(tmp_path.iterdir())
+    for command in ("verify", "types", "goroutines"):
+        grf(command, target.pid, *NOW).expect(TORN, *words)
+    monkeypatch.delenv("GRF_TEST_TEAR")
+    grf("attach", target.pid, *NOW, *outputs).expect(OK)
     target.check_runs()
 
 
