@@ -168,9 +168,6 @@ bool grf_session_has_few_goroutines(const struct grf_session *session);
 /* Puts the records into session->parts. Errors: NO_MEMORY. */
 struct grf_error *grf_session_finish_goroutines(struct grf_session *session);
 
-/* Makes the pages that session->first is copied to; for ahead(). */
-struct grf_error *grf_session_touch_destination(struct grf_session *session);
-
 /* How long it takes to copy all of it in a stop; ns. */
 uint64_t grf_session_copy_time(const struct grf_session *session);
 
@@ -180,10 +177,6 @@ bool grf_session_may_copy_all(const struct grf_session *session);
 /* After a copy in the stop that took too long: whether it lacked the CPUs rather than the time, so
  * that another one may do. */
 bool grf_session_was_kept_waiting(const struct grf_session *session);
-
-/* Copies all of it in the stop at hand, and takes the registers of `tids` meanwhile; NULL: that was
- * done. Sets session->failure when there was not enough time. */
-void grf_session_copy_all(struct grf_session *session, const pid_t *tids, size_t count);
 
 /*
  * Before anything is copied: decides what of the copy goes to memory and what to a file, so that

@@ -28,6 +28,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/priority.h"
+#include "capture/ways/way_stop.h"
 #include "hold/calls/forked.h"
 
 #define RUNS       256

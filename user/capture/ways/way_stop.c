@@ -5,7 +5,7 @@
  * amount. It is not begun where it would be longer than the target may stand, and broken off
  * when it turns out to be.
  */
-#include "capture/session.h"
+#include "capture/ways/way_stop.h"
 
 #include "base/log.h"
 #include "base/priority.h"
