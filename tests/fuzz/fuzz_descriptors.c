@@ -4,8 +4,10 @@
 #include "fuzz.h"
 
 #include "arch/arch.h"
+#include "model/code/version.h"
 #include "model/release/layout.h"
 #include "model/types/types.h"
+#include "model/types_create.h"
 
 #define BASE  UINT64_C(0x10000)
 #define TYPES 64

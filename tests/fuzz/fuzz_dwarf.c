@@ -3,8 +3,11 @@
 #include "fuzz.h"
 
 #include "arch/arch.h"
+#include "model/code/version.h"
 #include "model/release/layout.h"
 #include "model/types/types.h"
+#include "model/types_create.h"
+#include "model/variables/variables.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

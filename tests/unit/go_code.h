@@ -12,6 +12,7 @@
 #include "arch/arch.h"
 #include "image/image_private.h"
 #include "model/code/pclntab.h"
+#include "model/code/version.h"
 
 #define GO_CODE_BASE  UINT64_C(0x500000)
 #define GO_CODE_BYTES 0x20000u

@@ -12,6 +12,7 @@
 #include "arch/arch.h"
 #include "image/image_private.h"
 #include "image/parts.h"
+#include "model/code/version.h"
 #include "model/heap/heap.h"
 
 #define GO_HEAP_META       UINT64_C(0x700000000000)

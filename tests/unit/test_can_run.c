@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which goroutines can never run again, in heaps made by hand. */
 #include "graph/can_run.h"
+#include "model/variables/variables.h"
 #include "walk_world.h"
 
 #define GOROUTINES 4

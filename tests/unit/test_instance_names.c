@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "model/types/generics/instance_names.h"
+#include "model/types_create.h"
 
 static struct grf_types *types;
 

@@ -10,6 +10,7 @@
 #include <dwarf.h>
 
 #include "elf_file.h"
+#include "model/code/version.h"
 #include "model/release/layout.h"
 #include "model/release/layout_table.h"
 

@@ -10,6 +10,7 @@
 #include "arch/arch.h"
 #include "elf_file.h"
 #include "model/code/modules.h"
+#include "model/code/version.h"
 #include "model/heap/gc_program.h"
 
 #define BASE   UINT64_C(0x500000)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "go_heap.h"
+#include "model/code/version.h"
 #include "model/self_check.h"
 
 #define SPANS      40u

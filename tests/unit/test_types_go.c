@@ -17,7 +17,9 @@
 
 #include "arch/arch.h"
 #include "base/array.h"
+#include "model/code/version.h"
 #include "model/types/types.h"
+#include "model/types_create.h"
 
 static const char program[] =
     "package main\n"

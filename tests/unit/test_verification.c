@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "graph/plan_mask.h"
+#include "model/variables/variables.h"
 #include "views/verification.h"
 
 #define HEAP_BASE  UINT64_C(0xc000000000)

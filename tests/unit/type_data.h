@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include "arch/arch.h"
+#include "model/code/version.h"
 #include "model/types/types.h"
+#include "model/types_create.h"
 
 #define BASE   UINT64_C(0x500000)
 #define MEMORY (1 << 20)

@@ -17,6 +17,8 @@
 #include <cmocka.h>
 
 #include "graph/graph.h"
+#include "model/types/flow/code_types.h"
+#include "model/variables/variables.h"
 
 /* No test needs all of it. */
 #pragma GCC diagnostic ignored "-Wunused-function"

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "model/heap/heap_private.h"
+#include "model/variables/variables.h"
 
 /*
  * Functions at whose beginning marks are complete and nothing is swept. One goroutine runs them

@@ -6,7 +6,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "model/code/version.h"
 #include "model/self_check.h"
+#include "model/types_create.h"
 
 /* Logs how long a step took, and begins the next one. */
 static void log_step(const char *what, uint64_t *began)

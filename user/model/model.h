@@ -15,7 +15,9 @@
 #include "model/release/layout.h"
 #include "model/stacks/goroutines.h"
 #include "model/stacks/scheduler.h"
+#include "model/types/flow/code_types.h"
 #include "model/types/types.h"
+#include "model/variables/variables.h"
 
 struct grf_model {
 	const struct grf_image *image;

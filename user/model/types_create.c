@@ -5,10 +5,12 @@
  */
 #include <stdlib.h>
 
+#include "model/types/flow/code_types.h"
 #include "model/types/generics/dictionaries.h"
 #include "model/types/type_masks.h"
 #include "model/types/types_private.h"
-#include "model/variables/variables.h"
+#include "model/types_create.h"
+#include "model/variables/variables_private.h"
 
 /* What types, names and plans take in all, far above what real programs need. */
 #define ARENA_LEAST    (UINT64_C(192) << 20)

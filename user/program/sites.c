@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "model/code/entry_points.h"
+#include "model/code/version.h"
 #include "model/model.h"
 #include "model/stacks/goroutine_records.h"
 

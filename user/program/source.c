@@ -6,6 +6,7 @@
 #include "program/source.h"
 
 #include "model/code/modules.h"
+#include "model/code/version.h"
 
 void grf_source_close(struct grf_source *source)
 {

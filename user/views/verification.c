@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "graph/pair_map.h"
+#include "model/variables/variables.h"
 
 struct comparison {
 	const struct grf_graph *graph;

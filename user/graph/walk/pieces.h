@@ -9,6 +9,7 @@
 #define GRF_GRAPH_WALK_PIECES_H
 
 #include "graph/walk/walk.h"
+#include "model/variables/variables.h"
 
 /* How many of the `count` locals, from the first one on, are pieces of one variable that do not
  * overlap. At least 1. */

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "graph/walk/pieces.h"
 #include "model/stacks/goroutine_names.h"
+#include "model/types/flow/code_types.h"
+#include "model/variables/variables.h"
 
 /* Whether a variable or symbol is the runtime's own, by its package. The lists of all sync.Pools
  * count as such: the collector empties pools through them (sync/pool.go), and a pool that is a

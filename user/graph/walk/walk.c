@@ -4,6 +4,8 @@
  * queues its place. walk_run.c takes places out again; their pointers come back here.
  */
 #include "graph/walk/walk.h"
+#include "model/types/flow/code_types.h"
+#include "model/variables/variables.h"
 
 #include <stdlib.h>
 #include <string.h>

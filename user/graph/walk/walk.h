@@ -28,6 +28,7 @@
 #include "graph/plan_mask.h"
 #include "graph/walk/frontier.h"
 #include "graph/walk/spots.h"
+#include "model/types/flow/code_types.h"
 
 #define GRF_RING_SIZE 16
 

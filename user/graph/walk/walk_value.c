@@ -3,6 +3,7 @@
 #include "graph/inference/type_evidence.h"
 #include "graph/walk/walk.h"
 #include "model/heap/slot_size.h"
+#include "model/variables/variables.h"
 
 /* A slice is pointer, length, capacity. */
 #define SLICE_CAPACITY 16

@@ -16,6 +16,7 @@
 #include "model/code/modules.h"
 #include "model/code/pclntab.h"
 #include "model/code/runtime_variables.h"
+#include "model/code/version.h"
 
 /* Bytes; a larger data segment is not copied. */
 #define MAX_DATA ((uint64_t)1 << 30)

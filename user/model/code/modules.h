@@ -40,11 +40,6 @@ struct grf_modules {
 	size_t count;
 };
 
-/* Reads the version (build info, else runtime.buildVersion). `image` NULL: from the file alone.
- * Errors: NOT_GO when neither is found. */
-struct grf_error *grf_version_find(struct grf_executable *executable, const struct grf_image *image,
-				   struct grf_version *ret);
-
 /* Reads the chain of modules, without those that the runtime marked as bad. Errors: NOT_GO when no
  * first module is found, BAD_INPUT, NO_MEMORY. */
 struct grf_error *grf_modules_read(const struct grf_image *image, struct grf_executable *executable,

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/code/version.h"
+
 /*
  * Go versions. The string that a binary carries names the release and the experiments that differ
  * from its defaults: "go1.25.12 X:greenteagc"; releases from 1.26 join with '-' when nothing else

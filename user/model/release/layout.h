@@ -26,9 +26,6 @@ struct grf_version {
 /* The last patch release of a minor release, and more. */
 #define GRF_PATCH_UNKNOWN 9999
 
-/* What a version string says. False: it tells no release; minor is -1 then. */
-bool grf_version_parse(const char *text, struct grf_version *ret);
-
 /* Every field that is used: the GRF_LAYOUT_FIELD rows of layout_fields.h. enum grf_field has a
  * GRF_FIELD_<structure>_<field> for each, and GRF_FIELD_<structure>__size for the size of the
  * structure. */

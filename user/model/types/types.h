@@ -122,13 +122,6 @@ struct grf_type {
 
 struct grf_types;
 
-/* `naming` says how paths are written; NULL: the default. */
-struct grf_error *grf_types_create(const struct grf_image *image, struct grf_executable *executable,
-				   const struct grf_layout *layout,
-				   const struct grf_modules *modules, struct grf_pclntab *table,
-				   const struct grf_naming *naming, struct grf_types **ret);
-void grf_types_destroy(struct grf_types *types);
-
 /* True when the executable has usable DWARF. */
 bool grf_types_have_dwarf(const struct grf_types *types);
 /* True when it has, and some of its packages were compiled without. */
@@ -145,11 +138,11 @@ void grf_type_plan(struct grf_types *types, struct grf_type *type);
 #define GRF_ELEMENT_BEFORE 11 /* "[<0]" */
 const char *const *grf_type_element_names(struct grf_types *types, struct grf_type *type);
 
-/* The type of the runtime._type at `address`; NULL when that is no plausible descriptor. Cached. */
 /* Takes what the runtime's type descriptors say of its structures into `layout`, which `types` was
  * created with. */
 void grf_layout_take_descriptors(struct grf_types *types, struct grf_layout *layout);
 
+/* The type of the runtime._type at `address`; NULL when that is no plausible descriptor. Cached. */
 struct grf_type *grf_types_by_descriptor(struct grf_types *types, uint64_t address);
 
 /* What an interface holds. `word` is its first word (EFACE: *_type, IFACE: *itab). *ret_direct:
@@ -164,17 +157,6 @@ struct grf_interface_type {
 };
 bool grf_types_by_interface(struct grf_types *types, uint64_t word, bool is_itab,
 			    const struct grf_interface_type **ret);
-
-/* What a closure object of the function with entry `pc` holds, as a type whose slots' paths begin
- * with the function's name; slot offsets count from the funcval's start. A type without slots when
- * it captures nothing or nothing is known. NULL when `pc` is no function's entry. Cached. */
-struct grf_type *grf_types_closure(struct grf_types *types, uint64_t pc);
-
-/* The same for the closure object at `memory`, of which `room` bytes are there. Where its function
- * is generic and the object names the dictionary that it runs with, the variables have the types
- * that stand there. */
-struct grf_type *grf_types_closure_object(struct grf_types *types, const uint8_t *memory,
-					  uint64_t room);
 
 /*
  * The collector's pointer mask of the type whose descriptor is at `address`: one bit a word, for
@@ -207,19 +189,6 @@ const struct grf_type_scalar *grf_type_scalars(struct grf_types *types, struct g
  * in every release). False where the memory is not there.
  */
 bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct grf_type *interface);
-
-/* A package variable. */
-struct grf_global {
-	const char *name;      /* "pkg/path.name" */
-	uint64_t address;      /* in the image */
-	struct grf_type *type; /* may be NULL: unknown */
-};
-/* All of them, by address, each address once. From DWARF; none without it. */
-const struct grf_global *grf_types_globals(struct grf_types *types, size_t *ret_count);
-
-/* The address in the image of a package variable, through DWARF or the symbol table, or where there
- * is neither, of those of the runtime's that runtime_variables.h names; 0 when not to be found. */
-uint64_t grf_types_variable(struct grf_types *types, const char *name);
 
 /* A type by the name that DWARF gives it ("runtime.g"), or NULL. Where there is no DWARF for all of
  * the program, of the types that its code refers to. */
@@ -280,36 +249,6 @@ bool grf_type_is_shape(const struct grf_type *type);
  */
 bool grf_type_has_shape(struct grf_types *types, struct grf_type *type, struct grf_type *shape);
 
-/**
- * The type that the program's code stores somewhere, if it stores no other in any of its functions.
- */
-struct grf_code_object {
-	struct grf_type *type; /* planned */
-	bool array;            /* an array of them */
-	bool inside;           /* the pointer may lead to any place in it, else to its beginning */
-	/* The code uses it as that type, perhaps after it checked the type. */
-	bool by_use;
-};
-
-/**
- * The type of the objects that a word at `address` in a data segment points to, if it is one in all
- * code that names the word. False: not known. The first call reads all code.
- */
-bool grf_types_in_data(struct grf_types *types, uint64_t address, struct grf_code_object *ret);
-
-/**
- * The type that a stack word at `address` points to, in the frame of the function around `pc` with
- * canonical frame address `cfa`, or among its arguments. False: not known.
- */
-bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint64_t address,
-			struct grf_code_object *ret);
-
-/**
- * The address of read-only data that the call around `pc` gets as argument `number` (from 0 on) in
- * a register. 0: none, or not known.
- */
-uint64_t grf_types_argument(struct grf_types *types, uint64_t pc, unsigned int number);
-
 /* The element "?. (type)": an object of an inferred `type`. Interned. NULL: out of memory. */
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type);
 
@@ -320,32 +259,5 @@ struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type
 
 /* The descriptor of the element type when `contents` is what a channel points to, else 0. */
 uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents);
-
-/* Of a frame, no more variables than this are read. */
-#define GRF_FRAME_LOCALS 4096
-
-/* A variable of a function that is in memory at a pc: part of a frame's stack. */
-struct grf_local {
-	const char *function; /* full name of the (inlined) function it belongs to */
-	const char *name;     /* "x"; "&x" for an escaped one is given as "x" with `indirect` */
-	uint64_t address;     /* in the image */
-	uint64_t size; /* bytes of this piece; the whole variable's size when not in pieces */
-	uint64_t piece_offset; /* where in the variable the piece begins */
-	struct grf_type *type; /* of the whole variable */
-	bool indirect;         /* escaped: the word at `address` is a pointer to the variable */
-	/* Not valid at this pc by its location list, but elsewhere in the function it lives in this
-	 * slot: names a slot that the stack map calls live and that nothing valid covers. Such ones
-	 * come last, but for pieces, which stand behind the piece that they continue. */
-	bool stale_range;
-};
-
-/*
- * The variables and parameters (inlined functions' too, innermost scope first) that live in memory
- * in the frame of the function around `pc` with canonical frame address `cfa`. Appends to a
- * caller's array; returns how many there are in all, of which at most `capacity` are written. The
- * DWARF of a function is parsed once and cached.
- */
-size_t grf_types_locals(struct grf_types *types, uint64_t pc, uint64_t cfa, struct grf_local *ret,
-			size_t capacity);
 
 #endif

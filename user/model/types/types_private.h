@@ -100,6 +100,7 @@ struct grf_type_source {
 	struct grf_shape shape;
 };
 
+struct grf_global;
 struct grf_noted_element;
 struct grf_variables;
 struct grf_locals;
@@ -318,10 +319,6 @@ bool grf_type_is_any_pointer(const struct grf_type *type);
 /* The instance of a generic struct by name. Where the program has only that of its shape, it is
  * made from it. NULL: it has neither, or memory is out. */
 struct grf_type *grf_types_instance(struct grf_types *types, const char *name);
-
-/* --- code_types.c ----------------------------------------------------------------------------- */
-
-void grf_code_types_destroy(struct grf_code_types *code);
 
 /* --- special_types.c -------------------------------------------------------------------------- */
 

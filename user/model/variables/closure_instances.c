@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "model/variables/closure_instances.h"
-#include "model/variables/variables.h"
+#include "model/variables/variables_private.h"
 
 static bool is_dictionary(struct grf_types *types, const struct grf_type_field *field)
 {

@@ -17,7 +17,7 @@
 #include "arch/arch.h"
 #include "image/image.h"
 #include "model/variables/closure_loads.h"
-#include "model/variables/variables.h"
+#include "model/variables/variables_private.h"
 
 #define OFFSET_MAX (1 << 20)
 

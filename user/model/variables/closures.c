@@ -21,7 +21,7 @@
 #include "model/variables/closure_instances.h"
 #include "model/variables/closure_loads.h"
 #include "model/variables/closure_sites.h"
-#include "model/variables/variables.h"
+#include "model/variables/variables_private.h"
 
 #define CAPTURES_MAX      1024
 #define OFFSET_MAX        (1 << 20)

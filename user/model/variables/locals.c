@@ -23,11 +23,12 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "model/types/flow/code_types.h"
 #include "model/types/generics/dictionaries.h"
 #include "model/types/types_private.h"
 #include "model/variables/closure_instances.h"
 #include "model/variables/closure_loads.h"
-#include "model/variables/variables.h"
+#include "model/variables/variables_private.h"
 
 #define SCOPE_DEPTH_MAX    200
 #define DICTIONARY         ".dict"

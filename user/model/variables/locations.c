@@ -9,7 +9,7 @@
  */
 #include <dwarf.h>
 
-#include "model/variables/variables.h"
+#include "model/variables/variables_private.h"
 
 #define FRAME_MAX  (INT64_C(1) << 31) /* no slot is farther from the frame's base */
 #define PLACES_MAX (1 << 16)          /* in one function */

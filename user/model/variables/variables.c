@@ -13,7 +13,7 @@
 
 #include "model/code/runtime_variables.h"
 #include "model/types/types_private.h"
-#include "model/variables/variables.h"
+#include "model/variables/variables_private.h"
 
 #define DICTIONARY_TYPEDEFS_MAX 8
 

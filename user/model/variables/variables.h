@@ -1,100 +1,66 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Variables, functions and frames from DWARF; private to the model. types.h has the public
- * functions.
+ * The variables of a program: those of packages, those of frames, and those that closures captured.
+ * Names and types come from DWARF; closures are read without it too.
  */
 #ifndef GRF_MODEL_VARIABLES_VARIABLES_H
 #define GRF_MODEL_VARIABLES_VARIABLES_H
 
-#include <elfutils/libdw.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/array.h"
-#include "image/executable/executable.h"
 #include "model/types/types.h"
 
-/* Go's own attributes (cmd/internal/dwarf/dwarf_defs.go). */
-#define GRF_AT_GO_DICT_INDEX     0x2906
-#define GRF_AT_GO_CLOSURE_OFFSET 0x2907
-
-/* --- locations.c: where a variable is --------------------------------------------------------- */
-
-/* A variable, or a piece of one, in the memory of a frame while the pc is in [low, high). */
-struct grf_place {
-	uint64_t low, high;    /* link-time addresses */
-	int64_t offset;        /* from the canonical frame address */
-	uint64_t piece_offset; /* offset of the piece in the variable */
-	uint64_t size;
+/* A package variable. */
+struct grf_global {
+	const char *name;      /* "pkg/path.name" */
+	uint64_t address;      /* in the image */
+	struct grf_type *type; /* may be NULL: unknown */
 };
+/* All of them, by address, each address once. From DWARF; none without it. */
+const struct grf_global *grf_types_globals(struct grf_types *types, size_t *ret_count);
 
-struct grf_places {
-	GRF_ARRAY(struct grf_place) array;
+/* The address in the image of a package variable, through DWARF or the symbol table, or where there
+ * is neither, of those of the runtime's that runtime_variables.h names; 0 when not to be found. */
+uint64_t grf_types_variable(struct grf_types *types, const char *name);
+
+/* What a closure object of the function with entry `pc` holds, as a type whose slots' paths begin
+ * with the function's name; slot offsets count from the funcval's start. A type without slots when
+ * it captures nothing or nothing is known. NULL when `pc` is no function's entry. Cached. */
+struct grf_type *grf_types_closure(struct grf_types *types, uint64_t pc);
+
+/* The same for the closure object at `memory`, of which `room` bytes are there. Where its function
+ * is generic and the object names the dictionary that it runs with, the variables have the types
+ * that stand there. */
+struct grf_type *grf_types_closure_object(struct grf_types *types, const uint8_t *memory,
+					  uint64_t room);
+
+/* Of a frame, no more variables than this are read. */
+#define GRF_FRAME_LOCALS 4096
+
+/* A variable of a function that is in memory at a pc: part of a frame's stack. */
+struct grf_local {
+	const char *function; /* full name of the (inlined) function it belongs to */
+	const char *name;     /* "x"; "&x" for an escaped one is given as "x" with `indirect` */
+	uint64_t address;     /* in the image */
+	uint64_t size; /* bytes of this piece; the whole variable's size when not in pieces */
+	uint64_t piece_offset; /* where in the variable the piece begins */
+	struct grf_type *type; /* of the whole variable */
+	bool indirect;         /* escaped: the word at `address` is a pointer to the variable */
+	/* Not valid at this pc by its location list, but elsewhere in the function it lives in this
+	 * slot: names a slot that the stack map calls live and that nothing valid covers. Such ones
+	 * come last, but for pieces, which stand behind the piece that they continue. */
+	bool stale_range;
 };
-
-/* Appends the parts of an expression that are in memory. `size`: bytes of the whole variable. */
-void grf_places_add(struct grf_places *places, const Dwarf_Op *operations, size_t count,
-		    uint64_t low, uint64_t high, uint64_t size);
-
-/* Reads the operations of an attribute that is a single expression. Go writes those as
- * DW_FORM_block1 in DWARF 4 and 5 alike, which dwarf_getlocation() does not take for an expression.
- * Its encoding is that of DW_FORM_exprloc if the length fits in seven bits. */
-bool grf_expression_read(Dwarf_Attribute *attribute, Dwarf_Op **ret, size_t *ret_count);
-
-/* Appends the places of a DW_AT_location: an expression, which holds in [low, high), or a list. */
-void grf_places_read(struct grf_places *places, Dwarf_Attribute *location, uint64_t low,
-		     uint64_t high, uint64_t size);
-
-/* --- variables.c: the index over all compilation units ---------------------------------------- */
-
-struct grf_frame_description;
-
-struct grf_subprogram {
-	uint64_t low, high;                        /* link-time addresses */
-	uint64_t die;                              /* offset in .debug_info */
-	struct grf_frame_description *description; /* owned by locals.c; NULL until asked for */
-	bool described;
-};
-
-struct grf_variables;
-
-/* Creates an empty index, which reads the DWARF when it is first asked. NULL: out of memory. */
-struct grf_variables *grf_variables_create(struct grf_executable *executable,
-					   const struct grf_modules *modules);
-void grf_variables_destroy(struct grf_variables *variables);
-
-/* The subprogram around a link-time pc, or NULL. */
-struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables, uint64_t pc);
-
-struct grf_dwarf_file;
-
-/* The same for a pc of the process, in any file; *ret_file is that file. */
-struct grf_subprogram *grf_types_subprogram(struct grf_types *types, uint64_t pc,
-					    const struct grf_dwarf_file **ret_file);
-
-#define GRF_NO_DICTIONARY UINT64_MAX
 
 /*
- * The DIE that the DW_AT_type of `die` (or of its abstract origin) refers to. In generic functions
- * that is a typedef for an entry of the dictionary, over the type that the code was compiled for
- * (a shape): *ret is the shape then, and *ret_entry (may be NULL) the entry's index, else
- * GRF_NO_DICTIONARY. False: no type.
+ * The variables and parameters (inlined functions' too, innermost scope first) that live in memory
+ * in the frame of the function around `pc` with canonical frame address `cfa`. Appends to a
+ * caller's array; returns how many there are in all, of which at most `capacity` are written. The
+ * DWARF of a function is parsed once and cached.
  */
-bool grf_variables_type_die(Dwarf_Die *die, Dwarf_Die *ret, uint64_t *ret_entry);
-
-/* --- locals.c --------------------------------------------------------------------------------- */
-
-struct grf_locals;
-
-struct grf_locals *grf_locals_create(void);
-void grf_locals_destroy(struct grf_locals *locals);
-
-/* --- closures.c ------------------------------------------------------------------------------- */
-
-struct grf_closures;
-
-struct grf_closures *grf_closures_create(void);
-void grf_closures_destroy(struct grf_closures *closures);
+size_t grf_types_locals(struct grf_types *types, uint64_t pc, uint64_t cfa, struct grf_local *ret,
+			size_t capacity);
 
 #endif

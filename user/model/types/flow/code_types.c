@@ -19,6 +19,7 @@
 
 #include "arch/arch.h"
 #include "base/array.h"
+#include "model/types/flow/code_types.h"
 #include "model/types/flow/given_types.h"
 #include "model/types/flow/special_callees.h"
 #include "model/types/types_private.h"
