@@ -18,13 +18,6 @@ static struct grf_goroutine_value values[GOROUTINES][2];
 static uint32_t waits;
 static bool *never;
 
-uint64_t grf_image_room(const struct grf_image *image, int64_t size)
-{
-	(void)image;
-	(void)size;
-	return 1000;
-}
-
 static void set_offset(enum grf_field field, int64_t offset)
 {
 	world.model.layout.offset[field] = offset;

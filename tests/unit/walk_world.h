@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "graph/graph.h"
+#include "image/provenance.h"
 #include "model/types/flow/code_types.h"
 #include "model/variables/variables.h"
 
@@ -474,6 +475,21 @@ bool grf_image_u64(const struct grf_image *image, uint64_t address, uint64_t *re
 
 	*ret = memory ? grf_load_u64(memory) : 0;
 	return memory;
+}
+
+uint64_t grf_image_room(const struct grf_image *image, int64_t size)
+{
+	(void)image;
+	(void)size;
+	return 1000;
+}
+
+const struct grf_provenance *grf_image_provenance(const struct grf_image *image)
+{
+	static const struct grf_provenance provenance;
+
+	(void)image;
+	return &provenance;
 }
 
 const struct grf_segment *grf_image_find(const struct grf_image *image, uint64_t address)
