@@ -93,7 +93,7 @@ static void visit_definition_edge(void *context, uint64_t address, uint64_t valu
 	(void)context;
 	(void)address;
 	if (node != GRF_NODE_NONE &&
-	    definition_tier(by_definition.holder) <= definition_tier(node) &&
+	    definition_tier(by_definition.holder) == definition_tier(node) &&
 	    !by_definition.descriptors[node])
 		add_definition_edge(by_definition.holder, node);
 }
@@ -123,7 +123,7 @@ static void add_definition_roots(void)
 
 		by_definition.rooted[node] = 1;
 		if (edge->root == GRF_ROOT_OF_DESCRIPTORS ||
-		    (roots->nodes.items[edge->root].tier <= definition_tier(node) &&
+		    (roots->nodes.items[edge->root].tier == definition_tier(node) &&
 		     !by_definition.descriptors[node]))
 			add_definition_edge(edge->root, node);
 	}

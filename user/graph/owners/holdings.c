@@ -40,9 +40,8 @@ static void visit_word(void *context, uint64_t address, uint64_t value)
 	if (slot >= span->slot_count || (!span->division && value >= span->limit))
 		return;
 	id = (uint32_t)(span->first_object + slot);
-	/* Most are of the first tier, and nothing is before that. */
-	if (held->tier && grf_graph_reached(held->holdings->graph, id) &&
-	    grf_holdings_tier(held->holdings, id) < held->tier)
+	if (grf_graph_reached(held->holdings->graph, id) &&
+	    grf_holdings_tier(held->holdings, id) != held->tier)
 		return;
 	held->visit(held->context, id);
 }

@@ -16,7 +16,8 @@ struct grf_retained_entry {
 	uint32_t waits; /* while sizes are added up: for how many entries */
 };
 
-/* What decides on owners: the edges without those that go back to an earlier tier. */
+/* What decides on owners: the edges within a tier. Others go back to what an earlier one has, or to
+ * structures of the scheduler, which are reached from the runtime's roots alone. */
 struct grf_holdings {
 	const struct grf_graph *graph;
 	uint8_t *tiers; /* by kind */
@@ -43,10 +44,8 @@ static inline bool grf_holdings_has(const struct grf_holdings *holdings,
 				    const struct grf_root_nodes *roots,
 				    const struct grf_root_edge *edge)
 {
-	uint8_t tier = roots->nodes.items[edge->root].tier;
-
-	return !tier || edge->root == GRF_ROOT_OF_DESCRIPTORS ||
-	       grf_holdings_tier(holdings, edge->object) >= tier;
+	return edge->root == GRF_ROOT_OF_DESCRIPTORS ||
+	       grf_holdings_tier(holdings, edge->object) == roots->nodes.items[edge->root].tier;
 }
 
 /* Fills in owners and `shared`. Errors as of grf_retained_create(). */
