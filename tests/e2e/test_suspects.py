@@ -11,7 +11,7 @@ from running import OK, Target, grf
 RUNS = times(1, 10)
 # What is found by the checks that there are.
 CHECKS = {"accumulation", "large-container", "context-children", "context-chain", "finalizer-cycle", "beyond-len",
-          "before-slice", "stuck-goroutines"}
+          "before-slice", "stuck-goroutines", "timers"}
 FOUND = [leak for leak in leaks.LEAKS if leak.suspect in CHECKS]
 
 

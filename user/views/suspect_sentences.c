@@ -146,9 +146,11 @@ static bool write_sentence(const struct grf_suspecting *suspecting, struct grf_s
 	return !fclose(stream);
 }
 
-static bool write_path(const struct grf_suspecting *suspecting, struct grf_suspect *suspect,
+static bool write_path(const struct grf_suspecting *suspecting,
+		       const struct grf_suspicion *suspicion, struct grf_suspect *suspect,
 		       const struct grf_owner_way *way)
 {
+	bool many = suspicion->beside_count;
 	struct grf_owner_path path = {0};
 	struct grf_way_down down;
 	bool written;
@@ -158,7 +160,9 @@ static bool write_path(const struct grf_suspecting *suspecting, struct grf_suspe
 	if (!path.stream)
 		return false;
 	grf_owner_path_write(&path, suspecting->retained, way);
-	written = grf_way_down_print(suspecting->retained, &suspect->node, 1, path.stream, &down);
+	written =
+	    grf_way_down_print(suspecting->retained, many ? suspicion->beside : &suspicion->node,
+			       many ? suspicion->beside_count : 1, path.stream, &down);
 	return !fclose(path.stream) && written;
 }
 
@@ -214,7 +218,7 @@ static bool add_suspect(struct grf_suspecting *suspecting, const struct grf_susp
 	written =
 	    grf_owner_way_to(suspecting->retained, suspicion->node, &way) &&
 	    (whole ? suspect->sentence != NULL : write_sentence(suspecting, suspect, &way, what)) &&
-	    write_path(suspecting, suspect, &way);
+	    write_path(suspecting, suspicion, suspect, &way);
 	grf_array_free(&way.nodes);
 	return written;
 }

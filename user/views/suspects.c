@@ -16,9 +16,9 @@ static const struct rule {
 	const char *about;
 	grf_suspect_check *check;
 } rules[] = {
-    {"contexts", grf_suspect_contexts},        {"finalizers", grf_suspect_finalizers},
-    {"goroutines", grf_suspect_goroutines},    {"accumulations", grf_suspect_accumulations},
-    {"what several hold", grf_suspect_shared},
+    {"contexts", grf_suspect_contexts},           {"finalizers", grf_suspect_finalizers},
+    {"goroutines", grf_suspect_goroutines},       {"timers", grf_suspect_timers},
+    {"accumulations", grf_suspect_accumulations}, {"what several hold", grf_suspect_shared},
 };
 
 /* Whether `node` owns `owned`, or is it. */
@@ -35,7 +35,11 @@ static bool is_explained(const struct grf_suspecting *suspecting, const struct g
 {
 	const struct grf_retained *retained = suspecting->retained;
 
-	if (suspect->node == GRF_NODE_NONE || earlier->node == GRF_NODE_NONE)
+	/* Of what several hold, a check of their type says more. */
+	if (suspect->node == GRF_NODE_NONE)
+		return suspect->type && suspect->type == earlier->type &&
+		       (double)earlier->bytes >= SAME_SHARE * (double)suspect->bytes;
+	if (earlier->node == GRF_NODE_NONE)
 		return false;
 	if (suspect->name == earlier->name && suspect->node != earlier->node)
 		return false;

@@ -21,6 +21,9 @@ struct grf_suspicion {
 	const char *name;
 	uint32_t node;    /* on the way to what would be freed; GRF_NODE_NONE: `path` says it */
 	const char *path; /* copied */
+	const uint32_t *beside; /* nodes, `node` the first, on each of which the path goes on; NULL:
+				   on that one alone */
+	uint32_t beside_count;
 	struct grf_retained_size size;
 	uint64_t stacks; /* bytes of goroutines' stacks, which would be freed too */
 	uint64_t count;
@@ -65,6 +68,7 @@ typedef struct grf_error *grf_suspect_check(struct grf_suspecting *suspecting);
 grf_suspect_check grf_suspect_contexts;
 grf_suspect_check grf_suspect_finalizers;
 grf_suspect_check grf_suspect_goroutines;
+grf_suspect_check grf_suspect_timers;
 grf_suspect_check grf_suspect_accumulations;
 grf_suspect_check grf_suspect_shared;
 
