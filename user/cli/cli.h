@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the subcommands share. */
+/* What the subcommands share: options, opening a source, the run of a command, its exit status. */
 #ifndef GRF_CLI_CLI_H
 #define GRF_CLI_CLI_H
 

@@ -2,7 +2,8 @@
 /*
  * The object graph of a model: every live object once, and its node in the reference tree. It is
  * made once, and views work from it. It alone defines roots and edges, by the runtime's own masks,
- * stack maps and specials.
+ * stack maps and specials. The face of this stage; tree.h has the reference tree, owners/retained.h
+ * what would be freed, can_run.h which goroutines never run again.
  */
 #ifndef GRF_GRAPH_GRAPH_H
 #define GRF_GRAPH_GRAPH_H

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Hold: brings a process to a standstill and lets it go again. Knows nothing of memory or Go.
+ * Hold: brings a process to a standstill and lets it go again. Knows nothing of memory or Go. The
+ * face of this stage. Beside it: the freeze point at the end of a collection (gc_point.h), where
+ * libbpf's words go (ebpf.h), and what a thread of the target does for us, such as making a child
+ * (calls/injection.h, calls/forked.h).
  */
 #ifndef GRF_HOLD_HOLD_H
 #define GRF_HOLD_HOLD_H

@@ -2,6 +2,8 @@
 /*
  * The image: a process at one instant. Memory segments, threads, notes; one reader interface,
  * whether the bytes came from a live capture or from an ELF core (gcore, the kernel, dlv, ours).
+ * The face of this stage; parts.h has what a capture fills in, provenance.h how an image came to
+ * be, executable/executable.h the files that belong to it.
  *
  * Every segment is addressable as plain memory of our own for its whole length: a core is mapped,
  * what a core leaves out (memsz > filesz) reads as zero or comes from the executable. The image

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The Go model of an image: everything the graph needs, read once. The face of this stage.
+ * The Go model of an image: everything the graph needs, read once. The face of this stage, which
+ * includes those of its rooms: the layout of the runtime, modules and functions, the heap and its
+ * specials, goroutines with the live words of their stacks, types as plans, what code shows of
+ * types, and variables. Marks of the collector are read for whoever asks (marks.h).
  */
 #ifndef GRF_MODEL_MODEL_H
 #define GRF_MODEL_MODEL_H
