@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/files/fields.h"
 #include "hold/apart.h"
 
 static void test_errors(void **state)
@@ -100,10 +101,40 @@ static void test_work_apart(void **state)
 	grf_error_free(error);
 }
 
+/* As /proc/PID/status, meminfo, limits and memory.stat have them. */
+static void test_fields(void **state)
+{
+	static const char status[] =
+	    "Name:\tVmSwap: 7 kB\nTgid:\t12\nNSpid:\t12\t1\nVmSwap:\t  3 kB\n"
+	    "VmRSS:\t18014398509481984 kB\nCapEff:\t00000000a8\nSeccomp:\n";
+
+	(void)state;
+	assert_int_equal(grf_field_number(status, "Tgid", 5), 12);
+	assert_int_equal(grf_field_number(status, "Tgi", 5), 5);
+	assert_int_equal(grf_field_number(status, "NSpid", 5), 12);
+	assert_int_equal(grf_field_number(status, "Seccomp", 5), 5);
+	assert_int_equal(grf_field_bytes(status, "VmSwap", 5), 3072);
+	assert_int_equal(grf_field_bytes(status, "VmPeak", 5), 5);
+	/* More than 64 bits of bytes. */
+	assert_int_equal(grf_field_bytes(status, "VmRSS", 5), 5);
+	assert_memory_equal(grf_field_find(status, "CapEff"), "00000000a8\n", 11);
+	assert_memory_equal(grf_field_find(status, "Name"), "VmSwap", 6);
+	assert_null(grf_field_find("", "Tgid"));
+	assert_null(grf_field_find("Tgid", "Tgid"));
+	assert_int_equal(grf_field_number("Max cpu  1 2\nMax processes   33   44 processes\n",
+					  "Max processes", 5),
+			 33);
+	assert_int_equal(grf_field_number("Max processes   unlimited\n", "Max processes", 5), 5);
+	assert_int_equal(grf_field_number("inactive_file 1\nfile 2", "file", 5), 2);
+	assert_int_equal(grf_number_parse(" max\n", 5), 5);
+	assert_int_equal(grf_number_parse(" 9\n", 5), 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_arrays_grow),
 	    cmocka_unit_test(test_work_apart),
 	};

@@ -11,13 +11,12 @@
  */
 #include "capture/session.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files/fields.h"
+#include "base/files/small_file.h"
 #include "base/log.h"
 #include "base/memory/memory.h"
 
@@ -38,20 +37,11 @@
 /* How much of the target is swapped out; bytes. */
 static uint64_t swapped_out(const struct grf_session *session)
 {
-	_cleanup_close_ int fd = -1;
-	unsigned long long kilobytes = 0;
-	char text[4096];
-	const char *line;
-	ssize_t length;
+	char status[GRF_STATUS_BYTES];
 
-	if (grf_target_open_file(&session->target, "status", O_RDONLY, &fd))
+	if (grf_small_file_read(session->target.directory, "status", status, sizeof(status)) < 0)
 		return 0;
-	length = read(fd, text, sizeof(text) - 1);
-	text[length > 0 ? length : 0] = '\0';
-	line = strstr(text, "\nVmSwap:");
-	if (line)
-		sscanf(line + 8, "%llu", &kilobytes);
-	return kilobytes * 1024;
+	return grf_field_bytes(status, "VmSwap", 0);
 }
 
 static struct grf_error *check_swapped(const struct grf_session *session, uint64_t swapped)

@@ -9,9 +9,6 @@
 
 #include "hold/hold.h"
 
-/* Of a status file (proc(5)), no more is read. */
-#define GRF_STATUS_BYTES 4096
-
 /* The state letter of a thread (proc(5)), '\0' when it is gone. */
 char grf_target_thread_state(const struct grf_target *target, pid_t tid);
 

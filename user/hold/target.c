@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/files/fields.h"
 #include "base/files/small_file.h"
 #include "base/log.h"
 #include "hold/private.h"
@@ -22,20 +23,6 @@
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 /* How long a process whose threads end is waited for until it shows what for; ns. */
 #define END_LIMIT UINT64_C(1000000000)
-
-/* The number after "NAME:" in the text of a status file, or -1. */
-static long status_field(const char *status, const char *name)
-{
-	size_t length = strlen(name);
-	const char *line;
-
-	for (line = status; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (!strncmp(line, name, length) && line[length] == ':')
-			return strtol(line + length + 1, NULL, 10);
-	}
-	return -1;
-}
 
 /* State and flags from the text of a stat file. The command, in parentheses, may hold anything. */
 static bool parse_stat(const char *stat, char *ret_state, unsigned int *ret_flags)
@@ -71,20 +58,18 @@ pid_t grf_target_tracer(const struct grf_target *target, pid_t tid)
 	snprintf(name, sizeof(name), "task/%d/status", tid);
 	if (grf_small_file_read(target->directory, name, status, sizeof(status)) < 0)
 		return 0;
-	return (pid_t)status_field(status, "TracerPid");
+	return (pid_t)grf_field_number(status, "TracerPid", 0);
 }
 
 /* The process that thread `tid` belongs to; `tid` where that cannot be told. */
 static pid_t process_of(pid_t tid)
 {
 	char path[48], status[GRF_STATUS_BYTES];
-	long tgid;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	if (grf_small_file_read(AT_FDCWD, path, status, sizeof(status)) < 0)
 		return tid;
-	tgid = status_field(status, "Tgid");
-	return tgid > 0 ? (pid_t)tgid : tid;
+	return (pid_t)grf_field_number(status, "Tgid", (uint64_t)tid);
 }
 
 struct grf_error *grf_target_traced(pid_t pid, pid_t tracer)
@@ -109,12 +94,12 @@ static int ptrace_scope(void)
 static bool has_capability(unsigned int number)
 {
 	char status[GRF_STATUS_BYTES];
-	const char *line;
+	const char *mask;
 
 	if (grf_small_file_read(AT_FDCWD, "/proc/self/status", status, sizeof(status)) < 0)
 		return false;
-	line = strstr(status, "\nCapEff:");
-	return line && strtoull(line + 8, NULL, 16) >> number & 1;
+	mask = grf_field_find(status, "CapEff");
+	return mask && strtoull(mask, NULL, 16) >> number & 1;
 }
 
 struct grf_error *grf_target_refused(pid_t pid)
@@ -159,16 +144,16 @@ struct grf_error *grf_target_exited(pid_t pid)
 
 static struct grf_error *check_status(pid_t pid, const char *status)
 {
-	long tgid = status_field(status, "Tgid");
-	long tracer = status_field(status, "TracerPid");
+	pid_t tgid = (pid_t)grf_field_number(status, "Tgid", 0);
+	pid_t tracer = (pid_t)grf_field_number(status, "TracerPid", 0);
 
 	if (tgid == getpid())
 		return grf_error_create(GRF_ERROR_NO_PROCESS, "process %d is grf-bpf itself", pid);
 	if (tgid != pid)
 		return grf_error_create(GRF_ERROR_NO_PROCESS,
-					"%d is a thread of process %ld: use %ld", pid, tgid, tgid);
+					"%d is a thread of process %d: use %d", pid, tgid, tgid);
 	if (tracer > 0)
-		return grf_target_traced(pid, (pid_t)tracer);
+		return grf_target_traced(pid, tracer);
 	return NULL;
 }
 
@@ -180,7 +165,7 @@ static bool is_between(const char *status, const char *stat)
 	char state;
 
 	return parse_stat(stat, &state, &flags) && state == 'Z' &&
-	       status_field(status, "Threads") > 1;
+	       grf_field_number(status, "Threads", 0) > 1;
 }
 
 static struct grf_error *check_stat(pid_t pid, const char *stat)
@@ -364,10 +349,8 @@ bool grf_target_is_stopped(const struct grf_target *target)
 size_t grf_target_thread_count(const struct grf_target *target)
 {
 	char status[GRF_STATUS_BYTES];
-	long count;
 
 	if (grf_small_file_read(target->directory, "status", status, sizeof(status)) < 0)
 		return 0;
-	count = status_field(status, "Threads");
-	return count > 0 ? (size_t)count : 0;
+	return grf_field_number(status, "Threads", 0);
 }

@@ -8,7 +8,6 @@
  */
 #include "base/memory/control_groups.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files/fields.h"
 #include "base/files/small_file.h"
 
 /* No hierarchy is deeper that somebody made on purpose. */
@@ -38,15 +38,9 @@ bool grf_group_read(const char *group, const char *name, char *buffer)
 	return grf_open_file_read(fd, buffer, GRF_GROUP_FILE_BYTES);
 }
 
-uint64_t grf_group_parse(const char *text, uint64_t otherwise)
-{
-	text += strspn(text, " \t");
-	return isdigit((unsigned char)*text) ? strtoull(text, NULL, 10) : otherwise;
-}
-
 uint64_t grf_group_number(const char *group, const char *name, char *buffer, uint64_t otherwise)
 {
-	return name && grf_group_read(group, name, buffer) ? grf_group_parse(buffer, otherwise)
+	return name && grf_group_read(group, name, buffer) ? grf_number_parse(buffer, otherwise)
 							   : otherwise;
 }
 

@@ -49,7 +49,4 @@ bool grf_group_read(const char *group, const char *name, char *buffer);
  * (also for a `name` of NULL), or it says "max". */
 uint64_t grf_group_number(const char *group, const char *name, char *buffer, uint64_t otherwise);
 
-/* The number that a text begins with, behind blanks; `otherwise`: with none. */
-uint64_t grf_group_parse(const char *text, uint64_t otherwise);
-
 #endif

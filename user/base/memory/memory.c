@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files/fields.h"
 #include "base/files/small_file.h"
 #include "base/log.h"
 #include "base/priority.h"
@@ -32,28 +33,13 @@
 /* /proc/self/status, from when it is first needed. */
 static int own_status = -1;
 
-/* The number of a line "NAME: N kB" in the text of a file, in bytes. */
-static uint64_t kilobytes_in(const char *text, const char *name, uint64_t otherwise)
-{
-	size_t length = strlen(name);
-	unsigned long long value;
-
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (!strncmp(line, name, length) && line[length] == ':' &&
-		    sscanf(line + length + 1, "%llu kB", &value) == 1 && value < UINT64_MAX / 1024)
-			return value * 1024;
-	}
-	return otherwise;
-}
-
-/* The same in a file that is open. */
+/* The bytes on the line of `name` in a file that is open. */
 static uint64_t read_kilobytes(int fd, const char *name, uint64_t otherwise)
 {
 	char text[FILE_BYTES];
 
 	grf_open_file_read(fd, text, sizeof(text));
-	return kilobytes_in(text, name, otherwise);
+	return grf_field_bytes(text, name, otherwise);
 }
 
 static uint64_t of_system(const char *name)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files/fields.h"
 #include "base/files/small_file.h"
 #include "base/memory/control_groups.h"
 
@@ -31,21 +32,6 @@ static const struct names names[] = {
      "file_writeback"},
 };
 
-/* The number on the line of memory.stat that begins with `name`. */
-static uint64_t read_statistic(const char *text, const char *name, uint64_t otherwise)
-{
-	size_t length = strlen(name);
-
-	for (; text; text = strchr(text, '\n')) {
-		text += *text == '\n';
-		if (!strncmp(text, name, length) && text[length] == ' ')
-			return grf_group_parse(text + length, otherwise);
-		if (!*text)
-			break;
-	}
-	return otherwise;
-}
-
 /* A file that may be held open. */
 static bool read_again(const char *directory, const char *name, int held, char *buffer)
 {
@@ -60,14 +46,15 @@ static bool refresh_group(struct grf_memory_group *group, char *buffer)
 
 	if (!read_again(group->path, name->used, group->used_file, buffer))
 		return false;
-	group->used = grf_group_parse(buffer, NO_LIMIT);
+	group->used = grf_number_parse(buffer, NO_LIMIT);
 	if (group->used == NO_LIMIT)
 		return false;
 	if (!read_again(group->path, "memory.stat", group->statistics_file, buffer))
 		*buffer = '\0';
-	inactive = read_statistic(buffer, name->inactive, 0);
-	all = inactive + read_statistic(buffer, name->active, 0);
-	busy = read_statistic(buffer, name->dirty, 0) + read_statistic(buffer, name->writeback, 0);
+	inactive = grf_field_number(buffer, name->inactive, 0);
+	all = inactive + grf_field_number(buffer, name->active, 0);
+	busy =
+	    grf_field_number(buffer, name->dirty, 0) + grf_field_number(buffer, name->writeback, 0);
 	group->unused_cache = inactive < group->used ? inactive : group->used;
 	all = all > busy ? all - busy : 0;
 	group->cache = all < group->used ? all : group->used;
@@ -99,7 +86,7 @@ static void add_memory_group(void *context, const struct grf_control_group *foun
 
 	if (found->own && !found->version_2 &&
 	    grf_group_read(found->path, "memory.stat", list->buffer))
-		above = read_statistic(list->buffer, "hierarchical_memory_limit", NO_LIMIT);
+		above = grf_field_number(list->buffer, "hierarchical_memory_limit", NO_LIMIT);
 	if (high < limit)
 		limit = high;
 	if (above < limit)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/files/fields.h"
 #include "base/files/small_file.h"
 #include "base/log.h"
 #include "hold/private.h"
@@ -44,8 +45,8 @@ static bool is_direct(const struct grf_target *target, int directory, const char
 	snprintf(name, sizeof(name), "fdinfo/%s", descriptor);
 	if (grf_small_file_read(target->directory, name, info, sizeof(info)) < 0)
 		return false;
-	flags = strstr(info, "flags:");
-	return flags && strtoul(flags + strlen("flags:"), NULL, 8) & O_DIRECT;
+	flags = grf_field_find(info, "flags");
+	return flags && strtoul(flags, NULL, 8) & O_DIRECT;
 }
 
 struct grf_error *grf_check_direct_io(const struct grf_target *target)

@@ -33,6 +33,7 @@
  */
 #include "hold/calls/injected_call.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files/fields.h"
 #include "base/files/small_file.h"
 #include "base/log.h"
 #include "hold/private.h"
@@ -109,17 +111,16 @@ static struct thread_facts read_facts(const struct grf_injector *injector, pid_t
 {
 	char name[64], status[GRF_STATUS_BYTES];
 	struct thread_facts facts = {.has_seccomp = true};
-	const char *line;
+	const char *at;
 
 	snprintf(name, sizeof(name), "task/%d/status", tid);
 	if (grf_small_file_read(injector->target->directory, name, status, sizeof(status)) < 0)
 		return facts;
-	line = strstr(status, "\nSeccomp:\t");
-	facts.has_seccomp = line && line[10] != '0';
+	facts.has_seccomp = grf_field_number(status, "Seccomp", 0) != 0;
 	/* One number for each namespace, the innermost last. */
-	line = strstr(status, "\nNSpid:");
-	for (line = line ? line + 7 : ""; *line == '\t'; line += strspn(line, "0123456789"))
-		facts.own_id = strtoull(++line, NULL, 10);
+	for (at = grf_field_find(status, "NSpid"); at && isdigit((unsigned char)*at);
+	     at += strspn(at, "0123456789"), at += *at == '\t')
+		facts.own_id = strtoull(at, NULL, 10);
 	return facts;
 }
 

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/files/fields.h"
 #include "base/files/small_file.h"
 #include "base/memory/control_groups.h"
 #include "base/memory/memory_groups.h"
@@ -42,19 +43,6 @@ struct room {
 	uint64_t own, tables, committed, threads; /* of the target; bytes */
 	unsigned int user;
 };
-
-/* The number behind `name` in a text of lines, `otherwise` where it has no such line. */
-static uint64_t read_field(const char *text, const char *name, uint64_t otherwise)
-{
-	const char *found = strstr(text, name);
-
-	if (!found)
-		return otherwise;
-	found += strlen(name);
-	while (*found == ' ' || *found == '\t')
-		found++;
-	return isdigit((unsigned char)*found) ? strtoull(found, NULL, 10) : otherwise;
-}
 
 /* Reads a file under the root into the buffer. */
 static bool read_file(const struct room *room, const char *directory, const char *name)
@@ -152,9 +140,9 @@ static struct grf_error *check_system(const struct room *room)
 
 	if (!read_file(room, "/proc", "meminfo"))
 		return NULL;
-	available = read_field(room->buffer, "MemAvailable:", NO_LIMIT / 1024) * 1024;
-	limit = read_field(room->buffer, "CommitLimit:", NO_LIMIT / 1024) * 1024;
-	committed = read_field(room->buffer, "Committed_AS:", 0) * 1024;
+	available = grf_field_bytes(room->buffer, "MemAvailable", NO_LIMIT);
+	limit = grf_field_bytes(room->buffer, "CommitLimit", NO_LIMIT);
+	committed = grf_field_bytes(room->buffer, "Committed_AS", 0);
 	if (wanted > available)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
 					"process %d: a child may need %llu MiB of memory, and %llu "
@@ -162,7 +150,7 @@ static struct grf_error *check_system(const struct room *room)
 					room->target->pid, (unsigned long long)(wanted >> 20),
 					(unsigned long long)(available >> 20));
 	if (!read_file(room, "/proc/sys/vm", "overcommit_memory") ||
-	    grf_group_parse(room->buffer, 0) != 2)
+	    grf_number_parse(room->buffer, 0) != 2)
 		return NULL;
 	if (committed < limit && room->committed <= limit - committed)
 		return NULL;
@@ -187,9 +175,9 @@ static uint64_t count_threads(const struct room *room)
 	while (proc && (entry = readdir(proc))) {
 		snprintf(path, sizeof(path), "/proc/%.20s", entry->d_name);
 		if (!isdigit((unsigned char)entry->d_name[0]) || !read_file(room, path, "status") ||
-		    read_field(room->buffer, "\nUid:", NO_LIMIT) != room->user)
+		    grf_field_number(room->buffer, "Uid", NO_LIMIT) != room->user)
 			continue;
-		count += read_field(room->buffer, "\nThreads:", 1);
+		count += grf_field_number(room->buffer, "Threads", 1);
 	}
 	if (proc)
 		closedir(proc);
@@ -204,7 +192,7 @@ static struct grf_error *check_user(const struct room *room)
 	if (!room->user ||
 	    grf_small_file_read(room->target->directory, "limits", room->buffer, FILE_BYTES) < 0)
 		return NULL;
-	limit = read_field(room->buffer, "\nMax processes", NO_LIMIT);
+	limit = grf_field_number(room->buffer, "Max processes", NO_LIMIT);
 	count = limit == NO_LIMIT ? 0 : count_threads(room);
 	if (count < limit)
 		return NULL;
@@ -221,12 +209,11 @@ static struct grf_error *read_target(struct room *room)
 
 	if (grf_small_file_read(room->target->directory, "status", status, sizeof(status)) < 0)
 		return grf_target_exited(room->target->pid);
-	room->own = read_field(status, "\nRssAnon:", read_field(status, "\nVmRSS:", 0)) * 1024;
-	room->tables = read_field(status, "\nVmPTE:", 0) * 1024;
-	room->committed =
-	    (read_field(status, "\nVmData:", 0) + read_field(status, "\nVmStk:", 0)) * 1024 +
-	    room->tables;
-	room->user = (unsigned int)read_field(status, "\nUid:", 0);
+	room->own = grf_field_bytes(status, "RssAnon", grf_field_bytes(status, "VmRSS", 0));
+	room->tables = grf_field_bytes(status, "VmPTE", 0);
+	room->committed = grf_field_bytes(status, "VmData", 0) +
+			  grf_field_bytes(status, "VmStk", 0) + room->tables;
+	room->user = (unsigned int)grf_field_number(status, "Uid", 0);
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include "arch/live.h"
+#include "base/files/fields.h"
 
 #define SINGLE_STEPS UINT64_C(0x100) /* a bit of eflags */
 #define CALL_LENGTH  2
@@ -126,8 +127,8 @@ enum grf_restart grf_live_restart(struct user_regs_struct *registers)
 
 bool grf_live_has_shadow_stack(const char *status)
 {
-	const char *line = strstr(status, "\nx86_Thread_features:");
+	const char *line = grf_field_find(status, "x86_Thread_features");
 	const char *found = line ? strstr(line, "shstk") : NULL;
 
-	return found && found < line + 1 + strcspn(line + 1, "\n");
+	return found && found < line + strcspn(line, "\n");
 }
