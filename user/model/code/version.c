@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/code/version.h"
-
 /*
  * Go versions. The string that a binary carries names the release and the experiments that differ
  * from its defaults: "go1.25.12 X:greenteagc"; releases from 1.26 join with '-' when nothing else
  * follows the number (cmd/dist, internal/buildcfg).
  */
+#include "model/code/version.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
