@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "given_names.h"
 #include "graph/graph.h"
 #include "image/provenance.h"
 #include "model/types/flow/code_types.h"
@@ -441,26 +442,6 @@ bool grf_types_in_frame(struct grf_types *types, uint64_t pc, uint64_t cfa, uint
 	(void)address;
 	(void)ret;
 	return false;
-}
-
-/* What there is to know of "a. (Leaf)" and "[0]. (Pair)". */
-const struct grf_element *grf_element_of(const struct grf_types *types, const char *name)
-{
-	static const struct grf_element of_pairs = {.alike = "[]. (Pair)"};
-	static struct grf_element of_field;
-	static char fields[16][64];
-	static unsigned int used;
-	char *field = fields[used++ % 16];
-	const char *end = strstr(name, ". (");
-
-	(void)types;
-	if (!end || *name == '$')
-		return NULL;
-	if (*name == '[')
-		return strncmp(name, "[<", 2) ? &of_pairs : NULL;
-	snprintf(field, sizeof(*fields), "%.*s", (int)(end - name), name);
-	of_field.field = field;
-	return &of_field;
 }
 
 const char *grf_type_found_name(struct grf_types *types, const struct grf_type *type)

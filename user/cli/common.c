@@ -11,11 +11,14 @@ enum {
 	OPTION_DEBUG_FILE,
 	OPTION_DEBUG_DIRECTORY,
 	OPTION_NO_SANDBOX,
+	OPTION_NAMES,
 };
 
 static const struct argp_option common_options[] = {
     {"verbose", 'v', NULL, 0, "Tell what is done and why; twice for more", 0},
     {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "Keep all privileges during the analysis", 0},
+    {"names", OPTION_NAMES, "NAMING", 0,
+     "How the elements of chains are named: goref (the default) or go", 0},
     {0},
 };
 
@@ -23,13 +26,17 @@ static error_t parse_common_option(int key, char *argument, struct argp_state *s
 {
 	struct grf_common_options *options = state->input;
 
-	(void)argument;
 	switch (key) {
 	case 'v':
 		options->verbosity++;
 		return 0;
 	case OPTION_NO_SANDBOX:
 		options->no_sandbox = true;
+		return 0;
+	case OPTION_NAMES:
+		options->naming = grf_naming_find(argument);
+		if (!options->naming)
+			argp_error(state, "--names is go or goref, not `%s'", argument);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -33,8 +33,8 @@ enum grf_content {
 
 /* Where an object stands and what it is, by the way on which it was first reached. */
 struct grf_object_kind {
-	const struct grf_type *type; /* NULL: not known */
-	uint32_t node;               /* of the tree */
+	struct grf_type *type; /* NULL: not known */
+	uint32_t node;         /* of the tree */
 	enum grf_content content;
 	bool inside; /* `type` is that of the value pointed to, inside the object */
 };

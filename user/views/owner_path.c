@@ -23,6 +23,15 @@ const char *grf_owner_type_name(const struct grf_type *type)
 	return type && type->name ? type->name : "objects of unknown type";
 }
 
+static const char *object_name(const struct grf_retained *retained, uint32_t node,
+			       struct grf_type *type)
+{
+	uint64_t room = 0;
+	const uint8_t *memory = grf_container_value(retained, node, &room);
+
+	return grf_object_name(retained->graph->model->types, type, memory, room);
+}
+
 const char *grf_owner_element(const struct grf_retained *retained, uint32_t node)
 {
 	const struct grf_tree_node *at;
@@ -36,7 +45,7 @@ const char *grf_owner_element(const struct grf_retained *retained, uint32_t node
 	at = &retained->graph->tree->nodes[kind.node];
 	/* The place in the tree is by one of its holders, and another one may be meant here. */
 	if (grf_retained_is_shared(retained, node))
-		return kind.type ? kind.type->name : NULL;
+		return kind.type ? object_name(retained, node, kind.type) : NULL;
 	return at->parent == GRF_TREE_NONE ? NULL : at->name;
 }
 

@@ -34,7 +34,8 @@ static bool is_runtime_name(const char *name)
 static uint32_t root_spot(struct grf_walk *walk, enum grf_root_class root_class, const char *name,
 			  struct grf_type *type)
 {
-	uint32_t node = grf_tree_root(&walk->builder, root_class, name);
+	const char *shown = grf_root_name(walk->types, name);
+	uint32_t node = shown ? grf_tree_root(&walk->builder, root_class, shown) : GRF_TREE_NONE;
 	uint32_t spot = 0;
 
 	if (node != GRF_TREE_NONE)

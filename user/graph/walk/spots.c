@@ -73,6 +73,7 @@ uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *t
 	    .node = node,
 	    .content = (uint8_t)content,
 	    .scheduler = is_scheduler_type(type),
+	    .timer = type && content == GRF_CONTENT_ONE && grf_type_is_timer(type),
 	};
 	if (!grf_pair_map_put(&spots->index, place, (uintptr_t)type, id))
 		return 0;
@@ -157,16 +158,31 @@ uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index)
 			      spot->type, GRF_CONTENT_ONE);
 }
 
+/* The node in place of `node` whose element has the type in it. */
+static uint32_t typed_node(struct grf_spots *spots, uint32_t node, const char *type)
+{
+	const struct grf_tree_node *at = &spots->builder->tree->nodes[node];
+	const char *name = type && at->parent != GRF_TREE_NONE
+			       ? grf_element_with_type(spots->types, at->name, type)
+			       : NULL;
+
+	return name ? grf_tree_child(spots->builder, at->parent, name) : node;
+}
+
 uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,
-			  struct grf_type *type)
+			  struct grf_type *type, const char *name)
 {
 	struct grf_spot *spot = grf_spot_at(spots, id);
 
-	if (!type)
+	if (!type && !name)
 		return id;
 	if (spot->dynamic_key != key || !spot->dynamic_spot) {
-		uint32_t made = grf_spot_get(spots, spot->node, type, GRF_CONTENT_ONE);
+		uint32_t node = typed_node(spots, spot->node, name), made = id;
 
+		if (type || node != spot->node)
+			made = node == GRF_TREE_NONE
+				   ? 0
+				   : grf_spot_get(spots, node, type, GRF_CONTENT_ONE);
 		if (!made)
 			return 0;
 		spot = grf_spot_at(spots, id);

@@ -30,6 +30,7 @@ struct grf_spot {
 	uint32_t children;     /* its first child spot in the pool; 0: not made yet */
 	uint8_t content;       /* enum grf_content */
 	bool scheduler;        /* the type is one of the scheduler's own */
+	bool timer;            /* the type is that of a timer */
 	uint8_t stored_choice; /* enum grf_stored_choice for `stored_address` and `stored_key` */
 	uint32_t dynamic_spot; /* the last child by dynamic type, that of `dynamic_key` */
 	const void *dynamic_key;
@@ -98,9 +99,11 @@ static inline uint32_t grf_spot_child(struct grf_spots *spots, uint32_t id, uint
  * slice. */
 uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index);
 
-/* The spot of `id`'s node with another type. `key` tells the types of one place apart. */
+/* The spot of `id`'s node with another type; NULL: with what it has. `key` tells the types of one
+ * place apart. Where the node's element shall have the type in it (naming.h), which is then called
+ * `name`, it is that of another element beside it; NULL: not. 0: out of memory. */
 uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,
-			  struct grf_type *type);
+			  struct grf_type *type, const char *name);
 
 /* The untyped spot "$sub_objects$" below `id`. */
 uint32_t grf_spot_sub_objects(struct grf_spots *spots, uint32_t id);

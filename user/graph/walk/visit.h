@@ -71,7 +71,7 @@ static inline uint32_t grf_visited_variant(struct grf_walk *walk, uint32_t id,
 	if (!type || type->variant == GRF_VARIANT_NONE || spot->content != GRF_CONTENT_ONE)
 		return id;
 	real = grf_type_variant(walk->types, type, object->memory + offset, object->size - offset);
-	return real ? grf_spot_dynamic(&walk->spots, id, real, real) : id;
+	return real ? grf_spot_dynamic(&walk->spots, id, real, real, NULL) : id;
 }
 
 /* A view of the bytes of an object that a spot's content covers, from byte `payload` on. False: it

@@ -113,11 +113,16 @@ uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type
 {
 	uint32_t node = grf_spot_at(&walk->spots, id)->node;
 	const struct grf_tree_node *nodes = walk->builder.tree->nodes;
-	const char *name;
+	const char *name = NULL;
 
 	if (nodes[node].name == grf_sub_objects_name && nodes[node].parent != GRF_TREE_NONE)
 		node = nodes[node].parent;
-	name = grf_type_found_name(walk->types, type);
+	if (nodes[node].parent != GRF_TREE_NONE)
+		name = grf_element_with_target(walk->types, nodes[node].name, type->name, array);
+	if (name)
+		node = nodes[node].parent;
+	else
+		name = grf_type_found_name(walk->types, type);
 	node = name ? grf_tree_child(&walk->builder, node, name) : GRF_TREE_NONE;
 	if (node == GRF_TREE_NONE) {
 		grf_walk_fail(walk);

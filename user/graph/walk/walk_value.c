@@ -49,7 +49,8 @@ static void follow_interface(struct grf_walk *walk, uint32_t base, uint64_t word
 		grf_walk_emit_function(walk, data, base);
 	else
 		grf_walk_emit(walk, data,
-			      grf_spot_dynamic(&walk->spots, base, interface, interface->pointee));
+			      grf_spot_dynamic(&walk->spots, base, interface, interface->pointee,
+					       interface->type->name));
 }
 
 bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data)
@@ -136,7 +137,9 @@ void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t sp
 	if (!memory)
 		return;
 	closure = grf_types_closure_object(walk->types, memory, room);
-	grf_walk_emit(walk, address, grf_spot_dynamic(&walk->spots, spot, closure, closure));
+	grf_walk_emit(
+	    walk, address,
+	    grf_spot_dynamic(&walk->spots, spot, closure, closure, closure ? closure->name : NULL));
 }
 
 static void follow_directory(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
@@ -152,6 +155,22 @@ static void follow_directory(struct grf_walk *walk, uint32_t id, const struct gr
 		      grf_spot_child(&walk->spots, id, slot->child + (single ? 0 : 1), slot->path,
 				     slot->path_length, single ? slot->target : slot->alternative,
 				     single ? GRF_CONTENT_ONE : GRF_CONTENT_POINTERS));
+}
+
+/* The spot for a timer, by what it calls. */
+static uint32_t timer_spot(struct grf_walk *walk, uint32_t spot, uint64_t address)
+{
+	struct grf_type *type = grf_spot_at(&walk->spots, spot)->type;
+	const struct grf_span *span;
+	const char *name;
+	uint64_t room;
+	uint32_t slot;
+
+	if (!grf_heap_find(walk->heap, address, &span, &slot))
+		return spot;
+	room = span->base + (slot + 1) * span->element_size - address;
+	name = grf_timer_name(walk->types, type, span->memory + (address - span->base), room);
+	return name ? grf_spot_dynamic(&walk->spots, spot, name, type, name) : spot;
 }
 
 static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
@@ -188,6 +207,8 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 		capacity = content == GRF_CONTENT_ARRAY && slot->count
 			       ? word_beside(view, slot->offset + SLICE_CAPACITY)
 			       : 0;
+		if (child && grf_spot_at(&walk->spots, child)->timer)
+			child = timer_spot(walk, child, value);
 		if (capacity)
 			grf_walk_emit_array(walk, value, child, capacity);
 		else

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The list of namings, what is noted of elements, and the naming of goref: "field. (type)",
- * "[0]. (type)" to "[10+]. (type)", "$mapkey. (type)".
- */
-#include <stdio.h>
-#include <string.h>
-
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+/* The list of namings, and what the graph and views ask of the one that is at work. */
 #include "model/types/naming_private.h"
 
-/* What is noted of an element, by the address of its text, of which there is one copy. */
-struct grf_noted_element {
-	const char *name;
-	struct grf_element element;
-	UT_hash_handle hh;
-};
+#include <string.h>
 
-const struct grf_naming *const grf_namings[] = {&grf_naming_goref, NULL};
+const struct grf_naming *const grf_namings[] = {&grf_naming_goref, &grf_naming_go, NULL};
 
 const struct grf_naming *grf_naming_find(const char *name)
 {
@@ -33,123 +19,31 @@ const char *grf_naming_name(const struct grf_naming *naming)
 	return naming->name;
 }
 
-/* --- what is known of elements ---------------------------------------------------------------- */
-
-static struct grf_noted_element *find_noted(const struct grf_types *types, const char *name)
+const char *grf_element_with_type(struct grf_types *types, const char *name, const char *type)
 {
-	struct grf_noted_element *noted;
+	const struct grf_element *about = grf_element_of(types, name);
 
-	HASH_FIND(hh, types->elements, &name, sizeof(name), noted);
-	return noted;
+	return about && about->base ? types->naming->with_type(types, about, type) : NULL;
 }
 
-const struct grf_element *grf_element_of(const struct grf_types *types, const char *name)
+const char *grf_element_with_target(struct grf_types *types, const char *name, const char *type,
+				    bool array)
 {
-	const struct grf_noted_element *noted = types ? find_noted(types, name) : NULL;
+	const struct grf_element *about = grf_element_of(types, name);
+	const char *pointer = NULL;
 
-	return noted ? &noted->element : NULL;
+	if (about && about->base)
+		pointer = grf_types_intern_format(types, "%s%s", array ? "[]" : "*", type);
+	return pointer ? types->naming->with_type(types, about, pointer) : NULL;
 }
 
-bool grf_element_note(struct grf_types *types, const char *name, const struct grf_element *element)
+const char *grf_object_name(struct grf_types *types, struct grf_type *type, const uint8_t *memory,
+			    uint64_t room)
 {
-	struct grf_noted_element *noted;
-
-	if (find_noted(types, name))
-		return true;
-	noted = grf_types_allocate(types, sizeof(*noted));
-	if (!noted)
-		return false;
-	noted->name = name;
-	noted->element = *element;
-	HASH_ADD(hh, types->elements, name, sizeof(noted->name), noted);
-	return true;
+	return types->naming->object(types, type, memory, room);
 }
 
-void grf_elements_forget(struct grf_types *types)
+const char *grf_root_name(struct grf_types *types, const char *name)
 {
-	HASH_CLEAR(hh, types->elements);
+	return types ? types->naming->root(types, name) : name;
 }
-
-/* --- goref ------------------------------------------------------------------------------------ */
-
-/* "BEFORE. (TYPE)", which is noted. */
-static const char *typed_element(struct grf_types *types, const char *before, const char *type,
-				 struct grf_element element)
-{
-	const char *name = grf_types_intern_format(types, "%s. (%s)", before, type);
-
-	if (name && (!strncmp(type, "interface {", 11) || !strncmp(type, "func(", 5)))
-		element.unspecific = grf_types_intern_format(types, "%s. (", before);
-	return name && grf_element_note(types, name, &element) ? name : NULL;
-}
-
-const char *grf_field_element(struct grf_types *types, const struct grf_type_field *field)
-{
-	const char *type = field->type_name ? field->type_name : field->type->name;
-	const char *name = field->name ? field->name : "_";
-
-	switch ((enum grf_field_role)field->role) {
-	case GRF_ROLE_FIELD:
-	case GRF_ROLE_CAPTURED:
-		return typed_element(types, name, type, (struct grf_element){.field = name});
-	case GRF_ROLE_KEY:
-		return typed_element(types, "$mapkey", type, (struct grf_element){0});
-	case GRF_ROLE_VALUE:
-		return typed_element(types, "$mapval", type, (struct grf_element){0});
-	case GRF_ROLE_FUNCTION:
-		return field->name;
-	case GRF_ROLE_PLAIN:
-		break;
-	}
-	return NULL;
-}
-
-static const char *goref_owner(struct grf_types *types, const struct grf_type *structure)
-{
-	(void)types;
-	return structure->name;
-}
-
-static const char *goref_inside(struct grf_types *types, const char *owner,
-				const struct grf_type_field *field)
-{
-	(void)types;
-	(void)owner;
-	(void)field;
-	return NULL;
-}
-
-static const char *goref_field(struct grf_types *types, const char *owner,
-			       const struct grf_type_field *field)
-{
-	(void)owner;
-	return grf_field_element(types, field);
-}
-
-static const char *goref_index(struct grf_types *types, const struct grf_type *type, int index)
-{
-	struct grf_element element = {.alike =
-					  grf_types_intern_format(types, "[]. (%s)", type->name)};
-	char before[16] = "[<0]";
-
-	if (index == GRF_ELEMENT_BEFORE)
-		element.alike = NULL;
-	else
-		snprintf(before, sizeof(before), index == GRF_ELEMENT_LATER ? "[%d+]" : "[%d]",
-			 index);
-	return typed_element(types, before, type->name, element);
-}
-
-static const char *goref_found(struct grf_types *types, const struct grf_type *type)
-{
-	return typed_element(types, "?", type->name, (struct grf_element){.field = "?"});
-}
-
-const struct grf_naming grf_naming_goref = {
-    .name = "goref",
-    .owner = goref_owner,
-    .inside = goref_inside,
-    .field = goref_field,
-    .index = goref_index,
-    .found = goref_found,
-};

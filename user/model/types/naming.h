@@ -8,6 +8,7 @@
 #define GRF_MODEL_TYPES_NAMING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct grf_naming;
 struct grf_type;
@@ -16,7 +17,7 @@ struct grf_types;
 /* All namings, and NULL behind the last; the first is the default. */
 extern const struct grf_naming *const grf_namings[];
 
-extern const struct grf_naming grf_naming_goref;
+extern const struct grf_naming grf_naming_go, grf_naming_goref;
 
 /** A naming by its name, such as "goref". NULL: there is none. */
 const struct grf_naming *grf_naming_find(const char *name);
@@ -31,10 +32,29 @@ struct grf_element {
 	/* The text before the type, where that is the static one of an interface or a function,
 	 * which says less than the type of the object; else NULL. */
 	const char *unspecific;
+	/* What the type that an interface holds, or the function that a func is, is put behind,
+	 * where the element shall say it; else NULL. */
+	const char *base;
 };
 
 /** Of an element by its name, which is one that the types or the tree gave. NULL: it is a root, or
  * has nothing more to say. */
 const struct grf_element *grf_element_of(const struct grf_types *types, const char *name);
+
+/** The element in place of `name` for a value that turns out to be of the type, or to be the
+ * function, that is called `type`. NULL: there is none, or memory is out. */
+const char *grf_element_with_type(struct grf_types *types, const char *name, const char *type);
+
+/** The same for a pointer to what turns out to be a `type`, or an array of them. */
+const char *grf_element_with_target(struct grf_types *types, const char *name, const char *type,
+				    bool array);
+
+/** How an object of a type is called where no element leads to it, `room` bytes of which are at
+ * `memory` (NULL: none). NULL: memory is out. */
+const char *grf_object_name(struct grf_types *types, struct grf_type *type, const uint8_t *memory,
+			    uint64_t room);
+
+/** How a root is called whose variable or function has the name `name`. NULL: memory is out. */
+const char *grf_root_name(struct grf_types *types, const char *name);
 
 #endif

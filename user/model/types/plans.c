@@ -217,6 +217,9 @@ static void add_field_slots(struct grf_types *types, struct grf_type *structure,
 		*slot = inner->slots[i];
 		slot->offset += offset;
 		slot->discriminator += (int64_t)offset;
+		/* What adds nothing has elements that add nothing. */
+		if (element && !shown && !slot->path_length)
+			slot->unnamed = true;
 		if (!extend_slot(types, shown, element, slot))
 			return;
 		structure->slot_count++;
@@ -376,6 +379,7 @@ void grf_type_plan(struct grf_types *types, struct grf_type *type)
 	if (type->planned || !source || source->planning || types->depth >= GRF_TYPES_DEPTH_MAX)
 		return;
 	source->planning = true;
+	type->array_unnamed |= types->naming->folds(type->name);
 	types->depth++;
 	plan_shape(types, type, grf_types_shape(types, type));
 	finish_plan(type);

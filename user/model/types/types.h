@@ -257,6 +257,17 @@ const char *grf_type_found_name(struct grf_types *types, const struct grf_type *
 struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type,
 				  const uint8_t *memory, uint64_t room);
 
+/* Whether it is the runtime's timer, or a struct of package time around it, by name. */
+bool grf_type_is_timer(const struct grf_type *type);
+
+/**
+ * What a timer, of which `room` bytes are at `memory`, does when it fires: the function that it
+ * calls, for time.AfterFunc that which was given, or the type of the channel that it sends to
+ * (runtime/time.go, time/sleep.go, in every release). Interned. NULL: not known.
+ */
+const char *grf_timer_name(struct grf_types *types, struct grf_type *timer, const uint8_t *memory,
+			   uint64_t room);
+
 /* The descriptor of the element type when `contents` is what a channel points to, else 0. */
 uint64_t grf_type_channel_element(struct grf_types *types, const struct grf_type *contents);
 

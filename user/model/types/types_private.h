@@ -45,6 +45,7 @@ enum grf_field_role {
 	GRF_ROLE_PLAIN,    /* adds nothing */
 	GRF_ROLE_KEY,      /* of a map */
 	GRF_ROLE_VALUE,    /* of a map */
+	GRF_ROLE_POOLED,   /* an item of a pool; see naming_folds.c */
 	GRF_ROLE_FUNCTION, /* the variables that the function of its name has captured */
 	GRF_ROLE_CAPTURED, /* one of these */
 };
@@ -215,7 +216,8 @@ const struct grf_type_field *grf_shape_field(const struct grf_shape *shape, cons
 /* Frees all memory, and all strings and types with it. */
 void grf_types_free_memory(struct grf_types *types);
 
-/* --- naming.c --------------------------------------------------------------------------------- */
+/* --- elements.c ---------------------------------------------------------------------------------
+ */
 
 /* Frees what is noted of elements; before the memory is freed. */
 void grf_elements_forget(struct grf_types *types);

@@ -55,13 +55,16 @@ struct grf_type *grf_closure_instance(struct grf_types *types, struct grf_type *
 	const struct grf_type *from = is_generic(closure) ? grf_closure_variables(closure) : NULL;
 	const struct grf_shape *shape = from ? &grf_type_source(from)->shape : NULL;
 	struct grf_type *variables, *made;
-	bool changed = false;
+	const char *name = closure->name;
+	bool changed;
 
 	if (!from)
 		return closure;
-	made = grf_types_make(types, GRF_KIND_STRUCT, closure->name, closure->size, 1);
-	variables =
-	    grf_types_make(types, GRF_KIND_STRUCT, from->name, from->size, shape->field_count);
+	if (dictionary)
+		name = grf_dictionary_function(types, dictionary, name);
+	changed = name != closure->name;
+	made = grf_types_make(types, GRF_KIND_STRUCT, name, closure->size, 1);
+	variables = grf_types_make(types, GRF_KIND_STRUCT, name, from->size, shape->field_count);
 	if (!made || !variables)
 		return closure;
 	for (uint32_t i = 0; i < shape->field_count; i++) {

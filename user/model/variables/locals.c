@@ -658,9 +658,13 @@ size_t grf_types_locals(struct grf_types *types, uint64_t pc, uint64_t cfa, stru
 	for (size_t i = 0; i < frame->count && i < capacity; i++) {
 		ret[i] = frame->items[i];
 		ret[i].address += cfa;
-		if (frame->generic)
-			ret[i].type = local_type(types, frame, &ret[i],
-						 frame->dictionary_entries[i], &dictionary);
+		if (!frame->generic)
+			continue;
+		ret[i].type =
+		    local_type(types, frame, &ret[i], frame->dictionary_entries[i], &dictionary);
+		if (dictionary.named && ret[i].function == frame->function)
+			ret[i].function =
+			    grf_dictionary_function(types, dictionary.named, frame->function);
 	}
 	return frame->count;
 }

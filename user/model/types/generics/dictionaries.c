@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "model/types/generics/instance_names.h"
+#include "model/types/naming_private.h"
 
 #define DICTIONARIES_MAX 64 /* of one function, that are looked at */
 #define DEPTH_MAX        24 /* of types in types: those in the memory of a map are 12 deep */
@@ -314,6 +315,15 @@ struct grf_type *grf_dictionary_type(struct grf_types *types,
 	if (found)
 		known->type = found;
 	return known->type;
+}
+
+const char *grf_dictionary_function(struct grf_types *types,
+				    const struct grf_dictionary *dictionary, const char *function)
+{
+	const char *name = types->naming->function(
+	    types, function, grf_instance_name(types, dictionary->names, function));
+
+	return name ? name : function;
 }
 
 /* --- all dictionaries of a function ----------------------------------------------------------- */

@@ -42,4 +42,8 @@ struct grf_type *grf_dictionary_type(struct grf_types *types,
 struct grf_type *grf_dictionaries_type(struct grf_types *types, const char *function,
 				       struct grf_type *shape);
 
+/* How `function` is called where it runs with `dictionary`. Interned, or `function` itself. */
+const char *grf_dictionary_function(struct grf_types *types,
+				    const struct grf_dictionary *dictionary, const char *function);
+
 #endif

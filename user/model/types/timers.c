@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads which function a timer calls. */
+#include <string.h>
+
+#include "model/types/types_private.h"
+
+bool grf_type_is_timer(const struct grf_type *type)
+{
+	static const char *const names[] = {"runtime.timer", "time.Timer", "time.Ticker"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(type->name, names[i]))
+			return true;
+	return false;
+}
+
+/* The struct in which time.Timer and what it is the beginning of have the runtime's timer: up to Go
+ * 1.22 a copy of its type (time/sleep.go), then itself (runtime/time.go). Moves *memory there. */
+static const struct grf_shape *runtime_timer(struct grf_types *types, struct grf_type *timer,
+					     const uint8_t **memory, uint64_t *room)
+{
+	struct grf_type *whole = grf_type_variant(types, timer, *memory, *room);
+	const struct grf_shape *shape = grf_types_shape(types, whole ? whole : timer);
+	const struct grf_type_field *inner = grf_shape_field(shape, "timer");
+
+	if (!inner)
+		inner = grf_shape_field(shape, "r");
+	if (!inner || inner->offset >= *room)
+		return shape;
+	*memory += inner->offset;
+	*room -= inner->offset;
+	return grf_types_shape(types, inner->type);
+}
+
+/* A word of the field `name` of a struct at `memory`. 0: it is not there. */
+static uint64_t field_word(const struct grf_shape *shape, const char *name, uint64_t word,
+			   const uint8_t *memory, uint64_t room)
+{
+	const struct grf_type_field *field = grf_shape_field(shape, name);
+	uint64_t offset = field ? field->offset + word * GRF_WORD_BYTES : room;
+
+	return offset < room && room - offset >= GRF_WORD_BYTES ? grf_load_u64(memory + offset) : 0;
+}
+
+/* The name of the function that a *funcval leads to. NULL: none. */
+static const char *function_of(struct grf_types *types, uint64_t funcval,
+			       struct grf_function *function)
+{
+	uint64_t pc;
+
+	return funcval && types->table && grf_image_u64(types->image, funcval, &pc) &&
+		       grf_pclntab_find(types->table, pc, function)
+		   ? function->name
+		   : NULL;
+}
+
+const char *grf_timer_name(struct grf_types *types, struct grf_type *timer, const uint8_t *memory,
+			   uint64_t room)
+{
+	const struct grf_shape *shape = runtime_timer(types, timer, &memory, &room);
+	struct grf_function function, given;
+	const char *name = function_of(types, field_word(shape, "f", 0, memory, room), &function);
+
+	if (!name)
+		return NULL;
+	if (!strcmp(name, "time.sendTime"))
+		return grf_types_intern(types, "timer chan time.Time");
+	/* An interface{} with the func() in it. */
+	if (!strcmp(name, "time.goFunc") &&
+	    function_of(types, field_word(shape, "arg", 1, memory, room), &given))
+		name = given.name;
+	return grf_types_intern_format(types, "timer %s", name);
+}
