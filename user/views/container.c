@@ -8,11 +8,9 @@
 #define NESTED 8
 /* Both designs of maps begin with the number of their entries, a word that the compiler reads for
  * len(): runtime.hmap.count, internal/runtime/maps.Map.used. */
-#define MAP_COUNT 0
-/* A slice is a pointer, a length and a capacity. */
+#define MAP_COUNT      0
 #define SLICE_LENGTH   8
 #define SLICE_CAPACITY 16
-#define SLICE_SIZE     24
 
 uint64_t grf_container_address(const struct grf_retained *retained, uint32_t node)
 {
@@ -146,6 +144,21 @@ bool grf_container_map(const struct grf_retained *retained, uint32_t node,
 
 /* --- slices ----------------------------------------------------------------------------------- */
 
+bool grf_container_slice(const struct grf_slot *slot, const uint8_t *memory, uint64_t address,
+			 uint64_t size, struct grf_container_slice *ret)
+{
+	*ret = (struct grf_container_slice){
+	    .pointer = grf_load_u64(memory),
+	    .length = grf_load_u64(memory + SLICE_LENGTH),
+	    .capacity = grf_load_u64(memory + SLICE_CAPACITY),
+	    .element = slot->target ? slot->target->size : 0,
+	};
+	return slot->kind == GRF_SLOT_ARRAY_POINTER && slot->count && ret->element &&
+	       ret->pointer >= address && ret->pointer - address < size &&
+	       ret->length <= ret->capacity &&
+	       ret->capacity <= (size - (ret->pointer - address)) / ret->element;
+}
+
 /* Pointers to one array, from what holds it. */
 struct search {
 	const struct grf_retained *retained;
@@ -160,24 +173,22 @@ struct search {
 /* Takes the longest of several slices of the array. */
 static void take_slice(struct search *search, const struct grf_slot *slot, const uint8_t *memory)
 {
-	uint64_t pointer = grf_load_u64(memory), length = grf_load_u64(memory + SLICE_LENGTH);
-	uint64_t capacity = grf_load_u64(memory + SLICE_CAPACITY);
-	uint64_t element = slot->target ? slot->target->size : 0;
+	struct grf_container *ret = search->ret;
+	struct grf_container_slice slice;
+	bool first = ret->kind != GRF_CONTAINER_SLICE;
 
-	if (slot->kind != GRF_SLOT_ARRAY_POINTER || !slot->count || !element ||
-	    pointer < search->address || pointer - search->address >= search->size ||
-	    length > capacity || capacity > (search->size - (pointer - search->address)) / element)
+	if (!grf_container_slice(slot, memory, search->address, search->size, &slice))
 		return;
-	if (search->ret->kind != GRF_CONTAINER_SLICE || pointer < search->ret->begin)
-		search->ret->begin = pointer;
-	if (search->ret->end < pointer + length * element)
-		search->ret->end = pointer + length * element;
-	if (search->ret->kind == GRF_CONTAINER_SLICE && search->ret->entries >= length)
+	if (first || slice.pointer < ret->begin)
+		ret->begin = slice.pointer;
+	if (first || slice.pointer + slice.length * slice.element > ret->end)
+		ret->end = slice.pointer + slice.length * slice.element;
+	if (!first && ret->entries >= slice.length)
 		return;
-	search->ret->kind = GRF_CONTAINER_SLICE;
-	search->ret->node = search->node;
-	search->ret->entries = length;
-	search->ret->capacity = capacity;
+	ret->kind = GRF_CONTAINER_SLICE;
+	ret->node = search->node;
+	ret->entries = slice.length;
+	ret->capacity = slice.capacity;
 }
 
 static void visit_edge(void *context, uint64_t address, uint64_t value)
@@ -193,7 +204,7 @@ static void visit_edge(void *context, uint64_t address, uint64_t value)
 	if (search->repeated)
 		offset %= search->type->size;
 	slot = grf_container_slot(search->type, offset);
-	if (slot && address - span->base + SLICE_SIZE <= span->slot_count * span->element_size)
+	if (slot && address - span->base + GRF_SLICE_SIZE <= span->slot_count * span->element_size)
 		take_slice(search, slot, span->memory + (address - span->base));
 }
 
@@ -239,7 +250,7 @@ static void visit_root(void *context, const struct grf_root_word *word)
 	    word->value - search->address >= search->size)
 		return;
 	slot = root_slot(graph, word);
-	memory = slot ? grf_image_at(graph->model->image, word->address, SLICE_SIZE) : NULL;
+	memory = slot ? grf_image_at(graph->model->image, word->address, GRF_SLICE_SIZE) : NULL;
 	if (memory)
 		take_slice(search, slot, memory);
 }

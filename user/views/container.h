@@ -50,6 +50,22 @@ const struct grf_slot *grf_container_slot(const struct grf_type *type, uint64_t 
 /** The first slot of a type that a field of this name ("children") leads to. NULL: none. */
 const struct grf_slot *grf_container_field(const struct grf_type *type, const char *name);
 
+/** A slice is a pointer, a length and a capacity. */
+#define GRF_SLICE_SIZE 24u
+
+struct grf_container_slice {
+	uint64_t pointer;
+	uint64_t length, capacity; /* elements; length <= capacity */
+	uint64_t element;          /* bytes of one */
+};
+
+/**
+ * Reads the slice that a slot is, from its GRF_SLICE_SIZE bytes of memory. False: it is none, or
+ * has no room in the `size` bytes at `address` that its elements should stand in.
+ */
+bool grf_container_slice(const struct grf_slot *slot, const uint8_t *memory, uint64_t address,
+			 uint64_t size, struct grf_container_slice *ret);
+
 /** An object of a node: its memory from where the value of its type begins, and how much there is.
  * NULL: the type is that of something inside. */
 const uint8_t *grf_container_value(const struct grf_retained *retained, uint32_t node,

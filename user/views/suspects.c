@@ -16,9 +16,13 @@ static const struct rule {
 	const char *about;
 	grf_suspect_check *check;
 } rules[] = {
-    {"contexts", grf_suspect_contexts},           {"finalizers", grf_suspect_finalizers},
-    {"goroutines", grf_suspect_goroutines},       {"timers", grf_suspect_timers},
-    {"accumulations", grf_suspect_accumulations}, {"what several hold", grf_suspect_shared},
+    {"contexts", grf_suspect_contexts},
+    {"finalizers", grf_suspect_finalizers},
+    {"goroutines", grf_suspect_goroutines},
+    {"timers", grf_suspect_timers},
+    {"pools", grf_suspect_pools},
+    {"accumulations", grf_suspect_accumulations},
+    {"what several hold", grf_suspect_shared},
 };
 
 /* Whether `node` owns `owned`, or is it. */

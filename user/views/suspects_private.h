@@ -69,6 +69,7 @@ grf_suspect_check grf_suspect_contexts;
 grf_suspect_check grf_suspect_finalizers;
 grf_suspect_check grf_suspect_goroutines;
 grf_suspect_check grf_suspect_timers;
+grf_suspect_check grf_suspect_pools;
 grf_suspect_check grf_suspect_accumulations;
 grf_suspect_check grf_suspect_shared;
 
