@@ -136,7 +136,7 @@ def test_no_wrong_type(version, build, tmp_path):
 # What the programs that live on in tests/programs hold, and that does not change by itself.
 PROGRAMS = [
     "buffers", "channels", "cleanups", "closures", "concurrent", "demo", "facts", "finalizers",
-    "generics", "goroutines", "hardroots", "interfaces", "locals", "maps", "names", "pieces",
+    "generics", "goroutines", "hardroots", "inside", "interfaces", "locals", "maps", "names", "pieces",
     "pointers", "recursion", "reflection", "shapes", "slices", "strings", "structs", "timers",
     "unsafe",
 ]
@@ -219,6 +219,33 @@ def test_types_by_code(version, build, tmp_path):
     typed = "main.keepArray", "?. (main.Second)"
     assert chains[typed] == (50, 800) and ("main.keepArray",) not in chains
     assert chains[("main.keepFilled",)] == (6, 96)
+
+
+@pytest.mark.parametrize("version", [*OLDER, *RELEASES])
+def test_inside(version, build, tmp_path):
+    """Pointers and slices into the middle of objects, with debug information: what is around them has
+    the type that the code makes, and no other that looks the same."""
+    with Target(build("inside", version=version)) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    below, texts = {}, 0
+    for chain, (_, size) in pprof.read(tmp_path / "out").chains.items():
+        if chain[0].startswith("main."):
+            assert "$sub_objects$" not in chain, chain
+            below.setdefault(chain[0], set()).update(chain[1:2])
+            texts += size if chain[-1].endswith("(*main.Text)") else 0
+    fields = {"Next. (*main.Item)", "Leaf. (*main.Leaf)"}
+    sure = {
+        "main.element": fields,
+        "main.half": fields,
+        "main.right": {*fields, "?. (main.Pair)"},
+        "main.field": {"?. (main.Item)"},
+        "main.raw": {"?. (main.Item)"},
+        "main.view": {"[0]. (main.Item)", "?. (main.Around)"},
+        "main.full": {"[0]. (main.Item)", "?. (main.Full)"},
+    }
+    assert {name: below[name] for name in sure} == sure
+    # Elements that were taken for others would count as what they are not.
+    assert texts == 6 * 32
 
 
 def test_dictionary_that_the_caller_passes(build, tmp_path):

@@ -94,8 +94,11 @@ static void test_arrays_are_apart(void **state)
 	uint64_t array = object(1, 0);
 
 	(void)state;
-	point(array, 0, object(2, 0));
-	point(array, 24, object(2, 1));
+	/* The mask of four pairs. */
+	for (uint64_t i = 0; i < 4; i++) {
+		point(array, i * 24, i < 2 ? object(2, (uint32_t)i) : 0);
+		point(array, i * 24 + 8, 0);
+	}
 	global("main.pairs", &pairs, array);
 	global("main.pair", &to_pair, object(1, 1));
 	count_types();

@@ -207,7 +207,7 @@ static const char *infer(uint64_t address, bool *ret_array)
 	bool known;
 
 	assert_non_null(inference);
-	known = grf_type_infer(inference, span, grf_span_slot(span, address), &found);
+	known = grf_type_infer(inference, span, grf_span_slot(span, address), NULL, &found);
 	grf_type_inference_destroy(inference);
 	*ret_array = known && found.array;
 	return known ? found.type->name : NULL;
@@ -296,6 +296,16 @@ bool grf_types_itab_is_of(struct grf_types *types, uint64_t itab, const struct g
 {
 	(void)types;
 	return itab == ITAB && interface == &reader;
+}
+
+bool grf_type_has_field(struct grf_types *types, struct grf_type *type,
+			const struct grf_type *field, uint64_t offset)
+{
+	(void)types;
+	(void)type;
+	(void)field;
+	(void)offset;
+	return false;
 }
 
 bool grf_type_is_shape(const struct grf_type *type)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Searches all types that the code makes for the one that fits around a field, and caches the
- * answers.
+ * Searches all types that the code makes, and arrays of them, for the one that fits around a field,
+ * and caches the answers.
  */
 #include "graph/inference/enclosing_type.h"
 
 #include <stdlib.h>
-
-#include "model/heap/slot_size.h"
 
 #define CACHED 256u
 
@@ -45,73 +43,76 @@ void grf_enclosing_types_destroy(struct grf_enclosing_types *enclosing)
 	free(enclosing);
 }
 
-static bool type_fits(const struct grf_enclosing_types *enclosing, struct grf_type *type,
-		      const struct grf_enclosed *enclosed)
+/* Whether a type that the code uses, or an array of it, has the size, the mask and the field. An
+ * array counts where the code makes slices of the type. */
+static bool use_fits(const struct grf_enclosing_types *enclosing, const struct grf_type_use *use,
+		     bool array, const struct grf_enclosed *enclosed)
 {
-	return grf_heap_slot_size(enclosing->heap, type->size) == enclosed->size &&
-	       type->pointer_mask ==
-		   grf_heap_object_mask(enclosing->heap, enclosed->mask, type->size) &&
-	       grf_type_has_field(enclosing->types, type, enclosed->field, enclosed->offset);
+	const struct grf_inferred whole = {use->type, array};
+
+	if (array
+		? !(use->made & GRF_MADE_ARRAY) ||
+		      !grf_type_repeats(enclosing->heap, use->type, enclosed->mask, enclosed->size)
+		: !grf_type_is_alone(enclosing->heap, use->type, enclosed->mask, enclosed->size))
+		return false;
+	return grf_inferred_holds(enclosing->types, whole, enclosed->field, enclosed->offset);
 }
 
-/* Returns the only type that fits. `shapes`: looks only at types that stand for others in the code
- * of generics; else only at the rest. *ret_several: more than one type fits. */
-static struct grf_type *search_among(struct grf_enclosing_types *enclosing,
-				     const struct grf_enclosed *enclosed, bool shapes,
-				     bool *ret_several)
+/* Finds the only type that fits. `shapes`: looks only at types that stand for others in the code of
+ * generics; else only at the rest. */
+static void search_among(const struct grf_enclosing_types *enclosing,
+			 const struct grf_enclosed *enclosed, bool shapes,
+			 struct grf_enclosing *found)
 {
-	struct grf_type *found = NULL;
+	for (size_t i = 0; i < 2 * enclosing->list.count; i++) {
+		const struct grf_type_use *use = &enclosing->list.items[i / 2];
+		struct grf_inferred whole = {use->type, i % 2};
 
-	for (size_t i = 0; i < enclosing->list.count; i++) {
-		struct grf_type *type = enclosing->list.items[i].type;
-
-		if (grf_type_is_shape(type) != shapes || !type_fits(enclosing, type, enclosed))
+		if (grf_type_is_shape(use->type) != shapes ||
+		    !use_fits(enclosing, use, whole.array, enclosed))
 			continue;
-		if (found && !grf_type_is_same(found, type)) {
-			*ret_several = true;
-			return NULL;
-		}
-		found = found ? found : type;
+		whole = grf_inferred_elements(whole);
+		if (found->whole.type && (found->whole.array != whole.array ||
+					  !grf_type_is_same(found->whole.type, whole.type)))
+			found->several = true;
+		else if (!found->whole.type)
+			found->whole = whole;
 	}
-	return found;
+	if (found->several)
+		found->whole.type = NULL;
 }
 
-/* Whether every shape that fits is a shape of `type`. */
-static bool has_all_shapes(struct grf_enclosing_types *enclosing,
-			   const struct grf_enclosed *enclosed, struct grf_type *type)
+/* Whether every shape that fits is a shape of `whole`. */
+static bool has_all_shapes(const struct grf_enclosing_types *enclosing,
+			   const struct grf_enclosed *enclosed, struct grf_inferred whole)
 {
-	for (size_t i = 0; i < enclosing->list.count; i++) {
-		struct grf_type *shape = enclosing->list.items[i].type;
+	for (size_t i = 0; i < 2 * enclosing->list.count; i++) {
+		const struct grf_type_use *use = &enclosing->list.items[i / 2];
+		struct grf_inferred shape = {use->type, i % 2};
 
-		if (grf_type_is_shape(shape) && type_fits(enclosing, shape, enclosed) &&
-		    !grf_type_has_shape(enclosing->types, type, shape))
+		if (!grf_type_is_shape(use->type) ||
+		    !use_fits(enclosing, use, shape.array, enclosed))
+			continue;
+		shape = grf_inferred_elements(shape);
+		if (shape.array != whole.array ||
+		    !grf_type_has_shape(enclosing->types, whole.type, shape.type))
 			return false;
 	}
 	return true;
 }
 
-static bool is_made_as_array(const struct grf_enclosing_types *enclosing,
-			     const struct grf_type *element)
-{
-	for (size_t i = 0; i < enclosing->list.count; i++)
-		if (enclosing->list.items[i].made & GRF_MADE_ARRAY &&
-		    grf_type_is_same(enclosing->list.items[i].type, element))
-			return true;
-	return false;
-}
-
-static struct grf_enclosing search_types(struct grf_enclosing_types *enclosing,
+static struct grf_enclosing search_types(const struct grf_enclosing_types *enclosing,
 					 const struct grf_enclosed *enclosed)
 {
-	struct grf_enclosing found = {.array = is_made_as_array(enclosing, enclosed->field)};
+	struct grf_enclosing found = {0};
 
-	found.type = search_among(enclosing, enclosed, false, &found.several);
-	if (found.type && !has_all_shapes(enclosing, enclosed, found.type)) {
-		found.type = NULL;
+	search_among(enclosing, enclosed, false, &found);
+	if (found.whole.type && !has_all_shapes(enclosing, enclosed, found.whole)) {
+		found.whole.type = NULL;
 		found.several = true;
 	}
-	if (!found.type && !found.several)
-		found.type = search_among(enclosing, enclosed, true, &found.several);
+	if (!found.whole.type && !found.several)
+		search_among(enclosing, enclosed, true, &found);
 	return found;
 }
 

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finds the struct around a field, when an object is known only by a pointer to that field, such as
- * an embedded sync.Mutex. The object's size class and pointer mask show that it holds more than the
- * field. A struct type is taken when it is the only one, among the types that the program's code
- * makes values of, that has this mask, a size of this class, and such a field at this offset. A
- * shape (the type that stands for all of one shape in the code of generics) counts as the type that
- * it stands for.
+ * Finds what is around a field, when an object is known only by a pointer to that field, such as an
+ * embedded sync.Mutex or an element of an array. The object's size class and pointer mask show that
+ * it holds more than the field. A type is taken when it is the only one, among the types that the
+ * program's code makes values or slices of, that has this mask, a size of this class, and such a
+ * field at this offset. A shape (the type that stands for all of one shape in the code of generics)
+ * counts as the type that it stands for.
  */
 #ifndef GRF_GRAPH_INFERENCE_ENCLOSING_TYPE_H
 #define GRF_GRAPH_INFERENCE_ENCLOSING_TYPE_H
 
 #include <stdint.h>
 
-#include "model/heap/heap.h"
-#include "model/types/types.h"
+#include "graph/inference/slot_fit.h"
 
 struct grf_enclosing_types;
 
@@ -32,9 +31,8 @@ struct grf_enclosed {
 
 /* What the object may be. */
 struct grf_enclosing {
-	struct grf_type *type; /* the only type that fits; NULL: none or several fit */
+	struct grf_inferred whole; /* the only one that fits; no type: none or several fit */
 	bool several;
-	bool array; /* the code makes slices of the field's type */
 };
 struct grf_enclosing grf_enclosing_type(struct grf_enclosing_types *enclosing,
 					const struct grf_enclosed *enclosed);

@@ -76,42 +76,6 @@ void grf_type_inference_destroy(struct grf_type_inference *inference)
 	free(inference);
 }
 
-/* Whether a slot has more words than are looked at. Up to Go 1.21 such slots may have a mask. */
-static bool is_beyond(uint64_t size)
-{
-	return size > MAX_BYTES;
-}
-
-/* Whether a mask is that of elements of `type`, as many as fit into a slot of `size` bytes. */
-static bool mask_repeats(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
-			 uint64_t size)
-{
-	uint64_t words = type->size / GRF_WORD_BYTES, repeated = 0;
-
-	if (!words || type->size % GRF_WORD_BYTES || type->size * 2 > size)
-		return false;
-	if (is_beyond(size)) {
-		for (uint64_t n = 0; n * words < GRF_EVIDENCE_WORDS; n++)
-			repeated |= type->pointer_mask << (n * words);
-		return repeated == mask;
-	}
-	for (uint64_t n = 0; (n + 1) * type->size <= size; n++) {
-		repeated |= type->pointer_mask << (n * words);
-		if (n && repeated == grf_heap_object_mask(heap, mask, (n + 1) * type->size) &&
-		    grf_heap_slot_fits(heap, (n + 1) * type->size, size))
-			return true;
-	}
-	return false;
-}
-
-/* Whether a mask is that of one value of `type`, in a slot of its size class. */
-static bool is_alone(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
-		     uint64_t size)
-{
-	return type->pointer_mask == grf_heap_object_mask(heap, mask, type->size) &&
-	       grf_heap_slot_fits(heap, type->size, size);
-}
-
 static int score_candidate(struct grf_model *model, const struct candidate *candidate,
 			   const uint8_t *memory, uint64_t size)
 {
@@ -201,17 +165,6 @@ static bool is_same(struct grf_types *types, struct grf_type *left, struct grf_t
 		return true;
 	return left && right && depth && left->size == right->size && left->slot_count &&
 	       !strcmp(left->name, right->name) && has_same_slots(types, left, right, depth - 1);
-}
-
-/* The elements of an object whose type is an array; else the object. */
-static struct grf_inferred as_elements(struct grf_inferred object)
-{
-	const struct grf_slot *slot = object.type->slots;
-
-	if (object.array || object.type->slot_count != 1 || object.type->name[0] != '[' ||
-	    slot->kind != GRF_SLOT_INLINE_ARRAY || slot->offset || slot->field_count)
-		return object;
-	return (struct grf_inferred){slot->target, slot->count > 1};
 }
 
 /* Whether a slot of `outer` has the path of the same slot of its first field `inner`, behind
@@ -315,9 +268,9 @@ static bool decide_contest(const struct contest *contest, struct grf_types *type
 	for (size_t i = 0; i < contest->count; i++) {
 		size_t covered = 0;
 
-		*ret = as_elements(contest->equals[i]);
+		*ret = grf_inferred_elements(contest->equals[i]);
 		while (covered < contest->count &&
-		       covers_other(types, *ret, as_elements(contest->equals[covered])))
+		       covers_other(types, *ret, grf_inferred_elements(contest->equals[covered])))
 			covered++;
 		if (covered == contest->count)
 			return true;
@@ -326,9 +279,12 @@ static bool decide_contest(const struct contest *contest, struct grf_types *type
 }
 
 static bool is_hopeless(struct grf_type_inference *inference, uint64_t size, uint64_t mask,
-			uint32_t **ret_counter)
+			const struct grf_known_field *known, uint32_t **ret_counter)
 {
 	uint64_t hash = (mask ^ size << 40) * UINT64_C(0x9e3779b97f4a7c15);
+
+	if (known)
+		hash ^= ((uintptr_t)known->type + known->offset) * UINT64_C(0x9e3779b97f4a7c15);
 
 	*ret_counter = &inference->failures[hash >> 32 & (FAILURE_KINDS - 1)];
 	return **ret_counter > MAX_FAILURES;
@@ -356,37 +312,56 @@ static int rank_candidate(const struct candidate *candidate, int score)
 	return score < 0 ? NO_FIT : 2 * score + candidate->made;
 }
 
+/* Whether a candidate has the size and the mask, and the field that is known to be in the object.
+ */
+static bool is_possible(const struct grf_type_inference *inference,
+			const struct candidate *candidate, uint64_t mask, uint64_t size,
+			const struct grf_known_field *known)
+{
+	const struct grf_heap *heap = inference->model->heap;
+
+	if (candidate->array ? !grf_type_repeats(heap, candidate->type, mask, size)
+			     : !grf_type_is_alone(heap, candidate->type, mask, size))
+		return false;
+	return !known ||
+	       grf_inferred_holds(inference->model->types,
+				  (struct grf_inferred){candidate->type, candidate->array},
+				  known->type, known->offset);
+}
+
 bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
-		    uint32_t slot, struct grf_inferred *ret)
+		    uint32_t slot, const struct grf_known_field *known, struct grf_inferred *ret)
 {
 	const uint8_t *memory = span->memory + slot * span->element_size;
+	struct grf_types *types = inference->model->types;
 	struct contest contest = {.best = NO_FIT};
-	const struct grf_heap *heap = inference->model->heap;
 	uint64_t mask, size = span->element_size;
 	uint32_t *failures;
 
 	if (!span->pointer_bits || !(mask = grf_evidence_slot_mask(span, slot)) ||
-	    is_hopeless(inference, size, mask, &failures))
+	    is_hopeless(inference, size, mask, known, &failures))
 		return false;
 	for (size_t i = 0; i < inference->count; i++) {
 		const struct candidate *candidate = &inference->candidates[i];
 
-		if (candidate->array ? !mask_repeats(heap, candidate->type, mask, size)
-				     : !is_alone(heap, candidate->type, mask, size))
+		if (!is_possible(inference, candidate, mask, size, known))
 			continue;
 		enter_candidate(
 		    &contest, (struct grf_inferred){candidate->type, candidate->array},
 		    rank_candidate(candidate,
 				   score_candidate(inference->model, candidate, memory, size)));
 	}
-	if (!decide_contest(&contest, inference->model->types, ret) || says_nothing(ret->type)) {
+	/* What is right for all candidates may be less than one of them, and lack the field. */
+	if (!decide_contest(&contest, types, ret) || says_nothing(ret->type) ||
+	    (known && !grf_inferred_holds(types, *ret, known->type, known->offset))) {
 		++*failures;
 		return false;
 	}
 	return true;
 }
 
-/* As is_alone() and mask_repeats(), for an object without pointers, which has a size alone. */
+/* As grf_type_is_alone() and grf_type_repeats(), for an object without pointers, which has a size
+ * alone. */
 static bool has_size(const struct grf_heap *heap, struct grf_inferred object, uint64_t size)
 {
 	uint64_t bytes = object.type->size;
@@ -410,10 +385,10 @@ bool grf_type_agrees(const struct grf_type_inference *inference, const struct gr
 	if (!span->pointer_bits || grf_span_stored_type(span, slot, &payload))
 		return false;
 	mask = grf_evidence_slot_mask(span, slot);
-	if (object.array ? !mask_repeats(heap, object.type, mask, size) &&
+	if (object.array ? !grf_type_repeats(heap, object.type, mask, size) &&
 			       object.type->pointer_mask !=
 				   grf_heap_object_mask(heap, mask, object.type->size)
-			 : !is_alone(heap, object.type, mask, size))
+			 : !grf_type_is_alone(heap, object.type, mask, size))
 		return false;
 	return score_candidate(inference->model, &candidate, span->memory + slot * size, size) >= 0;
 }

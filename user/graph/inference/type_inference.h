@@ -18,24 +18,25 @@
 #ifndef GRF_GRAPH_INFERENCE_TYPE_INFERENCE_H
 #define GRF_GRAPH_INFERENCE_TYPE_INFERENCE_H
 
-#include "graph/plan_mask.h"
+#include "graph/inference/slot_fit.h"
 #include "model/model.h"
 
 struct grf_type_inference;
 
-struct grf_inferred {
-	struct grf_type *type;
-	bool array; /* the object is an array of `type` */
+/* A value that is known to be in an object. */
+struct grf_known_field {
+	const struct grf_type *type;
+	uint64_t offset; /* bytes from the object's beginning */
 };
 
 /* Borrows the model. NULL: out of memory. */
 struct grf_type_inference *grf_type_inference_create(struct grf_model *model);
 void grf_type_inference_destroy(struct grf_type_inference *inference);
 
-/* Infers the type of the object in `slot` of `span`. False: none fits, or several fit equally well.
- */
+/* Infers the type of the object in `slot` of `span`, among those that have `known` in them if that
+ * is not NULL. False: none fits, or several fit equally well. */
 bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
-		    uint32_t slot, struct grf_inferred *ret);
+		    uint32_t slot, const struct grf_known_field *known, struct grf_inferred *ret);
 
 /**
  * Whether the object in `slot` of `span` may be `object`: size and pointer mask match, and its

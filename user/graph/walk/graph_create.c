@@ -25,6 +25,8 @@ static void walk_free(struct grf_walk *walk)
 	grf_frontier_free(&walk->in_stack);
 	grf_frontier_free(&walk->left_to_runtime);
 	grf_stored_types_free(&walk->stored);
+	grf_array_free(&walk->made);
+	grf_pair_map_free(&walk->made_index);
 	grf_type_inference_destroy(walk->inference);
 	grf_enclosing_types_destroy(walk->enclosing);
 	grf_spots_free(&walk->spots);

@@ -222,19 +222,6 @@ static void follow_unnamed(struct grf_walk *walk, const struct unnamed *word, ui
 	grf_walk_defer(walk, word->value, spot);
 }
 
-/* Follows the word as the type that the code stores there. Behind a type word the code may store
- * many types. */
-static bool is_made_in_data(struct grf_walk *walk, uint64_t address, struct unnamed *word)
-{
-	const struct grf_interface_type *found;
-
-	if (!grf_types_in_data(walk->types, address, &word->made))
-		return false;
-	return !word->made.by_use ||
-	       (!grf_types_by_interface(walk->types, word->before, false, &found) &&
-		!grf_types_by_interface(walk->types, word->before, true, &found));
-}
-
 static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_class)
 {
 	char name[GRF_NAME_BYTES];
@@ -263,7 +250,8 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 			grf_bit_clear(area->pending, i);
 			word.value = value;
 			word.before = i ? grf_load_u64(area->memory + (i - 1) * 8) : 0;
-			word.is_made = is_made_in_data(walk, area->start + i * 8, &word);
+			word.is_made = grf_walk_made_in_data(walk, area->start + i * 8, word.before,
+							     &word.made);
 			spot = root_spot(walk, root_class, name, NULL);
 			grf_walk_claim(walk, area, i, spot, GRF_CLAIM_ALONE);
 			follow_unnamed(walk, &word, spot);
@@ -435,19 +423,6 @@ static void walk_values(struct stack_walk *stack, const struct grf_goroutine *go
 	}
 }
 
-/* Follows the word as the type that the code of its function stored there. */
-static bool is_made_in_frame(struct stack_walk *stack, const struct grf_goroutine *goroutine,
-			     const struct grf_stack_word *word, struct grf_code_object *ret)
-{
-	const struct grf_frame *frame;
-
-	if (word->conservative || word->frame >= goroutine->frame_count)
-		return false;
-	frame = &goroutine->frames[word->frame];
-	return !frame->conservative && grf_types_in_frame(stack->walk->types, frame->lookup_pc,
-							  frame->fp, word->address, ret);
-}
-
 /* Follows the words that no variable covers. */
 static void defer_stack_words(struct stack_walk *stack, const struct grf_goroutine *goroutine)
 {
@@ -468,7 +443,8 @@ static void defer_stack_words(struct stack_walk *stack, const struct grf_gorouti
 		    .value = value,
 		    .before = bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
 		};
-		unnamed.is_made = is_made_in_frame(stack, goroutine, word, &unnamed.made);
+		unnamed.is_made =
+		    grf_walk_made_in_frame(stack->walk, goroutine, word, &unnamed.made);
 		spot = root_spot(stack->walk, stack->root_class, frame_name(goroutine, word->frame),
 				 NULL);
 		grf_walk_claim(stack->walk, &stack->area, bit, spot, GRF_CLAIM_ALONE);
@@ -641,7 +617,11 @@ struct grf_error *grf_walk_class(struct grf_walk *walk, enum grf_root_class root
 			return error;
 		defer_data_words(walk, root_class);
 	}
-	error = grf_walk_run(walk, false);
+	error = grf_walk_run(walk, true);
+	if (!error && walk->deferred.count)
+		grf_walk_ask_code(walk, root_class);
+	if (!error)
+		error = grf_walk_run(walk, false);
 	if (!error && root_class == GRF_ROOT_RUNTIME)
 		error = grf_walk_run_left(walk);
 	return error;

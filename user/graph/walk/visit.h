@@ -101,4 +101,19 @@ static inline bool grf_visited_view(const struct grf_spot *spot, const struct gr
 	return true;
 }
 
+/* The same of the first element alone of the array that a spot describes. False: it is not all in
+ * the object. */
+static inline bool grf_visited_first_element(const struct grf_spot *spot,
+					     const struct grf_visited *object, uint64_t *pending,
+					     struct grf_window *ret)
+{
+	struct grf_spot element = *spot;
+
+	element.content = GRF_CONTENT_ONE;
+	if (!grf_visited_view(&element, object, 0, pending, ret) || ret->room < spot->type->size)
+		return false;
+	ret->room = spot->type->size;
+	return true;
+}
+
 #endif

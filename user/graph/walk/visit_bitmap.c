@@ -30,11 +30,60 @@ static bool is_clear(const uint64_t *bits, uint64_t count)
 	return true;
 }
 
+/* Whether the object's mask, in walk->scratch, repeats that of `type` from the object's beginning
+ * to its last pointer. */
+static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
+			struct grf_type *type)
+{
+	uint64_t words = object->size / 8, last, *marks, top;
+	bool same;
+
+	if (!words)
+		return false;
+	last = grf_bitmap_words(words) - 1;
+	marks = calloc(last + 1, sizeof(*marks));
+	same = marks != NULL;
+	for (uint64_t at = 0; same && at + type->size <= object->size; at += type->size)
+		grf_plan_mark(walk->types, type, marks, at / 8, words);
+	while (last && !walk->scratch[last])
+		last--;
+	for (uint64_t w = 0; same && w < last; w++)
+		same = marks[w] == walk->scratch[w];
+	top = walk->scratch[last];
+	if (same && top)
+		same = (marks[last] & (UINT64_MAX >> __builtin_clzll(top))) == top;
+	free(marks);
+	return same;
+}
+
+/* The view of what `id` describes of an object. Of an array that is but a field of the object, as
+ * the mask in walk->scratch shows, it is the first element; *id is its spot then. False: it
+ * describes nothing. */
+static bool proven_view(struct grf_walk *walk, const struct grf_visited *object, uint64_t *pending,
+			uint32_t *id, struct grf_window *ret)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, *id);
+
+	if (!grf_visited_view(spot, object, 0, pending, ret))
+		return false;
+	if (spot->content != GRF_CONTENT_ARRAY || !spot->type->size ||
+	    (!((object->value - object->address) % spot->type->size) &&
+	     is_repeated(walk, object, spot->type)))
+		return true;
+	if (!grf_visited_first_element(spot, object, pending, ret))
+		return false;
+	*id = grf_spot_prepare(&walk->spots, *id) ? grf_spot_element(&walk->spots, *id, 0) : 0;
+	if (!*id)
+		grf_walk_fail(walk);
+	return *id;
+}
+
 void grf_visit_bitmap(struct grf_walk *walk, const struct grf_visited *object, uint32_t id)
 {
 	uint64_t words = object->size / 8, bytes = grf_bitmap_words(words) * sizeof(uint64_t);
 	struct grf_partial *partial;
 	struct grf_window view;
+	uint32_t proven;
 
 	id = grf_visited_variant(walk, id, object);
 	if (!id) {
@@ -43,8 +92,9 @@ void grf_visit_bitmap(struct grf_walk *walk, const struct grf_visited *object, u
 	}
 	if (!load_bitmap(walk, object))
 		return;
-	if (grf_visited_view(grf_spot_at(&walk->spots, id), object, 0, walk->scratch, &view))
-		grf_walk_value(walk, id, &view);
+	proven = id;
+	if (proven_view(walk, object, walk->scratch, &proven, &view))
+		grf_walk_value(walk, proven, &view);
 	if (is_clear(walk->scratch, words))
 		return;
 	if (!object->keep || !grf_spot_at(&walk->spots, id)->type) {
@@ -82,34 +132,35 @@ void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 	if ((spot->content != GRF_CONTENT_ONE || spot->type->size > GRF_SMALL_BYTES) &&
 	    partial->long_visits++ >= LONG_VISITS)
 		return;
-	if (grf_visited_view(spot, object, 0, partial->bits, &view))
+	if (spot->content == GRF_CONTENT_ARRAY && !load_bitmap(walk, object))
+		return;
+	if (proven_view(walk, object, partial->bits, &id, &view))
 		grf_walk_value(walk, id, &view);
 }
 
-/* Whether the object's mask, in walk->scratch, repeats that of `type` from the object's beginning
- * to its last pointer. */
-static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
-			struct grf_type *type)
+/* Follows what is left of an object by the plan of what the code says that it is as a whole. */
+static void finish_made(struct grf_walk *walk, const struct grf_visited *object,
+			const struct grf_partial *partial)
 {
-	uint64_t words = object->size / 8, last, *marks, top;
-	bool same;
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, partial->spot);
+	const struct grf_window view = {
+	    .memory = object->memory,
+	    .room = object->size,
+	    .pending = partial->bits,
+	    .end = object->size / 8,
+	};
+	struct grf_inferred made;
+	uint32_t found;
 
-	if (!words)
-		return false;
-	last = grf_bitmap_words(words) - 1;
-	marks = calloc(last + 1, sizeof(*marks));
-	same = marks != NULL;
-	for (uint64_t at = 0; same && at + type->size <= object->size; at += type->size)
-		grf_plan_mark(walk->types, type, marks, at / 8, words);
-	while (last && !walk->scratch[last])
-		last--;
-	for (uint64_t w = 0; same && w < last; w++)
-		same = marks[w] == walk->scratch[w];
-	top = walk->scratch[last];
-	if (same && top)
-		same = (marks[last] & (UINT64_MAX >> __builtin_clzll(top))) == top;
-	free(marks);
-	return same;
+	if (!spot->type || !grf_walk_made(walk, object->id, &made) ||
+	    !grf_inferred_holds(walk->types, made, spot->type, object->value - object->address))
+		return;
+	grf_type_plan(walk->types, made.type);
+	found = grf_walk_found_spot(walk, partial->spot, made.type, made.array);
+	if (found)
+		grf_walk_value(walk, found, &view);
+	else
+		grf_walk_fail(walk);
 }
 
 /* Follows what is left of such an object in the end; see grf_finish_small(). */
@@ -134,6 +185,7 @@ void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 			grf_walk_value(walk, partial->spot, &element);
 		}
 	}
+	finish_made(walk, object, partial);
 	grf_visited_defer(walk, partial->spot, object->memory, partial->bits, object->size / 8);
 	free(partial->bits);
 }

@@ -44,10 +44,68 @@ static uint64_t plan_coverage(struct grf_walk *walk, struct grf_spot *spot,
 	return bits;
 }
 
+static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct grf_visited *object,
+					   const struct grf_spot *spot)
+{
+	const struct grf_enclosed enclosed = {
+	    .size = object->size,
+	    .mask = small_mask(object),
+	    .offset = object->value - object->address,
+	    .field = spot->type,
+	};
+
+	if (!walk->enclosing)
+		walk->enclosing = grf_enclosing_types_create(walk->types, walk->heap);
+	return walk->enclosing ? grf_enclosing_type(walk->enclosing, &enclosed)
+			       : (struct grf_enclosing){0};
+}
+
+/* Whether an object is an array of the type of `spot`, to which a slice of it leads. A slice of an
+ * array that is a field has that type too: then the mask is another one, or, behind the object's
+ * beginning, a struct that the code makes fits as well. */
+static bool is_whole_array(struct grf_walk *walk, const struct grf_visited *object,
+			   struct grf_spot *spot)
+{
+	uint64_t mask = small_mask(object), offset = object->value - object->address;
+	const struct grf_type *type = spot->type;
+	struct grf_enclosing enclosing;
+
+	if (!type->size || offset % type->size ||
+	    (plan_coverage(walk, spot, object) != mask &&
+	     !grf_type_repeats(walk->heap, type, mask, object->size) &&
+	     !grf_type_is_alone(walk->heap, type, mask, object->size)))
+		return false;
+	if (!offset)
+		return true;
+	enclosing = enclosing_type(walk, object, spot);
+	return !enclosing.several && (!enclosing.whole.type || enclosing.whole.array);
+}
+
+/* Follows the pending words of a small object as what `id` describes: of an array that may be but a
+ * field of it, the first element. */
+static void follow_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+			 uint64_t *pending)
+{
+	struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	struct grf_window view;
+
+	if (!grf_visited_view(spot, object, 0, pending, &view))
+		return;
+	if (spot->content == GRF_CONTENT_ARRAY && !is_whole_array(walk, object, spot)) {
+		if (!grf_visited_first_element(spot, object, pending, &view))
+			return;
+		id = grf_spot_prepare(&walk->spots, id) ? grf_spot_element(&walk->spots, id, 0) : 0;
+		if (!id) {
+			grf_walk_fail(walk);
+			return;
+		}
+	}
+	grf_walk_value(walk, id, &view);
+}
+
 void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id)
 {
 	uint64_t mask = small_mask(object), pending = mask;
-	struct grf_window view;
 	struct grf_spot *spot;
 
 	if (!mask)
@@ -58,13 +116,12 @@ void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, ui
 		return;
 	}
 	spot = grf_spot_at(&walk->spots, id);
-	if (plan_coverage(walk, spot, object) == mask) {
-		if (grf_visited_view(spot, object, 0, NULL, &view))
-			grf_walk_value(walk, id, &view);
+	if (plan_coverage(walk, spot, object) == mask &&
+	    (spot->content != GRF_CONTENT_ARRAY || object->value == object->address)) {
+		follow_small(walk, object, id, NULL);
 		return;
 	}
-	if (grf_visited_view(spot, object, 0, &pending, &view))
-		grf_walk_value(walk, id, &view);
+	follow_small(walk, object, id, &pending);
 	if (!pending)
 		return;
 	if (object->keep && spot->type)
@@ -78,7 +135,6 @@ void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, 
 		       struct grf_partial *partial)
 {
 	uint64_t pending = partial->pending;
-	struct grf_window view;
 
 	id = grf_visited_variant(walk, id, object);
 	if (!id) {
@@ -87,72 +143,53 @@ void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, 
 	}
 	if (!(plan_coverage(walk, grf_spot_at(&walk->spots, id), object) & pending))
 		return;
-	if (grf_visited_view(grf_spot_at(&walk->spots, id), object, 0, &pending, &view))
-		grf_walk_value(walk, id, &view);
+	follow_small(walk, object, id, &pending);
 	partial->pending = pending;
 	if (!pending)
 		walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
 }
 
-/* The struct of which the value that `spot` describes may be a field. */
-static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct grf_visited *object,
-					   const struct grf_spot *spot)
+/* Finds what an object is as a whole, in which there is the value that `spot` describes: what the
+ * code says that it made, else the only type that fits, else what the contents speak for. */
+static bool find_whole(struct grf_walk *walk, const struct grf_visited *object,
+		       const struct grf_spot *spot, struct grf_inferred *ret)
 {
-	const struct grf_enclosed enclosed = {
-	    .size = object->size,
-	    .mask = small_mask(object),
-	    .offset = object->value - object->address,
-	    .field = spot->type,
-	};
+	const struct grf_known_field field = {spot->type, object->value - object->address};
+	struct grf_enclosing enclosing;
 
-	if (!spot->type || spot->content != GRF_CONTENT_ONE)
-		return (struct grf_enclosing){0};
-	if (!walk->enclosing)
-		walk->enclosing = grf_enclosing_types_create(walk->types, walk->heap);
-	return walk->enclosing ? grf_enclosing_type(walk->enclosing, &enclosed)
-			       : (struct grf_enclosing){0};
+	if (!spot->type || spot->content == GRF_CONTENT_POINTERS)
+		return false;
+	if (grf_walk_made(walk, object->id, ret) &&
+	    grf_inferred_holds(walk->types, *ret, field.type, field.offset))
+		return true;
+	enclosing = enclosing_type(walk, object, spot);
+	if (enclosing.several)
+		return grf_walk_inference(walk) &&
+		       grf_type_infer(walk->inference, object->span, object->slot, &field, ret);
+	*ret = enclosing.whole;
+	if (ret->type)
+		return true;
+	*ret = (struct grf_inferred){spot->type, true};
+	return spot->type->size && !(field.offset % spot->type->size) &&
+	       grf_type_repeats(walk->heap, spot->type, small_mask(object), object->size);
 }
 
-/* Follows what is left of a small object by the plan of the struct around its known field. */
-static void finish_enclosing(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
-			     struct grf_type *type, uint64_t *pending)
-{
-	uint32_t enclosing = grf_walk_found_spot(walk, id, type, false);
-	struct grf_window view = {
-	    .memory = object->memory,
-	    .room = object->size,
-	    .pending = pending,
-	    .end = object->size / 8,
-	};
-
-	if (enclosing)
-		grf_walk_value(walk, enclosing, &view);
-	else
-		grf_walk_fail(walk);
-}
-
-/* Whether a small object has exactly the mask of an array of what `spot` describes. *ret: the
- * object as that array. */
-static bool is_like_array(struct grf_walk *walk, const struct grf_visited *object,
-			  const struct grf_spot *spot, struct grf_spot *ret)
-{
-	*ret = *spot;
-	ret->content = GRF_CONTENT_ARRAY;
-	ret->coverage_key = 0;
-	return spot->content == GRF_CONTENT_ONE && spot->type && spot->type->size >= 8 &&
-	       object->size >= 2 * spot->type->size &&
-	       plan_coverage(walk, ret, object) == small_mask(object);
-}
-
-/* Follows what is left of a small object as the other elements of `array`. */
+/* Follows what is left of a small object as the elements of an array, to one of which, or to
+ * several, the pointer of spot `id` leads. */
 static void finish_array(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
-			 const struct grf_spot *array, uint64_t *pending)
+			 uint64_t *pending)
 {
-	uint64_t stride = array->type->size;
+	struct grf_spot array = *grf_spot_at(&walk->spots, id);
+	uint64_t stride = array.type->size;
 	struct grf_window view;
 
-	if (!grf_visited_view(array, object, 0, pending, &view))
+	array.content = GRF_CONTENT_ARRAY;
+	if (!grf_visited_view(&array, object, 0, pending, &view))
 		return;
+	if (grf_spot_at(&walk->spots, id)->content == GRF_CONTENT_ARRAY) {
+		grf_walk_value(walk, id, &view);
+		return;
+	}
 	for (uint64_t at = 0; at + stride <= view.room; at += stride) {
 		struct grf_window element = view;
 
@@ -163,24 +200,43 @@ static void finish_array(struct grf_walk *walk, const struct grf_visited *object
 	}
 }
 
+/* Follows what is left of a small object by the plan of what it is as a whole. */
+static void finish_whole(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+			 struct grf_inferred whole, uint64_t *pending)
+{
+	const struct grf_window view = {
+	    .memory = object->memory,
+	    .room = object->size,
+	    .pending = pending,
+	    .end = object->size / 8,
+	};
+	uint32_t found;
+
+	if (whole.array && grf_type_is_same(whole.type, grf_spot_at(&walk->spots, id)->type)) {
+		finish_array(walk, object, id, pending);
+		return;
+	}
+	grf_type_plan(walk->types, whole.type);
+	found = grf_walk_found_spot(walk, id, whole.type, whole.array);
+	if (found)
+		grf_walk_value(walk, found, &view);
+	else
+		grf_walk_fail(walk);
+}
+
 /*
  * Follows what is left of a small object when all typed pointers were followed. A pointer to one
- * element of an array, or to a field, looks like a pointer to a lone value. If only one type with
- * such a field fits, or only an array that the code makes, that is taken; else the rest is untyped.
+ * element of an array, or to a field, looks like a pointer to a lone value. Where nothing tells
+ * what is around it, the rest is untyped.
  */
 void grf_finish_small(struct grf_walk *walk, const struct grf_visited *object,
 		      struct grf_partial *partial)
 {
 	uint64_t pending = partial->pending;
 	uint32_t id = partial->spot;
-	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
-	struct grf_enclosing enclosing = enclosing_type(walk, object, spot);
-	struct grf_spot array;
-	bool like_array = is_like_array(walk, object, spot, &array);
+	struct grf_inferred whole;
 
-	if (like_array && !enclosing.type && !enclosing.several)
-		finish_array(walk, object, id, &array, &pending);
-	else if (enclosing.type && !(like_array && enclosing.array))
-		finish_enclosing(walk, object, id, enclosing.type, &pending);
+	if (find_whole(walk, object, grf_spot_at(&walk->spots, id), &whole))
+		finish_whole(walk, object, id, whole, &pending);
 	grf_visited_defer(walk, id, object->memory, &pending, object->size / 8);
 }

@@ -67,19 +67,8 @@ static bool is_schedulers(const struct grf_walk *walk, uint64_t id)
 	       grf_pair_map_get(&walk->scheduler, id, 0) != GRF_PAIR_MAP_NONE;
 }
 
-/* The inference, which is made when it is first needed. NULL: out of memory. */
-static struct grf_type_inference *inference_of(struct grf_walk *walk)
-{
-	if (!walk->inference && !walk->no_memory) {
-		walk->inference = grf_type_inference_create(walk->model);
-		if (!walk->inference)
-			grf_walk_fail(walk);
-	}
-	return walk->inference;
-}
-
 /* Finds the type of an object that an untyped pointer leads to: the stored type, that of a closure
- * by its code, or an inferred one. */
+ * by its code, what the code stored, or an inferred one. */
 static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32_t slot,
 		      struct grf_inferred *ret)
 {
@@ -99,7 +88,8 @@ static bool find_type(struct grf_walk *walk, const struct grf_span *span, uint32
 	ret->type = grf_types_closure_object(walk->types, memory, span->element_size);
 	if (ret->type && ret->type->slot_count)
 		return true;
-	if (!inference_of(walk) || !grf_type_infer(walk->inference, span, slot, ret))
+	if (!grf_walk_made(walk, span->first_object + slot, ret) &&
+	    (!grf_walk_inference(walk) || !grf_type_infer(walk->inference, span, slot, NULL, ret)))
 		return false;
 	grf_type_plan(walk->types, ret->type);
 	variant = ret->array ? NULL
@@ -134,25 +124,13 @@ uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type
 bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
 			const struct grf_code_object *object, uint32_t spot)
 {
-	struct grf_inferred found = {object->type, object->array};
 	const struct grf_span *span;
-	struct grf_type *closure;
-	uint64_t begin;
 	uint32_t slot;
 
-	if (!inference_of(walk) || !grf_heap_find(walk->heap, address, &span, &slot))
+	if (!grf_walk_made_fits(walk, address, object, &span, &slot))
 		return false;
-	begin = span->base + slot * span->element_size;
-	if ((address != begin && !object->inside) ||
-	    !grf_type_agrees(walk->inference, span, slot, found))
-		return false;
-	if (span->pointer_layout != GRF_POINTERS_NONE) {
-		closure = grf_types_closure_object(
-		    walk->types, span->memory + slot * span->element_size, span->element_size);
-		if (closure && closure->slot_count)
-			return false;
-	}
-	grf_walk_emit(walk, begin, grf_walk_found_spot(walk, spot, found.type, found.array));
+	grf_walk_emit(walk, span->base + slot * span->element_size,
+		      grf_walk_found_spot(walk, spot, object->type, object->array));
 	return true;
 }
 
@@ -182,8 +160,8 @@ static uint32_t larger_spot(struct grf_walk *walk, uint32_t id, const struct grf
 	if (!spot->type || !spot->type->planned || spot->type->pointer_bytes ||
 	    spot->type->variant || spot->content != GRF_CONTENT_ONE || !span->pointer_bits ||
 	    !grf_type_is_bare_shape(spot->type) ||
-	    address != span->base + slot * span->element_size || !inference_of(walk) ||
-	    !grf_type_infer(walk->inference, span, slot, &found) || found.array)
+	    address != span->base + slot * span->element_size || !grf_walk_inference(walk) ||
+	    !grf_type_infer(walk->inference, span, slot, NULL, &found) || found.array)
 		return 0;
 	grf_type_plan(walk->types, found.type);
 	return grf_spot_get(&walk->spots, spot->node, found.type, GRF_CONTENT_ONE);

@@ -93,6 +93,9 @@ struct grf_walk {
 	struct grf_stored_types stored;
 	struct grf_type_inference *inference;  /* NULL until the first is looked for */
 	struct grf_enclosing_types *enclosing; /* NULL until the first is looked for */
+	/* What the code says of objects that lack a type; without a type: several things. */
+	GRF_ARRAY(struct grf_inferred) made;
+	struct grf_pair_map made_index; /* object id -> index */
 	uint8_t *states;
 	uint32_t *places; /* NULL, or by which spot each object was reached, by id; see graph.h */
 	/* Where places are kept: as what the words of areas were followed. */
@@ -138,6 +141,31 @@ bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab,
 /* Takes the data word behind a word that may be a type or an itab. False: it is neither, or that of
  * another type than the object's. */
 bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot);
+
+/* code_made.c: the inference, which is made when it is first needed. NULL: out of memory. */
+struct grf_type_inference *grf_walk_inference(struct grf_walk *walk);
+
+/* Whether the object around `address` may be what the code says that it is. */
+bool grf_walk_made_fits(struct grf_walk *walk, uint64_t address,
+			const struct grf_code_object *object, const struct grf_span **ret_span,
+			uint32_t *ret_slot);
+
+/* What the code stores in a word of a data segment, behind the word `before`. Behind a type word it
+ * may store many types: what it takes the word for says nothing then. */
+bool grf_walk_made_in_data(struct grf_walk *walk, uint64_t address, uint64_t before,
+			   struct grf_code_object *ret);
+
+/* What the code of a goroutine's function stores in a stack word. */
+bool grf_walk_made_in_frame(struct grf_walk *walk, const struct grf_goroutine *goroutine,
+			    const struct grf_stack_word *word, struct grf_code_object *ret);
+
+/* Remembers what the code says of the object around `address`. Where it says several things, none
+ * counts. */
+void grf_walk_note_made(struct grf_walk *walk, uint64_t address,
+			const struct grf_code_object *object);
+
+/* What it has said of an object. False: nothing, or several things. */
+bool grf_walk_made(const struct grf_walk *walk, uint64_t id, struct grf_inferred *ret);
 
 /* Takes a pointer to what the code that stored it says it points to. False: the object is something
  * else, or has a stored type. */
@@ -198,6 +226,9 @@ static inline void grf_walk_fail(struct grf_walk *walk)
 {
 	walk->no_memory = true;
 }
+
+/* code_roots.c: asks the code what the roots of a class lead to, where that lacks a type. */
+void grf_walk_ask_code(struct grf_walk *walk, enum grf_root_class root_class);
 
 /* roots.c */
 struct grf_error *grf_walk_areas(struct grf_walk *walk);
