@@ -75,14 +75,32 @@ def test_another_architecture(folder, core, tmp_path):
     grf("core", core[0], foreign[1], "-o", folder / "out").expect(UNSUPPORTED, str(foreign[1]), *words)
 
 
-def test_no_such_file(folder, core):
+@pytest.mark.parametrize(
+    "kind, why",
+    [
+        ("none", "No such file"), ("dangling", "No such file"), ("text/x", "Not a directory"),
+        ("circle", "Too many levels"), ("fifo", "not a regular file"), ("directory", "not a regular file"),
+        ("text", ""),
+    ],
+)
+def test_named_file_that_cannot_be_used(kind, why, target, folder, core, tmp_path):
+    """One status, whichever file it is and whatever is wrong with it. The result has another one."""
     executable, image = core
-    result = grf("core", executable, folder / "none", "-o", folder / "out")
-    assert result.status not in (OK, USAGE)
-    result.expect(result.status, str(folder / "none"), "No such file")
-    result = grf("core", folder / "none", image, "-o", folder / "out")
-    assert result.status not in (OK, USAGE)
-    result.expect(result.status, str(folder / "none"), "No such file")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "text").write_text("text")
+    os.mkfifo(tmp_path / "fifo")
+    named, out = tmp_path / kind, ("-o", folder / "out")
+    grf("core", executable, named, *out).expect(BAD_INPUT, str(named), why)
+    grf("core", named, image, *out).expect(BAD_INPUT, str(named), why)
+    grf("core", executable, image, "--debug-file", named, *out).expect(BAD_INPUT, str(named), why)
+    grf("attach", target.pid, named, *out).expect(BAD_INPUT, str(named), why)
+    grf("attach", target.pid, "--debug-file", named, *out).expect(BAD_INPUT, str(named), why)
+    if kind != "directory":
+        no_folder = why if why != "not a regular file" else "Not a directory"
+        grf("attach", target.pid, "--debug-dir", named, *out).expect(BAD_INPUT, str(named), no_folder)
+        grf("attach", target.pid, "-o", named / "out").expect(OUTPUT, str(named))
 
 
 def test_a_threads_id(target, folder):

@@ -410,7 +410,7 @@ static void test_no_executable(void **state)
 	struct grf_error *error = grf_executable_open("/nonexistent", &executable);
 
 	(void)state;
-	assert_int_equal(error->code, GRF_ERROR_OTHER);
+	assert_int_equal(error->code, GRF_ERROR_BAD_INPUT);
 	assert_string_equal(error->message,
 			    "cannot open the executable /nonexistent: No such file or directory");
 	grf_error_free(error);

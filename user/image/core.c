@@ -440,7 +440,6 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 				      struct grf_image **ret)
 {
 	struct core_reader reader = {.path = path, .executable = executable};
-	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
 	_cleanup_free_ char *what = NULL;
 	_cleanup_close_ int fd = -1;
 	_cleanup_image_ struct grf_image *image = NULL;
@@ -453,7 +452,7 @@ struct grf_error *grf_image_open_core(const char *path, struct grf_executable *e
 		what = NULL;
 		return grf_error_no_memory();
 	}
-	error = grf_regular_file_open(&anywhere, path, what, &fd);
+	error = grf_named_file_open(path, what, &fd);
 	if (error)
 		return error;
 	if (fstat(fd, &status) || !status.st_size)

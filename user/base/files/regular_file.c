@@ -131,3 +131,28 @@ struct grf_error *grf_regular_file_open(const struct grf_file_place *place, cons
 	*ret = fd;
 	return NULL;
 }
+
+struct grf_error *grf_named_file_open(const char *path, const char *what, int *ret)
+{
+	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
+	struct grf_error *error = grf_regular_file_open(&anywhere, path, what, ret);
+
+	if (error && error->code == GRF_ERROR_OTHER)
+		error->code = GRF_ERROR_BAD_INPUT;
+	return error;
+}
+
+struct grf_error *grf_named_folder_check(const char *path)
+{
+	struct grf_error *error;
+	struct stat status;
+
+	if (!stat(path, &status) && S_ISDIR(status.st_mode) && !access(path, X_OK))
+		return NULL;
+	if (!stat(path, &status) && !S_ISDIR(status.st_mode))
+		errno = ENOTDIR;
+	error = grf_error_errno(GRF_ERROR_OTHER, errno, "cannot look into %s", path);
+	if (error->code == GRF_ERROR_OTHER)
+		error->code = GRF_ERROR_BAD_INPUT;
+	return error;
+}

@@ -38,4 +38,13 @@ struct grf_file_place {
 struct grf_error *grf_regular_file_open(const struct grf_file_place *place, const char *path,
 					const char *what, int *ret);
 
+/*
+ * The same for a file that the user named, or that the kernel names of a process. Errors: BAD_INPUT
+ * where it cannot be used, whatever the reason, but PERMISSION where it may not be read; NO_MEMORY.
+ */
+struct grf_error *grf_named_file_open(const char *path, const char *what, int *ret);
+
+/* Refuses a folder that the user named if there is none, with the same errors. */
+struct grf_error *grf_named_folder_check(const char *path);
+
 #endif

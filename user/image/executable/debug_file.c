@@ -243,13 +243,12 @@ static bool by_server(struct grf_executable *executable)
 
 static struct grf_error *take_named(struct grf_executable *executable, const char *path)
 {
-	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
 	struct grf_executable *debug;
 	struct grf_error *error;
 	bool known;
 	int fd;
 
-	error = grf_regular_file_open(&anywhere, path, path, &fd);
+	error = grf_named_file_open(path, path, &fd);
 	if (!error)
 		error = grf_executable_read_debug(fd, path, &debug);
 	if (error)
@@ -286,8 +285,12 @@ struct grf_error *grf_debug_file_find(struct grf_executable *executable, const c
 				      const struct grf_debug_options *options)
 {
 	struct grf_executable *const *libraries;
+	struct grf_error *error;
 	size_t count;
 
+	error = options->directory ? grf_named_folder_check(options->directory) : NULL;
+	if (error)
+		return error;
 	libraries = grf_executable_libraries(executable, &count);
 	for (size_t i = 0; i < count; i++)
 		look_for(libraries[i], grf_executable_path(libraries[i]), options->directory);

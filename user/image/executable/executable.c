@@ -232,7 +232,6 @@ static struct grf_error *read_file(int fd, const char *path, bool debug,
 
 struct grf_error *grf_executable_open(const char *path, struct grf_executable **ret)
 {
-	const struct grf_file_place anywhere = {.folder = AT_FDCWD};
 	_cleanup_free_ char *what = NULL;
 	struct grf_error *error;
 	int fd;
@@ -241,7 +240,7 @@ struct grf_error *grf_executable_open(const char *path, struct grf_executable **
 		what = NULL;
 		return grf_error_no_memory();
 	}
-	error = grf_regular_file_open(&anywhere, path, what, &fd);
+	error = grf_named_file_open(path, what, &fd);
 	return error ? error : read_file(fd, path, false, ret);
 }
 
