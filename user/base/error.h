@@ -16,22 +16,23 @@
 
 /* What went wrong, as far as a caller (or the exit status, see docs) tells cases apart. */
 enum grf_error_code {
-	GRF_ERROR_OTHER = 1,   /* anything else: I/O, a library, a broken invariant */
-	GRF_ERROR_USAGE,       /* the command line */
-	GRF_ERROR_NO_MEMORY,   /* allocation failed or a ceiling was reached */
-	GRF_ERROR_NO_PROCESS,  /* no such process, a thread's id, a zombie */
-	GRF_ERROR_PERMISSION,  /* the kernel refused; the message names the capability */
-	GRF_ERROR_EXITED,      /* the target went away while it was looked at */
-	GRF_ERROR_REPLACED,    /* the target became another program while it was looked at */
-	GRF_ERROR_NOT_GO,      /* no Go runtime in the executable */
-	GRF_ERROR_UNSUPPORTED, /* Go version, architecture or build not handled */
-	GRF_ERROR_BAD_INPUT,   /* a truncated or contradictory core or executable */
-	GRF_ERROR_MISMATCH,    /* executable and core do not belong together */
-	GRF_ERROR_OUTPUT,      /* the result could not be written */
-	GRF_ERROR_INTERRUPTED, /* SIGINT or SIGTERM */
-	GRF_ERROR_FAULT,       /* an address is not in the image */
-	GRF_ERROR_TOO_LONG,    /* the target would have to stand for longer than it may */
-	GRF_ERROR_TORN,        /* parts of a copy are not of one instant */
+	GRF_ERROR_OTHER = 1,     /* anything else: I/O, a library, a broken invariant */
+	GRF_ERROR_USAGE,         /* the command line */
+	GRF_ERROR_NO_MEMORY,     /* allocation failed or a ceiling was reached */
+	GRF_ERROR_NO_PROCESS,    /* no such process, a thread's id, a zombie */
+	GRF_ERROR_PERMISSION,    /* the kernel refused; the message names the capability */
+	GRF_ERROR_EXITED,        /* the target went away while it was looked at */
+	GRF_ERROR_REPLACED,      /* the target became another program while it was looked at */
+	GRF_ERROR_NOT_GO,        /* no Go runtime in the executable */
+	GRF_ERROR_UNSUPPORTED,   /* Go version, architecture or build not handled */
+	GRF_ERROR_BAD_INPUT,     /* a truncated or contradictory core or executable */
+	GRF_ERROR_MISMATCH,      /* executable and core do not belong together */
+	GRF_ERROR_OUTPUT,        /* the result could not be written */
+	GRF_ERROR_INTERRUPTED,   /* SIGINT or SIGTERM */
+	GRF_ERROR_FAULT,         /* an address is not in the image */
+	GRF_ERROR_TOO_LONG,      /* the target would have to stand for longer than it may */
+	GRF_ERROR_TORN,          /* parts of a copy are not of one instant */
+	GRF_ERROR_NO_COLLECTION, /* no garbage collection ended at which the target could be held */
 };
 
 struct grf_error {

@@ -94,7 +94,7 @@ static struct grf_error *open_gc_point(struct grf_session *session)
 	if (options->freeze == GRF_FREEZE_NOW)
 		return NULL;
 	if (session->freeze.only_gc_point && grf_target_is_stopped(&session->target))
-		return grf_error_create(GRF_ERROR_OTHER,
+		return grf_error_create(GRF_ERROR_NO_COLLECTION,
 					"process %d stands stopped, so that no garbage collection "
 					"ends in it; let it go on (kill -CONT %d) or take it as it "
 					"is (--freeze now)",
@@ -495,7 +495,7 @@ static struct grf_error *say_least_pause(const struct grf_session *session, stru
 
 	if (!error || !session->max_pause || session->max_pause >= LEAST_PAUSE ||
 	    (error->code != GRF_ERROR_TOO_LONG &&
-	     (error->code != GRF_ERROR_OTHER || !session->given_up)))
+	     (error->code != GRF_ERROR_NO_COLLECTION || !session->given_up)))
 		return error;
 	longer = grf_error_create(error->code,
 				  "%s; no process is held for less than about %.3g ms, and few for "

@@ -25,12 +25,13 @@ enum grf_exit {
 	GRF_EXIT_BAD_INPUT = 8,
 	GRF_EXIT_MISMATCH = 9,
 	GRF_EXIT_OUTPUT = 10,
-	GRF_EXIT_DIFFERENT = 11,    /* verify: the reached set is wrong */
-	GRF_EXIT_NOT_COMPARED = 12, /* verify: no marks to compare with */
-	GRF_EXIT_NO_ROOM = 13,      /* no memory, or no disk, within its limits */
-	GRF_EXIT_TOO_LONG = 14,     /* the target would have to stand for too long */
-	GRF_EXIT_REPLACED = 15,     /* the target became another program by exec(2) */
-	GRF_EXIT_TORN = 16,         /* parts of the copy are not of one instant */
+	GRF_EXIT_DIFFERENT = 11,     /* verify: the reached set is wrong */
+	GRF_EXIT_NOT_COMPARED = 12,  /* verify: no marks to compare with */
+	GRF_EXIT_NO_ROOM = 13,       /* no memory, or no disk, within its limits */
+	GRF_EXIT_TOO_LONG = 14,      /* the target would have to stand for too long */
+	GRF_EXIT_REPLACED = 15,      /* the target became another program by exec(2) */
+	GRF_EXIT_TORN = 16,          /* parts of the copy are not of one instant */
+	GRF_EXIT_NO_COLLECTION = 17, /* no garbage collection came to be held at */
 };
 
 /* What every command understands. */

@@ -58,6 +58,8 @@ static int status_of(enum grf_error_code code)
 		return GRF_EXIT_TOO_LONG;
 	case GRF_ERROR_TORN:
 		return GRF_EXIT_TORN;
+	case GRF_ERROR_NO_COLLECTION:
+		return GRF_EXIT_NO_COLLECTION;
 	case GRF_ERROR_INTERRUPTED:
 		return 128 + (caught ? caught : SIGINT);
 	default:

@@ -371,14 +371,14 @@ static struct grf_error *point_not_reached(const struct grf_held *hold)
 
 	if (freeze->waited)
 		return grf_error_create(
-		    GRF_ERROR_OTHER,
+		    GRF_ERROR_NO_COLLECTION,
 		    "process %d was let go at the end of a garbage collection, as it could not be "
 		    "copied in time, and did not finish another one in the %.3g s that are waited "
 		    "in all; wait longer (--gc-wait) or take it as it is (--freeze now)",
 		    hold->target->pid, seconds);
 
 	if (missed)
-		return grf_error_create(GRF_ERROR_OTHER,
+		return grf_error_create(GRF_ERROR_NO_COLLECTION,
 					"process %d finished %u garbage collection%s in %.3g s, "
 					"but grf-bpf did not get a "
 					"CPU in time to hold it there; give it more of the CPUs "
@@ -386,7 +386,7 @@ static struct grf_error *point_not_reached(const struct grf_held *hold)
 					"(--gc-wait) or take the process as it is (--freeze now)",
 					hold->target->pid, missed, missed == 1 ? "" : "s", seconds);
 	return grf_error_create(
-	    GRF_ERROR_OTHER,
+	    GRF_ERROR_NO_COLLECTION,
 	    "process %d did not finish a garbage collection in %.3g s; wait longer (--gc-wait) or "
 	    "take it as it is (--freeze now)",
 	    hold->target->pid, seconds);
