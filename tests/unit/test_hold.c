@@ -6,7 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
 #include "hold/hold.h"
+#include "hold/incarnation.h"
 #include "live_target.h"
 
 static bool may_trace;
@@ -47,6 +52,69 @@ static void test_zombie(void **state)
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 	expect_refusal(pid, GRF_ERROR_NO_PROCESS, "zombie");
 	waitpid(pid, NULL, 0);
+}
+
+static void write_file(int folder, const char *name, const char *text)
+{
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Fields 3 to 47 of a stat file; those that tell programs apart have one value. */
+static void write_stat(int folder, unsigned int code)
+{
+	char text[512] = "7 (program) S";
+
+	for (unsigned int field = 4; field <= 47; field++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %u", code);
+	write_file(folder, "stat.next", text);
+	assert_int_equal(renameat(folder, "stat.next", folder, "task/7/stat"), 0);
+}
+
+static void *finish_exec(void *folder)
+{
+	const struct timespec moment = {.tv_nsec = 30000000};
+
+	nanosleep(&moment, NULL);
+	write_stat(*(int *)folder, 4096);
+	return NULL;
+}
+
+/* While the kernel reads the file of the next program the process has memory and no code. Which
+ * program it is must be known all the same: else nobody would see that it is another later. */
+static void test_on_the_way_to_another_program(void **state)
+{
+	char name[] = "/tmp/grf-process-XXXXXX";
+	struct grf_incarnation incarnation;
+	pthread_t thread;
+	int folder;
+
+	(void)state;
+	assert_non_null(mkdtemp(name));
+	folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(folder >= 0);
+	assert_int_equal(mkdirat(folder, "task", 0700), 0);
+	assert_int_equal(mkdirat(folder, "task/7", 0700), 0);
+	write_file(folder, "pagemap", "8 bytes.");
+	write_stat(folder, 0);
+	assert_int_equal(pthread_create(&thread, NULL, finish_exec, &folder), 0);
+	grf_incarnation_take(folder, 7, &incarnation);
+	pthread_join(thread, NULL);
+	assert_true(incarnation.known);
+	assert_int_equal(incarnation.places[0], 4096);
+	assert_int_equal(grf_incarnation_look(&incarnation, folder, 7), GRF_INCARNATION_SAME);
+	write_stat(folder, 8192);
+	assert_int_equal(grf_incarnation_look(&incarnation, folder, 7), GRF_INCARNATION_ANOTHER);
+	grf_incarnation_release(&incarnation);
+	unlinkat(folder, "task/7/stat", 0);
+	unlinkat(folder, "task/7", AT_REMOVEDIR);
+	unlinkat(folder, "task", AT_REMOVEDIR);
+	unlinkat(folder, "pagemap", 0);
+	close(folder);
+	rmdir(name);
 }
 
 static void test_ourselves(void **state)
@@ -166,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_no_process),
 	    cmocka_unit_test(test_zombie),
+	    cmocka_unit_test(test_on_the_way_to_another_program),
 	    cmocka_unit_test(test_ourselves),
 	    cmocka_unit_test(test_thread),
 	    cmocka_unit_test(test_traced),

@@ -17,14 +17,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/files/small_file.h"
+#include "base/log.h"
 #include "hold/private.h"
 
 #define STAT_BYTES 2048
-/* The process may be on the way from one program to another. */
-#define TRIES 8
+/* For so long the process may be on the way from one program to another: it has no code then while
+ * the kernel reads the file of the next one; ns. */
+#define ON_THE_WAY UINT64_C(1000000000)
 
 /* Fields of a stat file (proc(5)): startcode, endcode, startstack, start_brk. */
 static const unsigned int numbers[GRF_INCARNATION_PLACES] = {26, 27, 28, 47};
@@ -63,19 +66,27 @@ static bool is_alive(int pagemap)
 
 void grf_incarnation_take(int directory, pid_t pid, struct grf_incarnation *ret)
 {
+	const struct timespec moment = {.tv_nsec = 1000000};
+	uint64_t began = grf_now();
+
 	*ret = (struct grf_incarnation){.pagemap = -1};
-	for (unsigned int i = 0; i < TRIES; i++) {
+	for (;;) {
 		ret->pagemap = openat(directory, "pagemap", O_RDONLY | O_CLOEXEC);
 		if (ret->pagemap < 0)
 			return;
-		if (read_places(directory, pid, ret->places) && ret->places[0] != NOT_TOLD &&
-		    ret->places[0] != NO_MEMORY && is_alive(ret->pagemap)) {
-			ret->known = true;
+		ret->known = read_places(directory, pid, ret->places);
+		if (ret->known && ret->places[0] != NOT_TOLD && ret->places[0] != NO_MEMORY &&
+		    is_alive(ret->pagemap))
 			return;
-		}
 		close(ret->pagemap);
 		ret->pagemap = -1;
+		/* It has ended, or is not for us to see. */
+		if (!ret->known || ret->places[0] == NOT_TOLD || grf_interrupted() ||
+		    grf_now() - began > ON_THE_WAY)
+			break;
+		nanosleep(&moment, NULL);
 	}
+	ret->known = false;
 }
 
 void grf_incarnation_release(struct grf_incarnation *incarnation)

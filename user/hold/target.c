@@ -23,6 +23,8 @@
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 /* How long a process whose threads end is waited for until it shows what for; ns. */
 #define END_LIMIT UINT64_C(1000000000)
+/* The same after an error that may have another reason; ns. */
+#define EXEC_LIMIT UINT64_C(100000000)
 
 /* State and flags from the text of a stat file. The command, in parentheses, may hold anything. */
 static bool parse_stat(const char *stat, char *ret_state, unsigned int *ret_flags)
@@ -299,6 +301,23 @@ static bool may_be_of_end(enum grf_error_code code)
 	}
 }
 
+/* How long the end of the program, or its way to another one, may take to show after an error. The
+ * threads of one that calls exec(2) end before it is another: it is the same then, and none of them
+ * can be held or make a call. */
+static uint64_t time_to_show(enum grf_error_code code)
+{
+	switch (code) {
+	case GRF_ERROR_EXITED:
+		return END_LIMIT;
+	case GRF_ERROR_UNSUPPORTED:
+	case GRF_ERROR_TOO_LONG:
+	case GRF_ERROR_OTHER:
+		return EXEC_LIMIT;
+	default:
+		return 0;
+	}
+}
+
 struct grf_error *grf_target_explain(const struct grf_target *target, struct grf_error *error)
 {
 	const struct timespec moment = {.tv_nsec = 2000000};
@@ -311,10 +330,11 @@ struct grf_error *grf_target_explain(const struct grf_target *target, struct grf
 		reason = grf_target_check(target);
 		/* Its threads end, and it does itself, or the last of them is on the way to another
 		 * program. */
-		if (reason ? reason->code != GRF_ERROR_EXITED || grf_target_thread_count(target) < 2
-			   : error->code != GRF_ERROR_EXITED)
+		if (reason &&
+		    (reason->code != GRF_ERROR_EXITED || grf_target_thread_count(target) < 2))
 			break;
-		if (grf_interrupted() || grf_now() - began > END_LIMIT)
+		if (grf_interrupted() ||
+		    grf_now() - began >= (reason ? END_LIMIT : time_to_show(error->code)))
 			break;
 		grf_error_free(reason);
 		nanosleep(&moment, NULL);
