@@ -32,7 +32,6 @@
 #include "base/watcher.h"
 
 /* linux/ioprio.h */
-#define IO_WHO_THREAD  1
 #define IO_BEST_EFFORT (2 << 13)
 #define IO_LOWEST      7
 
@@ -89,7 +88,7 @@ static void set_class(int policy, int priority)
 static void set_values(int nice, int io)
 {
 	setpriority(PRIO_PROCESS, 0, nice);
-	syscall(SYS_ioprio_set, IO_WHO_THREAD, 0, io);
+	syscall(SYS_ioprio_set, GRF_IO_WHO_THREAD, 0, io);
 }
 
 bool grf_priority_is_lowered(void)
@@ -149,7 +148,7 @@ static void hurry_thread(pid_t thread, bool first)
 		return;
 	if (can_raise && low_nice != usual_nice) {
 		setpriority(PRIO_PROCESS, (id_t)thread, usual_nice);
-		syscall(SYS_ioprio_set, IO_WHO_THREAD, thread, usual_io);
+		syscall(SYS_ioprio_set, GRF_IO_WHO_THREAD, thread, usual_io);
 	}
 	if (first)
 		set_class_of(thread, SCHED_FIFO, 1);
@@ -221,7 +220,7 @@ void grf_priority_begin(int nice)
 		return;
 	lowered = true;
 	usual_nice = getpriority(PRIO_PROCESS, 0);
-	io = syscall(SYS_ioprio_get, IO_WHO_THREAD, 0);
+	io = syscall(SYS_ioprio_get, GRF_IO_WHO_THREAD, 0);
 	usual_io = io > 0 ? (int)io : 0;
 	low_nice = usual_nice + nice < 19 ? usual_nice + nice : 19;
 	can_raise = false;

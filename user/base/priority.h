@@ -9,6 +9,9 @@
 
 #include <stdbool.h>
 
+/* IOPRIO_WHO_PROCESS of linux/ioprio.h, which means a thread. */
+#define GRF_IO_WHO_THREAD 1
+
 /*
  * At the start, before there are other threads: lowers the priority by `nice` (0: not at all), for
  * CPU and disk. Where it could not be raised again, that waits for grf_priority_for_good(). From

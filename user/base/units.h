@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+/* Whole MiB, for messages. */
+#define GRF_MIB(bytes) ((unsigned long long)((bytes) >> 20))
+
 /* "1.5 GiB", "336 B": at most four significant digits. */
 const char *grf_format_bytes(uint64_t bytes);
 /* "12,900,123". */

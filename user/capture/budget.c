@@ -19,8 +19,8 @@
 #include "base/files/small_file.h"
 #include "base/log.h"
 #include "base/memory/memory.h"
+#include "base/units.h"
 
-#define MIB(bytes) ((unsigned long long)((bytes) >> 20))
 /* What the analysis takes beside the copy: measured, see docs/design.md. */
 #define ANALYSIS_BASE  (24ull << 20)
 #define ANALYSIS_SHARE 12
@@ -52,14 +52,15 @@ static struct grf_error *check_swapped(const struct grf_session *session, uint64
 	if (!swapped)
 		return NULL;
 	grf_memory_room_of(session->target.pid, &room);
-	grf_verbose("%llu MiB of the process are swapped out, and are brought back", MIB(swapped));
+	grf_verbose("%llu MiB of the process are swapped out, and are brought back",
+		    GRF_MIB(swapped));
 	if (swapped >= room.bytes - room.bytes / LEFT_SHARE)
 		error = grf_error_create(
 		    GRF_ERROR_NO_MEMORY,
 		    "process %d: %llu MiB of it are swapped out, which reading brings back, and "
 		    "%s has room for %llu MiB",
-		    session->target.pid, MIB(swapped), room.limit ? room.limit : "memory",
-		    MIB(room.bytes));
+		    session->target.pid, GRF_MIB(swapped), room.limit ? room.limit : "memory",
+		    GRF_MIB(room.bytes));
 	free(room.limit);
 	return error;
 }
@@ -156,15 +157,15 @@ static struct grf_error *refuse_capture(const struct grf_session *session,
 		    GRF_ERROR_NO_MEMORY,
 		    "process %d: a copy takes %llu MiB, its analysis about %llu MiB, and "
 		    "--max-memory allows %llu MiB; %s",
-		    session->target.pid, MIB(budget->copy), MIB(budget->analysis),
-		    MIB(budget->allowed), why->message);
+		    session->target.pid, GRF_MIB(budget->copy), GRF_MIB(budget->analysis),
+		    GRF_MIB(budget->allowed), why->message);
 	else
 		error = grf_error_create(
 		    GRF_ERROR_NO_MEMORY,
 		    "process %d: a copy takes %llu MiB, its analysis about %llu MiB, and %llu MiB "
 		    "are free%s%s%s; %s",
-		    session->target.pid, MIB(budget->copy), MIB(budget->analysis), MIB(room->bytes),
-		    room->limit ? " in " : "", room->limit ? room->limit : "",
+		    session->target.pid, GRF_MIB(budget->copy), GRF_MIB(budget->analysis),
+		    GRF_MIB(room->bytes), room->limit ? " in " : "", room->limit ? room->limit : "",
 		    room->shared ? " beside what the process may want" : "",
 		    why ? why->message : "the analysis must be in memory");
 	grf_error_free(why);
@@ -185,12 +186,12 @@ static struct grf_error *use_file(struct grf_session *session, const struct budg
 	if (error)
 		return refuse_capture(session, budget, error);
 	if (options->max_memory)
-		grf_verbose("%llu MiB of the copy go to a file in %s", MIB(spilled),
+		grf_verbose("%llu MiB of the copy go to a file in %s", GRF_MIB(spilled),
 			    session->spill.name);
 	else
 		grf_warn("%llu MiB are free%s%s: %llu MiB of the copy go to a file in %s",
-			 MIB(budget->room.bytes), budget->room.limit ? " in " : "",
-			 budget->room.limit ? budget->room.limit : "", MIB(spilled),
+			 GRF_MIB(budget->room.bytes), budget->room.limit ? " in " : "",
+			 budget->room.limit ? budget->room.limit : "", GRF_MIB(spilled),
 			 session->spill.name);
 	session->planned_spill = spilled;
 	return spill_bytes(session, spilled);
@@ -206,15 +207,15 @@ static struct grf_error *decide_budget(struct grf_session *session, struct budge
 	budget->allowed = max_memory && max_memory < available ? max_memory : available;
 	grf_verbose("%llu MiB to copy in %zu pieces; the analysis takes about %llu MiB; %llu MiB "
 		    "may be used",
-		    MIB(budget->copy), session->first.piece_count, MIB(budget->analysis),
-		    MIB(budget->allowed));
+		    GRF_MIB(budget->copy), session->first.piece_count, GRF_MIB(budget->analysis),
+		    GRF_MIB(budget->allowed));
 	if (needed <= budget->allowed)
 		return NULL;
 	if (budget->analysis >= available)
 		return refuse_capture(session, budget, NULL);
 	if (budget->analysis >= budget->allowed)
 		grf_warn("the analysis takes about %llu MiB of memory, whatever --max-memory says",
-			 MIB(budget->analysis));
+			 GRF_MIB(budget->analysis));
 	in_memory = budget->allowed > budget->analysis ? budget->allowed - budget->analysis : 0;
 	held = in_memory / 4 < HELD_MOST ? in_memory / 4 / CUT_BYTES * CUT_BYTES : HELD_MOST;
 	if (held < HELD_LEAST)

@@ -23,7 +23,6 @@
 #include "base/priority.h"
 #include "capture/session.h"
 
-#define MORE_THREADS    1024
 #define THREADS_LIMIT   256u
 #define AUXV_SIZE_LIMIT 4096
 
@@ -310,7 +309,7 @@ static struct grf_error *prepare_session(struct grf_session *session)
 		error = grf_plan_make_room(&session->final, &session->first);
 	if (error)
 		return error;
-	session->thread_room = 2 * grf_target_thread_count(&session->target) + MORE_THREADS;
+	session->thread_room = grf_target_thread_room(&session->target);
 	session->records = calloc(session->thread_room, sizeof(*session->records));
 	session->parts->threads = calloc(session->thread_room, sizeof(*session->parts->threads));
 	if (!session->records || !session->parts->threads)

@@ -8,9 +8,8 @@
 
 #include "base/log.h"
 
-/* What copying a page takes one thread; more than a few are as fast as memory is; ns. What is
- * written to a file takes as long again. */
-#define PAGE_TIME    800u
+/* More threads than a few copy as fast as memory is. What is written to a file takes as long again.
+ */
 #define FAST_THREADS 4u
 /* A copy that took so many times as long as it should have had no CPU for most of that. */
 #define KEPT_WAITING 4
@@ -82,7 +81,7 @@ uint64_t grf_session_copy_time(const struct grf_session *session)
 {
 	uint64_t pages = (session->planned_bytes + session->planned_spill) / GRF_PAGE;
 
-	return pages * PAGE_TIME /
+	return pages * GRF_COPY_PAGE_TIME /
 	       (session->copiers < FAST_THREADS ? session->copiers : FAST_THREADS);
 }
 

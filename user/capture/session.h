@@ -21,6 +21,9 @@
 #include "hold/calls/injection.h"
 #include "hold/hold.h"
 
+/* What copying a page takes one thread; ns. */
+#define GRF_COPY_PAGE_TIME 800u
+
 /* Why the work at the stop was not finished. */
 enum grf_stop_failure {
 	GRF_STOP_DONE,

@@ -19,9 +19,8 @@
 /* For goroutines that are made before the stop. */
 #define MORE_GOROUTINES 1024u
 
-/* What it takes to take one, without eBPF also; and to copy a page; ns. */
+/* What it takes to take one, without eBPF also; ns. */
 #define RECORD_TIME 250u
-#define PAGE_TIME   800u
 
 /* Bytes that a dead part of a stack must have to be left out. To leave one out splits the memory
  * that is read into one run more, and a run costs more than the copy of a small part: with the dead
@@ -121,7 +120,7 @@ void grf_session_expect_stacks(struct grf_session *session)
 	goroutines->minimum = session->copy.through_mem ? DEAD_BYTES_THROUGH_MEM : DEAD_BYTES;
 	grf_dead_stacks_find(&goroutines->dead, records, count, goroutines->minimum);
 	if (count <= GRF_FEW_GOROUTINES ||
-	    goroutines->dead.bytes / GRF_PAGE * PAGE_TIME >= count * RECORD_TIME)
+	    goroutines->dead.bytes / GRF_PAGE * GRF_COPY_PAGE_TIME >= count * RECORD_TIME)
 		return;
 	grf_session_close_goroutines(session);
 	grf_session_without(

@@ -11,12 +11,11 @@
 #include "base/array.h"
 
 /* Go types nest inline arrays less deeply than this. */
-#define MAX_NESTING 64
 
 static void mark_plan(struct grf_types *types, struct grf_type *type, uint64_t *bits,
 		      uint64_t first, uint64_t words, unsigned int nesting)
 {
-	if (nesting > MAX_NESTING || first >= words)
+	if (nesting > GRF_MAX_NESTING || first >= words)
 		return;
 	grf_type_plan(types, type);
 	for (uint32_t i = 0; i < type->slot_count; i++) {

@@ -14,6 +14,9 @@
 #include "model/heap/heap.h"
 #include "model/types/types.h"
 
+/* Types in types are followed so deep. */
+#define GRF_MAX_NESTING 64
+
 static inline bool grf_bit(const uint64_t *bits, uint64_t at)
 {
 	return bits[at >> 6] >> (at & 63) & 1;

@@ -61,10 +61,6 @@
 #include "hold/private.h"
 #include "hold/seize.h"
 
-/* Rounds of asking that only yield the CPU, before asking sleeps in between. */
-#define EAGER_ROUNDS 50
-#define MORE_THREADS 1024
-
 static struct grf_held_thread *find_thread(struct grf_held *hold, pid_t tid)
 {
 	size_t i, index;
@@ -229,13 +225,13 @@ static struct grf_error *wait_all(struct grf_held *hold)
 	unsigned int round;
 
 	for (round = 0; !look_at_all(hold, &running); round++) {
-		if (round >= EAGER_ROUNDS && given_up(hold, running))
+		if (round >= GRF_EAGER_ROUNDS && given_up(hold, running))
 			continue;
 		if (grf_interrupted())
 			return grf_error_interrupted();
 		if (is_late(hold))
 			return does_not_stop(hold, running->tid);
-		if (round < EAGER_ROUNDS)
+		if (round < GRF_EAGER_ROUNDS)
 			sched_yield();
 		else
 			nanosleep(&moment, NULL);
@@ -486,7 +482,7 @@ static void *run_tracer(void *argument)
 /* Room for the threads that there are and many more, so that nothing is allocated at the stop. */
 static struct grf_error *make_room(struct grf_held *hold)
 {
-	size_t count = 2 * grf_target_thread_count(hold->target) + MORE_THREADS;
+	size_t count = grf_target_thread_room(hold->target);
 
 	hold->threads.items = calloc(count, sizeof(*hold->threads.items));
 	hold->tids = calloc(count, sizeof(*hold->tids));

@@ -65,6 +65,9 @@ bool grf_target_is_stopped(const struct grf_target *target);
 /* The number of threads at this moment; 0 when the process is gone. */
 size_t grf_target_thread_count(const struct grf_target *target);
 
+/* For how many threads room is made before the stop: those that there are and many more. */
+size_t grf_target_thread_room(const struct grf_target *target);
+
 /* How the hold went. Times are grf_now(). */
 struct grf_hold_report {
 	uint64_t waited;       /* for the freeze point; ns */

@@ -9,6 +9,9 @@
 
 #include "hold/hold.h"
 
+/* Rounds of asking that only yield the CPU, before asking sleeps in between. */
+#define GRF_EAGER_ROUNDS 50
+
 /* The state letter of a thread (proc(5)), '\0' when it is gone. */
 char grf_target_thread_state(const struct grf_target *target, pid_t tid);
 

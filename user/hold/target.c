@@ -20,7 +20,8 @@
 #include "base/log.h"
 #include "hold/private.h"
 
-#define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
+#define MORE_THREADS 1024
+#define PF_KTHREAD   0x00200000u /* include/linux/sched.h */
 /* How long a process whose threads end is waited for until it shows what for; ns. */
 #define END_LIMIT UINT64_C(1000000000)
 /* The same after an error that may have another reason; ns. */
@@ -373,4 +374,9 @@ size_t grf_target_thread_count(const struct grf_target *target)
 	if (grf_small_file_read(target->directory, "status", status, sizeof(status)) < 0)
 		return 0;
 	return grf_field_number(status, "Threads", 0);
+}
+
+size_t grf_target_thread_room(const struct grf_target *target)
+{
+	return 2 * grf_target_thread_count(target) + MORE_THREADS;
 }

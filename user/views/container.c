@@ -8,9 +8,8 @@
 #define NESTED 8
 /* Both designs of maps begin with the number of their entries, a word that the compiler reads for
  * len(): runtime.hmap.count, internal/runtime/maps.Map.used. */
-#define MAP_COUNT      0
-#define SLICE_LENGTH   8
-#define SLICE_CAPACITY 16
+#define MAP_COUNT    0
+#define SLICE_LENGTH 8
 
 uint64_t grf_container_address(const struct grf_retained *retained, uint32_t node)
 {
@@ -150,7 +149,7 @@ bool grf_container_slice(const struct grf_slot *slot, const uint8_t *memory, uin
 	*ret = (struct grf_container_slice){
 	    .pointer = grf_load_u64(memory),
 	    .length = grf_load_u64(memory + SLICE_LENGTH),
-	    .capacity = grf_load_u64(memory + SLICE_CAPACITY),
+	    .capacity = grf_load_u64(memory + GRF_SLICE_CAPACITY),
 	    .element = slot->target ? slot->target->size : 0,
 	};
 	return slot->kind == GRF_SLOT_ARRAY_POINTER && slot->count && ret->element &&

@@ -50,9 +50,6 @@ const struct grf_slot *grf_container_slot(const struct grf_type *type, uint64_t 
 /** The first slot of a type that a field of this name ("children") leads to. NULL: none. */
 const struct grf_slot *grf_container_field(const struct grf_type *type, const char *name);
 
-/** A slice is a pointer, a length and a capacity. */
-#define GRF_SLICE_SIZE 24u
-
 struct grf_container_slice {
 	uint64_t pointer;
 	uint64_t length, capacity; /* elements; length <= capacity */

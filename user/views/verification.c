@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "graph/pair_map.h"
+#include "model/code/runtime_variables.h"
 #include "model/variables/variables.h"
 
 struct comparison {
@@ -316,8 +317,6 @@ static struct grf_error *find_stale(struct comparison *comparison)
 	return comparison->no_memory ? grf_error_no_memory() : NULL;
 }
 
-#define MAX_PROCESSORS 65536
-
 /*
  * Finds the blocks of 16 bytes that the tiny allocators of the Ps are filling. The collector marks
  * them when it begins, even if nothing points to them (gcMarkTinyAllocs in mgc.go).
@@ -332,7 +331,7 @@ static void find_tiny_blocks(struct comparison *comparison)
 	    !grf_image_u64(model->image, allp, &data) ||
 	    !grf_image_u64(model->image, allp + 8, &count))
 		return;
-	for (uint64_t i = 0; i < count && i < MAX_PROCESSORS; i++) {
+	for (uint64_t i = 0; i < count && i < GRF_MAX_PROCESSORS; i++) {
 		uint64_t p, mcache, tiny, *added;
 
 		if (!grf_image_u64(model->image, data + i * 8, &p) || !p ||

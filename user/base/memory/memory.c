@@ -20,6 +20,7 @@
 #include "base/files/small_file.h"
 #include "base/log.h"
 #include "base/priority.h"
+#include "base/units.h"
 #include "base/watcher.h"
 
 #define WATCH_INTERVAL 20000000u /* ns */
@@ -28,7 +29,6 @@
 #define RESERVE_SHARE 16
 #define RESERVE_LEAST (8ull << 20)
 #define RESERVE_MOST  (128ull << 20)
-#define MIB(bytes)    ((unsigned long long)((bytes) >> 20))
 
 /* /proc/self/status, from when it is first needed. */
 static int own_status = -1;
@@ -159,7 +159,7 @@ static void watch_groups(void)
 		grf_give_up(GRF_ERROR_NO_MEMORY,
 			    "gave up: the control group %s, which the process is in too, has "
 			    "nearly used up its %llu MiB of memory",
-			    group->path, MIB(group->limit));
+			    group->path, GRF_MIB(group->limit));
 }
 
 void grf_memory_pause(void)
@@ -220,5 +220,6 @@ void grf_memory_report(void)
 		return;
 	grf_memory_hold_files();
 	grf_verbose("memory: %llu MiB at the most, now %llu MiB of our own and %llu MiB of files",
-		    MIB(own_field("VmHWM")), MIB(own_field("RssAnon")), MIB(own_field("RssFile")));
+		    GRF_MIB(own_field("VmHWM")), GRF_MIB(own_field("RssAnon")),
+		    GRF_MIB(own_field("RssFile")));
 }

@@ -19,11 +19,9 @@
 #include <unistd.h>
 
 #include "base/sandbox/sandbox_private.h"
+#include "base/priority.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
-/* linux/ioprio.h */
-#define IO_WHO_THREAD 1
 
 /* Both numbers of a descriptor are 32 bits wide, and what is above is nobody's. */
 #define DESCRIPTOR(argument, fd) SCMP_A##argument##_32(SCMP_CMP_EQ, (uint32_t)(fd))
@@ -266,7 +264,7 @@ static void add_priorities(struct filter *filter, const struct grf_priority_usua
 	ADD(filter, SCMP_ACT_ALLOW, sched_setattr, SCMP_A0_32(SCMP_CMP_EQ, 0));
 	ADD(filter, SCMP_ACT_ALLOW, setpriority, SCMP_A0_32(SCMP_CMP_EQ, PRIO_PROCESS),
 	    SCMP_A2_32(SCMP_CMP_EQ, (uint32_t)usual->nice));
-	ADD(filter, SCMP_ACT_ALLOW, ioprio_set, SCMP_A0_32(SCMP_CMP_EQ, IO_WHO_THREAD),
+	ADD(filter, SCMP_ACT_ALLOW, ioprio_set, SCMP_A0_32(SCMP_CMP_EQ, GRF_IO_WHO_THREAD),
 	    SCMP_A2_32(SCMP_CMP_EQ, (uint32_t)usual->io));
 	for (size_t i = 0; i < COUNT(classes); i++)
 		ADD(filter, SCMP_ACT_ALLOW, sched_setscheduler,

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PAGEMAP_SCAN of Linux 6.7 (linux/fs.h), which older headers lack. */
+/* /proc/PID/pagemap: its entries, and PAGEMAP_SCAN of Linux 6.7 (linux/fs.h), which older headers
+ * lack. */
 #ifndef GRF_CAPTURE_COPY_PAGEMAP_SCAN_H
 #define GRF_CAPTURE_COPY_PAGEMAP_SCAN_H
 
 #include <stdint.h>
 #include <sys/ioctl.h>
+
+/* An entry for each page (Documentation/admin-guide/mm/pagemap.rst). */
+#define GRF_ENTRY_PRESENT    (1ull << 63)
+#define GRF_ENTRY_SWAPPED    (1ull << 62)
+#define GRF_ENTRY_FILE       (1ull << 61)
+#define GRF_ENTRY_SOFT_DIRTY (1ull << 55)
+#define GRF_ENTRY_FRAME      ((1ull << 55) - 1)
 
 struct grf_page_region {
 	uint64_t start;

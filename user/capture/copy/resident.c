@@ -13,9 +13,6 @@
 #include "capture/copy/pagemap_scan.h"
 
 /* Documentation/admin-guide/mm/pagemap.rst */
-#define ENTRY_PRESENT (1ull << 63)
-#define ENTRY_SWAPPED (1ull << 62)
-#define ENTRY_FILE    (1ull << 61)
 
 #define REGIONS 256
 #define ENTRIES 1024
@@ -79,8 +76,8 @@ static bool scan_pages(struct grf_resident *resident, enum grf_resident_kind kin
 
 static bool entry_counts(uint64_t entry, enum grf_resident_kind kind)
 {
-	return entry & (ENTRY_PRESENT | ENTRY_SWAPPED) &&
-	       !(kind == GRF_RESIDENT_WRITTEN && entry & ENTRY_FILE);
+	return entry & (GRF_ENTRY_PRESENT | GRF_ENTRY_SWAPPED) &&
+	       !(kind == GRF_RESIDENT_WRITTEN && entry & GRF_ENTRY_FILE);
 }
 
 static bool read_table(struct grf_resident *resident, enum grf_resident_kind kind, uint64_t from,

@@ -33,10 +33,10 @@
 
 #include "base/log.h"
 #include "base/pages.h"
+#include "base/units.h"
 
 /* How much is written before the disk is told. */
 #define SETTLE_BYTES (16ull << 20)
-#define MIB(bytes)   ((unsigned long long)((bytes) >> 20))
 
 void grf_spill_init(struct grf_spill *spill)
 {
@@ -112,7 +112,7 @@ static struct grf_error *try_directory(struct grf_spill *spill, const char *dire
 	room = (uint64_t)facts.f_bavail * (uint64_t)facts.f_bsize;
 	if (room < bytes)
 		return grf_error_create(GRF_ERROR_NO_MEMORY, "%s has %llu MiB free", directory,
-					MIB(room));
+					GRF_MIB(room));
 	spill->fd = make_file(directory);
 	if (spill->fd < 0)
 		return grf_error_errno(GRF_ERROR_NO_MEMORY, errno, "%s", directory);
@@ -144,7 +144,7 @@ static struct grf_error *find_directory(struct grf_spill *spill, const char *nam
 			error = grf_error_prefix(error, "%s", before->message);
 		grf_error_free(before);
 	}
-	return grf_error_prefix(error, "no place for %llu MiB in a file", MIB(bytes));
+	return grf_error_prefix(error, "no place for %llu MiB in a file", GRF_MIB(bytes));
 }
 
 /* Memory that exists, so that no page of it is missing at the stop. */
@@ -339,5 +339,5 @@ struct grf_error *grf_spill_explain(const struct grf_spill *spill, int pid)
 	return grf_error_create(GRF_ERROR_NO_MEMORY,
 				"process %d: what does not fit into memory cannot be written to a "
 				"file in %s after %llu MiB: %s",
-				pid, spill->name, MIB(spill->written), strerror(spill->error));
+				pid, spill->name, GRF_MIB(spill->written), strerror(spill->error));
 }

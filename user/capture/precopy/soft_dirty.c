@@ -40,17 +40,14 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "capture/copy/pagemap_scan.h"
 #include "capture/copy/resident.h"
 
 /* Documentation/admin-guide/mm/pagemap.rst */
-#define ENTRY_PRESENT    (1ull << 63)
-#define ENTRY_SWAPPED    (1ull << 62)
-#define ENTRY_SOFT_DIRTY (1ull << 55)
-#define ENTRY_FRAME      ((1ull << 55) - 1)
-#define EXISTS           (ENTRY_PRESENT | ENTRY_SWAPPED)
+#define EXISTS (GRF_ENTRY_PRESENT | GRF_ENTRY_SWAPPED)
 
 /* Tells a page's contents from others', with the soft-dirty bit. */
-#define IDENTITY (EXISTS | ENTRY_FRAME)
+#define IDENTITY (EXISTS | GRF_ENTRY_FRAME)
 /* What was copied is not to be relied on any more; like no entry of a page that exists. */
 #define STALE 1u
 
@@ -112,14 +109,14 @@ static bool bits_are_right(int pagemap, int clear_refs, volatile uint8_t *page)
 {
 	for (int i = 0; i < 2; i++) {
 		page[0]++;
-		if (!(own_entry(pagemap, page) & ENTRY_SOFT_DIRTY) || !clear_bits(clear_refs) ||
-		    own_entry(pagemap, page) & ENTRY_SOFT_DIRTY)
+		if (!(own_entry(pagemap, page) & GRF_ENTRY_SOFT_DIRTY) || !clear_bits(clear_refs) ||
+		    own_entry(pagemap, page) & GRF_ENTRY_SOFT_DIRTY)
 			return false;
 		if (i && (mprotect((void *)page, GRF_PAGE, PROT_NONE) ||
 			  mprotect((void *)page, GRF_PAGE, PROT_READ | PROT_WRITE)))
 			return false;
 		page[0]++;
-		if (!(own_entry(pagemap, page) & ENTRY_SOFT_DIRTY))
+		if (!(own_entry(pagemap, page) & GRF_ENTRY_SOFT_DIRTY))
 			return false;
 	}
 	return true;
@@ -142,7 +139,7 @@ struct grf_error *grf_soft_dirty_check(void)
 		error =
 		    grf_error_create(GRF_ERROR_UNSUPPORTED,
 				     "the kernel has no soft-dirty bits (CONFIG_MEM_SOFT_DIRTY)");
-	else if (!(own_entry(pagemap, page) & ENTRY_FRAME))
+	else if (!(own_entry(pagemap, page) & GRF_ENTRY_FRAME))
 		error = grf_error_create(
 		    GRF_ERROR_PERMISSION,
 		    "soft-dirty bits do not do without page frames, which are not shown to us "
@@ -235,9 +232,9 @@ static bool is_same(uint64_t entry, const uint64_t *known)
 /* Whether a page that exists is not what was copied. */
 static bool is_changed(struct soft_dirty *soft_dirty, uint64_t entry, const uint64_t *known)
 {
-	if (entry & ENTRY_SOFT_DIRTY || !is_same(entry, known))
+	if (entry & GRF_ENTRY_SOFT_DIRTY || !is_same(entry, known))
 		return true;
-	if (!(*known & ENTRY_SOFT_DIRTY))
+	if (!(*known & GRF_ENTRY_SOFT_DIRTY))
 		return false;
 	/* It was dirty before. */
 	__atomic_store_n(&soft_dirty->disturbed, true, __ATOMIC_RELAXED);
@@ -257,7 +254,7 @@ static bool finds_page(struct soft_dirty *soft_dirty, enum grf_scan what, uint64
 		return is_changed(soft_dirty, entry, known);
 	case GRF_SCAN_SEAL:
 	case GRF_SCAN_WRITTEN:
-		return known && !(entry & ENTRY_SOFT_DIRTY) && !is_same(entry, known);
+		return known && !(entry & GRF_ENTRY_SOFT_DIRTY) && !is_same(entry, known);
 	case GRF_SCAN_FIRST:
 	case GRF_SCAN_SWAPPED:
 		break;
@@ -319,7 +316,7 @@ static enum grf_scan_result scan_range(struct grf_tracker *tracker, enum grf_sca
 			if (!add_page(runs, ret_count, capacity, *ret_next, empty))
 				return GRF_SCAN_MORE;
 			if (is_noted(what) && known)
-				*known = empty ? 0 : entries[i] & (IDENTITY | ENTRY_SOFT_DIRTY);
+				*known = empty ? 0 : entries[i] & (IDENTITY | GRF_ENTRY_SOFT_DIRTY);
 		}
 	}
 	return GRF_SCAN_DONE;

@@ -34,8 +34,8 @@
 #define RUNS       256
 #define SCAN_PAGES 4096
 /* What a fork takes the kernel: some 20 ms for each GB; ns. */
-#define FORK_TIME 500000u
-#define PAGE_TIME 80u
+#define FORK_TIME      500000u
+#define FORK_PAGE_TIME 80u
 /* What is larger, and copied at the stop, may be stacks; bytes. */
 #define LARGE (1u << 20)
 
@@ -60,7 +60,7 @@ static uint64_t resident_pages(const struct grf_session *session)
 /* A fork that has begun cannot be broken off. */
 static struct grf_error *check_time(const struct grf_session *session)
 {
-	uint64_t time = FORK_TIME + resident_pages(session) * PAGE_TIME;
+	uint64_t time = FORK_TIME + resident_pages(session) * FORK_PAGE_TIME;
 
 	if (!session->max_pause || time <= session->max_pause)
 		return NULL;

@@ -25,7 +25,7 @@
 #define QUIET_BYTES   (64u << 10)
 #define QUIET_DOUBLES 6u
 /* What copying a page takes at the stop, on one CPU; ns. */
-#define PAGE_TIME 1000
+#define STOP_PAGE_TIME 1000
 /* For the end of a garbage collection, if it is not insisted on, the target shall not stand longer
  * than this, as a collection writes to many pages itself; unless it does so without one. ns. */
 #define GC_POINT_PAUSE 3000000u
@@ -241,8 +241,8 @@ static uint64_t time_left(const struct grf_session *session)
 uint64_t grf_precopy_page_limit(const struct grf_session *session)
 {
 	uint64_t time = time_left(session);
-	uint64_t limit = time == UINT64_MAX ? time : time / PAGE_TIME * session->copiers;
-	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / PAGE_TIME * session->copiers;
+	uint64_t limit = time == UINT64_MAX ? time : time / STOP_PAGE_TIME * session->copiers;
+	uint64_t fewer = (uint64_t)GC_POINT_PAUSE / STOP_PAGE_TIME * session->copiers;
 	uint64_t usual = 2 * session->precopy.round_bytes / GRF_PAGE;
 
 	/* What does not fit into what is held would be written to the file in the stop. */

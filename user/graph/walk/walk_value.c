@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Follows the pointers of a value, slot by slot of its type's plan. */
 #include "graph/inference/type_evidence.h"
+#include "graph/plan_mask.h"
 #include "graph/walk/walk.h"
 #include "model/heap/slot_size.h"
 #include "model/variables/variables.h"
 
 /* A slice is pointer, length, capacity. */
-#define SLICE_CAPACITY 16
 
 /* Go types nest inline arrays less deeply than this. */
-#define MAX_NESTING 64
 
 /* Whether the word `offset` bytes into the value may be followed. Where words are counted, each may
  * be followed once. */
@@ -205,7 +204,7 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 		break;
 	default:
 		capacity = content == GRF_CONTENT_ARRAY && slot->count
-			       ? word_beside(view, slot->offset + SLICE_CAPACITY)
+			       ? word_beside(view, slot->offset + GRF_SLICE_CAPACITY)
 			       : 0;
 		if (child && grf_spot_at(&walk->spots, child)->timer)
 			child = timer_spot(walk, child, value);
@@ -297,7 +296,7 @@ static void walk_value(struct grf_walk *walk, uint32_t id, const struct grf_wind
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
 	const struct grf_type *type = spot->type;
 
-	if (!type || nesting > MAX_NESTING)
+	if (!type || nesting > GRF_MAX_NESTING)
 		return;
 	if (!spot->children && !grf_spot_prepare(&walk->spots, id)) {
 		grf_walk_fail(walk);

@@ -64,13 +64,12 @@
 
 #define STOP_LIMIT 500000000u /* ns that a thread may take to stop, without a wait for a CPU */
 #define CALL_LIMIT                                                                                 \
-	30000000000ull            /* to begin a call and, by default, to end it; it may wait for   \
-				   * a CPU all the while, but must not be let go in the middle */
-#define TIME_LIMIT   10000000000u /* ns after which no other thread is tried, nor waited for */
-#define ATTEMPTS     3            /* for each thread: it may be handling a signal */
-#define MAX_THREADS  4096u        /* that are looked at */
-#define MAX_RECORDS  65536u
-#define EAGER_ROUNDS 50 /* of asking that only yield the CPU */
+	30000000000ull           /* to begin a call and, by default, to end it; it may wait for    \
+				  * a CPU all the while, but must not be let go in the middle */
+#define TIME_LIMIT  10000000000u /* ns after which no other thread is tried, nor waited for */
+#define ATTEMPTS    3            /* for each thread: it may be handling a signal */
+#define MAX_THREADS 4096u        /* that are looked at */
+#define MAX_RECORDS 65536u
 /* linux/errno.h: what a call that is to be made again seems to return. */
 #define FIRST_RESTART (-516)
 #define LAST_RESTART  (-512)
@@ -207,9 +206,10 @@ bool grf_injector_wait(const struct grf_target *target, pid_t tid, uint64_t limi
 		}
 		/* The end of a process's first thread is not told as long as others are not waited
 		 * for, and it may be we who trace them. */
-		if (last || (round >= EAGER_ROUNDS && grf_target_thread_state(target, tid) == 'Z'))
+		if (last ||
+		    (round >= GRF_EAGER_ROUNDS && grf_target_thread_state(target, tid) == 'Z'))
 			return false;
-		if (round < EAGER_ROUNDS)
+		if (round < GRF_EAGER_ROUNDS)
 			sched_yield();
 		else
 			nanosleep(&moment, NULL);

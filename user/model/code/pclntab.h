@@ -11,6 +11,12 @@
 #include "base/error.h"
 #include "model/code/modules.h"
 
+/* The tables of a function (internal/abi/symtab.go). */
+#define GRF_PCDATA_STACK_MAP     1
+#define GRF_FUNCDATA_ARGS_MAPS   0
+#define GRF_FUNCDATA_LOCALS_MAPS 1
+#define GRF_FUNCDATA_OBJECTS     2
+
 /* One function. All pointers are into image memory, and checked. */
 struct grf_function {
 	const struct grf_module *module;

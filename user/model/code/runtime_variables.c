@@ -26,9 +26,8 @@
 #define MAX_LIST (1u << 20)
 /* Elements of lists that one search looks at. Nearly all words fail at the first: only one of a
  * damaged image begins another list each. */
-#define MAX_STEPS      ((uint64_t)1 << 26)
-#define MAX_PROCESSORS 65536u
-#define MAX_SPANS      ((uint64_t)1 << 31)
+#define MAX_STEPS ((uint64_t)1 << 26)
+#define MAX_SPANS ((uint64_t)1 << 31)
 /* How many elements of a list are looked at before it is believed. */
 #define SAMPLE 256
 /* The smallest stack, and what sizes of stacks are powers of two from (runtime/stack.go). */
@@ -189,7 +188,7 @@ static uint64_t looks_like_allp(const struct search *search, uint64_t address)
 {
 	struct grf_slice all;
 
-	if (!read_slice(search, address, MAX_PROCESSORS, &all))
+	if (!read_slice(search, address, GRF_MAX_PROCESSORS, &all))
 		return 0;
 	for (uint64_t i = 0; i < all.length; i++) {
 		uint64_t p = grf_image_word(search->image, all.data + i * 8);

@@ -13,6 +13,9 @@
 #include "model/code/pclntab.h"
 #include "model/release/layout.h"
 
+/* Of runtime.allp. No machine has more. */
+#define GRF_MAX_PROCESSORS 65536u
+
 /* The address in the image of runtime.mheap_, runtime.allgs, runtime.allm, runtime.allp,
  * runtime.allfin or runtime.gcCleanups; 0: another name, or not to be found. */
 uint64_t grf_runtime_variable(const struct grf_image *image, const struct grf_layout *layout,

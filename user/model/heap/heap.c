@@ -18,7 +18,6 @@
 #include "model/heap/heap_private.h"
 #include "model/heap/pointer_free.h"
 
-#define SIZE_CLASSES 68
 /* Small objects share a span of up to 10 pages (sizeclasses.go); larger ones have their own. */
 #define MAX_SMALL_OBJECT 32768u
 #define MAX_SMALL_PAGES  32u
@@ -95,7 +94,7 @@ bool grf_raw_span_plausible(const struct grf_raw_span *raw, const struct grf_arc
 	if (!raw->start || raw->start % GRF_PAGE_BYTES || raw->start >= arch->address_limit ||
 	    !raw->pages || raw->pages > UINT32_MAX ||
 	    raw->pages * GRF_PAGE_BYTES > arch->address_limit - raw->start ||
-	    raw->span_class >> 1 >= SIZE_CLASSES)
+	    raw->span_class >> 1 >= GRF_SIZE_CLASSES)
 		return false;
 	bytes = raw->pages * GRF_PAGE_BYTES;
 	if (!raw->slots || !raw->element_size || raw->element_size % 8 ||

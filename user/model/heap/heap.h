@@ -18,6 +18,9 @@
 #include "image/image.h"
 #include "model/release/layout.h"
 
+/* runtime/sizeclasses.go, the same number in every release. */
+#define GRF_SIZE_CLASSES 68
+
 /* Where the pointer masks of a span's slots are. */
 enum grf_pointer_layout {
 	GRF_POINTERS_NONE, /* noscan */

@@ -26,7 +26,6 @@
 
 /* Bytes; functions have fewer arguments. */
 #define MAX_DEFER_ARGUMENTS (1u << 20)
-#define FUNCDATA_ARGS_MAPS  0
 /* Signal stacks are 32 KiB (runtime, os_linux.go). */
 #define MAX_SIGNAL_STACK ((uint64_t)1 << 20)
 
@@ -286,7 +285,7 @@ static void add_defer_arguments(struct goroutine_reader *reader, uint64_t record
 		return;
 	reader->arguments_left -= size;
 	/* runtime.stackmap: how many maps, bits of each, the maps. */
-	map = grf_pclntab_funcdata(reader->table, &function, FUNCDATA_ARGS_MAPS);
+	map = grf_pclntab_funcdata(reader->table, &function, GRF_FUNCDATA_ARGS_MAPS);
 	if (map && grf_image_u32(reader->image, map + 4, &width) && width <= size / 8)
 		bits = grf_image_at(reader->image, map + 8, (width + 7) / 8);
 	if (!bits)

@@ -18,11 +18,7 @@
 
 #include "arch/arch.h"
 
-#define PCDATA_STACK_MAP     1
-#define FUNCDATA_ARGS_MAPS   0
-#define FUNCDATA_LOCALS_MAPS 1
-#define FUNCDATA_OBJECTS     2
-#define ARGS_UNKNOWN         INT32_MIN
+#define ARGS_UNKNOWN INT32_MIN
 
 /* A bit vector describes the arguments of calls through method values and reflect.MakeFunc at run
  * time. So many are read at most. */
@@ -119,7 +115,7 @@ static void add_map(struct grf_stack_scan *scan, uint64_t map, int32_t index, ui
 
 static void add_objects(struct grf_stack_scan *scan, const struct grf_frame *frame, uint32_t index)
 {
-	uint64_t list = grf_pclntab_funcdata(scan->table, &frame->function, FUNCDATA_OBJECTS);
+	uint64_t list = grf_pclntab_funcdata(scan->table, &frame->function, GRF_FUNCDATA_OBJECTS);
 	const struct grf_layout *layout = scan->layout;
 	uint64_t stride = (uint64_t)grf_offset(layout, stack_object_record, _size), count;
 	uint64_t mask_at = (uint64_t)grf_offset(layout, stack_object_record, gcdata);
@@ -183,16 +179,17 @@ static void add_precise_frame(struct grf_stack_scan *scan, const struct grf_fram
 
 	if (target != frame->function.entry)
 		target--;
-	map = grf_pclntab_pcdata(scan->table, &frame->function, PCDATA_STACK_MAP, target);
+	map = grf_pclntab_pcdata(scan->table, &frame->function, GRF_PCDATA_STACK_MAP, target);
 	if (map < 0)
 		map = 0;
 	if (frame->varp > frame->sp)
-		add_map(scan,
-			grf_pclntab_funcdata(scan->table, &frame->function, FUNCDATA_LOCALS_MAPS),
-			map, frame->varp, true, index);
+		add_map(
+		    scan,
+		    grf_pclntab_funcdata(scan->table, &frame->function, GRF_FUNCDATA_LOCALS_MAPS),
+		    map, frame->varp, true, index);
 	if (frame->function.args_size > 0)
 		add_map(scan,
-			grf_pclntab_funcdata(scan->table, &frame->function, FUNCDATA_ARGS_MAPS),
+			grf_pclntab_funcdata(scan->table, &frame->function, GRF_FUNCDATA_ARGS_MAPS),
 			map, frame->argp, false, index);
 	add_objects(scan, frame, index);
 }

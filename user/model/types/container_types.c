@@ -34,7 +34,6 @@
 #define MAPEXTRA_OLD_OVERFLOW  8
 #define MAPEXTRA_NEXT_OVERFLOW 16
 #define MAPEXTRA_SIZE          24
-#define SLICE_SIZE             24
 
 /* --- groups and buckets ----------------------------------------------------------------------- */
 
@@ -332,7 +331,7 @@ static struct grf_type *map_extra(struct grf_types *types, struct grf_type *buck
 	pointer->array_unnamed = true;
 	list = grf_types_make_pointer(
 	    types, GRF_KIND_POINTER,
-	    make_wrapper(types, "[]*runtime.bmap", SLICE_SIZE,
+	    make_wrapper(types, "[]*runtime.bmap", GRF_SLICE_SIZE,
 			 grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, pointer), 0));
 	made = grf_types_make(types, GRF_KIND_STRUCT, "runtime.mapextra", MAPEXTRA_SIZE, 3);
 	if (!made || !list)

@@ -26,7 +26,6 @@
 #define AT_GO_DICT_INDEX   0x2906
 
 #define TYPEDEFS_MAX 16
-#define FIELDS_MAX   65536
 #define NONE         UINT32_MAX
 
 /* Prefix of types without hash and equality functions. They are the same types but for the
@@ -434,7 +433,7 @@ static uint32_t count_members(Dwarf_Die *die)
 		return 0;
 	do
 		count += dwarf_tag(&member) == DW_TAG_member;
-	while (count < FIELDS_MAX && next_sibling(&member));
+	while (count < GRF_FIELDS_MAX && next_sibling(&member));
 	return count;
 }
 

@@ -14,9 +14,7 @@
 
 #include "model/types/types_private.h"
 
-#define KIND_MASK  0x1f
 #define SIZE_LIMIT ((uint64_t)1 << 47)
-#define FIELDS_MAX 65536
 /* Types that one name may need. */
 #define NAME_STEPS 256
 
@@ -39,7 +37,6 @@
 #define MAP_ELEMENT       8
 #define MAP_GROUP         16 /* or bucket */
 #define STRUCT_FIELDS     8  /* pkgPath, fields */
-#define STRUCT_FIELD_SIZE 24 /* name, type, offset */
 #define ARRAY_TAIL_SIZE   24
 #define CHAN_TAIL_SIZE    16
 #define INTERFACE_TAIL    32
@@ -78,7 +75,7 @@ bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_d
 	    .address = address,
 	    .size = grf_load_u64(at + grf_offset(layout, type, size)),
 	    .pointer_bytes = grf_load_u64(at + grf_offset(layout, type, ptr_bytes)),
-	    .kind = (enum grf_kind)(kind & KIND_MASK),
+	    .kind = (enum grf_kind)(kind & GRF_KIND_MASK),
 	    .tflag = at[grf_offset(layout, type, tflag)],
 	    .name = (int32_t)grf_load_u32(at + grf_offset(layout, type, str)),
 	    .tail = address + (uint64_t)common,
@@ -283,7 +280,7 @@ static void append_struct(struct grf_types *types, const struct grf_descriptor *
 	append_name(name, "struct {");
 	for (uint64_t i = 0; i < count && name->steps > 0; i++) {
 		append_name(name, i ? "; " : " ");
-		append_field(types, fields + i * STRUCT_FIELD_SIZE, package, name);
+		append_field(types, fields + i * GRF_STRUCT_FIELD_SIZE, package, name);
 	}
 	append_name(name, count ? " }" : "}");
 }
@@ -414,14 +411,14 @@ static void read_fields(struct grf_types *types, const struct grf_descriptor *ty
 	uint8_t shift = types->layout->release->descriptor->offset_shift;
 	const uint8_t *memory;
 
-	if (!count || count > FIELDS_MAX)
+	if (!count || count > GRF_FIELDS_MAX)
 		return;
-	memory = grf_image_at(types->image, fields, count * STRUCT_FIELD_SIZE);
+	memory = grf_image_at(types->image, fields, count * GRF_STRUCT_FIELD_SIZE);
 	ret->fields = memory ? grf_types_allocate(types, count * sizeof(*ret->fields)) : NULL;
 	if (!ret->fields)
 		return;
 	for (uint64_t i = 0; i < count; i++) {
-		const uint8_t *at = memory + i * STRUCT_FIELD_SIZE;
+		const uint8_t *at = memory + i * GRF_STRUCT_FIELD_SIZE;
 		struct grf_type_field *field = &ret->fields[ret->field_count];
 
 		field->name = field_name(types, grf_load_u64(at));
@@ -447,11 +444,11 @@ static void field_parts(struct grf_types *types, const struct grf_descriptor *ty
 	uint64_t count = grf_image_word(types->image, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 	const uint8_t *memory;
 
-	if (!count || count > FIELDS_MAX)
+	if (!count || count > GRF_FIELDS_MAX)
 		return;
-	memory = grf_image_at(types->image, fields, count * STRUCT_FIELD_SIZE);
+	memory = grf_image_at(types->image, fields, count * GRF_STRUCT_FIELD_SIZE);
 	for (uint64_t i = 0; memory && i < count; i++)
-		take(context, grf_load_u64(memory + i * STRUCT_FIELD_SIZE + GRF_WORD_BYTES));
+		take(context, grf_load_u64(memory + i * GRF_STRUCT_FIELD_SIZE + GRF_WORD_BYTES));
 }
 
 void grf_descriptor_parts(struct grf_types *types, const struct grf_descriptor *descriptor,

@@ -24,11 +24,11 @@
 #include "arch/arch.h"
 #include "base/address_set.h"
 #include "base/array.h"
+#include "model/heap/heap.h"
 #include "model/types/naming_private.h"
 
 #define CALL_DISTANCE 64 /* bytes of code between the two */
-#define TYPES_MAX     (1u << 18)
-#define PARTS_MAX     (4 * (size_t)TYPES_MAX)
+#define PARTS_MAX     (4 * (size_t)GRF_TYPES_MAX)
 
 struct maker {
 	const char *name;
@@ -67,12 +67,11 @@ static const struct maker makers[] = {
 
 /* What Go 1.27 calls in place of newobject, one for each size class that it has them for
  * (runtime/malloc_generated.go); those of the rest are not found, and cost a look. */
-#define CLASSES 68
 
 struct search {
 	struct grf_types *types;
-	uint64_t entries[MAKERS];       /* 0: the program has no such function */
-	uint64_t by_class[2 * CLASSES]; /* those of a size class */
+	uint64_t entries[MAKERS];                /* 0: the program has no such function */
+	uint64_t by_class[2 * GRF_SIZE_CLASSES]; /* those of a size class */
 	size_t by_class_count;
 	GRF_ARRAY(struct grf_type_reference) references;
 	struct grf_address_set parts; /* of types, and what is made of them */
@@ -287,7 +286,7 @@ static void join_references(struct grf_type_references *references)
 		else
 			references->items[kept++] = *reference;
 	}
-	references->count = kept < TYPES_MAX ? kept : TYPES_MAX;
+	references->count = kept < GRF_TYPES_MAX ? kept : GRF_TYPES_MAX;
 }
 
 static void find_makers(struct search *search, struct grf_pclntab *table)
@@ -299,10 +298,10 @@ static void find_makers(struct search *search, struct grf_pclntab *table)
 	for (size_t i = 0; i < MAKERS; i++)
 		if (grf_pclntab_by_name(table, makers[i].name, &function))
 			search->entries[i] = function.entry;
-	for (int i = 0; i < 2 * CLASSES; i++) {
+	for (int i = 0; i < 2 * GRF_SIZE_CLASSES; i++) {
 		char name[64];
 
-		snprintf(name, sizeof(name), by_class[i / CLASSES], i % CLASSES);
+		snprintf(name, sizeof(name), by_class[i / GRF_SIZE_CLASSES], i % GRF_SIZE_CLASSES);
 		if (grf_pclntab_by_name(table, name, &function))
 			search->by_class[search->by_class_count++] = function.entry;
 	}

@@ -26,10 +26,8 @@
 
 #include "model/types/types_private.h"
 
-#define KIND_MASK         0x1f
-#define KIND_GC_PROGRAM   0x40
-#define TFLAG_ON_DEMAND   0x10
-#define STRUCT_FIELD_SIZE 24
+#define KIND_GC_PROGRAM 0x40
+#define TFLAG_ON_DEMAND 0x10
 
 /* Words; no type has a longer pointer prefix (4 GiB). */
 #define MASK_WORDS_MAX (UINT64_C(1) << 29)
@@ -218,8 +216,8 @@ static bool build_struct(struct builder *builder, uint64_t address,
 	if (!grf_image_u64(image, after + 8, &fields) ||
 	    !grf_image_u64(image, after + 16, &count) || count > BUILD_STEPS)
 		return false;
-	field = grf_image_at(image, fields, count * STRUCT_FIELD_SIZE);
-	for (; field && count; count--, field += STRUCT_FIELD_SIZE) {
+	field = grf_image_at(image, fields, count * GRF_STRUCT_FIELD_SIZE);
+	for (; field && count; count--, field += GRF_STRUCT_FIELD_SIZE) {
 		uint64_t offset = grf_load_u64(field + 16);
 		struct descriptor type;
 
@@ -261,9 +259,9 @@ static bool build_mask(struct builder *builder, uint64_t address, uint64_t at, u
 	bitmap = finished_bitmap(masks, type.gcdata, type.words);
 	if (bitmap)
 		return copy_bitmap(builder, bitmap, at, type.words);
-	if ((type.kind & KIND_MASK) == GRF_KIND_ARRAY)
+	if ((type.kind & GRF_KIND_MASK) == GRF_KIND_ARRAY)
 		return build_array(builder, address, &type, at, depth);
-	if ((type.kind & KIND_MASK) == GRF_KIND_STRUCT)
+	if ((type.kind & GRF_KIND_MASK) == GRF_KIND_STRUCT)
 		return build_struct(builder, address, &type, at, depth);
 	return false;
 }

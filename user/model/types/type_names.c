@@ -11,8 +11,6 @@
 #include "base/array.h"
 #include "model/types/types_private.h"
 
-#define TYPES_MAX (1u << 18)
-
 struct named {
 	const char *name; /* interned */
 	uint64_t address;
@@ -36,7 +34,8 @@ static void enqueue_descriptor(void *context, uint64_t address)
 	struct queue *queue = context;
 	uint64_t *added;
 
-	if (queue->addresses.count >= TYPES_MAX || !grf_address_set_add(&queue->seen, address, 0))
+	if (queue->addresses.count >= GRF_TYPES_MAX ||
+	    !grf_address_set_add(&queue->seen, address, 0))
 		return;
 	added = grf_array_add(&queue->addresses);
 	if (added)

@@ -36,6 +36,11 @@
 #include "model/release/layout.h"
 #include "model/types/naming.h"
 
+/* A slice is a pointer, a length and a capacity (runtime/slice.go): its bytes, and where the last
+ * stands. */
+#define GRF_SLICE_SIZE     24
+#define GRF_SLICE_CAPACITY 16
+
 /** Bytes of a name that is shown, with its end: of a type, a function, a variable. A longer one is
  * cut, or counts as unknown; the longest in Go's own library have about 300. */
 #define GRF_NAME_BYTES 4096

@@ -18,6 +18,15 @@
 
 #include "model/types/types.h"
 
+/* Of what runtime descriptors and DWARF say, no more is believed. */
+#define GRF_FIELDS_MAX 65536
+#define GRF_TYPES_MAX  (1u << 18)
+
+/* abi.Type.Kind_ without its flags, and the bytes of an abi.StructField: name, type, offset
+ * (internal/abi/type.go). */
+#define GRF_KIND_MASK         0x1f
+#define GRF_STRUCT_FIELD_SIZE 24
+
 /* internal/abi.Kind; what the target does not have, from 32 on. */
 enum grf_kind {
 	GRF_KIND_UNKNOWN = 0,

@@ -23,11 +23,9 @@
 #include "model/variables/closure_sites.h"
 #include "model/variables/variables_private.h"
 
-#define CAPTURES_MAX      1024
-#define OFFSET_MAX        (1 << 20)
-#define NO_OFFSET         GRF_CLOSURE_OFFSET_UNKNOWN
-#define KIND_MASK         0x1f
-#define STRUCT_FIELD_SIZE 24
+#define CAPTURES_MAX 1024
+#define OFFSET_MAX   (1 << 20)
+#define NO_OFFSET    GRF_CLOSURE_OFFSET_UNKNOWN
 
 /* Closures that the runtime makes itself, by the function that they call. */
 static const struct {
@@ -126,14 +124,14 @@ static bool is_closure_type(void *context, uint64_t address)
 	uint8_t kind;
 
 	if (address % 8 || !grf_image_u8(types->image, address + kind_at, &kind) ||
-	    (kind & KIND_MASK) != GRF_KIND_STRUCT ||
+	    (kind & GRF_KIND_MASK) != GRF_KIND_STRUCT ||
 	    !grf_image_u64(types->image, after + 8, &fields) ||
 	    !grf_image_u64(types->image, after + 16, &count) || count < 2 || count > CAPTURES_MAX)
 		return false;
-	field = grf_image_at(types->image, fields, STRUCT_FIELD_SIZE);
+	field = grf_image_at(types->image, fields, GRF_STRUCT_FIELD_SIZE);
 	if (!field || grf_load_u64(field + 16) != 0 ||
 	    !grf_image_u8(types->image, grf_load_u64(field + 8) + kind_at, &kind) ||
-	    (kind & KIND_MASK) != GRF_KIND_UINTPTR)
+	    (kind & GRF_KIND_MASK) != GRF_KIND_UINTPTR)
 		return false;
 	/* internal/abi.Name: flags, length, bytes. Up to Go 1.20 it is ".F" in closures. */
 	name = grf_image_at(types->image, grf_load_u64(field), 4);
