@@ -84,7 +84,7 @@ def main():
     parser.add_argument("versions", nargs="*", default=VERSIONS.split())
     parser.add_argument("--programs", default="")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     programs = sorted(path.parent.name for path in PROGRAMS.glob("*/main.go"))
     programs = [name for name in programs if name not in LEFT_OUT and re.search(options.programs, name)]
     builder, pool = Builder(), concurrent.futures.ThreadPoolExecutor(options.jobs)
