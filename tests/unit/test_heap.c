@@ -136,7 +136,7 @@ static void test_allocated_slots(void **state)
  * before freeindex, unless it is known to be one otherwise. */
 static void test_slot_being_allocated(void **state)
 {
-	static const uint8_t last[] = {0x20};
+	static const uint8_t last[2] = {0x20}; /* a bit for each of 11 slots */
 	static const struct {
 		const char *version;
 		uint64_t unscanned;
