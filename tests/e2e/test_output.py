@@ -20,6 +20,25 @@ def test_same_core_same_bytes(core, tmp_path):
     assert len(seen) == 1
 
 
+def test_fewer_samples_hold_the_same(core, tmp_path):
+    grf("core", *core, "-o", tmp_path / "all").expect(OK)
+    done = grf("core", *core, "-o", tmp_path / "few", "--max-samples", "10").expect(OK)
+    whole, few = (pprof.read(tmp_path / name) for name in ("all", "few"))
+    roots = {chain[0] for chain in whole.chains}
+    assert len(few.chains) <= 10 + len(roots) < len(whole.chains)
+
+    def below(profile, chain):
+        held = [v for k, v in profile.chains.items() if k[: len(chain)] == chain]
+        return [sum(one) for one in zip(*held)]
+
+    for chain in few.chains:
+        assert below(few, chain) == below(whole, chain)
+    folded = len(whole.chains) - len(few.chains)
+    assert any(line.startswith("folded_samples: ") for line in few.comments)
+    assert "smallest samples" in done.stdout and folded > 0
+    assert not any(line.startswith("folded_samples: ") for line in whole.comments)
+
+
 def test_attach_and_core_agree(start, tmp_path):
     """Nothing in this program moves while both look: what its own package holds is the same."""
     target = start("maps")

@@ -373,7 +373,9 @@ static char *reported(const struct grf_format *format, struct grf_graph *graph, 
 
 	assert_null(grf_views_make(with_size_classes, &input, &views));
 	begin_result(&result);
-	assert_null(grf_report_write(result.output, format, &facts, &views, rows));
+	assert_null(grf_report_write(result.output, format, &facts, &views,
+				     &(struct grf_limits){.rows = rows},
+				     &(struct grf_folded_samples){0}));
 	return end_result(&result);
 }
 

@@ -75,7 +75,7 @@ extern const struct argp grf_debug_argp;  /* struct grf_debug_options: where DWA
  * grf_common_options. */
 struct grf_error *grf_make_profile(const struct grf_source *source, const struct grf_naming *naming,
 				   const struct grf_graph_options *options,
-				   const struct grf_results *results);
+				   struct grf_results *results);
 
 /* Prints the summary to standard output, or to standard error where a result goes to the former,
  * and where the results are. Not the summary where that result has it in it. */

@@ -76,7 +76,7 @@ static struct grf_error *analyse_core(void *input, int *ret_status)
 	return error;
 }
 
-static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
+static const struct argp_child children[] = {{&grf_profile_argp, 0, NULL, 0},
 					     {&grf_tree_argp, 0, NULL, 0},
 					     {&grf_common_argp, 0, NULL, 0},
 					     {&grf_debug_argp, 0, NULL, 0},

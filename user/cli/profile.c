@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory/memory.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "cli/cli.h"
 #include "model/model.h"
 #include "outputs/summary.h"
@@ -30,6 +31,12 @@ struct grf_error *grf_print_summary(const struct grf_results *results,
 		grf_text_print(stream, grf_output_is_standard(output) ? "/dev/stdout"
 								      : grf_output_path(output));
 		fputs("`\n", stream);
+		if (results->folded[i].count)
+			fprintf(stream,
+				"  its %s smallest samples, %s, count at what holds them "
+				"(--max-samples=0 keeps them apart)\n",
+				grf_format_count_of(results->folded[i].count),
+				grf_format_bytes(results->folded[i].bytes));
 	}
 	if (fflush(stream))
 		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot write the summary");
@@ -62,8 +69,8 @@ static struct grf_error *find_answers(const struct grf_graph *graph, struct grf_
 }
 
 /* Writes the views of a graph that was made since `began`, and the summary. */
-static struct grf_error *write_views(const struct grf_graph *graph,
-				     const struct grf_results *results, uint64_t began)
+static struct grf_error *write_views(const struct grf_graph *graph, struct grf_results *results,
+				     uint64_t began)
 {
 	_cleanup_view_input_ struct grf_view_input input = {0};
 	_cleanup_view_results_ struct grf_view_results views = {0};
@@ -82,13 +89,13 @@ static struct grf_error *write_views(const struct grf_graph *graph,
 		return error;
 	grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 	grf_memory_report();
-	error = grf_results_write(results, &facts, &views, 0);
+	error = grf_results_write(results, &facts, &views);
 	return error ? error : grf_print_summary(results, &facts);
 }
 
 struct grf_error *grf_make_profile(const struct grf_source *source, const struct grf_naming *naming,
 				   const struct grf_graph_options *options,
-				   const struct grf_results *results)
+				   struct grf_results *results)
 {
 	struct grf_graph_options graph_options = *options;
 	uint64_t began = grf_now();
@@ -96,6 +103,9 @@ struct grf_error *grf_make_profile(const struct grf_source *source, const struct
 	_cleanup_graph_ struct grf_graph *graph = NULL;
 	struct grf_error *error;
 
+	/* Who asks for every step gets it. */
+	if (options->no_fold && !results->samples_given)
+		results->limits.samples = 0;
 	error = grf_model_create(source->image, source->executable, naming, &model);
 	if (error)
 		return error;

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The options -o and --format, and the files that they name: opened before the analysis, written
- * after it.
+ * The options -o, --format and of limits, and the files that they name: opened before the analysis,
+ * written after it.
  */
 #include "cli/results.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/values.h"
+
 #define DEFAULT_OUTPUT "grf.out"
 #define NAMES_BYTES    256
 
-enum { OPTION_FORMAT = 0x400 };
+enum { OPTION_FORMAT = 0x400, OPTION_MAX_SAMPLES };
+
+#define MAX_ROWS    1000000000
+#define MAX_SAMPLES 1000000000
+/* Pyroscope takes no more of one profile. */
+#define DEFAULT_SAMPLES 16000
 
 static const struct argp_option result_options[] = {
     {"output", 'o', "FILE", 0,
@@ -23,6 +30,15 @@ static const struct argp_option result_options[] = {
      "Given once it holds for every -o, given as often as -o for each in turn. Without it the "
      "suffix of FILE tells, else it is the first. What can be read goes to standard output where "
      "no -o is given",
+     0},
+    {"rows", 'n', "N", 0, "Show N rows to people; JSON has all", 0},
+    {0},
+};
+
+static const struct argp_option profile_options[] = {
+    {"max-samples", OPTION_MAX_SAMPLES, "N", 0,
+     "Of a profile with more than N samples, count the smallest at what holds them (default 16000, "
+     "as much as Pyroscope takes; with --no-fold, or for 0, all are kept)",
      0},
     {0},
 };
@@ -111,8 +127,31 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_FORMAT:
 		add_format(state, options, argument);
 		return 0;
+	case 'n':
+		options->limits.rows =
+		    (size_t)grf_parse_number(state, "--rows", argument, 1, MAX_ROWS);
+		return 0;
 	case ARGP_KEY_END:
 		match_formats(state, options);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_profile_option(int key, char *argument, struct argp_state *state)
+{
+	struct grf_result_options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = options;
+		options->limits.samples = DEFAULT_SAMPLES;
+		return 0;
+	case OPTION_MAX_SAMPLES:
+		options->limits.samples =
+		    (size_t)grf_parse_number(state, "--max-samples", argument, 0, MAX_SAMPLES);
+		options->samples_given = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -148,10 +187,15 @@ static char *list_formats(int key, const char *text, void *input)
 const struct argp grf_result_argp = {
     .options = result_options, .parser = parse_option, .help_filter = list_formats};
 
+static const struct argp_child profile_children[] = {{&grf_result_argp, 0, NULL, 0}, {0}};
+const struct argp grf_profile_argp = {
+    .options = profile_options, .parser = parse_profile_option, .children = profile_children};
+
 struct grf_error *grf_results_open(const struct grf_result_options *options,
 				   struct grf_results *ret)
 {
-	*ret = (struct grf_results){0};
+	*ret = (struct grf_results){.limits = options->limits,
+				    .samples_given = options->samples_given};
 	for (size_t i = 0; i < options->path_count; i++) {
 		struct grf_error *error =
 		    grf_output_create(options->paths[i], &ret->outputs[ret->count]);
@@ -225,9 +269,8 @@ bool grf_results_have_tables(const struct grf_results *results)
 	return false;
 }
 
-struct grf_error *grf_results_write(const struct grf_results *results,
-				    const struct grf_facts *facts,
-				    const struct grf_view_results *views, size_t rows)
+struct grf_error *grf_results_write(struct grf_results *results, const struct grf_facts *facts,
+				    const struct grf_view_results *views)
 {
 	struct grf_error *error = NULL;
 
@@ -237,6 +280,7 @@ struct grf_error *grf_results_write(const struct grf_results *results,
 		for (size_t i = 0; !error && i < results->count; i++)
 			if (grf_output_is_stream(results->outputs[i]) == streams)
 				error = grf_report_write(results->outputs[i], results->formats[i],
-							 facts, views, rows);
+							 facts, views, &results->limits,
+							 &results->folded[i]);
 	return error ? error : grf_outputs_commit(results->outputs, results->count);
 }

@@ -19,17 +19,24 @@ struct grf_result_options {
 	size_t path_count;
 	const struct grf_format *formats[GRF_MAX_RESULTS];
 	size_t format_count;
+	struct grf_limits limits;
+	bool samples_given; /* --max-samples was */
 	bool tables; /* set before: results are tables, by default as text to standard output */
 };
 
-/* An argp child for -o and --format; its input is a struct grf_result_options. */
+/* Argp children for -o, --format and -n, and for these and --max-samples; their input is a struct
+ * grf_result_options. */
 extern const struct argp grf_result_argp;
+extern const struct argp grf_profile_argp;
 
 /* Results in the making. */
 struct grf_results {
 	struct grf_output *outputs[GRF_MAX_RESULTS]; /* owned */
 	const struct grf_format *formats[GRF_MAX_RESULTS];
+	struct grf_folded_samples folded[GRF_MAX_RESULTS];
 	size_t count;
+	struct grf_limits limits;
+	bool samples_given;
 };
 
 /* Finds out that every result can be written. The caller closes them. GRF_ERROR_OUTPUT. */
@@ -59,9 +66,8 @@ struct grf_error *grf_results_confine(enum grf_sandbox_stage stage,
 /* Whether one is in a format that has tables. */
 bool grf_results_have_tables(const struct grf_results *results);
 
-/* Writes and commits them all: the facts and the views. `rows`: see grf_report_write(). */
-struct grf_error *grf_results_write(const struct grf_results *results,
-				    const struct grf_facts *facts,
-				    const struct grf_view_results *views, size_t rows);
+/* Writes and commits them all: the facts and the views. */
+struct grf_error *grf_results_write(struct grf_results *results, const struct grf_facts *facts,
+				    const struct grf_view_results *views);
 
 #endif

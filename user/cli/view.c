@@ -7,41 +7,30 @@
 #include "cli/values.h"
 #include "model/model.h"
 
-#define MAX_ROWS 1000000000
-
 static struct view_options {
 	struct grf_common_options common;
 	struct grf_result_options results;
 	struct grf_subject subject;
 	const struct grf_view *view;
-	size_t rows; /* people get so many at the most; 0: as the view says */
 } options = {.results.tables = true};
-
-static const struct argp_option view_argp_options[] = {
-    {"rows", 'n', "N", 0, "Show N rows to people (default 30); JSON has all", 0},
-    {0},
-};
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct view_options *options = state->input;
 
+	(void)argument;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->results;
 		state->child_inputs[1] = &options->common;
 		state->child_inputs[2] = &options->subject;
 		return 0;
-	case 'n':
-		options->rows = (size_t)grf_parse_number(state, "--rows", argument, 1, MAX_ROWS);
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static struct grf_error *write_view(const struct view_options *options,
-				    const struct grf_results *results,
+static struct grf_error *write_view(const struct view_options *options, struct grf_results *results,
 				    const struct grf_graph *graph)
 {
 	const struct grf_view *const list[] = {options->view, NULL};
@@ -59,7 +48,7 @@ static struct grf_error *write_view(const struct view_options *options,
 	if (error)
 		return error;
 	grf_memory_report();
-	error = grf_results_write(results, &facts, &views, options->rows);
+	error = grf_results_write(results, &facts, &views);
 	return error ? error : grf_print_summary(results, &facts);
 }
 
@@ -95,7 +84,6 @@ struct grf_command grf_view_command(const struct grf_view *view)
 						     {&grf_subject_argp, 0, NULL, 0},
 						     {0}};
 	static struct argp argp = {
-	    .options = view_argp_options,
 	    .parser = parse_option,
 	    .args_doc = GRF_SUBJECT_ARGUMENTS,
 	    .children = children,

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "outputs/fewer_samples.h"
 #include "outputs/words.h"
 #include "outputs/writer.h"
 #include "profile.pb-c.h"
@@ -44,6 +45,7 @@ struct element {
 
 struct writer {
 	const struct grf_tree *tree;
+	struct grf_sample_values *shown; /* by node */
 	struct name *names;
 	struct name *name_memory; /* as many as there can be */
 	size_t name_count;
@@ -118,8 +120,8 @@ static void add_sample(struct writer *writer, uint32_t index, uint64_t **chain)
 	grf__pprof__sample__init(sample);
 	for (uint32_t at = index; at != GRF_TREE_NONE; at = writer->tree->nodes[at].parent)
 		*(*chain)++ = location_of(writer, writer->tree->nodes[at].name);
-	values[0] = (int64_t)node->objects;
-	values[1] = (int64_t)node->bytes;
+	values[0] = (int64_t)writer->shown[index].objects;
+	values[1] = (int64_t)writer->shown[index].bytes;
 	sample->location_id = first;
 	sample->n_location_id = (size_t)(*chain - first);
 	sample->value = values;
@@ -144,7 +146,7 @@ static bool prepare_profile(struct writer *writer, size_t extra_strings)
 	size_t nodes = tree->node_count, samples = 0, chain = 0;
 
 	for (size_t i = 0; i < nodes; i++) {
-		if (!tree->nodes[i].objects)
+		if (!writer->shown[i].objects)
 			continue;
 		samples++;
 		chain += tree->nodes[i].depth + 1;
@@ -171,6 +173,7 @@ static void release_profile(struct writer *writer)
 	HASH_CLEAR(hh, writer->names);
 	for (size_t i = 0; i < writer->name_count; i++)
 		free(writer->name_memory[i].shown);
+	free(writer->shown);
 	free(writer->name_memory);
 	free(writer->strings);
 	free(writer->elements);
@@ -228,32 +231,38 @@ static struct grf_error *serialise_profile(const Profile *profile, struct grf_ou
 	return compress_and_write(data, size, output);
 }
 
-#define COMMENTS 4
+#define COMMENTS 5
 
 /* Describes how the image was taken, a line each, for Profile.comment. Returns the number of lines.
  */
-static size_t write_comments(const struct grf_facts *facts, char (*ret)[256])
+static size_t write_comments(const struct grf_writer *result, char (*ret)[256])
 {
-	const struct grf_provenance *from = facts->provenance;
+	const struct grf_provenance *from = result->facts->provenance;
 	const struct grf_pause *pause = &from->pause;
+	size_t count = 0;
 
-	snprintf(ret[0], sizeof(*ret), "go_version: %s", facts->go_version);
+	snprintf(ret[count++], sizeof(*ret), "go_version: %s", result->facts->go_version);
+	if (result->folded.count)
+		snprintf(ret[count++], sizeof(*ret),
+			 "folded_samples: %" PRIu64 " of %" PRIu64
+			 " bytes, which count at what holds them",
+			 result->folded.count, result->folded.bytes);
 	if (from->origin == GRF_ORIGIN_CORE)
-		return 1;
-	snprintf(ret[1], sizeof(*ret), "pause_ns: %" PRIu64 " (%s, %s clock)", pause->total,
+		return count;
+	snprintf(ret[count++], sizeof(*ret), "pause_ns: %" PRIu64 " (%s, %s clock)", pause->total,
 		 grf_word_freeze(from), grf_word_clock(from));
-	snprintf(ret[2], sizeof(*ret),
+	snprintf(ret[count++], sizeof(*ret),
 		 "pause_parts_ns: stop %" PRIu64 ", scan %" PRIu64 ", fork %" PRIu64
 		 ", copy %" PRIu64 ", resume %" PRIu64 "; of these, registers %" PRIu64,
 		 pause->stop, pause->scanning, pause->forking,
 		 pause->copying - pause->scanning - pause->forking, pause->resume,
 		 pause->registers);
-	snprintf(ret[3], sizeof(*ret),
+	snprintf(ret[count++], sizeof(*ret),
 		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 " in %" PRIu64
 		 " pages, in %u rounds before (%s)",
 		 from->bytes, from->stop_bytes, from->stop_pages, from->rounds,
 		 grf_word_copy(from));
-	return COMMENTS;
+	return count;
 }
 
 static void add_samples(struct writer *writer)
@@ -261,7 +270,7 @@ static void add_samples(struct writer *writer)
 	uint64_t *chain = writer->chains;
 
 	for (uint32_t i = 0; i < writer->tree->node_count; i++)
-		if (writer->tree->nodes[i].objects)
+		if (writer->shown[i].objects)
 			add_sample(writer, i, &chain);
 }
 
@@ -273,11 +282,12 @@ static struct grf_error *write_tree(struct grf_writer *result, const struct grf_
 	Profile profile = GRF__PPROF__PROFILE__INIT;
 	ValueType objects = GRF__PPROF__VALUE_TYPE__INIT, space = GRF__PPROF__VALUE_TYPE__INIT;
 	ValueType *types[] = {&objects, &space};
-	struct grf_error *error;
+	struct grf_error *error =
+	    grf_fewer_samples(tree, result->max_samples, &writer.shown, &result->folded);
 
-	if (!prepare_profile(&writer, COMMENTS + 8)) {
+	if (error || !prepare_profile(&writer, COMMENTS + 10)) {
 		release_profile(&writer);
-		return grf_error_no_memory();
+		return error ? error : grf_error_no_memory();
 	}
 	name_of(&writer, "");
 	objects.type = name_of(&writer, "inuse_objects")->string;
@@ -286,7 +296,7 @@ static struct grf_error *write_tree(struct grf_writer *result, const struct grf_
 	space.unit = name_of(&writer, "bytes")->string;
 	writer.label_key = name_of(&writer, "created_by")->string;
 	add_samples(&writer);
-	profile.n_comment = write_comments(result->facts, lines);
+	profile.n_comment = write_comments(result, lines);
 	for (size_t i = 0; i < profile.n_comment; i++)
 		comments[i] = name_of(&writer, lines[i])->string;
 	profile.comment = comments;

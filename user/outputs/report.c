@@ -37,15 +37,19 @@ static struct grf_error *write_for_programs(struct grf_writer *writer,
 
 struct grf_error *grf_report_write(struct grf_output *output, const struct grf_format *format,
 				   const struct grf_facts *facts,
-				   const struct grf_view_results *views, size_t rows)
+				   const struct grf_view_results *views,
+				   const struct grf_limits *limits,
+				   struct grf_folded_samples *ret_folded)
 {
 	struct grf_writer writer;
 	struct grf_error *error = grf_writer_begin(&writer, format, output, facts);
 
+	writer.max_samples = limits->samples;
 	if (!error && !format->has_summary)
 		error = write_for_programs(&writer, views);
 	else
 		for (size_t i = 0; !error && i < views->count; i++)
-			error = write_for_people(&writer, &views->items[i], rows);
+			error = write_for_people(&writer, &views->items[i], limits->rows);
+	*ret_folded = writer.folded;
 	return grf_writer_end(&writer, error);
 }

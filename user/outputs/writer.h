@@ -8,17 +8,26 @@
 
 #include "base/error.h"
 #include "graph/tree.h"
+#include "outputs/fewer_samples.h"
 #include "outputs/file.h"
 #include "views/facts.h"
 #include "views/table.h"
+
+/* How much of a result is shown at the most. */
+struct grf_limits {
+	size_t rows;    /* of each view, to people; 0: as the view says */
+	size_t samples; /* of a profile; 0: all */
+};
 
 /* A result that is being written. */
 struct grf_writer {
 	const struct grf_format *format;
 	struct grf_output *output;     /* borrowed */
 	const struct grf_facts *facts; /* borrowed, from begin() on */
-	void *state;                   /* the format's own */
-	struct grf_error *error;       /* the first one of a stream of the format; owned */
+	size_t max_samples;            /* as of struct grf_limits */
+	struct grf_folded_samples folded;
+	void *state;             /* the format's own */
+	struct grf_error *error; /* the first one of a stream of the format; owned */
 };
 
 /*
