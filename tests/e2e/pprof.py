@@ -72,12 +72,15 @@ class Profile:
         self.labels = []
         self.comments = []
         self.time_nanos = 0
+        self.mappings = []
         sample_types, samples, locations, functions, comments = [], [], [], [], []
         for number, value in fields(data):
             if number == 1:
                 sample_types.append(value)
             elif number == 2:
                 samples.append(value)
+            elif number == 3:
+                self.mappings.append(dict(fields(value)))
             elif number == 4:
                 locations.append(value)
             elif number == 5:
@@ -92,6 +95,10 @@ class Profile:
             raise ProfileError("the first string is not empty")
         self.sample_types = [self._value_type(value) for value in sample_types]
         self.comments = [self.strings[index] for index in comments]
+        # Paths and build ids of programs.
+        self.programs = [
+            (self.strings[one.get(5, 0)], self.strings[one.get(6, 0)]) for one in self.mappings
+        ]
         self._functions = dict(self._function(value) for value in functions)
         self._locations = dict(self._location(value) for value in locations)
         if 0 in self._functions or 0 in self._locations:

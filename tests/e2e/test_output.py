@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The result: the same for the same image, readable to go tool pprof, and complete."""
 
+import json
 import os
 import shutil
 import subprocess
+import time
 
 import pprof
 import pytest
@@ -18,6 +20,19 @@ def test_same_core_same_bytes(core, tmp_path):
         grf("core", *core, "-o", out).expect(OK)
         seen.add(out.read_bytes())
     assert len(seen) == 1
+
+
+def test_what_pprof_shows_of_the_run(start, tmp_path):
+    """The time, the program and its build id; the largest samples come first."""
+    target = start("maps")
+    before = time.time_ns()
+    grf("attach", target.pid, "-o", tmp_path / "out", "-o", tmp_path / "out.json").expect(OK)
+    profile = pprof.read(tmp_path / "out")
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert before <= profile.time_nanos <= time.time_ns()
+    assert profile.programs == [(document["program"]["path"], document["program"]["build_id"] or "")]
+    sizes = [(values["inuse_space"], values["inuse_objects"]) for _, values in profile.samples]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_fewer_samples_hold_the_same(core, tmp_path):

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The reference tree as a gzipped pprof profile: a sample for each node that holds objects, its
- * chain as the stack (leaf first), sample types inuse_objects/count and inuse_space/bytes. It says
- * nothing of when it was made: the same image gives the same bytes. It has no place for tables.
+ * chain as the stack (leaf first), sample types inuse_objects/count and inuse_space/bytes, largest
+ * first. Its time is when the process was let go, so the same image gives the same bytes. It has no
+ * place for tables.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,11 +21,15 @@
 
 typedef Grf__Pprof__Profile Profile;
 typedef Grf__Pprof__Sample Sample;
+typedef Grf__Pprof__Mapping Mapping;
 typedef Grf__Pprof__Location Location;
 typedef Grf__Pprof__Function Function;
 typedef Grf__Pprof__Line Line;
 typedef Grf__Pprof__ValueType ValueType;
 typedef Grf__Pprof__Label Label;
+
+/* The id of the one mapping, which is the program. */
+#define PROGRAM 1u
 
 /* A name's place in the string table and the function and location made of it. */
 struct name {
@@ -103,6 +108,7 @@ static uint64_t location_of(struct writer *writer, const char *text)
 	element->line.function_id = name->location;
 	element->lines[0] = &element->line;
 	element->location.id = name->location;
+	element->location.mapping_id = PROGRAM;
 	element->location.n_line = 1;
 	element->location.line = element->lines;
 	writer->functions[name->location - 1] = &element->function;
@@ -265,6 +271,17 @@ static size_t write_comments(const struct grf_writer *result, char (*ret)[256])
 	return count;
 }
 
+static int by_size(const void *left, const void *right)
+{
+	const Sample *a = *(Sample *const *)left, *b = *(Sample *const *)right;
+
+	if (a->value[1] != b->value[1])
+		return a->value[1] > b->value[1] ? -1 : 1;
+	if (a->value[0] != b->value[0])
+		return a->value[0] > b->value[0] ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
 static void add_samples(struct writer *writer)
 {
 	uint64_t *chain = writer->chains;
@@ -272,6 +289,9 @@ static void add_samples(struct writer *writer)
 	for (uint32_t i = 0; i < writer->tree->node_count; i++)
 		if (writer->shown[i].objects)
 			add_sample(writer, i, &chain);
+	if (writer->sample_count)
+		qsort(writer->sample_list, writer->sample_count, sizeof(*writer->sample_list),
+		      by_size);
 }
 
 static struct grf_error *write_tree(struct grf_writer *result, const struct grf_tree *tree)
@@ -280,6 +300,7 @@ static struct grf_error *write_tree(struct grf_writer *result, const struct grf_
 	char lines[COMMENTS][256];
 	int64_t comments[COMMENTS];
 	Profile profile = GRF__PPROF__PROFILE__INIT;
+	Mapping program = GRF__PPROF__MAPPING__INIT, *mappings[] = {&program};
 	ValueType objects = GRF__PPROF__VALUE_TYPE__INIT, space = GRF__PPROF__VALUE_TYPE__INIT;
 	ValueType *types[] = {&objects, &space};
 	struct grf_error *error =
@@ -300,6 +321,13 @@ static struct grf_error *write_tree(struct grf_writer *result, const struct grf_
 	for (size_t i = 0; i < profile.n_comment; i++)
 		comments[i] = name_of(&writer, lines[i])->string;
 	profile.comment = comments;
+	profile.time_nanos = result->facts->provenance->taken;
+	program.id = PROGRAM;
+	program.filename = name_of(&writer, result->facts->program)->string;
+	program.build_id = name_of(&writer, result->facts->build_id)->string;
+	program.has_functions = true;
+	profile.mapping = mappings;
+	profile.n_mapping = 1;
 	profile.sample_type = types;
 	profile.n_sample_type = 2;
 	profile.sample = writer.sample_list;
