@@ -182,6 +182,9 @@ def test_types_by_code(version, build, tmp_path):
     with Target(stripped) as target:
         grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     bss, found = program.symbols["runtime.bss"], {}
+    # Far behind the beginning of their variables.
+    program.names[program.symbols["main.wide"] + 201 * 8] = "main.wide"
+    program.names[program.symbols["main.long"] + 800 * 8] = "main.long"
     chains = pprof.read(tmp_path / "out").chains
     for chain in chains:
         match = re.match(r"bss\+(?:0x)?([0-9a-f]+)$", chain[0])
@@ -208,7 +211,8 @@ def test_types_by_code(version, build, tmp_path):
         sure["main.leaves"] = "?. (*main.Leaf)"
     assert {name: found.get(name) for name in sure} == {name: {sure[name]} for name in sure}
     for name in (
-        "main.either", "main.joined", "main.given", "main.swapped", "main.table", "main.state"
+        "main.either", "main.joined", "main.given", "main.swapped", "main.table", "main.state",
+        "main.wide", "main.long",
     ):
         assert found[name] == {"$sub_objects$"}, name
     # What looks the same was made by code that does not say so: by reflection, and in generic code.

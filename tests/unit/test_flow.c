@@ -56,10 +56,9 @@ static void on_store(void *context, uint64_t address, grf_flow_value value)
 		told.stored = grf_flow_join(told.stored, value);
 }
 
-static void on_escape(void *context, uint64_t address, bool indexed)
+static void on_escape(void *context, uint64_t address)
 {
 	(void)context;
-	(void)indexed;
 	told.escaped |= address == DATA;
 }
 

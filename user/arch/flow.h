@@ -148,9 +148,9 @@ struct grf_flow_context {
 	/* A word of a data segment, as it is read; GRF_FLOW_LOADED if nothing is known of it. */
 	grf_flow_value (*load)(void *context, uint64_t address);
 	/* A word of a data segment is written, or its address goes where it is not followed: then
-	 * words behind it may be written too. `indexed`: a register says which of them. */
+	 * words behind it may be written too. */
 	void (*store)(void *context, uint64_t address, grf_flow_value value);
-	void (*escape)(void *context, uint64_t address, bool indexed);
+	void (*escape)(void *context, uint64_t address);
 	void *context;
 	uint64_t *budget; /* instructions and values that may still be looked at; goes down */
 };

@@ -48,6 +48,13 @@ type State struct {
 	kept  unsafe.Pointer
 }
 
+// Wide is written to by its methods far behind its beginning.
+type Wide struct {
+	count   int
+	padding [200]unsafe.Pointer
+	kept    unsafe.Pointer
+}
+
 // Variables whose address goes elsewhere. They are large, so that they stand behind the others: of
 // what stands behind an address that goes elsewhere, nothing is said.
 var (
@@ -58,6 +65,8 @@ var (
 		State
 		padding [80]unsafe.Pointer
 	}
+	wide [2]Wide
+	long [900]unsafe.Pointer
 )
 
 // Made is made by code, Decoded by reflection alone.
@@ -100,6 +109,17 @@ func (state *State) keep() {
 }
 
 //go:noinline
+func (wide *Wide) keep() {
+	wide.count++
+	wide.kept = unsafe.Pointer(&Second{Leaf: leaf()})
+}
+
+//go:noinline
+func putFar(at int) {
+	long[at] = unsafe.Pointer(&Second{Leaf: leaf()})
+}
+
+//go:noinline
 func put(at int) {
 	table[at] = unsafe.Pointer(&Second{Leaf: leaf()})
 }
@@ -138,6 +158,8 @@ func setFirst() {
 	swapped[0] = unsafe.Pointer(&First{Leaf: leaf()})
 	table[1] = unsafe.Pointer(&First{Leaf: leaf()})
 	state.kept = unsafe.Pointer(&First{Leaf: leaf()})
+	wide[0].kept = unsafe.Pointer(&First{Leaf: leaf()})
+	long[800] = unsafe.Pointer(&First{Leaf: leaf()})
 }
 
 //go:noinline
@@ -146,6 +168,8 @@ func setSecond(count int) {
 	give(&given[0])
 	put(count - 3)
 	state.keep()
+	wide[0].keep()
+	putFar(count + 796)
 	*(**Second)(unsafe.Pointer(&swapped[0])) = seconds(count)
 }
 

@@ -179,7 +179,7 @@ void grf_flow_refuse(const struct grf_code *code, const struct grf_flow_context 
 		if (at.map == GRF_OPCODES_ONE_BYTE &&
 		    (at.opcode == 0x8b || (at.opcode >= 0x38 && at.opcode <= 0x3d)))
 			continue;
-		context->escape(context->context, address, true);
+		context->escape(context->context, address);
 	}
 }
 

@@ -41,28 +41,21 @@ grf_flow_value grf_flow_read_slot(struct grf_flow *flow, int64_t offset)
 	return offset < flow->exposed ? *slot : grf_flow_join(*slot, flow->put);
 }
 
-static void tell_data_address(struct grf_flow *flow, grf_flow_value value, bool indexed)
+void grf_flow_tell_data(struct grf_flow *flow, grf_flow_value value)
 {
 	bool is_data =
 	    grf_flow_kind(value) == GRF_FLOW_DATA || grf_flow_kind(value) == GRF_FLOW_LEFT_DATA;
 
 	if (is_data && !flow->quiet)
-		flow->context.escape(flow->context.context, grf_flow_address(value), indexed);
-}
-
-void grf_flow_tell_data(struct grf_flow *flow, grf_flow_value value)
-{
-	tell_data_address(flow, value, false);
+		flow->context.escape(flow->context.context, grf_flow_address(value));
 }
 
 void grf_flow_tell_indexed(struct grf_flow *flow, const struct grf_instruction *at)
 {
-	bool indexed = at->base < GRF_FLOW_REGISTERS && at->index < GRF_FLOW_REGISTERS;
-
 	if (at->base < GRF_FLOW_REGISTERS)
-		tell_data_address(flow, flow->now.values[at->base], indexed);
+		grf_flow_tell_data(flow, flow->now.values[at->base]);
 	if (at->index < GRF_FLOW_REGISTERS)
-		tell_data_address(flow, flow->now.values[at->index], true);
+		grf_flow_tell_data(flow, flow->now.values[at->index]);
 }
 
 void grf_flow_tell_escape(struct grf_flow *flow, grf_flow_value value)

@@ -22,11 +22,9 @@
 #include "model/types/flow/code_types.h"
 #include "model/types/flow/given_types.h"
 #include "model/types/flow/special_callees.h"
+#include "model/types/flow/variable_reach.h"
 #include "model/types/types_private.h"
 
-/* What an address that escapes may be that of: an array that is indexed, or a struct. */
-#define ARRAY_REACH         4096
-#define FIELD_REACH         64
 #define ROUNDS              3
 #define TEXT_MAX            (UINT64_C(64) << 20) /* more code than this is not gone through */
 #define WORK_PER_BYTE       128                  /* of code; a tenth of it is what programs need */
@@ -55,7 +53,6 @@ struct code_word {
 	grf_flow_value value;
 	grf_flow_value used; /* as the map that the code takes it for */
 	bool escaped;
-	uint32_t reach; /* bytes from here on that may be written where this one escaped */
 	UT_hash_handle hh;
 };
 
@@ -414,15 +411,12 @@ static void on_store(void *context, uint64_t address, grf_flow_value value)
 		word->value = grf_flow_join(word->value, grf_flow_is_given(value) ? 0 : value);
 }
 
-static void on_escape(void *context, uint64_t address, bool indexed)
+static void on_escape(void *context, uint64_t address)
 {
 	struct code_word *word = word_at(context, address & ~UINT64_C(7));
-	uint32_t reach = indexed ? ARRAY_REACH : FIELD_REACH;
 
-	if (!word)
-		return;
-	word->escaped = true;
-	word->reach = reach > word->reach ? reach : word->reach;
+	if (word)
+		word->escaped = true;
 }
 
 /* --- all code --------------------------------------------------------------------------------- */
@@ -535,16 +529,17 @@ static int by_address(const struct code_word *left, const struct code_word *righ
 	return left->address < right->address ? -1 : left->address > right->address;
 }
 
-/* Whoever has the address of a variable may write to all of it. How large it is nobody tells: what
- * stands just behind the address is taken for a part of it. */
-static void spread_escapes(struct code_word **words)
+/* Whoever has the address of a variable, or indexes it, may write to all of it. */
+static void spread_escapes(struct grf_types *types, struct code_word **words)
 {
+	struct grf_variable_reach reach;
 	uint64_t end = 0;
 
+	grf_variable_reach_find(types, &reach);
 	HASH_SORT(*words, by_address);
 	for (struct code_word *word = *words; word; word = word->hh.next) {
-		if (word->escaped && word->address + word->reach > end)
-			end = word->address + word->reach;
+		if (word->escaped && grf_variable_end(types, &reach, word->address) > end)
+			end = grf_variable_end(types, &reach, word->address);
 		word->escaped = word->escaped || word->address < end;
 	}
 }
@@ -572,7 +567,7 @@ static struct grf_code_types *code_of(struct grf_types *types)
 		go_through(code);
 	}
 	code->results_only = true;
-	spread_escapes(&code->finding);
+	spread_escapes(types, &code->finding);
 	code->words = code->finding;
 	code->finding = NULL;
 	if (code->no_memory)
