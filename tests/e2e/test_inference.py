@@ -252,6 +252,22 @@ def test_inside(version, build, tmp_path):
     assert texts == 6 * 32
 
 
+@pytest.mark.parametrize("flag", ["", STRIPPED], ids=["dwarf", "stripped"])
+@pytest.mark.parametrize("program", ["generics", "shapes"])
+@pytest.mark.parametrize("version", ["1.18.10", "1.21.13", "1.22.12", "1.26", "1.27.0"])
+def test_shapes_that_are_shown(version, program, flag, build, tmp_path):
+    """The README says where a type's name has a shape in it: below a function or closure that was
+    compiled for one, and in a type that is inferred. What a package variable leads to has none."""
+    executable = build(program, version=version, flags=(flag,) if flag else ())
+    with Target(executable) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    for chain in pprof.read(tmp_path / "out").chains:
+        typed = [place for place, name in enumerate(chain) if re.search(r" \(.*go\.shape\.", name)]
+        above = chain[: typed[0] + 1] if typed else ()
+        assert not typed or any("[go.shape." in name.partition(" (")[0] or name.startswith("?. (")
+                                for name in above), chain
+
+
 def test_dictionary_that_the_caller_passes(build, tmp_path):
     """Optimised code of Go 1.26 keeps it nowhere in this frame: the caller's names it."""
     with Target(build("shapes", version="1.26")) as target:
