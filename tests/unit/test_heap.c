@@ -173,7 +173,7 @@ static void test_slot_being_allocated(void **state)
 /* What was allocated while the collector marked, which a conservative scan passes over. */
 static void test_allocated_while_marking(void **state)
 {
-	static const uint8_t kept[] = {0x08};
+	static const uint8_t kept[2] = {0x08};
 	static const struct {
 		const char *version;
 		uint64_t unscanned;
