@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The reached set against the collector's: on every program, with every version."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 
+import jsonschema
 import pytest
 from gating import few, programs, times
 from running import HURRIED, OK, Target, grf
+from test_formats import SCHEMA
 from toolchains import COLLECT, PROGRAMS, versions
 
 pytestmark = pytest.mark.once
@@ -31,9 +34,9 @@ def counts(done):
     """Objects by line of the report."""
     found = {}
     for line in done.stdout.splitlines():
-        match = re.match(r" +(\d+) +([\d,]+)  (\S.*)", line)
+        match = re.match(r" +[\d.]+ \S*B +([\d,]+)  (\S.*)", line)
         if match:
-            found[match.group(3).split(":")[0]] = int(match.group(2).replace(",", ""))
+            found[match.group(2).split(":")[0]] = int(match.group(1).replace(",", ""))
     return found
 
 
@@ -145,6 +148,24 @@ def test_core(core):
     done = grf("verify", *core)
     assert done.status == NOT_COMPARED, str(done)
     assert counts(done)["missed"] == 0
+
+
+def test_as_json(core, start):
+    """A core has no marks; a process that is held at the end of a collection has."""
+    done = grf("verify", *core, "--format", "json", "-vv")
+    assert done.status == NOT_COMPARED, str(done)
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, SCHEMA)
+    assert document["verification"] == {"holds": True, "marks": "none"}
+    done = grf("verify", start("busy").pid, *HURRIED, "--format", "json", "-vv").expect(OK)
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, SCHEMA)
+    assert document["verification"]["holds"] and document["verification"]["marks"] == "mark-bits"
+    rows = {row[3]: row for row in document["tables"]["verification"]["rows"]}
+    assert rows["agreed"][0] > 0 and rows["missed"][:2] == rows["extra"][:2] == [0, 0]
+    floating = [row for row in document["tables"]["differences"]["rows"] if row[0] == "floating"]
+    assert len(floating) == rows["floating"][1]
+    assert sum(row[2] for row in floating) == rows["floating"][0]
 
 
 def test_core_at_the_end_of_a_collection(build, tmp_path):

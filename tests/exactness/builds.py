@@ -140,7 +140,7 @@ def verified(done, exact):
     """What did not hold, or None."""
     counted = {}
     for line in done.stdout.splitlines():
-        match = re.match(r" +\d+ +([\d,]+)  (\S.*)", line)
+        match = re.match(r" +[\d.]+ \S*B +([\d,]+)  (\S.*)", line)
         if match:
             counted[match.group(2).split(":")[0]] = int(match.group(1).replace(",", ""))
     if "missed" not in counted:

@@ -59,7 +59,7 @@ class Measured:
     def add(self, what, done):
         found = {}
         for line in done.stdout.splitlines():
-            match = re.match(r" +\d+ +([\d,]+)  (\S.*)", line)
+            match = re.match(r" +[\d.]+ \S*B +([\d,]+)  (\S.*)", line)
             if match:
                 found[match.group(2).split(":")[0]] = int(match.group(1).replace(",", ""))
         typed = re.search(r"typed +([\d.]+)%", done.stdout)

@@ -291,7 +291,7 @@ def under_load(server, process, row):
             done = grf("verify", process.pid).expect(OK)
             found = dict(
                 (name.split(":")[0], int(count.replace(",", "")))
-                for count, name in re.findall(r"^ +\d+ +([\d,]+)  (\S.*)", done.stdout, re.MULTILINE)
+                for count, name in re.findall(r"^ +[\d.]+ \S*B +([\d,]+)  (\S.*)", done.stdout, re.MULTILINE)
             )
             row["marked"] = found["marked and reached"]
             row["missed"] = row.get("missed", 0) + found["missed"]

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "graph/plan_mask.h"
 #include "model/variables/variables.h"
 #include "views/verification.h"
+#include "views/view.h"
 
 #define HEAP_BASE  UINT64_C(0xc000000000)
 #define DATA_BASE  UINT64_C(0x500000)
@@ -405,6 +407,42 @@ static void test_without_marks(void **state)
 	assert_found(1, 0, 0, 0, 0);
 }
 
+/* As tables: totals by kind, and each difference with what leads to it. */
+static void test_tables(void **state)
+{
+	uint64_t missed = object(ABSENT);
+	struct grf_view_result totals = {0}, differences = {0};
+	struct grf_view_input input = {.graph = &world.graph, .differences = 1};
+	union grf_cell cells[GRF_TABLE_COLUMNS];
+	char address[32];
+
+	(void)state;
+	in_data(3, missed);
+	in_data(4, object(ABSENT));
+	verify();
+	input.verification = world.verification;
+	assert_null(grf_view_verification.make(&input, &totals));
+	assert_string_equal(totals.table.title,
+			    "the reached set is wrong: see below, and report it");
+	totals.table.row(totals.table.context, 1, cells);
+	assert_int_equal(cells[0].number, 32);
+	assert_int_equal(cells[1].number, 2);
+	assert_string_equal(cells[3].text, "missed");
+	grf_view_verification.destroy(totals.made);
+	assert_null(grf_view_differences.make(&input, &differences));
+	assert_int_equal(differences.table.row_count, 1);
+	assert_int_equal(differences.table.left_out, 1);
+	differences.table.row(differences.table.context, 0, cells);
+	assert_string_equal(cells[0].text, "missed");
+	snprintf(address, sizeof(address), "%#llx", (unsigned long long)missed);
+	assert_string_equal(cells[1].text, address);
+	assert_int_equal(cells[2].number, 16);
+	assert_string_equal(cells[5].text, "yes");
+	assert_string_equal(cells[6].text, "0x500018");
+	assert_string_equal(cells[7].text, "data segment");
+	grf_view_differences.destroy(differences.made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +456,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_what_is_alive_for_sure_is_not_stale, begin, end),
 	    cmocka_unit_test_setup_teardown(test_reached_from_nowhere, begin, end),
 	    cmocka_unit_test_setup_teardown(test_without_marks, begin, end),
+	    cmocka_unit_test_setup_teardown(test_tables, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command `verify`: compares what the walk reached with the marks of the garbage collector. */
 #include <stdint.h>
-#include <stdio.h>
 
-#include "base/files/mapped_file.h"
 #include "base/memory/memory.h"
 #include "cli/subject.h"
-#include "outputs/verification_report.h"
+#include "model/model.h"
+#include "views/view.h"
 
 #define SOME_DETAILS 50
 
 static struct verify_options {
 	struct grf_common_options common;
+	struct grf_result_options results;
 	struct grf_subject subject;
-} options = {.subject.live.capture.freeze = GRF_FREEZE_GC};
+} options = {.results.tables = true, .subject.live.capture.freeze = GRF_FREEZE_GC};
 
 static const char description[] =
     "Holds what grf-bpf finds reachable against what the garbage collector marked, object by "
@@ -26,7 +26,8 @@ static const char description[] =
     "Examples:\n"
     "  grf-bpf verify 1234\n"
     "  grf-bpf verify -v 1234                  list the differences\n"
-    "  grf-bpf verify ./server core.1234\n";
+    "  grf-bpf verify ./server core.1234\n"
+    "  grf-bpf verify 1234 --format json | jq '.verification'\n";
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -35,68 +36,87 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	(void)argument;
 	if (key != ARGP_KEY_INIT)
 		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = &options->common;
-	state->child_inputs[1] = &options->subject;
+	state->child_inputs[0] = &options->results;
+	state->child_inputs[1] = &options->common;
+	state->child_inputs[2] = &options->subject;
 	return 0;
 }
 
+/* Writes what was found, and the summary. */
+static struct grf_error *write_verification(const struct verify_options *options,
+					    struct grf_results *results,
+					    const struct grf_graph *graph,
+					    const struct grf_verification *verification)
+{
+	static const struct grf_view *const list[] = {&grf_view_verification, &grf_view_differences,
+						      NULL};
+	static const struct grf_view *const totals[] = {&grf_view_verification, NULL};
+	_cleanup_view_results_ struct grf_view_results views = {0};
+	struct grf_facts facts;
+	struct grf_view_input input = {
+	    .graph = graph,
+	    .facts = &facts,
+	    .verification = verification,
+	    .differences = options->common.verbosity > 1 ? UINT64_MAX : SOME_DETAILS,
+	};
+	struct grf_error *error;
+
+	grf_facts_collect(graph, &facts);
+	facts.verification = verification;
+	error = grf_views_make(options->common.verbosity ? list : totals, &input, &views);
+	if (error)
+		return error;
+	grf_memory_report();
+	error = grf_results_write(results, &facts, &views);
+	return error ? error : grf_print_summary(results, &facts);
+}
+
 static struct grf_error *verify_graph(const struct verify_options *options,
-				      const struct grf_graph *graph, int *ret_status)
+				      struct grf_results *results, const struct grf_graph *graph,
+				      int *ret_status)
 {
 	struct grf_verification *verification;
 	struct grf_error *error = grf_verification_create(graph, &verification);
 
 	if (error)
 		return error;
-	error = grf_mapped_files_check();
-	if (!error) {
-		grf_memory_report();
-		grf_verification_print(stdout, verification, graph,
-				       options->common.verbosity > 1 ? UINT64_MAX
-				       : options->common.verbosity   ? SOME_DETAILS
-								     : 0);
+	error = write_verification(options, results, graph, verification);
+	if (!error)
 		*ret_status = !grf_verification_holds(verification) ? GRF_EXIT_DIFFERENT
 			      : verification->marks.at_gc_point     ? GRF_EXIT_OK
 								    : GRF_EXIT_NOT_COMPARED;
-	}
 	grf_verification_destroy(verification);
-	return error;
-}
-
-static struct grf_error *verify_source(const struct verify_options *options,
-				       const struct grf_image *image,
-				       struct grf_executable *executable, int *ret_status)
-{
-	const struct grf_graph_options graph_options = {
-	    .max_depth = GRF_DEFAULT_DEPTH,
-	    .places = true,
-	};
-	_cleanup_model_ struct grf_model *model = NULL;
-	_cleanup_graph_ struct grf_graph *graph = NULL;
-	struct grf_error *error;
-
-	error = grf_model_create(image, executable, options->common.naming, &model);
-	if (!error)
-		error = grf_graph_create(model, &graph_options, &graph);
-	if (!error)
-		error = verify_graph(options, graph, ret_status);
 	return error;
 }
 
 static struct grf_error *run_verify(void *input, int *ret_status)
 {
 	struct verify_options *options = input;
+	const struct grf_graph_options graph_options = {
+	    .max_depth = GRF_DEFAULT_DEPTH,
+	    .places = true,
+	};
+	_cleanup_results_ struct grf_results results = {0};
 	_cleanup_source_ struct grf_source source = {0};
-	struct grf_error *error =
-	    grf_subject_open(&options->subject, NULL, options->common.no_sandbox, &source);
+	_cleanup_model_ struct grf_model *model = NULL;
+	_cleanup_graph_ struct grf_graph *graph = NULL;
+	struct grf_error *error = grf_results_open(&options->results, &results);
 
 	if (!error)
-		error = verify_source(options, source.image, source.executable, ret_status);
-	return error;
+		error = grf_subject_open(&options->subject, &results, options->common.no_sandbox,
+					 &source);
+	if (!error)
+		error = grf_model_create(source.image, source.executable, options->common.naming,
+					 &model);
+	if (!error)
+		error = grf_graph_create(model, &graph_options, &graph);
+	return error ? error : verify_graph(options, &results, graph, ret_status);
 }
 
-static const struct argp_child children[] = {
-    {&grf_common_argp, 0, NULL, 0}, {&grf_subject_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
+					     {&grf_common_argp, 0, NULL, 0},
+					     {&grf_subject_argp, 0, NULL, 0},
+					     {0}};
 static const struct argp argp = {
     .parser = parse_option,
     .args_doc = GRF_SUBJECT_ARGUMENTS,

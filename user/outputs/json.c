@@ -232,6 +232,23 @@ static json_t *json_of_suspect(const struct grf_suspect *suspect)
 	return object;
 }
 
+static json_t *json_of_verification(const struct grf_verification *verification)
+{
+	const struct grf_marks *marks = &verification->marks;
+	json_t *object = json_object();
+
+	put_value(&object, "holds", json_boolean(grf_verification_holds(verification)));
+	put_value(&object, "marks",
+		  json_string(!marks->at_gc_point ? "none"
+			      : marks->exact      ? "second-marking"
+						  : "mark-bits"));
+	if (marks->at_gc_point) {
+		put_value(&object, "thread", json_integer(marks->tid));
+		put_value(&object, "function", json_of_text(marks->function));
+	}
+	return object;
+}
+
 static json_t *json_of_suspects(const struct grf_suspects *suspects)
 {
 	json_t *list = json_array();
@@ -262,6 +279,9 @@ static struct grf_error *begin_json(struct grf_writer *writer)
 				    ",\n\"provenance\":", json_of_provenance(facts->provenance));
 	if (!error)
 		error = write_value(writer, ",\n\"summary\":", json_of_summary(facts));
+	if (!error && facts->verification)
+		error = write_value(
+		    writer, ",\n\"verification\":", json_of_verification(facts->verification));
 	if (error || !facts->suspects)
 		return error;
 	return write_value(writer, ",\n\"suspects\":", json_of_suspects(facts->suspects));

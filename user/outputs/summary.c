@@ -19,7 +19,7 @@ static double percent_of(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 100.0;
 }
 
-void grf_summary_print_version(FILE *stream, const char *version)
+static void print_version(FILE *stream, const char *version)
 {
 	fprintf(stream, "\n  %-12s ", "Go version");
 	grf_text_print(stream, version);
@@ -49,7 +49,7 @@ static void print_pause(FILE *stream, const struct grf_provenance *from)
 	fputc('\n', stream);
 }
 
-void grf_summary_print_held(FILE *stream, const struct grf_provenance *from)
+static void print_held(FILE *stream, const struct grf_provenance *from)
 {
 	if (from->origin == GRF_ORIGIN_CORE) {
 		fprintf(stream, "  %-12s core file\n", "held");
@@ -158,16 +158,50 @@ static void print_brief(FILE *stream, const struct grf_facts *facts)
 	fputc('\n', stream);
 }
 
+/* What was compared with. */
+static void print_marks(FILE *stream, const struct grf_marks *marks)
+{
+	if (!marks->at_gc_point)
+		fprintf(stream,
+			"  %-12s no marks to compare with: the image was not taken at the end of a "
+			"garbage\n  %-12s collection. Whether every pointer of what was reached "
+			"leads to something\n  %-12s reached is checked all the same\n",
+			"collector", "", "");
+	else if (marks->exact)
+		fprintf(stream,
+			"  %-12s its second marking (GODEBUG=gccheckmark=1): exactly what is "
+			"reachable;\n  %-12s thread %d stands in %s\n",
+			"collector", "", marks->tid, marks->function);
+	else
+		fprintf(stream,
+			"  %-12s its mark bits: what is reachable, and what became garbage or was "
+			"allocated\n  %-12s while it marked; thread %d stands in %s\n",
+			"collector", "", marks->tid, marks->function);
+}
+
+static void print_verified(FILE *stream, const struct grf_facts *facts)
+{
+	print_version(stream, facts->go_version);
+	print_held(stream, facts->provenance);
+	print_marks(stream, &facts->verification->marks);
+	fprintf(stream, "  %-12s %.2f%% of the reachable bytes\n\n", "typed",
+		percent_of(facts->reachable_bytes - facts->untyped_bytes, facts->reachable_bytes));
+}
+
 void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 {
 	uint64_t typed = facts->reachable_bytes - facts->untyped_bytes;
 
+	if (facts->verification) {
+		print_verified(stream, facts);
+		return;
+	}
 	if (facts->brief) {
 		print_brief(stream, facts);
 		return;
 	}
-	grf_summary_print_version(stream, facts->go_version);
-	grf_summary_print_held(stream, facts->provenance);
+	print_version(stream, facts->go_version);
+	print_held(stream, facts->provenance);
 	/* The runtime's own are counted apart, as runtime.NumGoroutine does. */
 	fprintf(stream, "  %-12s %s, and %s of the runtime\n", "goroutines",
 		grf_format_count_of(facts->goroutines),

@@ -5,15 +5,8 @@
 
 #include <stdio.h>
 
-#include "image/provenance.h"
 #include "views/facts.h"
 
 void grf_summary_print(FILE *stream, const struct grf_facts *facts);
-
-/* Prints the line with the Go version. */
-void grf_summary_print_version(FILE *stream, const char *version);
-
-/* Prints the lines on how the image was taken. */
-void grf_summary_print_held(FILE *stream, const struct grf_provenance *from);
 
 #endif

@@ -7,6 +7,7 @@
 #include "image/provenance.h"
 #include "views/suspects.h"
 #include "views/table.h"
+#include "views/verification.h"
 
 #define GRF_FACTS_LARGEST 10u
 
@@ -29,6 +30,7 @@ struct grf_facts {
 	uint64_t untyped_objects, untyped_bytes; /* of those reachable */
 	/* Set by who looked for them, and borrowed; NULL: nobody did. */
 	const struct grf_suspects *suspects;
+	const struct grf_verification *verification; /* likewise: the facts are those of one */
 	bool
 	    without_suspects; /* the heap is too large to look for them where no table is written */
 	struct grf_tree_root largest[GRF_FACTS_LARGEST];

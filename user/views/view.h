@@ -11,6 +11,7 @@
 #include "views/facts.h"
 #include "views/owners.h"
 #include "views/table.h"
+#include "views/verification.h"
 
 /* What must be there before a view can be made. Each has all those before it. */
 enum grf_view_needs {
@@ -26,6 +27,10 @@ struct grf_view_input {
 	const struct grf_facts *facts; /* borrowed */
 	struct grf_retained *retained; /* owned; NULL: not made */
 	struct grf_owners *owners;     /* owned; NULL: not made */
+	/* Borrowed, and set by who shows it: for the views of it. So many of its differences of
+	 * each kind are listed. */
+	const struct grf_verification *verification;
+	uint64_t differences;
 };
 
 /* What a view has given. */
@@ -57,6 +62,10 @@ extern const struct grf_view grf_view_tree;
 extern const struct grf_view grf_view_largest_roots;
 extern const struct grf_view grf_view_types;
 extern const struct grf_view grf_view_goroutines;
+
+/* Of input->verification. */
+extern const struct grf_view grf_view_verification;
+extern const struct grf_view grf_view_differences;
 
 /* Lists end with NULL. What attach and core write, in the order in which people read it. */
 extern const struct grf_view *const grf_profile_views[];
