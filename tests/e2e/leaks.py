@@ -35,8 +35,8 @@ class Leak:
 
 
 LEAKS = [
-    Leak("with-cancel", "WithCancel, never cancelled", ("main.jobs", "children", "context.canceler"),
-         "context-children"),
+    Leak("with-cancel", "WithCancel, never cancelled",
+         ("main.jobs", "context.cancelCtx.children", "$mapkey (*context.cancelCtx)"), "context-children"),
     Leak("with-value", "WithValue in a loop", ("main.consumeMessages", "ctx", "[199"), "context-chain"),
     Leak("stream-context", "a context kept in a stream", ("main.loggedStream", "ctx", "[599"),
          "context-chain"),
@@ -44,7 +44,7 @@ LEAKS = [
          ("main.tlsCache", "transports", "$mapval"), "accumulation"),
     Leak("grpc-requests", "a service that keeps requests",
          ("main.discoveryServer", "pushes", "main.discoveryRequest"), "accumulation"),
-    Leak("substring", "substring of a request's body", ("main.tenants", "names", "$mapkey. (string)"),
+    Leak("substring", "substring of a request's body", ("main.tenants", "names", "$mapkey (string)"),
          "accumulation"),
     Leak("instruments", "instruments registered again and again",
          ("main.globalMeterProvider", "instruments"), "large-container"),
@@ -55,7 +55,8 @@ LEAKS = [
     Leak("errgroup-own", "group without Wait, context of an own type",
          ("propagateCancel", "main.frameContext"), "stuck-goroutines"),
     Leak("map-shrink", "map that never shrinks", ("main.presences", "online"), "accumulation"),
-    Leak("pool", "pool of the largest buffers", ("main.encodeBuffers", "buf. ([]uint8)"), "pool"),
+    Leak("pool", "pool of the largest buffers",
+         ("main.encodeBuffers", "$pooled (*bytes.Buffer)", "bytes.Buffer.buf"), "pool"),
     Leak("finalizer-cycle", "finalizer in a cycle", ("SetFinalizer", "main.fileHandle"),
          "finalizer-cycle"),
     Leak("heap-pop", "heap.Pop that leaves the pointer", ("main.deliveries", "main.delivery"), "beyond-len"),

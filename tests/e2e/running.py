@@ -282,6 +282,12 @@ def grf(*arguments, prefix=(), tool=None, timeout=300, hurried=True, **options):
     return Result(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def goref(command, *arguments, **options):
+    """The same with the elements of chains as goref names them: the tests that hold each step of a chain
+    began with these."""
+    return grf(command, *arguments, "--names", "goref", **options)
+
+
 def polite(*arguments, **options):
     """The same at the priority that it has of itself, for tests of what it does by itself."""
     return grf(*arguments, hurried=False, **options)

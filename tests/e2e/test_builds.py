@@ -9,7 +9,7 @@ import subprocess
 import pprof
 import pytest
 from gating import few, pairs
-from running import FAILURE, MISMATCH, NOT_GO, OK, UNSUPPORTED, Target, grf
+from running import FAILURE, MISMATCH, NOT_GO, OK, UNSUPPORTED, Target, goref, grf
 from test_verify import collecting, counts
 from toolchains import PROGRAMS, BuildFailed, go_build, versions
 
@@ -38,7 +38,7 @@ def check_held(path):
 
 def check(target, exact, tmp_path, arguments=()):
     """Attaches, takes a core, and holds both against what is to be there and the collector."""
-    grf("attach", target.pid, *arguments, "-o", tmp_path / "live").expect(OK)
+    goref("attach", target.pid, *arguments, "-o", tmp_path / "live").expect(OK)
     check_held(tmp_path / "live")
     done = grf("verify", target.pid, *arguments, "-v").expect(OK)
     found = counts(done)
@@ -75,7 +75,7 @@ def test_a_library_in_a_c_program(version, way, toolchain, tmp_path):
         core = target.core(tmp_path / "core")
         executables = [host] if way == "archive" else [host, library]
         for executable in executables:
-            grf("core", executable, core, "-o", tmp_path / "out").expect(OK)
+            goref("core", executable, core, "-o", tmp_path / "out").expect(OK)
             check_held(tmp_path / "out")
     core.unlink()
 
@@ -89,18 +89,18 @@ def test_a_library_that_is_gone(toolchain, tmp_path):
     with Target(host, library) as target:
         shutil.copy(library, kept)
         library.unlink()
-        grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "-o", tmp_path / "out").expect(OK)
         check_held(tmp_path / "out")
-        grf("attach", target.pid, kept, "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, kept, "-o", tmp_path / "out").expect(OK)
         core = target.gcore(tmp_path / "core")
-        grf("core", host, core).expect(NOT_GO, "no Go library")
-        grf("core", kept, core, "-o", tmp_path / "out").expect(OK)
+        goref("core", host, core).expect(NOT_GO, "no Go library")
+        goref("core", kept, core, "-o", tmp_path / "out").expect(OK)
         check_held(tmp_path / "out")
         other = go_build(
             toolchain(), "library", library, "-buildmode=c-shared", "-ldflags=-X=main.other=1"
         )
-        grf("attach", target.pid, other).expect(MISMATCH, "build id")
-        grf("core", other, core).expect(MISMATCH, "build id")
+        goref("attach", target.pid, other).expect(MISMATCH, "build id")
+        goref("core", other, core).expect(MISMATCH, "build id")
         target.check_runs()
 
 
@@ -109,11 +109,11 @@ def test_a_stripped_library(toolchain, tmp_path):
     unstripped = shutil.copy(library, tmp_path / "unstripped.so")
     subprocess.run(["strip", library], check=True)
     with Target(compile_host(tmp_path), library) as target:
-        done = grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+        done = goref("attach", target.pid, "-o", tmp_path / "out").expect(OK)
         assert "no debug information" in done.stdout
         done = grf("verify", target.pid).expect(OK)
         assert counts(done)["marked and reached"] > 500
-        grf("attach", target.pid, unstripped, "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, unstripped, "-o", tmp_path / "out").expect(OK)
         check_held(tmp_path / "out")
 
 
@@ -130,11 +130,11 @@ def test_two_libraries(toolchain, tmp_path):
         for name in ("one", "two")
     ]
     with Target(compile_host(tmp_path), *libraries) as target:
-        grf("attach", target.pid).expect(FAILURE, "libone.so")
+        goref("attach", target.pid).expect(FAILURE, "libone.so")
         # The C program itself is what runs, and says as little.
-        grf("attach", target.pid, tmp_path / "host").expect(FAILURE, "libone.so")
+        goref("attach", target.pid, tmp_path / "host").expect(FAILURE, "libone.so")
         for library in libraries:
-            grf("attach", target.pid, library, "-o", tmp_path / "out").expect(OK)
+            goref("attach", target.pid, library, "-o", tmp_path / "out").expect(OK)
         target.check_runs()
 
 
@@ -155,7 +155,7 @@ def test_c_in_a_go_program(version, flags, toolchain, tmp_path):
     with Target(program, environment=environment) as target:
         check(target, exact, tmp_path)
         core = target.core(tmp_path / "core")
-        grf("core", program, core, "-o", tmp_path / "out").expect(OK)
+        goref("core", program, core, "-o", tmp_path / "out").expect(OK)
         check_held(tmp_path / "out")
     core.unlink()
 
@@ -173,8 +173,8 @@ def test_a_plugin(version, toolchain, tmp_path):
         assert found["missed"] == found["reached but not marked"] == 0, str(done)
         assert not exact or found["marked but not reached"] == 0, str(done)
         core = target.core(tmp_path / "core")
-        grf("attach", target.pid, "-o", tmp_path / "live").expect(OK)
-        grf("core", host, core, "-o", tmp_path / "dead").expect(OK)
+        goref("attach", target.pid, "-o", tmp_path / "live").expect(OK)
+        goref("core", host, core, "-o", tmp_path / "dead").expect(OK)
         target.check_runs()
     core.unlink()
     for name in ("live", "dead"):
@@ -209,7 +209,7 @@ def test_a_plugin_without_types(toolchain, tmp_path):
     host = go_build(toolchain(), "pluginhost", tmp_path / "host")
     package = "example.com/programs/plugin"
     with Target(host, plugin) as target:
-        grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "-o", tmp_path / "out").expect(OK)
         target.check_runs()
     below = {}
     for chain, (objects, size) in pprof.read(tmp_path / "out").chains.items():
@@ -235,7 +235,7 @@ def test_another_compiler_s_program(tmp_path):
 def check_refused(program, words):
     with subprocess.Popen([program]) as process:
         try:
-            grf("attach", process.pid).expect(NOT_GO, words)
+            goref("attach", process.pid).expect(NOT_GO, words)
         finally:
             process.kill()
 
@@ -278,23 +278,23 @@ def test_an_unpacked_program(kind, toolchain, tmp_path):
     packed = unpacker(program, "" if kind == "without-a-mark" else "UPX!")
     with Target(packed) as target:
         for copy in ("auto", "fork"):
-            done = grf(
+            done = goref(
                 "attach", target.pid, program, "-o", tmp_path / "out", "--copy", copy, "-v"
             ).expect(OK)
             assert "no probe can wait" in done.stderr, str(done)
             check_held(tmp_path / "out")
         grf("verify", target.pid, program).expect(UNSUPPORTED, "no probe can wait")
-        grf("attach", target.pid, program, "--freeze", "gc").expect(UNSUPPORTED, "no probe can")
+        goref("attach", target.pid, program, "--freeze", "gc").expect(UNSUPPORTED, "no probe can")
         words = "no Go library" if kind == "without-a-mark" else "name the file that was packed"
-        grf("attach", target.pid).expect(NOT_GO, words)
-        refused = grf("attach", target.pid, other)
+        goref("attach", target.pid).expect(NOT_GO, words)
+        refused = goref("attach", target.pid, other)
         assert refused.status in (MISMATCH, NOT_GO), str(refused)
         core = target.core(tmp_path / "core")
         target.check_runs()
-    grf("core", program, core, "-o", tmp_path / "out").expect(OK)
+    goref("core", program, core, "-o", tmp_path / "out").expect(OK)
     check_held(tmp_path / "out")
-    grf("core", other, core).expect(MISMATCH)
-    grf("core", packed, core).expect(NOT_GO)
+    goref("core", other, core).expect(MISMATCH)
+    goref("core", packed, core).expect(NOT_GO)
     core.unlink()
 
 
@@ -319,14 +319,14 @@ def test_a_sanitizers_shadow(toolchain, tmp_path):
     except BuildFailed as error:
         pytest.skip(f"no -asan here: {error}")
     with Target(program) as target:
-        done = grf("attach", target.pid, "-v", "-o", tmp_path / "out").expect(OK)
+        done = goref("attach", target.pid, "-v", "-o", tmp_path / "out").expect(OK)
         assert "too much to watch" in done.stderr, str(done)
         # Each object has a red zone behind it, which may take it to another size class.
         chains = pprof.read(tmp_path / "out").chains
         for chain, expected in HELD.items():
             found = chains.get(tuple(chain.split(" > ")), (0, 0))
             assert found[0] == expected[0][0] and found[1] >= expected[0][1], (chain, found)
-        grf("attach", target.pid, "--copy", "precopy").expect(UNSUPPORTED, "too much to watch")
+        goref("attach", target.pid, "--copy", "precopy").expect(UNSUPPORTED, "too much to watch")
         target.check_runs()
 
 
@@ -342,6 +342,6 @@ def test_types_with_redzones(toolchain, tmp_path):
         except BuildFailed as error:
             pytest.skip(f"no -asan here: {error}")
         with Target(program) as target:
-            done = grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+            done = goref("attach", target.pid, "-o", tmp_path / "out").expect(OK)
             shares.append(float(re.search(r"typed +([\d.]+)%", done.stdout).group(1)))
     assert shares[1] >= shares[0] - 1, shares

@@ -17,7 +17,7 @@ from running import GRF, HURRIED, OK, PERMISSION, UNSUPPORTED, Target, grf, wait
 
 # What tests/programs/slices holds in main.bytes, and sandboxed in main.kept.
 BYTES = (("main.bytes",), (1, 4096))
-KEPT = (("main.kept", "[10+]. (*[64]int)"), (990, 990 * 512))
+KEPT = (("main.kept", "[] (*[64]int)"), (1000, 1000 * 512))
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
 # What the summary says of each way to copy.
 SAYS = {

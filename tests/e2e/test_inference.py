@@ -8,7 +8,7 @@ import subprocess
 import pprof
 import pytest
 from gating import few, pairs
-from running import OK, Target, grf
+from running import OK, Target, goref
 from toolchains import versions
 
 STRIPPED = "-ldflags=-s -w"
@@ -111,7 +111,7 @@ def test_no_wrong_type(version, build, tmp_path):
         "\n".join(f"{address:x} {made:d}" for address, made in types.items())
     )
     with Target(stripped, tmp_path / "types") as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     at_root = {}
     for chain in pprof.read(tmp_path / "out").chains:
         match = re.match(r"bss\+0x([0-9a-f]+)", chain[0])
@@ -156,7 +156,7 @@ BOTH = [(program, flag) for program in PROGRAMS for flag in ("", STRIPPED)]
 def test_share_typed(program, flag, version, build, tmp_path):
     executable = build(program, version=version, flags=(flag,) if flag else ())
     with Target(executable) as target:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        done = goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     share = float(re.search(r"typed +([\d.]+)%", done.stdout).group(1))
     assert share >= 99.5, done.stdout
 
@@ -165,7 +165,7 @@ def test_share_typed(program, flag, version, build, tmp_path):
 def test_type_word_beside_a_pointer(version, build, tmp_path):
     """A list whose first node stands beside a type word of something else is a list of nodes."""
     with Target(build("beside", version=version, flags=(STRIPPED,))) as target:
-        grf("attach", target.pid, "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "-o", tmp_path / "out").expect(OK)
     profile = pprof.read(tmp_path / "out")
     roots = {chain[:2] for chain in profile.chains if chain[0] == "main.list" and len(chain) > 1}
     assert ("main.list", "?. (main.Node)") in roots
@@ -180,7 +180,7 @@ def test_types_by_code(version, build, tmp_path):
     program = Program(executable)
     subprocess.run(["strip", "-o", stripped, executable], check=True)
     with Target(stripped) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     bss, found = program.symbols["runtime.bss"], {}
     # Far behind the beginning of their variables.
     program.names[program.symbols["main.wide"] + 201 * 8] = "main.wide"
@@ -271,7 +271,7 @@ def test_shapes_that_are_shown(version, program, flag, build, tmp_path):
 def test_dictionary_that_the_caller_passes(build, tmp_path):
     """Optimised code of Go 1.26 keeps it nowhere in this frame: the caller's names it."""
     with Target(build("shapes", version="1.26")) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     below = {chain[1] for chain in pprof.read(tmp_path / "out").chains
              if chain[0].startswith("main.passed[") and len(chain) > 1}
     assert below == {"Value. (*main.Node)", "Value. (*main.Other)"}

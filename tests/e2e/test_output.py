@@ -210,7 +210,7 @@ def test_no_fold_shows_every_step(start, tmp_path):
     target = start("recursion")
     grf("attach", target.pid, "--no-fold", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
-    step = "Next. (*main.Node)"
+    step = "main.Node.Next"
     assert chains[("main.chain", *[step] * 200)] == (1, 16)
     # 256 elements: the root and 255 steps; the rest of the 1,000 nodes stands at the last one.
     assert chains[("main.chain", *[step] * 255)][0] >= 1000 - 255

@@ -8,7 +8,7 @@ import expectations
 import pprof
 import pytest
 from gating import pairs, programs
-from running import OK, Target, grf, kernel_core
+from running import OK, Target, goref, kernel_core
 from toolchains import PROGRAMS, versions
 
 KINDS = sorted(path.parent.name for path in PROGRAMS.glob("*/expect.json"))
@@ -29,12 +29,12 @@ def test_program(target, build, toolchain, tmp_path):
     version = toolchain(version).version
     live, from_core = tmp_path / "live.out", tmp_path / "core.out"
     with Target(executable) as running:
-        result = grf("attach", running.pid, "--freeze", "now", "-o", live).expect(OK)
+        result = goref("attach", running.pid, "--freeze", "now", "-o", live).expect(OK)
         assert f"successfully output to `{live}`" in result.stdout
         running.check_runs()
         core = running.core(tmp_path / "core")
     problems = differences("attach", live, version, mode, kind)
-    result = grf("core", executable, core, "-o", from_core).expect(OK)
+    result = goref("core", executable, core, "-o", from_core).expect(OK)
     assert f"successfully output to `{from_core}`" in result.stdout
     problems += differences("core", from_core, version, mode, kind)
     shutil.rmtree(tmp_path)
@@ -49,7 +49,7 @@ def test_gcore(kind, version, build, toolchain, tmp_path):
     output = tmp_path / "core.out"
     with Target(executable) as running:
         core = running.gcore(tmp_path / "core")
-    grf("core", executable, core, "-o", output).expect(OK)
+    goref("core", executable, core, "-o", output).expect(OK)
     problems = differences("core", output, toolchain(version).version, "optimised", kind)
     shutil.rmtree(tmp_path)
     assert not problems, "\n" + "\n".join(problems)
@@ -62,7 +62,7 @@ def test_kernel_core(kind, build, toolchain, tmp_path):
     if not core:
         pytest.skip("the kernel does not write cores into the working directory here")
     output = tmp_path / "core.out"
-    grf("core", executable, core, "-o", output).expect(OK)
+    goref("core", executable, core, "-o", output).expect(OK)
     problems = differences("core", output, toolchain().version, "optimised", kind)
     shutil.rmtree(tmp_path)
     assert not problems, "\n" + "\n".join(problems)

@@ -11,7 +11,7 @@ from collections import Counter
 import pprof
 import pytest
 from gating import few, pairs
-from running import OK, UNSUPPORTED, Target, grf
+from running import OK, UNSUPPORTED, Target, goref, grf
 from toolchains import COLLECT, go_build, versions
 from toolchains import PROGRAMS as SOURCES
 
@@ -35,7 +35,7 @@ def test_the_same_and_typed(version, program, build, tmp_path):
     for flags in ((), (STRIPPED,)):
         executable = build(program, version=version, flags=flags)
         with Target(executable, *ARGUMENTS.get(program, ())) as target:
-            done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+            done = goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
             figures[flags] = summary(done)
             assert ("no debug information" in done.stdout) == bool(flags)
     with_dwarf, without = figures.values()
@@ -65,8 +65,8 @@ def test_the_same_image(version, program, build, tmp_path):
     subprocess.run(["strip", "-o", tmp_path / "stripped", executable], check=True)
     with Target(executable) as target:
         core = target.core(tmp_path / "core")
-    grf("core", executable, core, "-o", tmp_path / "full").expect(OK)
-    grf("core", tmp_path / "stripped", core, "-o", tmp_path / "out").expect(OK)
+    goref("core", executable, core, "-o", tmp_path / "full").expect(OK)
+    goref("core", tmp_path / "stripped", core, "-o", tmp_path / "out").expect(OK)
     core.unlink()
     totals = [pprof.read(tmp_path / name).totals() for name in ("full", "out")]
     assert totals[0] == totals[1]
@@ -84,7 +84,7 @@ def test_the_same_image(version, program, build, tmp_path):
 
 def test_names_of_types(build, tmp_path):
     with Target(build("maps", flags=(STRIPPED,))) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
     assert any(
         re.match(r"bss\+0x|bss\+0", chain[0])
@@ -97,10 +97,10 @@ def test_stripped_by_strip(build, tmp_path):
     stripped = tmp_path / "stripped"
     subprocess.run(["strip", "-o", stripped, build("maps")], check=True)
     with Target(stripped) as target:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        done = goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
         assert summary(done)[1] >= 90
         # One that has it all helps.
-        done = grf("attach", target.pid, build("maps"), "-o", tmp_path / "out").expect(OK)
+        done = goref("attach", target.pid, build("maps"), "-o", tmp_path / "out").expect(OK)
         assert summary(done)[1] == 100
     assert any(chain[0] == "main.directory" for chain in pprof.read(tmp_path / "out").chains)
 
@@ -130,7 +130,7 @@ def test_any_version_string(text, says, toolchain, tmp_path):
     flags = f"-ldflags=-s -w -X 'runtime.buildVersion={text}'"
     tool.compile("maps", program, [flags], tmp_path, cgo=False)
     with Target(program) as target:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        done = goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     assert says in done.stderr and bool(says) == bool(done.stderr), done.stderr
     assert text[:20].replace("\x1b", r"\x1b").replace("\t", " ") in done.stdout, done.stdout
     objects, typed = summary(done)
@@ -170,7 +170,7 @@ def test_a_runtime_with_more_fields(toolchain, tmp_path):
     """As that of a Go newer than known: descriptors say where the fields are."""
     program = with_more_fields(toolchain(), "concurrent", MORE_FIELDS, tmp_path)
     with Target(program, environment=COLLECT) as target:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        done = goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
         assert summary(done)[0] > 3000 and summary(done)[1] >= 97, done.stdout
         grf("verify", target.pid).expect(OK)
 
@@ -181,7 +181,7 @@ def test_a_heap_with_more_fields(field, toolchain, tmp_path):
     is refused."""
     program = with_more_fields(toolchain(), "maps", {"mheap.go": [field]}, tmp_path)
     with Target(program) as target:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out")
+        done = goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out")
     assert done.status in (OK, UNSUPPORTED), str(done)
     if done.status == OK:
         assert summary(done)[0] > 20000 and summary(done)[1] >= 99, done.stdout
@@ -220,7 +220,7 @@ def test_linked_by_others(version, linker, mode, toolchain, tmp_path):
     bare = without_sections(program, tmp_path / "bare")
     for executable in [program] if version == "1.17.13" else [program, bare]:
         with Target(executable) as target:
-            done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+            done = goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
             by_type = Counter(bytes_by_type(tmp_path / "out")).most_common()
             assert summary(done)[0] > 500 and summary(done)[1] >= 99, (done.stdout, by_type)
             grf("verify", target.pid).expect(OK)
@@ -232,7 +232,7 @@ def test_types_with_one_mask(version, build, tmp_path):
     """context.valueCtx and an entry of sync.Map have one size and one pointer mask from Go 1.24
     on: where one has an itab, the other has a flag."""
     with Target(build("pieces", version=version, flags=(STRIPPED,))) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
     below = [chain for chain in chains if chain[0] == "main.growContext"]
     assert below
@@ -244,7 +244,7 @@ def test_dwarf_of_a_part(program, build, tmp_path):
     """Compiled without DWARF, the program has that of assembly code alone: no worse than none."""
     executable = build(program, flags=("-gcflags=all=-dwarf=false",))
     with Target(executable) as target:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        done = goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
         _, typed = summary(done)
         assert typed >= 95, done.stdout
         assert any("main." in element for chain in pprof.read(tmp_path / "out").chains
@@ -255,7 +255,7 @@ def test_dwarf_of_a_part(program, build, tmp_path):
 def test_channels_say_of_what_they_are(version, build, tmp_path):
     """The runtime notes the type of its elements in each channel."""
     with Target(build("channels", version=version, flags=(STRIPPED,))) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
     for tail in (
         ("?. (chan *main.Message)", "[1]. (*main.Message)", "Text. (string)"),
@@ -275,7 +275,7 @@ def test_what_a_sync_map_holds(version, build, tmp_path):
     """The library's unsafe.Pointers, and nodes that are more than their type says, are known by the
     names of types without DWARF too: 1,000 values, each below one object found by its contents."""
     with Target(build("concurrent", version=version, flags=(STRIPPED,))) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
     values = {
         chain: count
@@ -291,7 +291,7 @@ def test_a_local_sync_map(version, build, tmp_path):
     """A sync.Map that only a frame holds, though another type of the program is all a sync.Map, and
     package unique has trees of the same kind; and what that keeps."""
     with Target(build("concurrent", version=version, flags=(STRIPPED,))) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
     below = {chain: found for chain, found in chains.items() if chain[0] == "main.holdMap"}
     assert all(chain[1] == "?. (sync.Map)" for chain in below), below

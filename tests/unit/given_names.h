@@ -71,6 +71,13 @@ const char *grf_object_name(struct grf_types *types, struct grf_type *type, cons
 	return type->name;
 }
 
+bool grf_type_is_part(const struct grf_types *types, const struct grf_type *type)
+{
+	(void)types;
+	(void)type;
+	return false;
+}
+
 const char *grf_root_name(struct grf_types *types, const char *name)
 {
 	(void)types;

@@ -18,7 +18,7 @@ static const struct argp_option common_options[] = {
     {"verbose", 'v', NULL, 0, "Tell what is done and why; twice for more", 0},
     {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "Keep all privileges during the analysis", 0},
     {"names", OPTION_NAMES, "NAMING", 0,
-     "How the elements of chains are named: goref (the default) or go", 0},
+     "How the elements of chains are named: go (the default) or goref", 0},
     {0},
 };
 

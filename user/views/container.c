@@ -107,6 +107,8 @@ bool grf_container_is_map_part(const struct grf_retained *retained, uint32_t nod
 	if (grf_retained_is_root(retained, node))
 		return false;
 	kind = grf_graph_kind(retained->graph, grf_retained_object(retained, node));
+	if (kind.type && grf_type_is_part(retained->graph->model->types, kind.type))
+		return true;
 	/* A word alone is a variable. */
 	if (!kind.type || !kind.type->name || is_map(retained, &kind) ||
 	    (kind.content == GRF_CONTENT_ONE && kind.type->size == 8))

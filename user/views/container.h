@@ -31,7 +31,8 @@ struct grf_container {
 bool grf_container_map(const struct grf_retained *retained, uint32_t node,
 		       struct grf_container *ret);
 
-/** Whether an object is a part of the memory of a map, but not its structure. */
+/** Whether an object is a part of the memory of a map, but not its structure, or of another
+ * container whose parts have no names. */
 bool grf_container_is_map_part(const struct grf_retained *retained, uint32_t node);
 
 /**

@@ -46,6 +46,8 @@ static const char *element_of_many(const struct descent *descent, uint32_t node)
 
 	if (grf_retained_is_root(descent->retained, node) || !type)
 		return element;
+	if (grf_type_is_part(descent->retained->graph->model->types, type))
+		return NULL;
 	return element ? element : type->name;
 }
 

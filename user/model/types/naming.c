@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const struct grf_naming *const grf_namings[] = {&grf_naming_goref, &grf_naming_go, NULL};
+const struct grf_naming *const grf_namings[] = {&grf_naming_go, &grf_naming_goref, NULL};
 
 const struct grf_naming *grf_naming_find(const char *name)
 {
@@ -41,6 +41,11 @@ const char *grf_object_name(struct grf_types *types, struct grf_type *type, cons
 			    uint64_t room)
 {
 	return types->naming->object(types, type, memory, room);
+}
+
+bool grf_type_is_part(const struct grf_types *types, const struct grf_type *type)
+{
+	return types->naming->part(type->name);
 }
 
 const char *grf_root_name(struct grf_types *types, const char *name)

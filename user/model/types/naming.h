@@ -54,6 +54,9 @@ const char *grf_element_with_target(struct grf_types *types, const char *name, c
 const char *grf_object_name(struct grf_types *types, struct grf_type *type, const uint8_t *memory,
 			    uint64_t room);
 
+/** Whether objects of a type are parts of a container that have no element of their own. */
+bool grf_type_is_part(const struct grf_types *types, const struct grf_type *type);
+
 /** How a root is called whose variable or function has the name `name`. NULL: memory is out. */
 const char *grf_root_name(struct grf_types *types, const char *name);
 

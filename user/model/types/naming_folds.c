@@ -97,3 +97,18 @@ bool grf_folds_elements(const char *type)
 			return true;
 	return false;
 }
+
+bool grf_folds_type(const char *type)
+{
+	static const char *const containers[] = {
+	    "sync/atomic.Value", "sync.Map", "sync.Pool", "internal/weak.Pointer[", "weak.Pointer[",
+	};
+
+	for (size_t i = 0; i < sizeof(containers) / sizeof(*containers); i++)
+		if (is_named(type, containers[i]))
+			return false;
+	for (size_t i = 0; i < sizeof(folds) / sizeof(*folds); i++)
+		if (is_named(type, folds[i].structure))
+			return true;
+	return false;
+}

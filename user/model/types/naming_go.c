@@ -234,5 +234,6 @@ const struct grf_naming grf_naming_go = {
     .object = go_object,
     .function = go_function,
     .folds = grf_folds_elements,
+    .part = grf_folds_type,
     .root = go_root,
 };

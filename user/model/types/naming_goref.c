@@ -83,5 +83,6 @@ const struct grf_naming grf_naming_goref = {
     .object = goref_object,
     .function = goref_function,
     .folds = goref_folds,
+    .part = goref_folds,
     .root = goref_root,
 };

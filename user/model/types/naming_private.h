@@ -33,6 +33,8 @@ struct grf_naming {
 	const char *(*function)(struct grf_types *types, const char *shared, const char *instance);
 	/* Whether elements of arrays of a type add nothing to paths. */
 	bool (*folds)(const char *type);
+	/* Whether objects of a type are a part of a container, and say nothing of their own. */
+	bool (*part)(const char *type);
 	/* Of a root, whose name is that of a variable as the linker has it. */
 	const char *(*root)(struct grf_types *types, const char *name);
 };
@@ -49,6 +51,9 @@ struct grf_type_field grf_folded_field(const char *owner, const struct grf_type_
 
 /* Whether arrays of a type are such a container's own. */
 bool grf_folds_elements(const char *type);
+
+/* Whether it is a structure inside of such a container. */
+bool grf_folds_type(const char *type);
 
 /* The element of a field as the analysis knows it, in every naming: what is compared where types
  * are told apart. NULL: it adds nothing, or memory is out. */
