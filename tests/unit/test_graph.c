@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The containers of the walk: pair map, frontier, object states. */
+/* The containers of the walk: pair map, frontier, object states; and the masks that tell what an
+ * edge is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <cmocka.h>
 
 #include "graph/objects.h"
+#include "graph/object_pointers.h"
 #include "graph/pair_map.h"
 #include "graph/walk/frontier.h"
 
@@ -91,6 +93,45 @@ static void test_object_states_know_free_slots(void **state)
 	free(states);
 }
 
+/* Any run of up to 64 words, wherever it begins, and no byte behind its last. */
+static void test_masks_of_spans(void **state)
+{
+	enum { BYTES = 12 };
+	uint8_t *bits = malloc(BYTES);
+	struct grf_span span = {.pointer_bits = bits};
+
+	(void)state;
+	for (unsigned int i = 0; i < BYTES; i++)
+		bits[i] = (uint8_t)(i * 73 + 41);
+	for (uint64_t first = 0; first < BYTES * 8; first++)
+		for (uint64_t words = 1; words <= 64 && first + words <= BYTES * 8; words++) {
+			uint64_t mask = grf_span_mask(&span, first, words), expected = 0;
+
+			for (uint64_t i = 0; i < words; i++)
+				expected |= (uint64_t)(bits[(first + i) / 8] >> (first + i) % 8 & 1)
+					    << i;
+			assert_int_equal(mask, expected);
+		}
+	free(bits);
+}
+
+static void test_masks_of_stored_types(void **state)
+{
+	uint64_t mask = 0x5, word, expected[] = {0, 2, 3, 5, 6};
+	struct grf_stored_type type = {.size = 24, .mask = &mask};
+	struct grf_stored_words words = {.type = &type, .words = 8};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+		assert_true(grf_stored_words_next(&words, &word));
+		assert_int_equal(word, expected[i]);
+	}
+	assert_false(grf_stored_words_next(&words, &word));
+	type.size = 0;
+	words = (struct grf_stored_words){.type = &type, .words = 8};
+	assert_false(grf_stored_words_next(&words, &word));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -98,6 +139,8 @@ int main(void)
 	    cmocka_unit_test(test_frontier_keeps_order_across_blocks),
 	    cmocka_unit_test(test_frontier_peek_sees_what_will_be_popped),
 	    cmocka_unit_test(test_object_states_know_free_slots),
+	    cmocka_unit_test(test_masks_of_spans),
+	    cmocka_unit_test(test_masks_of_stored_types),
 	};
 
 	return cmocka_run_group_tests_name("graph", tests, NULL, NULL);

@@ -117,8 +117,9 @@ void grf_graph_roots(const struct grf_graph *graph, grf_root_visit *visit, void 
 typedef void grf_edge_visit(void *context, uint64_t address, uint64_t value);
 
 /**
- * Calls visit() for each pointer of an allocated slot that the collector follows. False: out of
- * memory.
+ * Calls visit() for each pointer of an allocated slot that the collector follows. The walk follows
+ * the words of the same masks (object_pointers.h), in the order of the types that lead there: a
+ * type's own plan instead of a mask only where both are the same. False: out of memory.
  */
 bool grf_graph_edges(const struct grf_graph *graph, const struct grf_span *span, uint32_t slot,
 		     grf_edge_visit *visit, void *context);

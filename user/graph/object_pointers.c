@@ -16,16 +16,12 @@ static void by_bits(const struct grf_span *span, uint32_t slot, grf_edge_visit *
 {
 	uint64_t first = slot * span->element_size / 8, end = first + span->element_size / 8;
 
-	for (uint64_t i = first; i < end; i++) {
-		unsigned int left = span->pointer_bits[i >> 3] >> (i & 7);
+	for (; first < end; first += 64) {
+		uint64_t words = end - first < 64 ? end - first : 64;
 
-		if (!left) {
-			i |= 7;
-			continue;
-		}
-		i += (unsigned int)__builtin_ctz(left);
-		if (i < end)
-			visit_word(span, i * 8, visit, context);
+		for (uint64_t left = grf_span_mask(span, first, words); left; left &= left - 1)
+			visit_word(span, (first + (uint64_t)__builtin_ctzll(left)) * 8, visit,
+				   context);
 	}
 }
 
@@ -33,10 +29,11 @@ static void by_bits(const struct grf_span *span, uint32_t slot, grf_edge_visit *
 static bool by_type(const struct grf_span *span, uint32_t slot, struct grf_types *types,
 		    struct grf_stored_types *stored, grf_edge_visit *visit, void *context)
 {
-	uint64_t payload, address = grf_span_stored_type(span, slot, &payload), period;
+	uint64_t payload, address = grf_span_stored_type(span, slot, &payload), word;
 	uint64_t start = slot * span->element_size + payload;
 	uint64_t words = (span->element_size - payload) / 8;
 	const struct grf_stored_type *type;
+	struct grf_stored_words state;
 	bool no_memory = false;
 
 	if (!address)
@@ -45,11 +42,9 @@ static bool by_type(const struct grf_span *span, uint32_t slot, struct grf_types
 	    grf_stored_type_get(stored, types, address, span->element_size - payload, &no_memory);
 	if (!type || !type->pointers)
 		return !no_memory;
-	period = type->size / 8;
-	for (uint64_t at = 0; period && at < words; at += period)
-		for (uint64_t i = 0; i < period && at + i < words; i++)
-			if (grf_bit(type->mask, i))
-				visit_word(span, start + (at + i) * 8, visit, context);
+	state = (struct grf_stored_words){.type = type, .words = words};
+	while (grf_stored_words_next(&state, &word))
+		visit_word(span, start + word * 8, visit, context);
 	return true;
 }
 

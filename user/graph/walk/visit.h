@@ -7,6 +7,7 @@
 #ifndef GRF_GRAPH_WALK_VISIT_H
 #define GRF_GRAPH_WALK_VISIT_H
 
+#include "graph/object_pointers.h"
 #include "graph/walk/walk.h"
 
 /* Objects whose mask fits one word. Since Go 1.22, all objects with heap bits do. */

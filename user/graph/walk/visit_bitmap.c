@@ -13,12 +13,9 @@ static bool load_bitmap(struct grf_walk *walk, const struct grf_visited *object)
 
 	if (!grf_walk_scratch(walk, words))
 		return false;
-	for (uint64_t i = 0; i < words; i++) {
-		uint64_t bit = first + i;
-
-		if (object->span->pointer_bits[bit >> 3] >> (bit & 7) & 1)
-			grf_bit_set(walk->scratch, i);
-	}
+	for (uint64_t at = 0; at < words; at += 64)
+		walk->scratch[at / 64] =
+		    grf_span_mask(object->span, first + at, words - at < 64 ? words - at : 64);
 	return true;
 }
 

@@ -5,16 +5,8 @@
 /* The heap bits of a small object. */
 static uint64_t small_mask(const struct grf_visited *object)
 {
-	uint64_t bit = (object->address - object->span->base) / 8, words = object->size / 8;
-	const uint8_t *bits = object->span->pointer_bits + bit / 8;
-	uint64_t shift = bit & 7, mask = 0;
-	uint64_t bytes = (shift + words + 7) / 8;
-
-	memcpy(&mask, bits, bytes < 8 ? bytes : 8);
-	mask >>= shift;
-	if (bytes > 8)
-		mask |= (uint64_t)bits[8] << (64 - shift);
-	return mask & grf_low_bits(words);
+	return grf_span_mask(object->span, (object->address - object->span->base) / 8,
+			     object->size / 8);
 }
 
 /* The words of a small object that a spot's plan covers. */

@@ -78,14 +78,13 @@ static uint8_t stored_choice(struct grf_walk *walk, struct grf_spot *spot,
 static bool expand_mask(struct grf_walk *walk, const struct grf_visited *object,
 			const struct grf_stored_type *stored, uint64_t payload)
 {
-	uint64_t words = object->size / 8, period = stored->size / 8, first = payload / 8;
+	uint64_t words = object->size / 8, first = payload / 8, word;
+	struct grf_stored_words state = {.type = stored, .words = words - first};
 
 	if (!grf_walk_scratch(walk, words))
 		return false;
-	for (uint64_t at = first; period && at < words; at += period)
-		for (uint64_t i = 0; i < period && at + i < words; i++)
-			if (grf_bit(stored->mask, i))
-				grf_bit_set(walk->scratch, at + i);
+	while (grf_stored_words_next(&state, &word))
+		grf_bit_set(walk->scratch, first + word);
 	return true;
 }
 
