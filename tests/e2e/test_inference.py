@@ -135,7 +135,7 @@ def test_no_wrong_type(version, build, tmp_path):
 
 # What the programs that live on in tests/programs hold, and that does not change by itself.
 PROGRAMS = [
-    "buffers", "channels", "cleanups", "closures", "concurrent", "demo", "facts", "finalizers",
+    "buffers", "channels", "cleanups", "closures", "concurrent", "demo", "facts", "finalizers", "framemaps",
     "generics", "goroutines", "hardroots", "inside", "interfaces", "locals", "maps", "names", "pieces",
     "pointers", "recursion", "reflection", "shapes", "slices", "strings", "structs", "timers",
     "unsafe",
@@ -250,6 +250,24 @@ def test_inside(version, build, tmp_path):
     assert {name: below[name] for name in sure} == sure
     # Elements that were taken for others would count as what they are not.
     assert texts == 6 * 32
+
+
+@pytest.mark.parametrize("version", [*OLDER, "1.22.12", "1.26"])
+def test_maps_in_frames(version, build, tmp_path):
+    """Their buckets are typed by what stands in them. Where two types of maps look the same, a type is
+    the right one, or there is none."""
+    with Target(build("framemaps", version=version, flags=(STRIPPED,))) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    values, below = {}, {}
+    for chain, (count, _) in pprof.read(tmp_path / "out").chains.items():
+        below.setdefault(chain[0], set()).update(chain[1:])
+        if chain[-1].startswith("$mapval. ("):
+            values.setdefault(chain[0], {})[chain[-1]] = count
+    for name in ("main.keepGrown", "main.keepSized", "main.keepFilled", "main.keepMade", "main.keepParam"):
+        assert values[name] == {"$mapval. (*main.Node)": 100}, name
+        assert "$sub_objects$" not in below[name], name
+    assert not [name for name in below["main.keepNodes"] if "Twin" in name]
+    assert not [name for name in below["main.keepTwins"] if "Node" in name]
 
 
 @pytest.mark.parametrize("flag", ["", STRIPPED], ids=["dwarf", "stripped"])

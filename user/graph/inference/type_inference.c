@@ -32,12 +32,30 @@ struct grf_type_inference {
 					     are made */
 };
 
+/* The buckets of a map, if `object` is one: a map that stands in a frame is words without a name,
+ * and its buckets are an object by themselves. From Go 1.22 on, the runtime stores their type where
+ * there are more than one. */
+static struct grf_type *buckets_of(struct grf_types *types, const struct grf_type *object)
+{
+	const struct grf_slot *slot = object->slots;
+
+	if (!object->slot_count || slot->kind != GRF_SLOT_ARRAY_POINTER || !slot->target ||
+	    !slot->target->array_unnamed)
+		return NULL;
+	grf_type_plan(types, slot->target);
+	return slot->target->pointer_bytes ? slot->target : NULL;
+}
+
 /* A type by itself, and as the elements of an array where the code makes slices of it: there it is
  * only a part of the object, and any other type that looks the same would do as well. */
 static void add_candidates(struct grf_type_inference *inference, const struct grf_type_use *use)
 {
-	struct grf_type *object = grf_type_object(inference->model->types, use->type);
+	struct grf_type *object = grf_type_object(inference->model->types, use->type), *buckets;
 
+	buckets = object ? buckets_of(inference->model->types, object) : NULL;
+	for (int array = 0; buckets && array < 2; array++)
+		inference->candidates[inference->count++] =
+		    (struct candidate){buckets, array, use->made & GRF_MADE_ONE};
 	if (object && object->pointer_bytes)
 		inference->candidates[inference->count++] =
 		    (struct candidate){object, false, use->made & GRF_MADE_ONE};
@@ -57,7 +75,7 @@ struct grf_type_inference *grf_type_inference_create(struct grf_model *model)
 		return NULL;
 	}
 	inference->model = model;
-	inference->candidates = calloc(2 * list.count + 1, sizeof(*inference->candidates));
+	inference->candidates = calloc(4 * list.count + 1, sizeof(*inference->candidates));
 	for (size_t i = 0; inference->candidates && i < list.count; i++)
 		add_candidates(inference, &list.items[i]);
 	free(list.items);
