@@ -21,7 +21,9 @@ struct grf_code_reference {
 
 /** No offset in a closure object. */
 #define GRF_CLOSURE_OFFSET_UNKNOWN UINT64_MAX
-#define GRF_CLOSURE_STORES         128
+/** No closure object is larger, and no offset in one; bytes. */
+#define GRF_CLOSURE_OFFSET_MAX (1 << 20)
+#define GRF_CLOSURE_STORES     128
 
 /** What a closure's function copies from the closure object to its frame before anything else. */
 struct grf_closure_stores {

@@ -26,7 +26,6 @@
 #include "base/load.h"
 
 #define PROLOGUE_LENGTH 512
-#define OFFSET_MAX      (1 << 20)
 #define RDX             2
 #define FRAME_LINK      16 /* between slots and frame address: frame pointer, return address */
 #define LAST_REGISTER   15 /* of the general ones, by their DWARF numbers */
@@ -96,7 +95,7 @@ static void add_store(struct prologue *prologue, int64_t slot, uint64_t offset)
 static uint64_t loaded_offset(const struct prologue *prologue, const struct move *move)
 {
 	if (!prologue->have_context || move->base != RDX || move->displacement < 8 ||
-	    move->displacement > OFFSET_MAX)
+	    move->displacement > GRF_CLOSURE_OFFSET_MAX)
 		return GRF_CLOSURE_OFFSET_UNKNOWN;
 	return move->displacement;
 }

@@ -27,7 +27,6 @@
 /* Elements of lists that one search looks at. Nearly all words fail at the first: only one of a
  * damaged image begins another list each. */
 #define MAX_STEPS ((uint64_t)1 << 26)
-#define MAX_SPANS ((uint64_t)1 << 31)
 /* How many elements of a list are looked at before it is believed. */
 #define SAMPLE 256
 /* The smallest stack, and what sizes of stacks are powers of two from (runtime/stack.go). */
@@ -101,7 +100,7 @@ static uint64_t looks_like_mheap(const struct search *search, uint64_t address)
 	struct grf_slice spans;
 
 	if (!read_slice(search, address + (uint64_t)grf_offset(search->layout, mheap, allspans),
-			MAX_SPANS, &spans))
+			GRF_MAX_SPANS, &spans))
 		return 0;
 	for (uint64_t i = 0; i < spans.length && in_use < SAMPLE; i++) {
 		uint64_t span = grf_image_word(search->image, spans.data + i * 8);

@@ -21,8 +21,6 @@
 /* Small objects share a span of up to 10 pages (sizeclasses.go); larger ones have their own. */
 #define MAX_SMALL_OBJECT 32768u
 #define MAX_SMALL_PAGES  32u
-/* Places in a walk tell spans by numbers below 2^30. */
-#define MAX_ALL_SPANS ((uint64_t)1 << 30)
 
 _Static_assert(offsetof(struct grf_span, large_type) == 64 && sizeof(struct grf_span) == 112,
 	       "what an edge needs of a span stands in one cache line");
@@ -196,7 +194,7 @@ static struct grf_error *find_spans(struct grf_heap_reader *reader, struct candi
 
 	if (!grf_image_u64(reader->image, at, &data) ||
 	    !grf_image_u64(reader->image, at + 8, &count) || !data ||
-	    data >= grf_image_arch(reader->image)->address_limit || count > MAX_ALL_SPANS)
+	    data >= grf_image_arch(reader->image)->address_limit || count > GRF_MAX_SPANS)
 		return no_heap(reader);
 	end = data + count * 8;
 	error = grf_image_check_copied(reader->image, data, count * 8, "the list of spans");

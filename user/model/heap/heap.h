@@ -18,6 +18,9 @@
 #include "image/image.h"
 #include "model/release/layout.h"
 
+/* Places in a walk tell spans by numbers below this. A longer list of them is damaged. */
+#define GRF_MAX_SPANS ((uint64_t)1 << 30)
+
 /* runtime/sizeclasses.go, the same number in every release. */
 #define GRF_SIZE_CLASSES 68
 

@@ -24,8 +24,8 @@
 /* Spans that are read in one call; the largest mspan of any release has room. */
 #define BATCH           256u
 #define MAX_SPAN_RECORD 512u
-/* A longer list is damaged. */
-#define MAX_SPANS ((uint64_t)1 << 27)
+/* A longer list is damaged, and costs too much to read of a live process. */
+#define LISTED_SPANS ((uint64_t)1 << 27)
 
 struct found {
 	GRF_ARRAY(struct grf_left_out) ranges;
@@ -100,7 +100,7 @@ struct grf_error *grf_pointer_free_find(void *context, grf_read_runs *read, void
 	*ret = NULL;
 	*ret_count = 0;
 	if (!site->mheap || !has_usual_layout(&site->layout) ||
-	    read(memory, &header, 1, (uint8_t *)slice) != 1 || slice[1] > MAX_SPANS)
+	    read(memory, &header, 1, (uint8_t *)slice) != 1 || slice[1] > LISTED_SPANS)
 		return NULL;
 	for (uint64_t i = 0; i < slice[1] && !grf_interrupted(); i += BATCH) {
 		uint64_t count = slice[1] - i < BATCH ? slice[1] - i : BATCH;

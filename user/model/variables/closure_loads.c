@@ -19,8 +19,6 @@
 #include "model/variables/closure_loads.h"
 #include "model/variables/variables_private.h"
 
-#define OFFSET_MAX (1 << 20)
-
 void grf_closure_loads_read(struct grf_closure_loads *loads, const struct grf_arch *arch,
 			    const struct grf_code *code)
 {
@@ -53,7 +51,8 @@ static uint64_t offset_by_register(const struct grf_closure_loads *loads, Dwarf_
 			    loads->arch->closure_load(&loads->code, start - loads->code.address,
 						      operations[i].atom - DW_OP_reg0),
 			    piece_offset);
-		if (operations[i].atom != DW_OP_piece || operations[i].number > OFFSET_MAX)
+		if (operations[i].atom != DW_OP_piece ||
+		    operations[i].number > GRF_CLOSURE_OFFSET_MAX)
 			break;
 		piece_offset += operations[i].number;
 	}

@@ -24,7 +24,6 @@
 #include "model/variables/variables_private.h"
 
 #define CAPTURES_MAX 1024
-#define OFFSET_MAX   (1 << 20)
 #define NO_OFFSET    GRF_CLOSURE_OFFSET_UNKNOWN
 
 /* Closures that the runtime makes itself, by the function that they call. */
@@ -201,7 +200,7 @@ static void read_fields(struct grf_types *types, uint64_t descriptor, bool is_me
 		field->type = from->type;
 		field->offset = from->offset;
 		field->named = !is_method_value && !is_numbered(from->name);
-		if (field->offset > OFFSET_MAX) {
+		if (field->offset > GRF_CLOSURE_OFFSET_MAX) {
 			fields->array.count--;
 			return;
 		}
@@ -305,7 +304,7 @@ static void read_captures(struct grf_types *types, Dwarf_Die *function, struct c
 			continue;
 		}
 		offset = unsigned_attribute(&die, GRF_AT_GO_CLOSURE_OFFSET, NO_OFFSET);
-		if (offset >= 8 && offset <= OFFSET_MAX)
+		if (offset >= 8 && offset <= GRF_CLOSURE_OFFSET_MAX)
 			read_capture(types, &die, offset, true, captures);
 	} while (dwarf_siblingof(&die, &die) == 0);
 }
@@ -439,7 +438,8 @@ static uint64_t check_fields(struct fields *fields)
 	for (size_t i = 0; i < fields->array.count; i++) {
 		const struct field *field = &fields->array.items[i];
 
-		if (!field->type || field->offset < end || field->type->size > OFFSET_MAX)
+		if (!field->type || field->offset < end ||
+		    field->type->size > GRF_CLOSURE_OFFSET_MAX)
 			continue;
 		end = field->offset + field->type->size;
 		fields->array.items[kept++] = *field;
