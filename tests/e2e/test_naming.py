@@ -23,7 +23,7 @@ NAMES = [
     (("main.Server.Any (*main.Leaf)", "main.Leaf.Text"), 1),
     (("main.Server.Boxed (string)",), 2),
     (("main.Server.Handler (main.handlerOf.func1)",), 1),
-    (("main.Server.Queue", "[] (*main.Leaf)"), 19),
+    (("main.Server.Queue", "[] (*main.Leaf)"), 99),
     (("main.Server.Queue", "[<0] (*main.Leaf)"), 1),
     (("main.Server.ByName", "$mapkey (string)"), 1),
     (("main.Server.ByName", "$mapval (*main.Leaf)"), 1),
@@ -113,7 +113,7 @@ def test_goref(build, tmp_path):
         (("Conn. (main.Conn)",), 1),
         (("Handler. (func() string)", "main.handlerOf.func1", "held. (*main.Leaf)"), 1),
         (("Queue. ([]*main.Leaf)", "[0]. (*main.Leaf)"), 1),
-        (("Queue. ([]*main.Leaf)", "[10+]. (*main.Leaf)"), 9),
+        (("Queue. ([]*main.Leaf)", "[10+]. (*main.Leaf)"), 89),
         (("Queue. ([]*main.Leaf)", "[<0]. (*main.Leaf)"), 1),
         (("ByName. (map[string]*main.Leaf)", "$mapval. (*main.Leaf)"), 1),
         (("example.com/programs/named/node%2ev3.Kept",), 1),
@@ -129,6 +129,18 @@ def test_generics(version, flags, build, tmp_path):
         assert not missing(found["go"], GENERIC)
         roots = {chain[0] for chain in found["go"]}
         assert {"main.hold[*main.Leaf].held", "main.hold[string].held"} <= roots
+
+
+def test_escapes_are_undone_everywhere(start, tmp_path):
+    """The linker's %2e, in what people and programs read."""
+    target = start("named")
+    package = "example.com/programs/named/node.v3."
+    for view, word in (("types", "Node"), ("goroutines", "Wait"), ("attach", "Wait.held")):
+        files = [tmp_path / f"{view}.json", tmp_path / f"{view}.txt"]
+        done = grf(view, target.pid, "-o", files[0], "-o", files[1]).expect(OK)
+        said = [done.stdout, *(path.read_text() for path in files)]
+        assert f'"{package}{word}"' in said[1]
+        assert not [text for text in said if "%2e" in text], view
 
 
 def test_unknown_naming():

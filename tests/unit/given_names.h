@@ -71,6 +71,12 @@ const char *grf_object_name(struct grf_types *types, struct grf_type *type, cons
 	return type->name;
 }
 
+const char *grf_type_shown_name(struct grf_types *types, const struct grf_type *type)
+{
+	(void)types;
+	return type->name;
+}
+
 bool grf_type_is_part(const struct grf_types *types, const struct grf_type *type)
 {
 	(void)types;

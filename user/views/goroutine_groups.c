@@ -51,7 +51,7 @@ static bool collect_members(struct grouping *grouping)
 		if (!member)
 			return false;
 		if (grf_goroutine_function(model->pclntab, &goroutines->items[i], &function))
-			member->function = function.name;
+			member->function = grf_root_name(model->types, function.name);
 		member->entry = function.entry;
 		member->goroutine = &goroutines->items[i];
 		member->state = grf_goroutine_state(&model->layout, member->goroutine);
@@ -172,7 +172,7 @@ static bool add_group(struct grouping *grouping, const struct member *members, s
 		group->never = GRF_CELL_UNKNOWN;
 	if (!grf_goroutine_creator(model->pclntab, members->goroutine, creator, sizeof(creator)))
 		return true;
-	group->created_by = strdup(creator);
+	group->created_by = strdup(grf_root_name(model->types, creator) ?: creator);
 	return group->created_by;
 }
 

@@ -18,9 +18,10 @@ const struct grf_type *grf_owner_type(const struct grf_retained *retained, uint3
 	return grf_graph_kind(retained->graph, grf_retained_object(retained, node)).type;
 }
 
-const char *grf_owner_type_name(const struct grf_type *type)
+const char *grf_owner_type_name(const struct grf_retained *retained, const struct grf_type *type)
 {
-	return type && type->name ? type->name : "objects of unknown type";
+	return type && type->name ? grf_type_shown_name(retained->graph->model->types, type)
+				  : "objects of unknown type";
 }
 
 static const char *object_name(const struct grf_retained *retained, uint32_t node,

@@ -45,7 +45,7 @@ const struct grf_element *grf_owner_element_about(const struct grf_retained *ret
 const struct grf_type *grf_owner_type(const struct grf_retained *retained, uint32_t node);
 
 /** What objects of a type, which may be NULL, are called in a sentence. */
-const char *grf_owner_type_name(const struct grf_type *type);
+const char *grf_owner_type_name(const struct grf_retained *retained, const struct grf_type *type);
 
 struct grf_owner_way {
 	GRF_ARRAY(uint32_t) nodes; /* from just below all down to the node */

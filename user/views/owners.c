@@ -219,8 +219,9 @@ static const char *holder_name(const struct making *making, uint32_t node)
 {
 	size_t roots = making->retained->roots.nodes.count;
 
-	return node < roots ? making->retained->roots.nodes.items[node].name
-			    : grf_owner_type_name(making->groups.items[node - roots].type);
+	return node < roots
+		   ? making->retained->roots.nodes.items[node].name
+		   : grf_owner_type_name(making->retained, making->groups.items[node - roots].type);
 }
 
 /* By their names where they have as many pointers: where they are is an accident. */
@@ -278,7 +279,7 @@ static void describe_way(struct making *making, struct grf_owners_row *row, cons
 
 	making->no_memory |= !grf_way_down_print(making->retained, nodes, count, stream, &way);
 	row->owned = way.owned;
-	row->type = way.type ? way.type->name : NULL;
+	row->type = way.type ? grf_owner_type_name(making->retained, way.type) : NULL;
 	row->container = way.container;
 	row->depth = way.depth;
 }
@@ -292,7 +293,7 @@ static void describe_root(struct making *making, struct grf_owners_row *row, FIL
 static void describe_group(struct making *making, struct grf_owners_row *row,
 			   const struct group *group, FILE *stream)
 {
-	fputs(grf_owner_type_name(group->type), stream);
+	fputs(grf_owner_type_name(making->retained, group->type), stream);
 	describe_way(making, row, group->sample.items, (uint32_t)group->sample.count, stream);
 	fputs(group->holders ? ", held by " : "", stream);
 	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++)

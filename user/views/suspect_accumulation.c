@@ -244,12 +244,12 @@ static struct grf_error *add_many(struct looking *looking, uint32_t node, const 
 	    .count = kind->count,
 	};
 
-	return grf_suspect_add(looking->suspecting, &suspicion, "%s %s%s",
-			       grf_format_count_of(kind->count),
-			       goroutines   ? "goroutines"
-			       : kind->type ? "of "
-					    : "",
-			       goroutines ? "" : grf_owner_type_name(kind->type));
+	return grf_suspect_add(
+	    looking->suspecting, &suspicion, "%s %s%s", grf_format_count_of(kind->count),
+	    goroutines   ? "goroutines"
+	    : kind->type ? "of "
+			 : "",
+	    goroutines ? "" : grf_owner_type_name(looking->retained, kind->type));
 }
 
 /* The kind that a node spreads out over. NULL: it does not. */
@@ -351,9 +351,10 @@ static struct grf_error *add_chain(struct looking *looking, uint32_t node, uint6
 	    .count = length,
 	};
 
-	return grf_suspect_add(looking->suspecting, &suspicion, "a chain of %s of %s, and more",
-			       grf_format_count_of(length),
-			       grf_owner_type_name(grf_owner_type(looking->retained, node)));
+	return grf_suspect_add(
+	    looking->suspecting, &suspicion, "a chain of %s of %s, and more",
+	    grf_format_count_of(length),
+	    grf_owner_type_name(looking->retained, grf_owner_type(looking->retained, node)));
 }
 
 static struct grf_error *look_from(struct looking *looking, uint32_t start)

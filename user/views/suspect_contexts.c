@@ -69,10 +69,11 @@ static void check_children(struct chains *chains, uint32_t node, const struct gr
 	suspicion.count = children.entries;
 	if (suspicion.size.bytes < CHAIN_LEAST(chains->suspecting->least) || chains->error)
 		return;
-	chains->error = grf_suspect_add(chains->suspecting, &suspicion,
-					"%s contexts that were made of one (%s), and not cancelled",
-					grf_format_count_of(children.entries),
-					grf_owner_type_name(grf_owner_type(retained, node)));
+	chains->error =
+	    grf_suspect_add(chains->suspecting, &suspicion,
+			    "%s contexts that were made of one (%s), and not cancelled",
+			    grf_format_count_of(children.entries),
+			    grf_owner_type_name(retained, grf_owner_type(retained, node)));
 }
 
 static void visit_context(void *context, uint32_t node)

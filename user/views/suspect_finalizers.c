@@ -84,7 +84,7 @@ struct grf_error *grf_suspect_finalizers(struct grf_suspecting *suspecting)
 			    "%s of %s are reached only from themselves, so their finalizers "
 			    "never run",
 			    grf_format_count_of(found[i].count),
-			    grf_owner_type_name(found[i].type));
+			    grf_owner_type_name(retained, found[i].type));
 	}
 	return error;
 }

@@ -212,7 +212,7 @@ static bool add_suspect(struct grf_suspecting *suspecting, const struct grf_susp
 		return suspect->path && suspect->sentence;
 	}
 	type = grf_owner_type(suspecting->retained, suspicion->node);
-	suspect->type = type ? type->name : NULL;
+	suspect->type = type ? grf_owner_type_name(suspecting->retained, type) : NULL;
 	if (whole)
 		suspect->sentence = strdup(what);
 	written =

@@ -305,6 +305,8 @@ static void print_type(FILE *stream, const struct counting *counting, uint32_t d
 	const struct grf_object_kind *kind = &counting->graph->kinds[doubled / 2];
 	const char *name = name_of_kind(kind);
 
+	if (name)
+		name = grf_root_name(counting->graph->model->types, name);
 	if (!name) {
 		fputs(UNKNOWN_TYPE, stream);
 		return;

@@ -48,7 +48,7 @@ static const char *element_of_many(const struct descent *descent, uint32_t node)
 		return element;
 	if (grf_type_is_part(descent->retained->graph->model->types, type))
 		return NULL;
-	return element ? element : type->name;
+	return element ? element : grf_owner_type_name(descent->retained, type);
 }
 
 /* Elements of an array are alike, whatever their index. */

@@ -110,7 +110,7 @@ func setUp() {
 	server.Anonymous.Inner.Deep = leaf()
 	server.Anonymous.List = []*Leaf{leaf()}
 	server.Nameless[1].Held = leaf()
-	for i := 0; i < 20; i++ {
+	for i := 0; i < 100; i++ {
 		server.Queue = append(server.Queue, leaf())
 	}
 	server.Queue = server.Queue[1:]
@@ -135,6 +135,7 @@ func main() {
 	done := make(chan bool)
 	setUp()
 	go waiter(leaf(), done)
+	go node.Wait(node.New(text(16), text(16)), done)
 	time.Sleep(20 * time.Millisecond)
 	runtime.GC()
 	server.Buffers.Put(leaf())

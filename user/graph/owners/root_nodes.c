@@ -78,7 +78,7 @@ static uint32_t goroutine_node(struct collection *collection, size_t index)
 	const char *name = "goroutine";
 
 	if (grf_goroutine_function(collection->model->pclntab, goroutine, &function))
-		name = function.name;
+		name = grf_root_name(collection->model->types, function.name) ?: function.name;
 	node = get_node(collection, GRF_ROOT_NODE_FUNCTION, parent, function.entry, name);
 	node = get_node(collection, GRF_ROOT_NODE_GOROUTINE, node, index, name);
 	collection->roots->nodes.items[node].goroutine = index;
@@ -108,7 +108,8 @@ static uint32_t word_node(struct collection *collection, const struct grf_root_w
 	if (claim)
 		return claimed_node(collection, kind, parent,
 				    &collection->graph->kinds[claim->kind]);
-	return get_node(collection, kind, parent, (uintptr_t)word->name << 1 | 1, word->name);
+	return get_node(collection, kind, parent, (uintptr_t)word->name << 1 | 1,
+			grf_root_name(collection->model->types, word->name) ?: word->name);
 }
 
 static void add_edge(struct collection *collection, uint32_t root, uint64_t value)

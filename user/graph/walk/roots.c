@@ -509,9 +509,10 @@ static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine 
 {
 	bool known = grf_goroutine_creator(stack->walk->model->pclntab, goroutine, stack->name,
 					   sizeof(stack->name));
+	const char *shown = known ? grf_root_name(stack->walk->types, stack->name) : NULL;
 
 	/* pprof's label created_by. */
-	if (!grf_tree_creator(&stack->walk->builder, known ? stack->name : NULL))
+	if (!grf_tree_creator(&stack->walk->builder, shown))
 		grf_walk_fail(stack->walk);
 	if (stack_area(stack, goroutine)) {
 		stack->walk->stack = &stack->area;

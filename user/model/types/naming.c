@@ -48,6 +48,11 @@ bool grf_type_is_part(const struct grf_types *types, const struct grf_type *type
 	return types->naming->part(type->name);
 }
 
+const char *grf_type_shown_name(struct grf_types *types, const struct grf_type *type)
+{
+	return grf_root_name(types, type->name);
+}
+
 const char *grf_root_name(struct grf_types *types, const char *name)
 {
 	return types ? types->naming->root(types, name) : name;

@@ -54,10 +54,13 @@ const char *grf_element_with_target(struct grf_types *types, const char *name, c
 const char *grf_object_name(struct grf_types *types, struct grf_type *type, const uint8_t *memory,
 			    uint64_t room);
 
+/** How a type is called. NULL: memory is out. */
+const char *grf_type_shown_name(struct grf_types *types, const struct grf_type *type);
+
 /** Whether objects of a type are parts of a container that have no element of their own. */
 bool grf_type_is_part(const struct grf_types *types, const struct grf_type *type);
 
-/** How a root is called whose variable or function has the name `name`. NULL: memory is out. */
+/** How a variable or function is called whose name is `name`. NULL: memory is out. */
 const char *grf_root_name(struct grf_types *types, const char *name);
 
 #endif

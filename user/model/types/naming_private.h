@@ -35,7 +35,7 @@ struct grf_naming {
 	bool (*folds)(const char *type);
 	/* Whether objects of a type are a part of a container, and say nothing of their own. */
 	bool (*part)(const char *type);
-	/* Of a root, whose name is that of a variable as the linker has it. */
+	/* Of a variable, function or type, whose name is as the linker has it. */
 	const char *(*root)(struct grf_types *types, const char *name);
 };
 

@@ -18,3 +18,11 @@ func New(text, next string) *Node {
 
 // Kept is a package variable.
 var Kept *Node
+
+// Wait is what a goroutine does.
+//
+//go:noinline
+func Wait(held *Node, done chan bool) {
+	<-done
+	Kept = held
+}
