@@ -95,7 +95,7 @@ def test_the_wait_is_of_the_whole_run(start, tmp_path):
 
 def test_the_pause_is_in_the_file(start, tmp_path):
     target = start("busy")
-    done = grf("attach", target.pid, *HURRIED, "-o", tmp_path / "out").expect(OK)
+    done = grf("attach", target.pid, *HURRIED, "-v", "-o", tmp_path / "out").expect(OK)
     comments = dict(line.split(": ", 1) for line in pprof.read(tmp_path / "out").comments)
     pause, freeze, clock = re.fullmatch(
         r"(\d+) \((.*), (\S.*) clock\)", comments["pause_ns"]
@@ -113,15 +113,15 @@ def test_the_pause_is_in_the_file(start, tmp_path):
     assert int(all_of_it) >= int(at_stop) == 4096 * int(pages), comments
     assert f"by {way}" in done.stdout, (comments, str(done))
     if int(rounds):
-        assert f"in {rounds} round" in done.stdout, (comments, str(done))
+        assert f"after {rounds} round" in done.stdout, (comments, str(done))
 
 
 def test_no_round_without_a_reason(start, tmp_path):
     """A program that does nothing: after all is copied, what its runtime wrote meanwhile, if anything."""
     target, rounds = start("slices"), []
     while len(rounds) < 20 and 1 not in rounds:
-        done = grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
-        found = re.search(r" in (\d+) rounds?, ", done.stdout)
+        done = grf("attach", target.pid, "--freeze", "now", "-v", "-o", tmp_path / "out").expect(OK)
+        found = re.search(r" after (\d+) rounds?\n", done.stdout)
         if not found:
             pytest.skip("no pre-copy here")
         rounds.append(int(found.group(1)))

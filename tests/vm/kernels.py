@@ -156,7 +156,7 @@ def judge_copy(case):
         # Under load a thread may come back to a CPU late; that is said.
         if "eBPF clock" not in case.line("held") and "by our own clock" not in case.output:
             yield "the pause was not measured by eBPF"
-        if "registers by eBPF" not in copied:
+        if "eBPF" not in case.line("registers"):
             yield "registers were not read by eBPF"
     if case.value("freeze") == "gc" and "end of a garbage collection" not in case.line("held"):
         yield "it was not held at the end of a garbage collection"

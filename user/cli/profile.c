@@ -83,6 +83,7 @@ static struct grf_error *write_views(const struct grf_graph *graph, struct grf_r
 	grf_facts_collect(graph, &facts);
 	facts.suspects = suspects;
 	facts.without_suspects = !graph->places;
+	facts.details = grf_log_verbosity() > 0;
 	input.facts = &facts;
 	error = grf_views_make(grf_profile_views, &input, &views);
 	if (error)

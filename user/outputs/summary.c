@@ -26,84 +26,92 @@ static void print_version(FILE *stream, const char *version)
 	fputc('\n', stream);
 }
 
+/* Of what the pause was made. */
 static void print_pause(FILE *stream, const struct grf_provenance *from)
 {
 	const struct grf_pause *pause = &from->pause;
 
-	fprintf(stream, "  %-12s %s, for %s (%s clock): stop %s, ", "held", grf_word_freeze(from),
-		grf_format_time(pause->total), grf_word_clock(from), grf_format_time(pause->stop));
+	fprintf(stream, "  %-12s stop %s, ", "pause", grf_format_time(pause->stop));
 	if (from->rounds)
 		fprintf(stream, "scan %s, copy %s, ", grf_format_time(pause->scanning),
 			grf_format_time(pause->copying - pause->scanning));
 	else if (pause->forking)
-		fprintf(stream, "fork %s, copy of what a child does not get %s, ",
-			grf_format_time(pause->forking),
+		fprintf(stream, "fork %s, copy of the rest %s, ", grf_format_time(pause->forking),
 			grf_format_time(pause->copying - pause->forking));
 	else
 		fprintf(stream, "copy %s, ", grf_format_time(pause->copying));
-	fprintf(stream, "resume %s; %s of it for registers", grf_format_time(pause->resume),
+	fprintf(stream, "resume %s; registers %s of it\n", grf_format_time(pause->resume),
 		grf_format_time(pause->registers));
 	if (from->given_up)
-		fprintf(stream, "; before, stops of %s that were given up",
+		fprintf(stream, "  %-12s stops of %s, which would have been too long\n", "given up",
 			grf_format_time(from->given_up));
-	fputc('\n', stream);
+	if (from->reaping)
+		fprintf(stream, "  %-12s the child, by a thread that stood for %s\n", "reaped",
+			grf_format_time(from->reaping));
 }
 
-static void print_held(FILE *stream, const struct grf_provenance *from)
+/* What was copied when and by what, and what was not. */
+static void print_copy(FILE *stream, const struct grf_provenance *from)
+{
+	if (from->rounds)
+		fprintf(stream, "  %-12s %s in %s pages, after %u round%s\n", "at the stop",
+			grf_format_bytes(from->stop_bytes), grf_format_count_of(from->stop_pages),
+			from->rounds, from->rounds == 1 ? "" : "s");
+	if (from->dead_stacks)
+		fprintf(stream, "  %-12s %s of stacks that are not in use\n", "left out",
+			grf_format_bytes(from->dead_stacks));
+	if (from->spilled)
+		fprintf(stream, "  %-12s %s of the copy in a file\n", "spilled",
+			grf_format_bytes(from->spilled));
+	fprintf(stream, "  %-12s by %s\n", "registers", grf_word_registers(from));
+	if (from->goroutine_records)
+		fprintf(stream, "  %-12s of %s goroutines by %s\n", "stack roots",
+			grf_format_count_of(from->goroutine_records), grf_word_goroutines(from));
+	else
+		fprintf(stream, "  %-12s from the copied memory\n", "stack roots");
+}
+
+static void print_held(FILE *stream, const struct grf_provenance *from, bool details)
 {
 	if (from->origin == GRF_ORIGIN_CORE) {
 		fprintf(stream, "  %-12s core file\n", "held");
 		return;
 	}
-	print_pause(stream, from);
+	fprintf(stream, "  %-12s %s, for %s (%s clock)\n", "held", grf_word_freeze(from),
+		grf_format_time(from->pause.total), grf_word_clock(from));
+	if (details)
+		print_pause(stream, from);
 	fprintf(stream, "  %-12s %s by %s", "copied", grf_format_bytes(from->bytes),
 		grf_word_copy(from));
-	if (from->rounds)
-		fprintf(stream, " in %u round%s, of it %s in %s pages at the stop", from->rounds,
-			from->rounds == 1 ? "" : "s", grf_format_bytes(from->stop_bytes),
-			grf_format_count_of(from->stop_pages));
-	if (from->reaping)
-		fprintf(stream, ", reaped by a thread that stood for %s",
-			grf_format_time(from->reaping));
 	if (from->left_out)
 		fprintf(stream, "; %s without pointers left out", grf_format_bytes(from->left_out));
-	if (from->spilled)
-		fprintf(stream, "; %s to a file", grf_format_bytes(from->spilled));
-	if (from->dead_stacks)
-		fprintf(stream, "; %s of stacks that are not in use left out",
-			grf_format_bytes(from->dead_stacks));
-	fprintf(stream, "; registers by %s", grf_word_registers(from));
-	if (from->goroutine_records)
-		fprintf(stream, "; stack roots of %s goroutines by %s\n",
-			grf_format_count_of(from->goroutine_records), grf_word_goroutines(from));
-	else
-		fputs("; stack roots from the copied memory\n", stream);
+	fputc('\n', stream);
+	if (details)
+		print_copy(stream, from);
 }
 
 /* Memory that is allocated and not reachable is garbage that the next collection frees, if all
  * roots are known. */
 static void print_rest(FILE *stream, const struct grf_facts *facts)
 {
-	uint64_t rest = facts->allocated_bytes - facts->reachable_bytes;
-
-	fprintf(stream, "; the rest, %s, is ", grf_format_bytes(rest));
+	fprintf(stream, "  %-12s %s, ", "rest",
+		grf_format_bytes(facts->allocated_bytes - facts->reachable_bytes));
 	if (facts->cut_stacks)
-		fprintf(stream, "garbage, or held by %s stacks that could not be read to their end",
+		fprintf(stream,
+			"garbage, or held by %s stacks that could not be read to their end\n",
 			grf_format_count_of(facts->cut_stacks));
 	else
-		fputs("garbage that no collection has freed yet", stream);
+		fputs("garbage that no collection has freed yet\n", stream);
 }
 
 static void print_reachable(FILE *stream, const struct grf_facts *facts)
 {
-
-	fprintf(stream, "  %-12s %s in %s objects (%.1f%% of what is allocated", "reachable",
+	fprintf(stream, "  %-12s %s in %s objects (%.1f%% of what is allocated)\n", "reachable",
 		grf_format_bytes(facts->reachable_bytes),
 		grf_format_count_of(facts->reachable_objects),
 		percent_of(facts->reachable_bytes, facts->allocated_bytes));
 	if (facts->allocated_bytes > facts->reachable_bytes)
 		print_rest(stream, facts);
-	fputs(")\n", stream);
 }
 
 static void print_suspects(FILE *stream, const struct grf_facts *facts)
@@ -182,7 +190,7 @@ static void print_marks(FILE *stream, const struct grf_marks *marks)
 static void print_verified(FILE *stream, const struct grf_facts *facts)
 {
 	print_version(stream, facts->go_version);
-	print_held(stream, facts->provenance);
+	print_held(stream, facts->provenance, facts->details);
 	print_marks(stream, &facts->verification->marks);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes\n\n", "typed",
 		percent_of(facts->reachable_bytes - facts->untyped_bytes, facts->reachable_bytes));
@@ -201,7 +209,7 @@ void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 		return;
 	}
 	print_version(stream, facts->go_version);
-	print_held(stream, facts->provenance);
+	print_held(stream, facts->provenance, facts->details);
 	/* The runtime's own are counted apart, as runtime.NumGoroutine does. */
 	fprintf(stream, "  %-12s %s, and %s of the runtime\n", "goroutines",
 		grf_format_count_of(facts->goroutines),
