@@ -20,7 +20,9 @@ struct grf_facts {
 	const char *build_id;   /* in hexadecimal digits; empty: none */
 	const char *go_version; /* as the program says */
 	bool has_dwarf;
-	bool brief; /* set by who shows them: of the summary, only what a view needs to be read */
+	/* Set by who shows them: of the summary, only what a view needs to be read; or also how the
+	 * process was held and copied. */
+	bool brief, details;
 	uint64_t goroutines;         /* as runtime.NumGoroutine counts them */
 	uint64_t runtime_goroutines; /* those that the runtime started for itself */
 	uint64_t cut_stacks; /* stacks of goroutines that could not be walked to their end */

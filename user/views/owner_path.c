@@ -145,5 +145,4 @@ void grf_owner_path_write(struct grf_owner_path *path, const struct grf_retained
 		else if (!grf_container_is_map_part(retained, node))
 			grf_owner_path_add(path, grf_owner_element(retained, node));
 	}
-	grf_owner_path_end(path);
 }

@@ -275,9 +275,11 @@ static struct grf_error *find_holders(struct making *making)
 static void describe_way(struct making *making, struct grf_owners_row *row, const uint32_t *nodes,
 			 uint32_t count, FILE *stream)
 {
+	/* Its first element has been printed. */
+	struct grf_owner_path path = {.stream = stream, .elements = 1};
 	struct grf_way_down way;
 
-	making->no_memory |= !grf_way_down_print(making->retained, nodes, count, stream, &way);
+	making->no_memory |= !grf_way_down_print(making->retained, nodes, count, &path, &way);
 	row->owned = way.owned;
 	row->type = way.type ? grf_owner_type_name(making->retained, way.type) : NULL;
 	row->container = way.container;

@@ -162,7 +162,7 @@ static bool write_path(const struct grf_suspecting *suspecting,
 	grf_owner_path_write(&path, suspecting->retained, way);
 	written =
 	    grf_way_down_print(suspecting->retained, many ? suspicion->beside : &suspicion->node,
-			       many ? suspicion->beside_count : 1, path.stream, &down);
+			       many ? suspicion->beside_count : 1, &path, &down);
 	return !fclose(path.stream) && written;
 }
 

@@ -31,7 +31,7 @@ struct descent {
 	bool contested; /* there is more than one */
 	/* Those that are this element, the first of them in `below`: */
 	uint64_t alike, alike_bytes;
-	struct grf_owner_path path;
+	struct grf_owner_path *path;
 	GRF_ARRAY(uint32_t) alone; /* the nodes of the way as long as there is one at a time */
 	bool no_memory;
 };
@@ -87,15 +87,19 @@ static void print_element(struct descent *descent, const char *element)
 	const char *shown = element;
 	const struct grf_element *about;
 
-	if (!grf_owner_path_begin(&descent->path, element))
+	/* What a map is made of has the map's element. */
+	if (descent->path->last && element && !strcmp(descent->path->last, element) &&
+	    grf_container_is_map_part(descent->retained, descent->at.nodes[0]))
+		return;
+	if (!grf_owner_path_begin(descent->path, element))
 		return;
 	if (descent->at.count > 1)
 		shown = without_index(descent, element);
 	about = type ? grf_owner_element_about(descent->retained, shown) : NULL;
 	if (about && about->unspecific)
-		fprintf(descent->path.stream, "%s%s)", about->unspecific, type->name);
+		fprintf(descent->path->stream, "%s%s)", about->unspecific, type->name);
 	else
-		fputs(shown, descent->path.stream);
+		fputs(shown, descent->path->stream);
 }
 
 /* ---- what is below ---- */
@@ -275,18 +279,17 @@ static bool go_down(struct descent *descent, struct grf_way_down *ret)
 }
 
 bool grf_way_down_print(const struct grf_retained *retained, const uint32_t *nodes, uint32_t count,
-			FILE *stream, struct grf_way_down *ret)
+			struct grf_owner_path *path, struct grf_way_down *ret)
 {
-	/* The name that the caller has printed is its first element. */
-	struct descent descent = {.retained = retained, .path = {.stream = stream, .elements = 1}};
+	struct descent descent = {.retained = retained, .path = path};
 	bool done;
 
 	*ret = (struct grf_way_down){0};
 	for (uint32_t i = 0; i < count && i < GRF_WAY_SAMPLE; i++)
 		descent.at.nodes[descent.at.count++] = nodes[i];
 	done = go_down(&descent, ret);
-	grf_owner_path_end(&descent.path);
-	ret->depth = descent.path.deepest;
+	grf_owner_path_end(path);
+	ret->depth = path->deepest;
 	ret->container = grf_container_at_end(retained, descent.alone.items, descent.alone.count);
 	grf_array_free(&descent.alone);
 	ret->type = grf_owner_type(retained, descent.at.nodes[0]);

@@ -7,11 +7,10 @@
 #ifndef GRF_VIEWS_WAY_DOWN_H
 #define GRF_VIEWS_WAY_DOWN_H
 
-#include <stdio.h>
-
 #include "graph/graph.h"
 #include "graph/owners/retained.h"
 #include "views/container.h"
+#include "views/owner_path.h"
 
 /* The way goes down to one object that has this share of what is above, or to those that have it of
  * what is below, where that is more than what is above has itself. */
@@ -28,11 +27,10 @@ struct grf_way_down {
 };
 
 /**
- * Prints the elements below `nodes`, of which the caller has printed the name, to the stream: each
- * behind " > ". Those beside each other are `nodes`, `count` of them, at most GRF_WAY_SAMPLE. Names
- * are those of the tree. False: out of memory.
+ * Goes on with a path that leads to `nodes`, and ends it: those beside each other are `nodes`,
+ * `count` of them, at most GRF_WAY_SAMPLE. Names are those of the tree. False: out of memory.
  */
 bool grf_way_down_print(const struct grf_retained *retained, const uint32_t *nodes, uint32_t count,
-			FILE *stream, struct grf_way_down *ret);
+			struct grf_owner_path *path, struct grf_way_down *ret);
 
 #endif
