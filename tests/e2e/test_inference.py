@@ -111,7 +111,8 @@ def test_no_wrong_type(version, build, tmp_path):
         "\n".join(f"{address:x} {made:d}" for address, made in types.items())
     )
     with Target(stripped, tmp_path / "types") as target:
-        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        arguments = ("--max-samples", 0, "--freeze", "now", "-o", tmp_path / "out")
+        goref("attach", target.pid, *arguments).expect(OK)
     at_root = {}
     for chain in pprof.read(tmp_path / "out").chains:
         match = re.match(r"bss\+0x([0-9a-f]+)", chain[0])
