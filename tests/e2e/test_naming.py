@@ -8,6 +8,7 @@ import shutil
 import pprof
 import pytest
 from running import OK, USAGE, Target, grf
+from toolchains import PROGRAMS
 
 VERSIONS = ["1.17.13", "1.21.13", "1.24.9", "1.26", "1.27.0"]
 STRIPPED = ("-ldflags=-s -w",)
@@ -18,7 +19,7 @@ NAMES = [
     (("main.Server.Plain", "main.Leaf.Next"), 1),
     (("main.Server.Anonymous.Inner.Deep",), 1),
     (("main.Server.Anonymous.List", "[] (*main.Leaf)"), 1),
-    (("main.Server.Nameless", "[] (struct)", "struct.Held"), 1),
+    (("main.Server.Nameless", "[] (struct)", "main.Server.Nameless.Held"), 1),
     (("main.Server.Conn (*main.Leaf)",), 1),
     (("main.Server.Any (*main.Leaf)", "main.Leaf.Text"), 1),
     (("main.Server.Boxed (string)",), 2),
@@ -101,6 +102,14 @@ def test_names(version, flags, build, tmp_path):
     assert not [element for element in elements if FOREIGN.search(element)]
     if not flags:
         assert ("main.server", "main.Server.Buffers", *POOLED[0]) in chains
+
+
+@pytest.mark.parametrize("flags", [(), STRIPPED], ids=["dwarf", "stripped"])
+@pytest.mark.parametrize("kind", sorted(path.parent.name for path in PROGRAMS.glob("*/expect.json")))
+def test_totals(kind, flags, build, tmp_path):
+    """No object is lost or found by a name."""
+    found = profiles(build(kind, flags=flags), tmp_path)
+    assert total(found["go"]) == total(found["goref"])
 
 
 def test_goref(build, tmp_path):

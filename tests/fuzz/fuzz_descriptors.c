@@ -31,8 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert_null(grf_layout_resolve(&version, NULL, &layout));
 	segment = (struct grf_segment){BASE, BASE + size - 1, GRF_SEGMENT_READ, data + 1};
 	assert_null(grf_image_from_segments(&grf_arch_amd64, &segment, 1, &image));
-	assert_null(
-	    grf_types_create(image, NULL, &layout, &modules, NULL, &grf_naming_goref, &types));
+	assert_null(grf_types_create(image, NULL, &layout, &modules, NULL, NULL, &types));
 	for (uint64_t i = 0; i < TYPES && i * 32 < size; i++) {
 		struct grf_type *type = grf_types_by_descriptor(types, BASE + i * 32);
 		const struct grf_interface_type *interface;

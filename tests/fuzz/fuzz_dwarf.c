@@ -32,8 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert_true(grf_version_parse("go1.26.8", &version));
 	assert_null(grf_layout_resolve(&version, NULL, &layout));
 	assert_null(grf_image_from_segments(&grf_arch_amd64, &segment, 1, &image));
-	error =
-	    grf_types_create(image, executable, &layout, &modules, NULL, &grf_naming_goref, &types);
+	error = grf_types_create(image, executable, &layout, &modules, NULL, NULL, &types);
 	if (!error) {
 		const struct grf_global *globals = grf_types_globals(types, &count);
 

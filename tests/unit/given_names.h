@@ -52,6 +52,17 @@ bool grf_type_is_timer(const struct grf_type *type)
 	return false;
 }
 
+bool grf_timer_called(struct grf_types *types, struct grf_type *timer, const uint8_t *memory,
+		      uint64_t room, struct grf_function *ret)
+{
+	(void)types;
+	(void)timer;
+	(void)memory;
+	(void)room;
+	(void)ret;
+	return false;
+}
+
 const char *grf_timer_name(struct grf_types *types, struct grf_type *timer, const uint8_t *memory,
 			   uint64_t room)
 {
@@ -75,6 +86,13 @@ const char *grf_type_shown_name(struct grf_types *types, const struct grf_type *
 {
 	(void)types;
 	return type->name;
+}
+
+const char *grf_element_below(struct grf_types *types, const char *name, const char *above)
+{
+	(void)types;
+	(void)above;
+	return name;
 }
 
 bool grf_type_is_part(const struct grf_types *types, const struct grf_type *type)

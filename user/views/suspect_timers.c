@@ -17,9 +17,6 @@
 /* Arrays of timers: P.timers up to Go 1.22, timers.heap from 1.23 on (runtime/time.go). */
 static const char *const lists[] = {"*runtime.timer", "runtime.timerWhen"};
 #define TIMER "runtime.timer"
-/* What timers of package time call: to send on a channel, or to start a goroutine of `arg`. */
-#define SENDS  "time.sendTime"
-#define STARTS "time.goFunc"
 
 /* Timers of one function. */
 struct timers {
@@ -33,8 +30,7 @@ struct timers {
 
 struct counting {
 	struct grf_suspecting *suspecting;
-	const struct grf_type *timer;
-	const struct grf_slot *function, *argument; /* of a timer */
+	struct grf_type *timer; /* NULL: not found yet */
 	struct timers found[4 * GRF_SUSPECTS_NAMED];
 	size_t count;
 	bool no_memory;
@@ -54,43 +50,21 @@ static bool is_list(const struct grf_object_kind *kind)
 static void find_timer_type(struct counting *counting, const struct grf_type *element)
 {
 	for (uint32_t i = 0; i < element->slot_count && !counting->timer; i++) {
-		const struct grf_type *target = element->slots[i].target;
+		struct grf_type *target = element->slots[i].target;
 
-		if (!target || !target->name || strcmp(target->name, TIMER) != 0)
-			continue;
-		counting->timer = target;
-		counting->function = grf_container_field(target, "f");
-		counting->argument = grf_container_field(target, "arg");
+		if (target && target->name && !strcmp(target->name, TIMER))
+			counting->timer = target;
 	}
 }
 
-/* The function that a func value at `address` calls. */
-static bool find_function(const struct counting *counting, uint64_t address,
-			  struct grf_function *ret)
-{
-	const struct grf_model *model = counting->suspecting->graph->model;
-	uint64_t entry;
-
-	return grf_image_u64(model->image, address, &entry) &&
-	       grf_pclntab_find(model->pclntab, entry, ret);
-}
-
-/* What a timer calls: of time.AfterFunc the function that it was given. */
+/* What the timer at an address calls. */
 static bool find_called(const struct counting *counting, uint64_t timer, struct grf_function *ret)
 {
-	const struct grf_image *image = counting->suspecting->graph->model->image;
-	struct grf_function given;
-	uint64_t value;
+	const struct grf_model *model = counting->suspecting->graph->model;
+	const uint8_t *memory = grf_image_at(model->image, timer, counting->timer->size);
 
-	if (!grf_image_u64(image, timer + counting->function->offset, &value) ||
-	    !find_function(counting, value, ret))
-		return false;
-	/* The data word of an interface with a func in it is the func. */
-	if (!strcmp(ret->name, STARTS) && counting->argument &&
-	    grf_image_u64(image, timer + counting->argument->offset + 8, &value) &&
-	    find_function(counting, value, &given))
-		*ret = given;
-	return true;
+	return memory &&
+	       grf_timer_called(model->types, counting->timer, memory, counting->timer->size, ret);
 }
 
 static struct timers *timers_of(struct counting *counting, const struct grf_function *function)
@@ -155,7 +129,7 @@ static void visit_list(void *context, uint32_t node)
 	uint64_t id = grf_retained_object(retained, node);
 
 	find_timer_type(counting, grf_owner_type(retained, node));
-	if (counting->timer && counting->function &&
+	if (counting->timer &&
 	    !grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object),
 			     visit_timer, counting))
 		counting->no_memory = true;
@@ -171,7 +145,7 @@ static struct grf_error *add_timers(struct grf_suspecting *suspecting, const str
 	    .size = timers->size,
 	    .count = timers->count,
 	};
-	bool sends = !strcmp(timers->function, SENDS);
+	bool sends = !strcmp(timers->function, GRF_TIMER_SENDS);
 
 	return grf_suspect_say(suspecting, &suspicion,
 			       "%s timers that %s%s are running, and hold %s: a timer that nobody "

@@ -124,6 +124,29 @@ bool grf_spot_prepare(struct grf_spots *spots, uint32_t id)
 	return true;
 }
 
+/* What a nameless element below a node is called after. NULL: nothing. */
+static const char *named_above(const struct grf_spots *spots, uint32_t node)
+{
+	const struct grf_tree_node *nodes = spots->builder->tree->nodes;
+
+	for (; nodes[node].parent != GRF_TREE_NONE; node = nodes[node].parent) {
+		const struct grf_element *about = grf_element_of(spots->types, nodes[node].name);
+
+		if (about && (about->renamed || about->named))
+			return about->renamed || about->nameless ? NULL : about->named;
+	}
+	return nodes[node].name;
+}
+
+/* The element that a step of a path adds below a node. NULL: out of memory. */
+static const char *element_below(struct grf_spots *spots, uint32_t node, const char *element)
+{
+	const struct grf_element *about = grf_element_of(spots->types, element);
+	const char *above = about && about->nameless ? named_above(spots, node) : NULL;
+
+	return above ? grf_element_below(spots->types, element, above) : element;
+}
+
 uint32_t grf_spot_make_child(struct grf_spots *spots, uint32_t id, uint32_t child,
 			     const char *const *path, uint32_t path_length, struct grf_type *type,
 			     enum grf_content content)
@@ -131,7 +154,9 @@ uint32_t grf_spot_make_child(struct grf_spots *spots, uint32_t id, uint32_t chil
 	uint32_t node = grf_spot_at(spots, id)->node, made;
 
 	for (uint32_t i = 0; i < path_length; i++) {
-		node = grf_tree_child(spots->builder, node, path[i]);
+		const char *element = element_below(spots, node, path[i]);
+
+		node = element ? grf_tree_child(spots->builder, node, element) : GRF_TREE_NONE;
 		if (node == GRF_TREE_NONE)
 			return 0;
 	}

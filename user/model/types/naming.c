@@ -26,6 +26,13 @@ const char *grf_element_with_type(struct grf_types *types, const char *name, con
 	return about && about->base ? types->naming->with_type(types, about, type) : NULL;
 }
 
+const char *grf_element_below(struct grf_types *types, const char *name, const char *above)
+{
+	const struct grf_element *about = grf_element_of(types, name);
+
+	return about && about->nameless ? types->naming->below(types, about, above) : name;
+}
+
 const char *grf_element_with_target(struct grf_types *types, const char *name, const char *type,
 				    bool array)
 {

@@ -35,6 +35,11 @@ struct grf_element {
 	/* What the type that an interface holds, or the function that a func is, is put behind,
 	 * where the element shall say it; else NULL. */
 	const char *base;
+	const char *named; /* of a field: the text without a type; NULL: see below, or no field */
+	/* Of a field of a struct type without a name: its name in that; else NULL. Such an element
+	 * is called after the nearest one above it that is `named`, or after its root. */
+	const char *nameless;
+	bool renamed; /* it is so called; what is below it is not called after it again */
 };
 
 /** Of an element by its name, which is one that the types or the tree gave. NULL: it is a root, or
@@ -45,7 +50,12 @@ const struct grf_element *grf_element_of(const struct grf_types *types, const ch
  * function, that is called `type`. NULL: there is none, or memory is out. */
 const char *grf_element_with_type(struct grf_types *types, const char *name, const char *type);
 
-/** The same for a pointer to what turns out to be a `type`, or an array of them. */
+/** The element in place of `name`, which is `nameless`, below one that is called `above`. NULL:
+ * memory is out. */
+const char *grf_element_below(struct grf_types *types, const char *name, const char *above);
+
+/** The same as grf_element_with_type() for a pointer to what turns out to be a `type`, or an array
+ * of them. */
 const char *grf_element_with_target(struct grf_types *types, const char *name, const char *type,
 				    bool array);
 

@@ -14,6 +14,9 @@
 
 #include "model/types/naming_private.h"
 
+/* What fields of struct types without a name are called after, where nothing else is near. */
+#define NAMELESS "struct"
+
 /* --- text ------------------------------------------------------------------------------------- */
 
 static int hex_digit(char digit)
@@ -113,7 +116,7 @@ static const char *go_owner(struct grf_types *types, const struct grf_type *stru
 	(void)types;
 	if (grf_type_source(structure)->kind == GRF_SOURCE_CONTENTS)
 		return "runtime.hchan";
-	return is_unnamed(structure->name) ? "struct" : structure->name;
+	return is_unnamed(structure->name) ? NAMELESS : structure->name;
 }
 
 /* Whether a field has the name that it has where the struct is embedded. */
@@ -166,6 +169,9 @@ static const char *go_field(struct grf_types *types, const char *owner,
 	case GRF_ROLE_CAPTURED:
 		name = intern_text(types, "%s.%s", owner, field->name ? field->name : "_");
 		element.base = dynamic ? name : NULL;
+		element.named = name;
+		if (name && begins_with(name, NAMELESS "."))
+			element.nameless = name + sizeof(NAMELESS);
 		return name && grf_element_note(types, name, &element) ? name : NULL;
 	case GRF_ROLE_KEY:
 		return typed_element(types, "$mapkey", type, dynamic);
@@ -197,7 +203,18 @@ static const char *go_with_type(struct grf_types *types, const struct grf_elemen
 				const char *type)
 {
 	const char *name = put_type(types, about->base, type);
-	const struct grf_element element = {.field = about->field};
+	const struct grf_element element = {
+	    .field = about->field, .named = about->named, .renamed = about->renamed};
+
+	return name && grf_element_note(types, name, &element) ? name : NULL;
+}
+
+static const char *go_below(struct grf_types *types, const struct grf_element *about,
+			    const char *above)
+{
+	const char *name = grf_types_intern_format(types, "%s.%s", above, about->nameless);
+	const struct grf_element element = {
+	    .field = about->field, .base = about->base ? name : NULL, .renamed = true};
 
 	return name && grf_element_note(types, name, &element) ? name : NULL;
 }
@@ -231,6 +248,7 @@ const struct grf_naming grf_naming_go = {
     .index = go_index,
     .found = go_found,
     .with_type = go_with_type,
+    .below = go_below,
     .object = go_object,
     .function = go_function,
     .folds = grf_folds_elements,

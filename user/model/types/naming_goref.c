@@ -61,6 +61,14 @@ static const char *goref_function(struct grf_types *types, const char *shared, c
 	return shared;
 }
 
+static const char *goref_below(struct grf_types *types, const struct grf_element *about,
+			       const char *above)
+{
+	(void)types;
+	(void)above;
+	return about->nameless;
+}
+
 static bool goref_folds(const char *type)
 {
 	(void)type;
@@ -82,6 +90,7 @@ const struct grf_naming grf_naming_goref = {
     .found = goref_found,
     .object = goref_object,
     .function = goref_function,
+    .below = goref_below,
     .folds = goref_folds,
     .part = goref_folds,
     .root = goref_root,

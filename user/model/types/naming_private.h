@@ -25,6 +25,9 @@ struct grf_naming {
 	/* Of one that has a `base`, with the type that was found. */
 	const char *(*with_type)(struct grf_types *types, const struct grf_element *about,
 				 const char *type);
+	/* Of one that is `nameless`, called after what is `above` it. */
+	const char *(*below)(struct grf_types *types, const struct grf_element *about,
+			     const char *above);
 	/* Of an object by itself, of which `room` bytes are at `memory`. */
 	const char *(*object)(struct grf_types *types, struct grf_type *type, const uint8_t *memory,
 			      uint64_t room);

@@ -42,32 +42,38 @@ static uint64_t field_word(const struct grf_shape *shape, const char *name, uint
 	return offset < room && room - offset >= GRF_WORD_BYTES ? grf_load_u64(memory + offset) : 0;
 }
 
-/* The name of the function that a *funcval leads to. NULL: none. */
-static const char *function_of(struct grf_types *types, uint64_t funcval,
-			       struct grf_function *function)
+/* The function that a *funcval leads to. */
+static bool function_of(struct grf_types *types, uint64_t funcval, struct grf_function *ret)
 {
 	uint64_t pc;
 
 	return funcval && types->table && grf_image_u64(types->image, funcval, &pc) &&
-		       grf_pclntab_find(types->table, pc, function)
-		   ? function->name
-		   : NULL;
+	       grf_pclntab_find(types->table, pc, ret);
+}
+
+bool grf_timer_called(struct grf_types *types, struct grf_type *timer, const uint8_t *memory,
+		      uint64_t room, struct grf_function *ret)
+{
+	const struct grf_shape *shape = runtime_timer(types, timer, &memory, &room);
+	struct grf_function given;
+
+	if (!function_of(types, field_word(shape, "f", 0, memory, room), ret))
+		return false;
+	/* An interface{} with the func() in it. */
+	if (!strcmp(ret->name, "time.goFunc") &&
+	    function_of(types, field_word(shape, "arg", 1, memory, room), &given))
+		*ret = given;
+	return true;
 }
 
 const char *grf_timer_name(struct grf_types *types, struct grf_type *timer, const uint8_t *memory,
 			   uint64_t room)
 {
-	const struct grf_shape *shape = runtime_timer(types, timer, &memory, &room);
-	struct grf_function function, given;
-	const char *name = function_of(types, field_word(shape, "f", 0, memory, room), &function);
+	struct grf_function called;
 
-	if (!name)
+	if (!grf_timer_called(types, timer, memory, room, &called))
 		return NULL;
-	if (!strcmp(name, "time.sendTime"))
-		return grf_types_intern(types, "timer chan time.Time");
-	/* An interface{} with the func() in it. */
-	if (!strcmp(name, "time.goFunc") &&
-	    function_of(types, field_word(shape, "arg", 1, memory, room), &given))
-		name = given.name;
-	return grf_types_intern_format(types, "timer %s", name);
+	return grf_types_intern_format(types, "timer %s",
+				       strcmp(called.name, GRF_TIMER_SENDS) ? called.name
+									    : "chan time.Time");
 }

@@ -266,10 +266,15 @@ struct grf_type *grf_type_variant(struct grf_types *types, struct grf_type *type
 bool grf_type_is_timer(const struct grf_type *type);
 
 /**
- * What a timer, of which `room` bytes are at `memory`, does when it fires: the function that it
- * calls, for time.AfterFunc that which was given, or the type of the channel that it sends to
- * (runtime/time.go, time/sleep.go, in every release). Interned. NULL: not known.
+ * Finds the function that a timer, of which `room` bytes are at `memory`, calls when it fires, for
+ * time.AfterFunc that which was given; GRF_TIMER_SENDS sends on a channel (runtime/time.go,
+ * time/sleep.go, in every release). False: not known.
  */
+#define GRF_TIMER_SENDS "time.sendTime"
+bool grf_timer_called(struct grf_types *types, struct grf_type *timer, const uint8_t *memory,
+		      uint64_t room, struct grf_function *ret);
+
+/** The same for an element: "timer FUNCTION", or with the type of the channel. Interned. */
 const char *grf_timer_name(struct grf_types *types, struct grf_type *timer, const uint8_t *memory,
 			   uint64_t room);
 
