@@ -84,7 +84,7 @@ static void await(int goroutine, uint64_t channel)
 static void assert_never(bool a, bool b, bool c, bool d)
 {
 	walk();
-	assert_null(grf_graph_never_run(world.graph, &never));
+	assert_null(grf_graph_never_run(world.graph, NULL, &never));
 	assert_non_null(never);
 	assert_int_equal(never[0], a);
 	assert_int_equal(never[1], b);
@@ -193,7 +193,7 @@ static void test_missing_stacks(void **state)
 	goroutines[0].wait_reason = EMPTY;
 	world.goroutines.lost = 1;
 	walk();
-	assert_null(grf_graph_never_run(world.graph, &never));
+	assert_null(grf_graph_never_run(world.graph, NULL, &never));
 	assert_null(never);
 }
 

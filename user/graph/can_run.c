@@ -24,6 +24,12 @@ struct link {
 	uint32_t next; /* 1 + index; 0: none */
 };
 
+/* A queue: what is nearest to a root comes first, as what goroutines wait for mostly is. */
+struct queue {
+	uint64_t *items;
+	size_t first, count, capacity; /* the capacity is 0 or a power of 2 */
+};
+
 struct running {
 	const struct grf_graph *graph;
 	const struct grf_heap *heap;
@@ -35,10 +41,45 @@ struct running {
 	struct grf_pair_map waiters;       /* (id, 0) -> 1 + index of the first of `links` */
 	struct grf_address_set unfollowed; /* words of records of waits */
 	GRF_ARRAY(struct link) links;
-	GRF_ARRAY(uint64_t) objects;    /* marked, to be followed */
+	struct queue objects;           /* marked, to be followed */
 	GRF_ARRAY(uint32_t) goroutines; /* that can run, to be marked from */
+	const bool *wanted;             /* by goroutine; NULL: all */
+	size_t unknown;                 /* wanted, and not known to be able to run */
 	bool no_memory;
 };
+
+/* False: out of memory. */
+static bool grow_queue(struct queue *queue)
+{
+	size_t wanted = queue->capacity ? 2 * queue->capacity : 1024;
+	uint64_t *grown =
+	    wanted > SIZE_MAX / 2 / sizeof(*grown) ? NULL : malloc(wanted * sizeof(*grown));
+
+	if (!grown)
+		return false;
+	for (size_t i = 0; i < queue->count; i++)
+		grown[i] = queue->items[(queue->first + i) & (queue->capacity - 1)];
+	free(queue->items);
+	*queue = (struct queue){grown, 0, queue->count, wanted};
+	return true;
+}
+
+static bool push_object(struct queue *queue, uint64_t value)
+{
+	if (queue->count == queue->capacity && !grow_queue(queue))
+		return false;
+	queue->items[(queue->first + queue->count++) & (queue->capacity - 1)] = value;
+	return true;
+}
+
+static uint64_t pop_object(struct queue *queue)
+{
+	uint64_t value = queue->items[queue->first];
+
+	queue->first = (queue->first + 1) & (queue->capacity - 1);
+	queue->count--;
+	return value;
+}
 
 /* Puts a link before a list. Returns its new beginning. */
 static uint32_t add_link(struct running *running, uint64_t value, uint32_t next)
@@ -61,6 +102,7 @@ static void add_running(struct running *running, uint32_t goroutine)
 	if (!running->waits[goroutine])
 		return;
 	running->waits[goroutine] = false;
+	running->unknown -= !running->wanted || running->wanted[goroutine];
 	added = grf_array_add(&running->goroutines);
 	if (added)
 		*added = goroutine;
@@ -91,7 +133,7 @@ static void wake_waiters(struct running *running, uint64_t id)
 static void mark_value(struct running *running, uint64_t value)
 {
 	const struct grf_span *span;
-	uint64_t id, *added;
+	uint64_t id;
 
 	if (running->no_memory || !find_object(running, value, &id, &span) ||
 	    grf_bit(running->marked, id))
@@ -101,10 +143,7 @@ static void mark_value(struct running *running, uint64_t value)
 		wake_waiters(running, id);
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return;
-	added = grf_array_add(&running->objects);
-	if (added)
-		*added = value;
-	else
+	if (!push_object(&running->objects, value))
 		running->no_memory = true;
 }
 
@@ -128,14 +167,14 @@ static void follow_object(struct running *running, uint64_t value)
 		running->no_memory = true;
 }
 
-/* Marks all that is to be, until nothing more can run. */
+/* Marks all that is to be, until nothing more can run, or all that are asked for can. */
 static struct grf_error *mark_all(struct running *running)
 {
 	uint32_t followed = 0;
 
-	while (!running->no_memory) {
+	while (!running->no_memory && running->unknown) {
 		if (running->objects.count) {
-			follow_object(running, running->objects.items[--running->objects.count]);
+			follow_object(running, pop_object(&running->objects));
 			if (!(++followed % BREATH) && grf_interrupted())
 				return grf_error_interrupted();
 		} else if (running->goroutines.count) {
@@ -148,7 +187,7 @@ static struct grf_error *mark_all(struct running *running)
 			return NULL;
 		}
 	}
-	return grf_error_no_memory();
+	return running->no_memory ? grf_error_no_memory() : NULL;
 }
 
 static void visit_root(void *context, const struct grf_root_word *word)
@@ -200,6 +239,7 @@ static void find_block(struct running *running, struct grf_waits *waits, uint32_
 	enum grf_block block;
 
 	running->waits[index] = true;
+	running->unknown += !running->wanted || running->wanted[index];
 	if (!grf_waits_find(waits, goroutine, &block)) {
 		running->no_memory = true;
 		return;
@@ -252,9 +292,10 @@ static void spare_main(struct running *running)
 			running->waits[i] = false;
 }
 
-struct grf_error *grf_graph_never_run(const struct grf_graph *graph, bool **ret)
+struct grf_error *grf_graph_never_run(const struct grf_graph *graph, const bool *wanted, bool **ret)
 {
 	struct running running = {
+	    .wanted = wanted,
 	    .graph = graph,
 	    .heap = graph->model->heap,
 	    .count = graph->model->goroutines->count,
@@ -268,6 +309,8 @@ struct grf_error *grf_graph_never_run(const struct grf_graph *graph, bool **ret)
 	error = find_running(&running);
 	if (!error) {
 		spare_main(&running);
+		for (size_t i = 0; wanted && i < running.count; i++)
+			running.waits[i] &= wanted[i];
 		*ret = running.waits;
 		running.waits = NULL;
 	}
@@ -278,7 +321,7 @@ struct grf_error *grf_graph_never_run(const struct grf_graph *graph, bool **ret)
 	grf_pair_map_free(&running.waiters);
 	grf_address_set_free(&running.unfollowed);
 	grf_array_free(&running.links);
-	grf_array_free(&running.objects);
+	free(running.objects.items);
 	grf_array_free(&running.goroutines);
 	return error;
 }

@@ -10,13 +10,16 @@
 #include "graph/graph.h"
 
 /**
- * Finds them in a graph that was made with places. A goroutine of which it is not known what it
- * waits for can run. The main goroutine in a select without cases is not among them, as many a
- * program waits so.
- * @param ret by index of the model's goroutines, for the caller to free; NULL: it cannot be known,
- *            as stacks are missing
+ * Finds them in a graph that was made with places. Ends as soon as it is known that all those that
+ * are asked for can run, so that the rest of the heap is not looked at. A goroutine of which it is
+ * not known what it waits for can run. The main goroutine in a select without cases is not among
+ * them, as many a program waits so.
+ * @param wanted those that are asked for, by index of the model's goroutines; NULL: all
+ * @param ret by the same index, for the caller to free; NULL: it cannot be known, as stacks are
+ *            missing
  * @return NO_MEMORY, INTERRUPTED
  */
-struct grf_error *grf_graph_never_run(const struct grf_graph *graph, bool **ret);
+struct grf_error *grf_graph_never_run(const struct grf_graph *graph, const bool *wanted,
+				      bool **ret);
 
 #endif

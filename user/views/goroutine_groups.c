@@ -163,6 +163,7 @@ static bool add_group(struct grouping *grouping, const struct member *members, s
 		return false;
 	group->function = members->function;
 	group->state = members->state;
+	group->entry = members->entry;
 	group->count = count;
 	group->waiting = GRF_CELL_UNKNOWN;
 	group->node = GRF_ROOT_ALL;
@@ -237,7 +238,7 @@ struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retaine
 					      struct grf_goroutine_groups **ret)
 {
 	_cleanup_free_ bool *never = NULL;
-	struct grf_error *error = grf_graph_never_run(retained->graph, &never);
+	struct grf_error *error = grf_graph_never_run(retained->graph, NULL, &never);
 
 	return error ? error : grf_goroutine_groups_of(retained, never, ret);
 }

@@ -16,6 +16,7 @@ struct grf_goroutine_group {
 	uint64_t waiting; /* the longest, in nanoseconds; GRF_CELL_UNKNOWN */
 	uint64_t stacks;  /* bytes */
 	uint64_t held;    /* bytes that only they hold */
+	uint64_t entry;   /* of the function; 0: not known */
 	bool blocked;     /* as their state says, only goroutines can wake them */
 	uint32_t node; /* the root of their function's goroutines; GRF_ROOT_ALL: none holds any */
 	/* Of those that can never run again. */
