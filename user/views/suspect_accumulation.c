@@ -36,6 +36,7 @@ struct below {
 	uint64_t bytes; /* of the node */
 	struct grf_pair_map index;
 	GRF_ARRAY(struct kind) kinds;
+	uint32_t latest;                /* 1 + index of that of the node before; 0: none */
 	struct grf_container container; /* of them, the map with most entries */
 };
 
@@ -54,11 +55,16 @@ static struct kind *kind_of(struct below *below, uint32_t node)
 	bool root = grf_retained_is_root(retained, node);
 	const struct grf_type *type = root ? NULL : grf_owner_type(retained, node);
 	uint64_t second = root ? 1u + retained->roots.nodes.items[node].kind : 0;
-	uint32_t index = grf_pair_map_get(&below->index, (uintptr_t)type, second);
+	uint32_t index;
 	struct kind *added;
 
-	if (index != GRF_PAIR_MAP_NONE)
+	if (!root && below->latest && below->kinds.items[below->latest - 1].type == type)
+		return &below->kinds.items[below->latest - 1];
+	index = grf_pair_map_get(&below->index, (uintptr_t)type, second);
+	if (index != GRF_PAIR_MAP_NONE) {
+		below->latest = root ? 0 : index + 1;
 		return &below->kinds.items[index];
+	}
 	index = (uint32_t)below->kinds.count;
 	added = grf_array_add(&below->kinds);
 	if (!added || !grf_pair_map_put(&below->index, (uintptr_t)type, second, index)) {

@@ -31,6 +31,9 @@ struct descent {
 	bool contested; /* there is more than one */
 	/* Those that are this element, the first of them in `below`: */
 	uint64_t alike, alike_bytes;
+	/* The type that was asked for last, and whether it is a part of a container. */
+	const struct grf_type *known;
+	bool known_part;
 	struct grf_owner_path *path;
 	GRF_ARRAY(uint32_t) alone; /* the nodes of the way as long as there is one at a time */
 	bool no_memory;
@@ -38,15 +41,26 @@ struct descent {
 
 /* ---- what nodes are called ---- */
 
+/* What is beside each other mostly has one type. */
+static bool is_part(struct descent *descent, const struct grf_type *type)
+{
+	if (descent->known != type) {
+		descent->known = type;
+		descent->known_part =
+		    grf_type_is_part(descent->retained->graph->model->types, type);
+	}
+	return descent->known_part;
+}
+
 /* What one of many is called: where its element says nothing, its type does. */
-static const char *element_of_many(const struct descent *descent, uint32_t node)
+static const char *element_of_many(struct descent *descent, uint32_t node)
 {
 	const char *element = grf_owner_element(descent->retained, node);
 	const struct grf_type *type = grf_owner_type(descent->retained, node);
 
 	if (grf_retained_is_root(descent->retained, node) || !type)
 		return element;
-	if (grf_type_is_part(descent->retained->graph->model->types, type))
+	if (is_part(descent, type))
 		return NULL;
 	return element ? element : grf_owner_type_name(descent->retained, type);
 }
