@@ -21,6 +21,7 @@ void grf_spots_free(struct grf_spots *spots)
 	free(spots->blocks);
 	free(spots->pool);
 	grf_pair_map_free(&spots->index);
+	grf_pair_map_free(&spots->typed);
 }
 
 static bool add_block(struct grf_spots *spots)
@@ -183,15 +184,25 @@ uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index)
 			      spot->type, GRF_CONTENT_ONE);
 }
 
-/* The node in place of `node` whose element has the type in it. */
+/* The node in place of `node` whose element has the type in it. GRF_TREE_NONE: out of memory. */
 static uint32_t typed_node(struct grf_spots *spots, uint32_t node, const char *type)
 {
 	const struct grf_tree_node *at = &spots->builder->tree->nodes[node];
-	const char *name = type && at->parent != GRF_TREE_NONE
-			       ? grf_element_with_type(spots->types, at->name, type)
-			       : NULL;
+	uint32_t known, typed = node;
+	const char *name;
 
-	return name ? grf_tree_child(spots->builder, at->parent, name) : node;
+	if (!type || at->parent == GRF_TREE_NONE)
+		return node;
+	known = grf_pair_map_get(&spots->typed, node, (uintptr_t)type);
+	if (known != GRF_PAIR_MAP_NONE)
+		return known;
+	name = grf_element_with_type(spots->types, at->name, type);
+	if (name)
+		typed = grf_tree_child(spots->builder, at->parent, name);
+	if (typed == GRF_TREE_NONE ||
+	    !grf_pair_map_put(&spots->typed, node, (uintptr_t)type, typed))
+		return GRF_TREE_NONE;
+	return typed;
 }
 
 uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,

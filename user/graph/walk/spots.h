@@ -58,6 +58,7 @@ struct grf_spots {
 	uint32_t *pool; /* child spots */
 	uint32_t pool_count, pool_capacity;
 	struct grf_pair_map index; /* (node << 2 | content, type) -> spot */
+	struct grf_pair_map typed; /* (node, name of a type) -> node whose element has it in it */
 };
 
 void grf_spots_init(struct grf_spots *spots, struct grf_types *types,

@@ -219,6 +219,11 @@ static const char *go_below(struct grf_types *types, const struct grf_element *a
 	return name && grf_element_note(types, name, &element) ? name : NULL;
 }
 
+static const char *go_root(struct grf_types *types, const char *name)
+{
+	return strchr(name, '%') ? intern_text(types, "%s", name) : name;
+}
+
 static const char *go_object(struct grf_types *types, struct grf_type *type, const uint8_t *memory,
 			     uint64_t room)
 {
@@ -226,18 +231,13 @@ static const char *go_object(struct grf_types *types, struct grf_type *type, con
 
 	if (memory && grf_type_is_timer(type))
 		name = grf_timer_name(types, type, memory, room);
-	return name ? name : intern_text(types, "%s", type->name);
+	return name ? name : go_root(types, type->name);
 }
 
 static const char *go_function(struct grf_types *types, const char *shared, const char *instance)
 {
 	(void)types;
 	return instance ? instance : shared;
-}
-
-static const char *go_root(struct grf_types *types, const char *name)
-{
-	return strchr(name, '%') ? intern_text(types, "%s", name) : name;
 }
 
 const struct grf_naming grf_naming_go = {
