@@ -59,7 +59,6 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 # pylint: disable=wrong-import-position
-import pprof
 from running import GRF, Target
 from toolchains import Toolchain, go_build
 
@@ -168,9 +167,15 @@ def stops_of(gaps):
     return [gap for gap in gaps if gap.blocked]
 
 
-def numbers(text):
-    """{name: value} of a comment such as `name 1, other name 2'."""
-    return {name: int(value) for name, value in re.findall(r"([a-z][a-z ]*?) (\d+)", text)}
+def in_ms(text):
+    """Of a time as the summary has it, such as `34 us'."""
+    number, unit = text.split()
+    return float(number) * {"ns": 1e-6, "us": 1e-3, "ms": 1, "s": 1e3}[unit]
+
+
+def in_bytes(text):
+    number, unit = text.split()
+    return float(number) * 1024 ** ("B", "KiB", "MiB", "GiB", "TiB").index(unit)
 
 
 def attach(paced, arguments, rest, output):
@@ -179,20 +184,22 @@ def attach(paced, arguments, rest, output):
     done, seconds, gaps = paced.gaps_of(
         lambda: run(GRF, "attach", paced.pid, "-v", "-o", output, *arguments)
     )
-    comments = dict(comment.split(": ", 1) for comment in pprof.read(output).comments)
     output.unlink()
-    pause, freeze = re.match(r"(\d+) \((.*), (.*) clock\)", comments["pause_ns"]).group(1, 2)
-    if "eBPF clock" not in comments["pause_ns"]:
+    said = dict(re.findall(r"^ +(\w+(?: \w+)*)  +(.*)$", done.stdout, re.M))
+    freeze, pause, clock = re.match(r"(.*), for (.*) \((.*) clock\)", said["held"]).groups()
+    if clock != "eBPF":
         freeze += ", by our own clock"
-    parts = numbers(comments["pause_parts_ns"])
+    parts = {name: in_ms(time) for name, time in re.findall(r"(\w+) ([\d.]+ \w+)", said["pause"])}
+    size, way = re.match(r"([\d.]+ \w+) by ([^;]*)", said["copied"]).groups()
+    at_stop = said.get("at the stop", "0 B").split(" in ")[0]
     return Attach(
-        int(pause) / 1e6,
+        in_ms(pause),
         longest(stops_of(gaps)),
         max((milliseconds(gap) - gap.waited / 1e6 for gap in stops_of(gaps)), default=0.0),
         longest([gap for gap in gaps if not gap.blocked]),
         longest(alone),
-        {name: parts[name] / 1e6 for name in PARTS},
-        comments["copied_bytes"],
+        {name: parts.get(name, 0) for name in PARTS},
+        (in_bytes(size), in_bytes(at_stop), way),
         freeze,
         done.stderr.count("let go:"),
         seconds,
@@ -245,9 +252,8 @@ def describe(attaches):
     parts = ", ".join(
         f"{name} {statistics.median(one.parts[name] for one in attaches):.3f}" for name in PARTS
     )
-    at_stop = [numbers(one.copied.split("(")[0]).get("at the stop", 0) for one in attaches]
-    total = [int(re.match(r"\d+", one.copied).group()) for one in attaches]
-    ways = Counter(re.search(r"\((.*)\)", one.copied).group(1) for one in attaches)
+    total, at_stop, ways = zip(*(one.copied for one in attaches))
+    ways = Counter(ways)
     freezes = Counter(one.freeze for one in attaches)
     counted = "; ".join(
         f"{name}: {count}" for name, count in (ways + freezes).most_common()

@@ -237,10 +237,10 @@ static struct grf_error *serialise_profile(const Profile *profile, struct grf_ou
 	return compress_and_write(data, size, output);
 }
 
-#define COMMENTS 5
+#define COMMENTS 4
 
-/* Describes how the image was taken, a line each, for Profile.comment. Returns the number of lines.
- */
+/* What viewers show above each of their reports, a line each. JSON has all the rest. Returns the
+ * number of lines. */
 static size_t write_comments(const struct grf_writer *result, char (*ret)[256])
 {
 	const struct grf_provenance *from = result->facts->provenance;
@@ -257,17 +257,7 @@ static size_t write_comments(const struct grf_writer *result, char (*ret)[256])
 		return count;
 	snprintf(ret[count++], sizeof(*ret), "pause_ns: %" PRIu64 " (%s, %s clock)", pause->total,
 		 grf_word_freeze(from), grf_word_clock(from));
-	snprintf(ret[count++], sizeof(*ret),
-		 "pause_parts_ns: stop %" PRIu64 ", scan %" PRIu64 ", fork %" PRIu64
-		 ", copy %" PRIu64 ", resume %" PRIu64 "; of these, registers %" PRIu64,
-		 pause->stop, pause->scanning, pause->forking,
-		 pause->copying - pause->scanning - pause->forking, pause->resume,
-		 pause->registers);
-	snprintf(ret[count++], sizeof(*ret),
-		 "copied_bytes: %" PRIu64 ", at the stop %" PRIu64 " in %" PRIu64
-		 " pages, in %u rounds before (%s)",
-		 from->bytes, from->stop_bytes, from->stop_pages, from->rounds,
-		 grf_word_copy(from));
+	snprintf(ret[count++], sizeof(*ret), "copied_by: %s", grf_word_copy(from));
 	return count;
 }
 
