@@ -14,16 +14,12 @@
 #include "base/log.h"
 #include "graph/owners/retained.h"
 #include "graph/pair_map.h"
+#include "views/owner_walk.h"
+#include "views/type_groups.h"
 #include "views/view.h"
 
 /* So many elements of a way are shown. */
 #define WAY_ELEMENTS 12u
-/* Nodes between two looks at interruption. */
-#define BREATH 0x100000u
-/* Bytes of an object are a multiple of it. */
-#define GRAIN 8u
-
-#define UNKNOWN_TYPE "(unknown type)"
 
 /* The objects of a type. */
 struct group {
@@ -51,12 +47,10 @@ struct counting {
 	const struct grf_graph *graph;
 	const struct grf_retained *retained;
 	struct grf_type_histogram *histogram;
-	uint32_t *group_of_kind; /* two a kind: as it is, and reached by a pointer into it */
-	uint64_t *kind_bytes;    /* likewise */
+	struct grf_type_groups types;
+	uint64_t *kind_bytes; /* two a kind: as it is, and reached by a pointer into it */
 	GRF_ARRAY(struct group) groups;
-	uint32_t *first_child, *next_sibling; /* by node; 0: none */
-	uint32_t *grains;                     /* by object id: its size */
-	struct grf_pair_map shared_index;     /* (group, top_group) -> index of shared_tops */
+	struct grf_pair_map shared_index; /* (group, top_group) -> index of shared_tops */
 	GRF_ARRAY(struct shared_top) shared_tops;
 	uint64_t passed; /* bytes */
 	uint32_t top;    /* the node below all that the walk is under */
@@ -65,108 +59,28 @@ struct counting {
 
 /* ---- groups ---- */
 
-static uint32_t doubled_kind(const struct grf_graph *graph, uint64_t id)
-{
-	uint32_t place = graph->places[id];
-
-	return (place & ~GRF_GRAPH_INSIDE) * 2 + !!(place & GRF_GRAPH_INSIDE);
-}
-
-static const char *name_of_kind(const struct grf_object_kind *kind)
-{
-	return kind->type && kind->type->name ? kind->type->name : NULL;
-}
-
-static int by_type(const void *left, const void *right, void *context)
-{
-	const struct counting *counting = context;
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-	const struct grf_object_kind *kind_a = &counting->graph->kinds[a / 2],
-				     *kind_b = &counting->graph->kinds[b / 2];
-	const char *name_a = name_of_kind(kind_a), *name_b = name_of_kind(kind_b);
-	int order = name_a && name_b ? strcmp(name_a, name_b) : !name_b - !name_a;
-
-	if (order || !name_a)
-		return order;
-	if (kind_a->type->size != kind_b->type->size)
-		return kind_a->type->size < kind_b->type->size ? -1 : 1;
-	if (kind_a->content != kind_b->content)
-		return kind_a->content < kind_b->content ? -1 : 1;
-	return (int)(a & 1) - (int)(b & 1);
-}
-
-/* Gives each kind its group: those of types of one name and size are one, as a plugin has types of
- * its own for those that it shares. */
+/* One for each group of kinds. */
 static bool make_groups(struct counting *counting)
 {
-	size_t count = (size_t)counting->graph->kind_count * 2;
-	_cleanup_free_ uint32_t *sorted = calloc(count + 1, sizeof(*sorted));
-	struct group *group = NULL;
+	const struct grf_type_groups *types = &counting->types;
 
-	counting->group_of_kind = calloc(count + 1, sizeof(*counting->group_of_kind));
-	counting->kind_bytes = calloc(count + 1, sizeof(*counting->kind_bytes));
-	if (!sorted || !counting->group_of_kind || !counting->kind_bytes)
-		return false;
-	for (uint32_t i = 0; i < count; i++)
-		sorted[i] = i;
-	if (count)
-		qsort_r(sorted, count, sizeof(*sorted), by_type, counting);
-	for (size_t i = 0; i < count; i++) {
-		if (!i || by_type(&sorted[i - 1], &sorted[i], counting)) {
-			group = grf_array_add(&counting->groups);
-			if (!group)
-				return false;
-			group->kind = sorted[i];
-		}
-		counting->group_of_kind[sorted[i]] = (uint32_t)counting->groups.count - 1;
+	counting->kind_bytes =
+	    calloc((size_t)counting->graph->kind_count * 2 + 1, sizeof(*counting->kind_bytes));
+	for (uint32_t i = 0; counting->kind_bytes && i < types->count; i++) {
+		struct group *group = grf_array_add(&counting->groups);
+
+		if (!group)
+			return false;
+		group->kind = types->first[i];
 	}
-	return true;
+	return counting->kind_bytes;
 }
 
 static uint32_t group_of(const struct counting *counting, uint32_t node)
 {
 	uint64_t id = grf_retained_object(counting->retained, node);
 
-	return counting->group_of_kind[doubled_kind(counting->graph, id)];
-}
-
-/* ---- the tree of owners ---- */
-
-static void hang_node(struct counting *counting, uint32_t node)
-{
-	uint32_t owner = grf_retained_owner(counting->retained, node);
-
-	counting->next_sibling[node] = counting->first_child[owner];
-	counting->first_child[owner] = node;
-}
-
-/* From the last node to the first, so that each owner has its own in their order. */
-static bool make_tree(struct counting *counting)
-{
-	const struct grf_heap *heap = counting->graph->model->heap;
-	size_t nodes = counting->retained->node_count;
-
-	counting->first_child = calloc(nodes + 1, sizeof(*counting->first_child));
-	counting->next_sibling = calloc(nodes + 1, sizeof(*counting->next_sibling));
-	counting->grains = calloc(heap->object_ids + 1, sizeof(*counting->grains));
-	if (!counting->first_child || !counting->next_sibling || !counting->grains)
-		return false;
-	for (size_t i = heap->span_count; i-- > 0;) {
-		const struct grf_span *span = &heap->spans[i];
-
-		for (uint32_t slot = span->slot_count; slot-- > 0;) {
-			uint64_t id = span->first_object + slot, grains;
-
-			if (!grf_graph_reached(counting->graph, id))
-				continue;
-			grains = span->element_size / GRAIN;
-			counting->grains[id] = grains < UINT32_MAX ? (uint32_t)grains : UINT32_MAX;
-			hang_node(counting, grf_retained_node(counting->retained, id));
-		}
-	}
-	for (uint32_t node = (uint32_t)counting->retained->roots.nodes.count; node-- > 1;)
-		hang_node(counting, node);
-	return true;
+	return counting->types.of_kind[grf_type_doubled_kind(counting->graph, id)];
 }
 
 /* ---- the walk ---- */
@@ -207,20 +121,20 @@ static void end_top(struct counting *counting, uint32_t index)
 	group->top_bytes = 0;
 }
 
-static void enter_node(struct counting *counting, uint32_t node)
+static void enter_node(void *context, uint32_t node, uint64_t bytes)
 {
+	struct counting *counting = context;
 	uint32_t doubled;
 	struct group *group;
-	uint64_t bytes, id;
+	uint64_t id;
 
 	if (grf_retained_owner(counting->retained, node) == GRF_ROOT_ALL)
 		counting->top = node;
 	if (grf_retained_is_root(counting->retained, node))
 		return;
 	id = grf_retained_object(counting->retained, node);
-	bytes = (uint64_t)counting->grains[id] * GRAIN;
-	doubled = doubled_kind(counting->graph, id);
-	group = &counting->groups.items[counting->group_of_kind[doubled]];
+	doubled = grf_type_doubled_kind(counting->graph, id);
+	group = &counting->groups.items[counting->types.of_kind[doubled]];
 	if (!group->open++)
 		group->passed_before = counting->passed;
 	counting->passed += bytes;
@@ -229,8 +143,9 @@ static void enter_node(struct counting *counting, uint32_t node)
 	group->objects++;
 }
 
-static void leave_node(struct counting *counting, uint32_t node)
+static void leave_node(void *context, uint32_t node)
 {
+	struct counting *counting = context;
 	uint32_t index;
 	struct group *group;
 
@@ -249,31 +164,12 @@ static void leave_node(struct counting *counting, uint32_t node)
 
 static struct grf_error *walk_owners(struct counting *counting)
 {
-	uint32_t node = GRF_ROOT_ALL, entered = 0;
+	struct grf_error *error =
+	    grf_owner_walk(counting->retained, "counting types", enter_node, leave_node, counting);
 
-	do {
-		if (counting->first_child[node]) {
-			node = counting->first_child[node];
-		} else {
-			while (node != GRF_ROOT_ALL && !counting->next_sibling[node]) {
-				leave_node(counting, node);
-				node = grf_retained_owner(counting->retained, node);
-			}
-			if (node == GRF_ROOT_ALL)
-				break;
-			leave_node(counting, node);
-			node = counting->next_sibling[node];
-		}
-		enter_node(counting, node);
-		if (!(++entered % BREATH)) {
-			grf_progress("counting types", entered, counting->retained->node_count);
-			if (grf_interrupted())
-				return grf_error_interrupted();
-		}
-	} while (!counting->no_memory);
-	for (uint32_t i = 0; i < counting->groups.count && !counting->no_memory; i++)
+	for (uint32_t i = 0; !error && i < counting->groups.count && !counting->no_memory; i++)
 		end_top(counting, i);
-	return counting->no_memory ? grf_error_no_memory() : NULL;
+	return !error && counting->no_memory ? grf_error_no_memory() : error;
 }
 
 /* ---- rows ---- */
@@ -281,7 +177,7 @@ static struct grf_error *walk_owners(struct counting *counting)
 static void find_largest(struct counting *counting)
 {
 	for (uint32_t i = 0; counting->groups.count && i < counting->graph->kind_count * 2; i++) {
-		struct group *group = &counting->groups.items[counting->group_of_kind[i]];
+		struct group *group = &counting->groups.items[counting->types.of_kind[i]];
 
 		if (counting->kind_bytes[i] > group->largest_kind_bytes) {
 			group->largest_kind_bytes = counting->kind_bytes[i];
@@ -298,26 +194,6 @@ static void find_largest(struct counting *counting)
 			    (uint32_t)counting->retained->roots.nodes.count + shared->top_group;
 		}
 	}
-}
-
-static void print_type(FILE *stream, const struct counting *counting, uint32_t doubled)
-{
-	const struct grf_object_kind *kind = &counting->graph->kinds[doubled / 2];
-	const char *name = name_of_kind(kind);
-
-	if (name)
-		name = grf_root_name(counting->graph->model->types, name);
-	if (!name) {
-		fputs(UNKNOWN_TYPE, stream);
-		return;
-	}
-	if (doubled & 1)
-		fputs("struct around ", stream);
-	fprintf(stream, "%s%s",
-		kind->content == GRF_CONTENT_ARRAY      ? "[...]"
-		: kind->content == GRF_CONTENT_POINTERS ? "[...]*"
-							: "",
-		name);
 }
 
 /* The way to the place in the tree of references where most bytes of a group stand, if that is
@@ -351,8 +227,9 @@ static void print_holder(FILE *stream, const struct counting *counting, const st
 	const char *name;
 
 	if (group->largest_top >= roots->nodes.count) {
-		print_type(stream, counting,
-			   counting->groups.items[group->largest_top - roots->nodes.count].kind);
+		grf_type_print_kind(
+		    stream, counting->graph,
+		    counting->groups.items[group->largest_top - roots->nodes.count].kind);
 		fputs(", held by several", stream);
 		return;
 	}
@@ -373,7 +250,7 @@ static char *text_of(const struct counting *counting, const struct group *group,
 	if (holder)
 		print_holder(stream, counting, group);
 	else
-		print_type(stream, counting, group->kind);
+		grf_type_print_kind(stream, counting->graph, group->kind);
 	if (!fclose(stream))
 		return text;
 	free(text);
@@ -424,10 +301,9 @@ static struct grf_error *count_types(struct counting *counting)
 {
 	struct grf_error *error;
 
-	if (!make_groups(counting) || !make_tree(counting))
+	if (!grf_type_groups_make(counting->graph, &counting->types) || !make_groups(counting))
 		return grf_error_no_memory();
 	error = walk_owners(counting);
-	grf_progress_end();
 	return error ? error : make_rows(counting);
 }
 
@@ -440,11 +316,8 @@ struct grf_error *grf_type_histogram_create(const struct grf_retained *retained,
 
 	counting.histogram = calloc(1, sizeof(*counting.histogram));
 	error = counting.histogram ? count_types(&counting) : grf_error_no_memory();
-	free(counting.group_of_kind);
+	grf_type_groups_free(&counting.types);
 	free(counting.kind_bytes);
-	free(counting.first_child);
-	free(counting.next_sibling);
-	free(counting.grains);
 	grf_array_free(&counting.groups);
 	grf_array_free(&counting.shared_tops);
 	grf_pair_map_free(&counting.shared_index);
