@@ -422,17 +422,17 @@ static void test_tables(void **state)
 	verify();
 	input.verification = world.verification;
 	assert_null(grf_view_verification.make(&input, &totals));
-	assert_string_equal(totals.table.title,
+	assert_string_equal(totals.tables[0].title,
 			    "the reached set is wrong: see below, and report it");
-	totals.table.row(totals.table.context, 1, cells);
+	totals.tables[0].row(totals.tables[0].context, 1, cells);
 	assert_int_equal(cells[0].number, 32);
 	assert_int_equal(cells[1].number, 2);
 	assert_string_equal(cells[3].text, "missed");
 	grf_view_verification.destroy(totals.made);
 	assert_null(grf_view_differences.make(&input, &differences));
-	assert_int_equal(differences.table.row_count, 1);
-	assert_int_equal(differences.table.left_out, 1);
-	differences.table.row(differences.table.context, 0, cells);
+	assert_int_equal(differences.tables[0].row_count, 1);
+	assert_int_equal(differences.tables[0].left_out, 1);
+	differences.tables[0].row(differences.tables[0].context, 0, cells);
 	assert_string_equal(cells[0].text, "missed");
 	snprintf(address, sizeof(address), "%#llx", (unsigned long long)missed);
 	assert_string_equal(cells[1].text, address);

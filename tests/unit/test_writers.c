@@ -347,13 +347,13 @@ static struct grf_error *make_size_classes(const struct grf_view_input *input,
 		if (classes->objects[number])
 			classes->rows[classes->row_count++] = (uint8_t)number;
 	ret->made = classes;
-	ret->table = (struct grf_table){.name = "size_classes",
-					.title = "objects by size",
-					.columns = columns,
-					.column_count = 2,
-					.row_count = classes->row_count,
-					.row = fill_size_class,
-					.context = classes};
+	ret->tables[ret->table_count++] = (struct grf_table){.name = "size_classes",
+							     .title = "objects by size",
+							     .columns = columns,
+							     .column_count = 2,
+							     .row_count = classes->row_count,
+							     .row = fill_size_class,
+							     .context = classes};
 	return NULL;
 }
 

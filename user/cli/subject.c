@@ -10,10 +10,24 @@
 #include "cli/live.h"
 #include "cli/values.h"
 
+/* Tells what the arguments are by how many there are. False: too few. */
+static bool sort_arguments(struct grf_subject *subject)
+{
+	size_t count = subject->given_count;
+
+	if (subject->argument_name && count)
+		subject->argument = subject->given[--count];
+	subject->executable = count > 0 ? subject->given[0] : NULL;
+	subject->core = count > 1 ? subject->given[1] : NULL;
+	return count;
+}
+
 static error_t check_arguments(const struct argp_state *state, struct grf_subject *subject)
 {
-	if (!subject->executable) {
-		argp_error(state, "give the id of a process, or an executable and a core");
+	if (!sort_arguments(subject)) {
+		argp_error(state, "give the id of a process, or an executable and a core%s%s",
+			   subject->argument_name ? ", and " : "",
+			   subject->argument_name ? subject->argument_name : "");
 		return EINVAL;
 	}
 	if (strspn(subject->executable, "0123456789") == strlen(subject->executable)) {
@@ -22,8 +36,9 @@ static error_t check_arguments(const struct argp_state *state, struct grf_subjec
 		if (subject->core)
 			subject->live.executable = grf_parse_executable(state, subject->core);
 	} else if (!subject->core) {
-		argp_error(state, "`%s' is no process id; with an executable, give a core",
-			   subject->executable);
+		argp_error(state, "`%s' is no process id; with an executable, give a core%s%s",
+			   subject->executable, subject->argument_name ? " and " : "",
+			   subject->argument_name ? subject->argument_name : "");
 	}
 	return 0;
 }
@@ -37,12 +52,10 @@ static error_t parse_argument(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = &subject->live;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (!subject->executable)
-			subject->executable = argument;
-		else if (!subject->core)
-			subject->core = argument;
-		else
+		if (subject->given_count == 2u + !!subject->argument_name)
 			argp_error(state, "too many arguments");
+		else
+			subject->given[subject->given_count++] = argument;
 		return 0;
 	case ARGP_KEY_END:
 		return check_arguments(state, subject);

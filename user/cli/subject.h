@@ -6,12 +6,20 @@
 #include "cli/cli.h"
 #include "program/source.h"
 
-#define GRF_SUBJECT_ARGUMENTS "PID [EXE]\nEXE CORE"
+#define GRF_SUBJECT_PROCESS   "PID [EXE]"
+#define GRF_SUBJECT_CORE      "EXE CORE"
+#define GRF_SUBJECT_ARGUMENTS GRF_SUBJECT_PROCESS "\n" GRF_SUBJECT_CORE
 
 /* Paths are borrowed from the command line. */
 struct grf_subject {
 	struct grf_process_options live; /* live.pid 0: a core */
 	const char *executable, *core;
+	/* Set before: what the argument behind the others is called; NULL: there is none. */
+	const char *argument_name;
+	const char *argument;
+	/* Private: all that were given. */
+	const char *given[3];
+	size_t given_count;
 };
 
 /* An argp child for the arguments and for how a process is held and copied; its input is a struct

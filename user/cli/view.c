@@ -2,6 +2,11 @@
 /* Opens a process or a core, makes one view of it, and writes that. */
 #include "cli/view.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "base/memory/memory.h"
 #include "cli/subject.h"
 #include "cli/values.h"
@@ -12,13 +17,32 @@ static struct view_options {
 	struct grf_result_options results;
 	struct grf_subject subject;
 	const struct grf_view *view;
+	struct grf_view_asked asked;
 } options = {.results.tables = true};
+
+/* The keys of a view's own options. */
+#define FIRST_KEY 0x600
+
+static error_t add_value(const struct argp_state *state, struct view_options *options, int key,
+			 const char *value)
+{
+	struct grf_view_asked *asked = &options->asked;
+
+	if (key < FIRST_KEY || key >= FIRST_KEY + (int)GRF_VIEW_OPTIONS)
+		return ARGP_ERR_UNKNOWN;
+	if (asked->value_count == GRF_VIEW_VALUES) {
+		argp_error(state, "more than %u options of one kind", GRF_VIEW_VALUES);
+		return EINVAL;
+	}
+	asked->values[asked->value_count].option = &options->view->options[key - FIRST_KEY];
+	asked->values[asked->value_count++].value = value;
+	return 0;
+}
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct view_options *options = state->input;
 
-	(void)argument;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->results;
@@ -26,7 +50,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		state->child_inputs[2] = &options->subject;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return add_value(state, options, key, argument);
 	}
 }
 
@@ -44,6 +68,8 @@ static struct grf_error *write_view(const struct view_options *options, struct g
 	grf_facts_collect(graph, &facts);
 	facts.brief = true;
 	input.facts = &facts;
+	input.asked = options->asked;
+	input.asked.argument = options->subject.argument;
 	error = grf_views_make(list, &input, &views);
 	if (error)
 		return error;
@@ -77,6 +103,34 @@ static struct grf_error *show_view(void *input, int *ret_status)
 	return error ? error : write_view(options, &results, graph);
 }
 
+/* The options of a view as argp has them. */
+static const struct argp_option *own_options(const struct grf_view *view)
+{
+	static struct argp_option own[GRF_VIEW_OPTIONS + 1];
+
+	memset(own, 0, sizeof(own));
+	for (size_t i = 0; view->options && view->options[i].name; i++) {
+		assert(i < GRF_VIEW_OPTIONS);
+		own[i].name = view->options[i].name;
+		own[i].key = FIRST_KEY + (int)i;
+		own[i].arg = view->options[i].value;
+		own[i].doc = view->options[i].about;
+	}
+	return own;
+}
+
+/* How the arguments of a view's command are given: one way a line. */
+static const char *name_arguments(const struct grf_view *view)
+{
+	static char text[256];
+
+	if (!view->argument)
+		return GRF_SUBJECT_ARGUMENTS;
+	snprintf(text, sizeof(text), GRF_SUBJECT_PROCESS " %s\n" GRF_SUBJECT_CORE " %s",
+		 view->argument, view->argument);
+	return text;
+}
+
 struct grf_command grf_view_command(const struct grf_view *view)
 {
 	static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
@@ -85,12 +139,14 @@ struct grf_command grf_view_command(const struct grf_view *view)
 						     {0}};
 	static struct argp argp = {
 	    .parser = parse_option,
-	    .args_doc = GRF_SUBJECT_ARGUMENTS,
 	    .children = children,
 	};
 
 	argp.doc = view->help;
+	argp.options = own_options(view);
+	argp.args_doc = name_arguments(view);
 	options.view = view;
+	options.subject.argument_name = view->argument;
 	return (struct grf_command){
 	    .name = view->name,
 	    .summary = view->about,

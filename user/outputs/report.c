@@ -2,23 +2,33 @@
 /* Leads the trees and tables of views through a writer. */
 #include "outputs/report.h"
 
+static struct grf_error *write_rows(struct grf_writer *writer, const struct grf_view *view,
+				    const struct grf_table *given, size_t rows)
+{
+	struct grf_table table = *given;
+	size_t most = rows ? rows : view->people_rows;
+
+	if (most && table.row_count > most) {
+		/* What a command shows says how many more it could. */
+		if (view->about)
+			table.left_out += table.row_count - most;
+		table.row_count = most;
+	}
+	return grf_writer_table(writer, &table);
+}
+
 static struct grf_error *write_for_people(struct grf_writer *writer,
 					  const struct grf_view_result *result, size_t rows)
 {
-	struct grf_table table = result->table;
-	size_t most = rows ? rows : result->view->people_rows;
+	struct grf_error *error = NULL;
 
 	if (result->view->in_summary)
 		return NULL;
 	if (result->tree)
 		return grf_writer_tree(writer, result->tree);
-	if (most && table.row_count > most) {
-		/* What a command shows says how many more it could. */
-		if (result->view->about)
-			table.left_out += table.row_count - most;
-		table.row_count = most;
-	}
-	return grf_writer_table(writer, &table);
+	for (size_t i = 0; !error && i < result->table_count; i++)
+		error = write_rows(writer, result->view, &result->tables[i], rows);
+	return error;
 }
 
 static struct grf_error *write_for_programs(struct grf_writer *writer,
@@ -30,8 +40,8 @@ static struct grf_error *write_for_programs(struct grf_writer *writer,
 		if (views->items[i].tree)
 			error = grf_writer_tree(writer, views->items[i].tree);
 	for (size_t i = 0; !error && i < views->count; i++)
-		if (!views->items[i].tree)
-			error = grf_writer_table(writer, &views->items[i].table);
+		for (size_t k = 0; !error && k < views->items[i].table_count; k++)
+			error = grf_writer_table(writer, &views->items[i].tables[k]);
 	return error;
 }
 

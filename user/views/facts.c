@@ -80,7 +80,7 @@ struct grf_table grf_facts_largest_roots(const struct grf_facts *facts)
 static struct grf_error *make_largest_roots(const struct grf_view_input *input,
 					    struct grf_view_result *ret)
 {
-	ret->table = grf_facts_largest_roots(input->facts);
+	ret->tables[ret->table_count++] = grf_facts_largest_roots(input->facts);
 	return NULL;
 }
 

@@ -299,7 +299,7 @@ static struct grf_error *make_goroutines(const struct grf_view_input *input,
 	if (error)
 		return error;
 	ret->made = groups;
-	ret->table = grf_goroutine_groups_table(groups);
+	ret->tables[ret->table_count++] = grf_goroutine_groups_table(groups);
 	return NULL;
 }
 

@@ -452,7 +452,7 @@ struct grf_table grf_owners_table(const struct grf_owners *owners)
 static struct grf_error *make_owners_view(const struct grf_view_input *input,
 					  struct grf_view_result *ret)
 {
-	ret->table = grf_owners_table(input->owners);
+	ret->tables[ret->table_count++] = grf_owners_table(input->owners);
 	return NULL;
 }
 

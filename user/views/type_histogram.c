@@ -382,7 +382,7 @@ static struct grf_error *make_types(const struct grf_view_input *input, struct g
 	if (error)
 		return error;
 	ret->made = histogram;
-	ret->table = grf_type_histogram_table(histogram);
+	ret->tables[ret->table_count++] = grf_type_histogram_table(histogram);
 	return NULL;
 }
 

@@ -99,14 +99,15 @@ static struct grf_error *make_totals(const struct grf_view_input *input,
 		return grf_error_no_memory();
 	add_totals(input->verification, totals);
 	ret->made = totals;
-	ret->table = (struct grf_table){.name = "verification",
-					.title = verdict_of(input->verification),
-					.columns = columns,
-					.column_count = sizeof(columns) / sizeof(*columns),
-					.people_columns = 3,
-					.row_count = totals->count,
-					.row = fill_total,
-					.context = totals};
+	ret->tables[ret->table_count++] =
+	    (struct grf_table){.name = "verification",
+			       .title = verdict_of(input->verification),
+			       .columns = columns,
+			       .column_count = sizeof(columns) / sizeof(*columns),
+			       .people_columns = 3,
+			       .row_count = totals->count,
+			       .row = fill_total,
+			       .context = totals};
 	return NULL;
 }
 
@@ -226,7 +227,7 @@ static struct grf_error *make_differences(const struct grf_view_input *input,
 		return grf_error_no_memory();
 	}
 	ret->made = differences;
-	ret->table = (struct grf_table){
+	ret->tables[ret->table_count++] = (struct grf_table){
 	    .name = "differences",
 	    .title = "differences: pointers says whether the object has any, pointer_at "
 		     "where one to it\nstands",

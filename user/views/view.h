@@ -21,6 +21,26 @@ enum grf_view_needs {
 	GRF_NEEDS_OWNERS,
 };
 
+/* An option of a view's command that is the view's own, with a value; it may be given again. */
+struct grf_view_option {
+	const char *name;  /* "hide": --hide */
+	const char *value; /* what --help calls its value */
+	const char *about; /* for --help */
+};
+
+#define GRF_VIEW_OPTIONS 8u  /* of one view */
+#define GRF_VIEW_VALUES  64u /* of all options together, as often as they are given */
+
+/* What was asked of a view on its command line; borrowed from there. */
+struct grf_view_asked {
+	const char *argument; /* NULL: the view wants none */
+	struct {
+		const struct grf_view_option *option;
+		const char *value;
+	} values[GRF_VIEW_VALUES]; /* in the order in which they were given */
+	size_t value_count;
+};
+
 /* What views are made from. */
 struct grf_view_input {
 	const struct grf_graph *graph; /* borrowed */
@@ -31,14 +51,18 @@ struct grf_view_input {
 	 * each kind are listed. */
 	const struct grf_verification *verification;
 	uint64_t differences;
+	struct grf_view_asked asked;   /* set by the caller, where the view wants anything */
 };
+
+#define GRF_VIEW_TABLES 4u
 
 /* What a view has given. */
 struct grf_view_result {
 	const struct grf_view *view;
-	const struct grf_tree *tree; /* borrowed from the graph; NULL: it is a table */
-	struct grf_table table;
-	void *made; /* the view's own; what the table borrows */
+	const struct grf_tree *tree; /* borrowed from the graph; NULL: it is tables */
+	struct grf_table tables[GRF_VIEW_TABLES];
+	size_t table_count;
+	void *made; /* the view's own; what the tables borrow */
 };
 
 /* People get so many rows of a view that has a command, unless they ask for others. */
@@ -52,7 +76,12 @@ struct grf_view {
 	bool in_summary;    /* it is not written where the summary is, which has it */
 	/* Of its command; NULL: it has none. A line for the list of commands; all of --help. */
 	const char *about, *help;
-	/* Fills in the tree, or the table and `made`. Errors: NO_MEMORY, INTERRUPTED. */
+	/* Of its command: what it calls the argument behind the others; NULL: it wants none. And
+	 * the options that it alone has, up to one without a name; NULL: none. */
+	const char *argument;
+	const struct grf_view_option *options;
+	/* Fills in the tree, or tables and `made`. Errors: NO_MEMORY, INTERRUPTED; USAGE: what was
+	 * asked for is not there. */
 	struct grf_error *(*make)(const struct grf_view_input *input, struct grf_view_result *ret);
 	void (*destroy)(void *made); /* NULL: `made` is nothing to free */
 };
