@@ -190,3 +190,75 @@ def test_leaks_of_goroutines(version, build):
 def test_all_goroutines_can_run(program, start):
     _, rows = table_of("goroutines", start(program).pid, "--freeze", "now")
     assert rows and counts(rows, "never") == {}
+
+
+def holders_of(what, *arguments):
+    """All of the objects, the paths, and the pointers."""
+    shown = grf("holders", *arguments, what, "--format", "json").expect(OK)
+    document = json.loads(shown.stdout)
+    jsonschema.validate(document, SCHEMA)
+    tables = []
+    for name in ("objects", "holders", "pointers"):
+        names = [column["name"] for column in document["tables"][name]["columns"]]
+        tables.append([dict(zip(names, row)) for row in document["tables"][name]["rows"]])
+    return tables[0][0], tables[1], tables[2]
+
+
+def test_holders_reconcile_with_types(core):
+    """Of every large type: what all of its objects are, and that each is held by a path and a pointer."""
+    _, types = table_of("types", *core)
+    names = collections.Counter(row["type"] for row in types)
+    for row in [row for row in types if names[row["type"]] == 1][:8]:
+        objects, holders, pointers = holders_of(row["type"], *core)
+        for column in ("objects", "bytes", "retained", "type"):
+            assert objects[column] == row[column], row
+        assert sum(holder["objects"] for holder in holders) == row["objects"]
+        assert sum(holder["bytes"] for holder in holders) == row["bytes"]
+        assert sum(holder["share"] for holder in holders) == pytest.approx(1, abs=1e-3)
+        assert max(holder["retained"] for holder in holders) <= row["retained"]
+        assert sum(place["objects"] for place in pointers) >= row["objects"]
+        assert all(0 < place["objects"] <= place["pointers"] for place in pointers)
+        assert len({holder["path"] for holder in holders}) == len(holders)
+
+
+@pytest.mark.parametrize("flags", [(), ("-ldflags=-w",)])
+@pytest.mark.parametrize("version", versions())
+def test_holders_of_a_program(version, flags, build):
+    """tests/programs/held: who of the program's own packages holds what, how often, and from where."""
+    executable = build("held", "optimised", version, flags)
+    with Target(executable) as target:
+        objects, holders, pointers = holders_of("*main.User", target.pid, "--freeze", "now")
+        _, hidden, _ = holders_of("main.User", target.pid, "--freeze", "now", "--hide", "example.com/programs/held")
+    assert objects["objects"] == 300 and objects["type"] == "main.User"
+    # Each has a name of 100 bytes, and 200 of them a list element around it.
+    assert objects["retained"] >= 300 * (objects["bytes"] // 300 + 112)
+    assert sum(place["pointers"] for place in pointers) == 200 + 100 + 50
+    by_place = {place["holder"]: place for place in pointers}
+    assert by_place["container/list.Element.Value"]["objects"] == 200
+    friends = by_place["main.User.Friend"]
+    assert (friends["pointers"], friends["objects"]) == (50, 1)
+    assert {holder["mine"] for holder in holders} <= {"example.com/programs/held/store.Recent", "main.users"} or flags
+    assert sum(holder["objects"] for holder in holders if holder["mine"]) == 300 or flags
+    if not flags:
+        # What is hidden is not own code.
+        assert any(holder["mine"] == "example.com/programs/held/store.Recent" for holder in holders)
+        assert {holder["mine"] for holder in hidden} == {None, "main.users"}
+
+
+def test_no_holders(core):
+    """Names that are near, of which there are objects."""
+    _, types = table_of("types", *core)
+    name = next(row["type"] for row in types if row["type"].startswith("main."))
+    message = grf("holders", *core, name[5:]).expect(USAGE).stderr
+    assert f"no object is of the type `{name[5:]}'; there are" in message and name in message
+    assert "no reachable object is at 0x10" in grf("holders", *core, "0x10").expect(USAGE).stderr
+    grf("holders", *core).expect(USAGE)
+    grf("holders", "1", "2", "3", "4").expect(USAGE)
+    grf("types", *core, "main.T").expect(USAGE)
+    grf("types", *core, "--hide", "main").expect(USAGE)
+
+
+def test_holders_as_text(core):
+    shown = grf("holders", *core, "runtime.g", "-n", 2).expect(OK).stdout
+    assert re.search(r"^objects: ", shown, re.M) and re.search(r"^pointers: ", shown, re.M), shown
+    assert re.search(r"^ +path: ", shown, re.M), shown

@@ -461,6 +461,61 @@ static void test_build_info_with_pointers(void **state)
 	end();
 }
 
+/* The modules stand behind the version, with 16 bytes before and behind them. */
+static void test_modules_of_a_build(void **state)
+{
+#define MARK "0123456789abcdef"
+	static const char info[] = MAGIC "\x08\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x08go1.26.8"
+					 "\x28" MARK "mod\tapp\n" MARK;
+	/* Says that there are more than there are. */
+	static const char cut[] = MAGIC "\x08\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x08go1.26.8"
+					"\x29" MARK "mod\tapp\n";
+	char *modules;
+
+	(void)state;
+	begin("go1.26.8");
+	elf_file_add(&fixture.file, ".go.buildinfo", BASE, info, sizeof(info));
+	ready();
+	modules = grf_version_modules(fixture.executable, fixture.image);
+	assert_string_equal(modules, "mod\tapp\n");
+	free(modules);
+	end();
+	begin("go1.26.8");
+	elf_file_add(&fixture.file, ".go.buildinfo", BASE, cut, sizeof(cut) - 1);
+	ready();
+	assert_null(grf_version_modules(fixture.executable, fixture.image));
+	end();
+}
+
+/* Up to Go 1.17, pointers lead to the headers of both strings. */
+static void test_modules_by_pointer(void **state)
+{
+	struct {
+		char magic[16];
+		uint64_t version, modules;
+		uint64_t data, length;
+		char text[41];
+	} info = {
+	    .magic = MAGIC "\x08",
+	    .version = BASE + 32,
+	    .modules = BASE + 32,
+	    .data = BASE + 48,
+	    .length = 40,
+	    .text = MARK "mod\tapp\n" MARK,
+	};
+	char *modules;
+
+	(void)state;
+	begin("go1.17.13");
+	memcpy(fixture.memory, &info, sizeof(info));
+	elf_file_add(&fixture.file, ".go.buildinfo", BASE, &info, sizeof(info));
+	ready();
+	modules = grf_version_modules(fixture.executable, fixture.image);
+	assert_string_equal(modules, "mod\tapp\n");
+	free(modules);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +531,8 @@ int main(void)
 	    cmocka_unit_test(test_broken_programs),
 	    cmocka_unit_test(test_build_info),
 	    cmocka_unit_test(test_build_info_with_pointers),
+	    cmocka_unit_test(test_modules_of_a_build),
+	    cmocka_unit_test(test_modules_by_pointer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "given_names.h"
 #include "graph/graph.h"
 #include "image/provenance.h"
+#include "model/code/version.h"
 #include "model/types/flow/code_types.h"
 #include "model/variables/variables.h"
 
@@ -134,7 +135,8 @@ static struct {
 	struct grf_model model;
 	struct grf_global globals[DATA_WORDS];
 	size_t global_count;
-	uint64_t left_out; /* an address whose byte the image says was left out; 0: none */
+	const char *module_text; /* of the build info; NULL: there is none */
+	uint64_t left_out;       /* an address whose byte the image says was left out; 0: none */
 	struct grf_graph *graph;
 	struct grf_tree *tree;
 } world;
@@ -607,6 +609,13 @@ struct grf_error *grf_image_read(const struct grf_image *image, uint64_t address
 	(void)buffer;
 	(void)length;
 	return NULL;
+}
+
+char *grf_version_modules(struct grf_executable *executable, const struct grf_image *image)
+{
+	(void)executable;
+	(void)image;
+	return world.module_text ? strdup(world.module_text) : NULL;
 }
 
 uint64_t grf_executable_bias(const struct grf_executable *executable)

@@ -53,6 +53,7 @@ static void print_usage(FILE *stream)
 	      "  grf-bpf attach 1234 -o heap.pb.gz       write it elsewhere\n"
 	      "  grf-bpf core ./server core.1234         the same from a core file\n"
 	      "  grf-bpf types 1234                      how many objects of each type there are\n"
+	      "  grf-bpf holders 1234 main.User          who holds the objects of a type\n"
 	      "  grf-bpf goroutines 1234                 what goroutines wait for and hold\n"
 	      "  go tool pprof -http=: grf.out           look at the result\n"
 	      "  grf-bpf verify 1234                     prove it against the garbage collector\n"

@@ -91,6 +91,7 @@ extern const struct grf_view grf_view_tree;
 extern const struct grf_view grf_view_largest_roots;
 extern const struct grf_view grf_view_types;
 extern const struct grf_view grf_view_goroutines;
+extern const struct grf_view grf_view_holders;
 
 /* Of input->verification. */
 extern const struct grf_view grf_view_verification;

@@ -15,6 +15,7 @@ const struct grf_view *const grf_profile_views[] = {
 
 const struct grf_view *const grf_command_views[] = {
     &grf_view_types,
+    &grf_view_holders,
     &grf_view_goroutines,
     NULL,
 };

@@ -20,6 +20,8 @@
 /* What is kept of a version string, and what is none for its length. */
 #define MAX_VERSION_TEXT (sizeof(((struct grf_version *)0)->text) - 1)
 #define MAX_RAW_TEXT     65536u
+/* And of the list of modules: the largest programs have some thousand. */
+#define MAX_MODULES_TEXT 0x400000u
 
 static const char build_info_magic[] = "\xff Go buildinf:";
 
@@ -166,8 +168,14 @@ bool grf_version_parse(const char *text, struct grf_version *ret)
 	return version.minor >= 0;
 }
 
-/* Reads a varint-counted string at `data`; false when it does not fit in `size` bytes. */
-static bool counted_string(const uint8_t *data, uint64_t size, char *text)
+/* A string in the memory of a program or in its file. */
+struct text {
+	const uint8_t *bytes;
+	uint64_t length;
+};
+
+/* Finds a varint-counted string at `data`; false when it does not fit in `size` bytes. */
+static bool counted_string(const uint8_t *data, uint64_t size, struct text *ret)
 {
 	uint64_t length = 0;
 	unsigned int shift = 0;
@@ -179,7 +187,10 @@ static bool counted_string(const uint8_t *data, uint64_t size, char *text)
 		length |= (uint64_t)(data[at] & 0x7f) << shift;
 		shift += 7;
 	} while (data[at++] & 0x80);
-	return length <= size - at && take_text(data + at, length, text);
+	if (length > size - at)
+		return false;
+	*ret = (struct text){data + at, length};
+	return true;
 }
 
 /* Where bytes are read from: the image, where pointers are as the program sees them, or when there
@@ -212,16 +223,17 @@ static bool pointer_at(const struct source *source, uint64_t address, uint64_t *
 	return word;
 }
 
-/* Reads the Go string whose header is at a link-time address. */
-static bool go_string(const struct source *source, uint64_t address, char *text)
+/* Finds the Go string whose header is at a link-time address. */
+static bool go_string(const struct source *source, uint64_t address, struct text *ret)
 {
-	const uint8_t *length = bytes_at(source, address + 8, 8), *bytes;
+	const uint8_t *length = bytes_at(source, address + 8, 8);
 	uint64_t data;
 
 	if (!length || !pointer_at(source, address, &data))
 		return false;
-	bytes = bytes_at(source, data, grf_load_u64(length));
-	return bytes && take_text(bytes, grf_load_u64(length), text);
+	ret->length = grf_load_u64(length);
+	ret->bytes = bytes_at(source, data, ret->length);
+	return ret->bytes;
 }
 
 /* The build info, which stands on a multiple of 16 bytes; 0: none. Its section may have
@@ -268,30 +280,50 @@ static const uint8_t *rest_of_load(const struct grf_executable *executable, uint
 
 /*
  * The build info: 14 bytes of magic, the pointer size, flags. Flag 2 (Go 1.18 and later): two
- * strings follow at byte 32, the version first. Without it, byte 16 points to the header of the
- * version string (debug/buildinfo).
+ * strings follow at byte 32, the version and the modules. Without it, bytes 16 and 24 point to
+ * the headers of these strings (debug/buildinfo).
  */
-static bool from_build_info(const struct source *source, char *text)
+static bool from_build_info(const struct source *source, bool modules, struct text *ret)
 {
 	uint64_t address = find_build_info(source->executable), size, header;
 	const uint8_t *info = address ? rest_of_load(source->executable, address, &size) : NULL;
 
 	if (!info || size < BUILD_INFO_BYTES)
 		return false;
-	if (info[15] & 2)
-		return counted_string(info + 32, size - 32, text);
-	return pointer_at(source, address + 16, &header) && go_string(source, header, text);
+	if (!(info[15] & 2))
+		return pointer_at(source, address + (modules ? 24 : 16), &header) &&
+		       go_string(source, header, ret);
+	if (!counted_string(info + 32, size - 32, ret))
+		return false;
+	return !modules || counted_string(ret->bytes + ret->length,
+					  size - (uint64_t)(ret->bytes + ret->length - info), ret);
 }
 
 /* The version string of a program; false: it has none. */
 static bool find_text(const struct source *source, char *text)
 {
 	uint64_t address, size;
+	struct text found;
 
-	return from_build_info(source, text) ||
-	       (grf_executable_symbol(source->executable, "runtime.buildVersion", &address,
-				      &size) &&
-		go_string(source, address, text));
+	if (from_build_info(source, false, &found) && take_text(found.bytes, found.length, text))
+		return true;
+	return grf_executable_symbol(source->executable, "runtime.buildVersion", &address, &size) &&
+	       go_string(source, address, &found) && take_text(found.bytes, found.length, text);
+}
+
+/* Around the text of the modules, for who searches a file for it (cmd/go/internal/modload). */
+#define MODULES_MARK ((size_t)16)
+
+char *grf_version_modules(struct grf_executable *executable, const struct grf_image *image)
+{
+	const struct source source = {executable, image};
+	struct text found;
+
+	if (!from_build_info(&source, true, &found) || found.length < 2 * MODULES_MARK ||
+	    found.length > MAX_MODULES_TEXT)
+		return NULL;
+	return strndup((const char *)found.bytes + MODULES_MARK,
+		       (size_t)found.length - 2 * MODULES_MARK);
 }
 
 /*

@@ -18,4 +18,11 @@ bool grf_version_parse(const char *text, struct grf_version *ret);
 struct grf_error *grf_version_find(struct grf_executable *executable, const struct grf_image *image,
 				   struct grf_version *ret);
 
+/**
+ * The modules that a program was built of, as lines of words parted by tabs: "mod" (the main one)
+ * and "dep", then the module's path (runtime/debug.BuildInfo). `image` as above. Freed by the
+ * caller. NULL: not known, or out of memory.
+ */
+char *grf_version_modules(struct grf_executable *executable, const struct grf_image *image);
+
 #endif
