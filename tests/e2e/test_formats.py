@@ -178,3 +178,47 @@ def test_two_at_one_place(core, tmp_path, spelling):
     (tmp_path / "folder" / "link").unlink()
     (tmp_path / "folder").rmdir()
     assert not list(tmp_path.iterdir())
+
+
+def shown_of(everything, focus=None, hide=None):
+    """Chains of a profile as --focus and --hide show them."""
+    found = {}
+    for chain, values in everything.items():
+        if focus and not any(re.search(focus, name) for name in chain):
+            continue
+        kept = tuple(name for name in chain if not (hide and re.search(hide, name))) or ("(hidden)",)
+        before = found.get(kept, (0, 0))
+        found[kept] = before[0] + values[0], before[1] + values[1]
+    return found
+
+
+@pytest.mark.parametrize(
+    "focus, hide",
+    [(r"^main\.", None), (None, r"^\["), (r"main\.|os\.", r"\*"), (None, "."), ("nothing has this name", None)],
+)
+def test_a_part_is_shown(focus, hide, core, results, tmp_path):
+    """Every format has the same part, and its totals are those of its chains."""
+    options = (*(("--focus", focus) if focus else ()), *(("--hide", hide) if hide else ()))
+    files = [tmp_path / name for name in ("a.pb.gz", "a.json", "a.txt")]
+    done = grf("core", *core, *options, *(word for file in files for word in ("-o", file))).expect(OK)
+    profile, document = pprof.read(files[0]), json.loads(files[1].read_text())
+    jsonschema.validate(document, SCHEMA)
+    assert profile.chains == chains(document) == shown_of(results[0].chains, focus, hide)
+    summary = document["summary"]
+    assert (summary["shown_objects"], summary["shown_bytes"]) == profile.totals()
+    assert (summary["reachable_objects"], summary["reachable_bytes"]) == results[0].totals()
+    line = re.search(r"^  shown .* \((.*)% of what is reachable\) in the tree:(.*)$", done.stdout, re.M)
+    assert float(line[1]) == pytest.approx(100 * summary["shown_bytes"] / summary["reachable_bytes"], abs=0.06)
+    for name, text in (("focus", focus), ("hide", hide)):
+        assert (f"--{name} {text}" in line[2]) == bool(text)
+        assert (f"{name}: {text}" in profile.comments) == bool(text)
+    assert line[0] in files[2].read_text()
+
+
+def test_all_is_shown(results):
+    assert "shown_bytes" not in results[1]["summary"] and "  shown  " not in results[3].stdout
+
+
+@pytest.mark.parametrize("options", [("--focus", "("), ("--hide", "[a"), ("--hide", "a", "--hide", "b")])
+def test_what_is_no_regular_expression(options, core):
+    assert options[0] in grf("core", *core, *options).expect(USAGE).stderr

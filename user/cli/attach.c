@@ -9,7 +9,7 @@
 static struct attach_options {
 	struct grf_common_options common;
 	struct grf_result_options results;
-	struct grf_graph_options tree;
+	struct grf_tree_options tree;
 	struct grf_process_options live;
 } options;
 

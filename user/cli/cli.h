@@ -11,6 +11,7 @@
 #include "graph/graph.h"
 #include "image/executable/debug_file.h"
 #include "program/source.h"
+#include "views/shown_tree.h"
 
 /* Exit statuses; docs/grf-bpf.1 lists them. 128 + signal when interrupted. */
 enum grf_exit {
@@ -66,15 +67,21 @@ int grf_run_command(const struct grf_command *command, int argc, char **argv);
 
 /* Argp children; the input of each is the struct beside it. */
 extern const struct argp grf_common_argp; /* struct grf_common_options */
-extern const struct argp grf_tree_argp;   /* struct grf_graph_options */
+extern const struct argp grf_tree_argp;   /* struct grf_tree_options */
 extern const struct argp grf_debug_argp;  /* struct grf_debug_options: where DWARF is */
 
 #define GRF_DEFAULT_DEPTH 256u
 
+/* How the tree is made, and what of it is shown. */
+struct grf_tree_options {
+	struct grf_graph_options graph;
+	struct grf_shown_elements shown;
+};
+
 /* From a source to results, which it commits, and a summary: model, graph, writers. `naming`: as of
  * grf_common_options. */
 struct grf_error *grf_make_profile(const struct grf_source *source, const struct grf_naming *naming,
-				   const struct grf_graph_options *options,
+				   const struct grf_tree_options *options,
 				   struct grf_results *results);
 
 /* Prints the summary to standard output, or to standard error where a result goes to the former,

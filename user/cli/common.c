@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The options that commands share. */
+#include <errno.h>
+#include <regex.h>
+
 #include "cli/cli.h"
 #include "cli/values.h"
 
@@ -12,6 +15,8 @@ enum {
 	OPTION_DEBUG_DIRECTORY,
 	OPTION_NO_SANDBOX,
 	OPTION_NAMES,
+	OPTION_FOCUS,
+	OPTION_HIDE,
 };
 
 static const struct argp_option common_options[] = {
@@ -52,23 +57,59 @@ static const struct argp_option tree_options[] = {
      "Give every step of recursive structures, instead of folding a chain that comes back to "
      "an element that it already holds",
      0},
+    {"focus", OPTION_FOCUS, "REGEX", 0,
+     "In the tree and the profile, show only chains with an element that matches REGEX, an "
+     "extended regular expression of POSIX",
+     0},
+    {"hide", OPTION_HIDE, "REGEX", 0,
+     "In the tree and the profile, leave out elements that match REGEX; what they hold counts at "
+     "the element above",
+     0},
     {0},
 };
 
+/* Compiles a regular expression. NULL: it was given before, or is none. */
+static const char *compile_pattern(const struct argp_state *state, const char *option,
+				   const char *given, const char *text, regex_t *ret)
+{
+	char reason[128];
+	int status;
+
+	if (given) {
+		argp_error(state, "--%s is given twice; A|B matches A and B", option);
+		return NULL;
+	}
+	status = regcomp(ret, text, REG_EXTENDED | REG_NOSUB);
+	if (!status)
+		return text;
+	regerror(status, ret, reason, sizeof(reason));
+	argp_error(state, "--%s is a regular expression, not `%s': %s", option, text, reason);
+	return NULL;
+}
+
 static error_t parse_tree_option(int key, char *argument, struct argp_state *state)
 {
-	struct grf_graph_options *options = state->input;
+	struct grf_tree_options *options = state->input;
+	struct grf_shown_elements *shown = &options->shown;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		options->max_depth = GRF_DEFAULT_DEPTH;
+		options->graph.max_depth = GRF_DEFAULT_DEPTH;
 		return 0;
+	case OPTION_FOCUS:
+		shown->focus =
+		    compile_pattern(state, "focus", shown->focus, argument, &shown->focus_pattern);
+		return shown->focus ? 0 : EINVAL;
+	case OPTION_HIDE:
+		shown->hide =
+		    compile_pattern(state, "hide", shown->hide, argument, &shown->hide_pattern);
+		return shown->hide ? 0 : EINVAL;
 	case OPTION_MAX_DEPTH:
-		options->max_depth = (unsigned int)grf_parse_number(state, "--max-depth", argument,
-								    1, MAX_MAX_DEPTH);
+		options->graph.max_depth = (unsigned int)grf_parse_number(
+		    state, "--max-depth", argument, 1, MAX_MAX_DEPTH);
 		return 0;
 	case OPTION_NO_FOLD:
-		options->no_fold = true;
+		options->graph.no_fold = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

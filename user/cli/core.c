@@ -6,7 +6,7 @@
 static struct core_options {
 	struct grf_common_options common;
 	struct grf_result_options results;
-	struct grf_graph_options tree;
+	struct grf_tree_options tree;
 	struct grf_debug_options debug;
 	const char *executable, *core;
 } options;

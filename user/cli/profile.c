@@ -68,9 +68,22 @@ static struct grf_error *find_answers(const struct grf_graph *graph, struct grf_
 	return error;
 }
 
+/* Takes from the tree that is shown how much it is. */
+static void note_shown(const struct grf_view_results *views, const struct grf_shown_elements *shown,
+		       struct grf_facts *facts)
+{
+	facts->shown = shown;
+	for (size_t i = 0; i < views->count; i++)
+		if (views->items[i].tree) {
+			facts->shown_objects = views->items[i].tree->objects;
+			facts->shown_bytes = views->items[i].tree->bytes;
+		}
+}
+
 /* Writes the views of a graph that was made since `began`, and the summary. */
-static struct grf_error *write_views(const struct grf_graph *graph, struct grf_results *results,
-				     uint64_t began)
+static struct grf_error *write_views(const struct grf_graph *graph,
+				     const struct grf_shown_elements *shown,
+				     struct grf_results *results, uint64_t began)
 {
 	_cleanup_view_input_ struct grf_view_input input = {0};
 	_cleanup_view_results_ struct grf_view_results views = {0};
@@ -85,9 +98,11 @@ static struct grf_error *write_views(const struct grf_graph *graph, struct grf_r
 	facts.without_suspects = !graph->places;
 	facts.details = grf_log_verbosity() > 0;
 	input.facts = &facts;
+	input.shown = shown->focus || shown->hide ? shown : NULL;
 	error = grf_views_make(grf_profile_views, &input, &views);
 	if (error)
 		return error;
+	note_shown(&views, input.shown, &facts);
 	grf_verbose("analysed in %.2f s", (double)(grf_now() - began) / 1e9);
 	grf_memory_report();
 	error = grf_results_write(results, &facts, &views);
@@ -95,17 +110,17 @@ static struct grf_error *write_views(const struct grf_graph *graph, struct grf_r
 }
 
 struct grf_error *grf_make_profile(const struct grf_source *source, const struct grf_naming *naming,
-				   const struct grf_graph_options *options,
+				   const struct grf_tree_options *options,
 				   struct grf_results *results)
 {
-	struct grf_graph_options graph_options = *options;
+	struct grf_graph_options graph_options = options->graph;
 	uint64_t began = grf_now();
 	_cleanup_model_ struct grf_model *model = NULL;
 	_cleanup_graph_ struct grf_graph *graph = NULL;
 	struct grf_error *error;
 
 	/* Who asks for every step gets it. */
-	if (options->no_fold && !results->samples_given)
+	if (options->graph.no_fold && !results->samples_given)
 		results->limits.samples = 0;
 	error = grf_model_create(source->image, source->executable, naming, &model);
 	if (error)
@@ -113,5 +128,5 @@ struct grf_error *grf_make_profile(const struct grf_source *source, const struct
 	graph_options.places =
 	    grf_results_have_tables(results) || model->heap->allocated_count <= SUMMARY_OBJECTS;
 	error = grf_graph_create(model, &graph_options, &graph);
-	return error ? error : write_views(graph, results, began);
+	return error ? error : write_views(graph, &options->shown, results, began);
 }

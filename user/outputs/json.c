@@ -214,6 +214,10 @@ static json_t *json_of_summary(const struct grf_facts *facts)
 	json_t *object = json_object();
 
 	PUT_NUMBERS(&object, facts, numbers);
+	if (!facts->shown)
+		return object;
+	put_value(&object, "shown_objects", json_of_number(facts->shown_objects));
+	put_value(&object, "shown_bytes", json_of_number(facts->shown_bytes));
 	return object;
 }
 

@@ -237,7 +237,7 @@ static struct grf_error *serialise_profile(const Profile *profile, struct grf_ou
 	return compress_and_write(data, size, output);
 }
 
-#define COMMENTS 4
+#define COMMENTS 6
 
 /* What viewers show above each of their reports, a line each. JSON has all the rest. Returns the
  * number of lines. */
@@ -253,6 +253,10 @@ static size_t write_comments(const struct grf_writer *result, char (*ret)[256])
 			 "folded_samples: %" PRIu64 " of %" PRIu64
 			 " bytes, which count at what holds them",
 			 result->folded.count, result->folded.bytes);
+	if (result->facts->shown && result->facts->shown->focus)
+		snprintf(ret[count++], sizeof(*ret), "focus: %s", result->facts->shown->focus);
+	if (result->facts->shown && result->facts->shown->hide)
+		snprintf(ret[count++], sizeof(*ret), "hide: %s", result->facts->shown->hide);
 	if (from->origin == GRF_ORIGIN_CORE)
 		return count;
 	snprintf(ret[count++], sizeof(*ret), "pause_ns: %" PRIu64 " (%s, %s clock)", pause->total,

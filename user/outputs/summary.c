@@ -114,6 +114,28 @@ static void print_reachable(FILE *stream, const struct grf_facts *facts)
 		print_rest(stream, facts);
 }
 
+/* What of the tree is shown, where that is not all. */
+static void print_shown(FILE *stream, const struct grf_facts *facts)
+{
+	const struct grf_shown_elements *shown = facts->shown;
+
+	if (!shown)
+		return;
+	fprintf(stream,
+		"  %-12s %s in %s objects (%.1f%% of what is reachable) in the tree:", "shown",
+		grf_format_bytes(facts->shown_bytes), grf_format_count_of(facts->shown_objects),
+		percent_of(facts->shown_bytes, facts->reachable_bytes));
+	if (shown->focus) {
+		fputs(" --focus ", stream);
+		grf_text_print(stream, shown->focus);
+	}
+	if (shown->hide) {
+		fputs(" --hide ", stream);
+		grf_text_print(stream, shown->hide);
+	}
+	fputc('\n', stream);
+}
+
 static void print_suspects(FILE *stream, const struct grf_facts *facts)
 {
 	const struct grf_suspects *suspects = facts->suspects;
@@ -228,6 +250,7 @@ void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 			"  %-12s no debug information (DWARF): variables have no names; name an "
 			"executable\n  %-12s of the same build that has it\n",
 			"names", "");
+	print_shown(stream, facts);
 	print_suspects(stream, facts);
 	print_roots(stream, facts);
 	fputc('\n', stream);

@@ -5,6 +5,7 @@
 
 #include "graph/graph.h"
 #include "image/provenance.h"
+#include "views/shown_tree.h"
 #include "views/suspects.h"
 #include "views/table.h"
 #include "views/verification.h"
@@ -30,6 +31,9 @@ struct grf_facts {
 	uint64_t heap_in_use; /* bytes of spans that hold objects: HeapInuse */
 	uint64_t reachable_objects, reachable_bytes;
 	uint64_t untyped_objects, untyped_bytes; /* of those reachable */
+	/* Set by who shows a part of the tree, and borrowed; NULL: all is shown. */
+	const struct grf_shown_elements *shown;
+	uint64_t shown_objects, shown_bytes;
 	/* Set by who looked for them, and borrowed; NULL: nobody did. */
 	const struct grf_suspects *suspects;
 	const struct grf_verification *verification; /* likewise: the facts are those of one */

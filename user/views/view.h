@@ -10,6 +10,7 @@
 #include "graph/owners/retained.h"
 #include "views/facts.h"
 #include "views/owners.h"
+#include "views/shown_tree.h"
 #include "views/table.h"
 #include "views/verification.h"
 
@@ -51,7 +52,9 @@ struct grf_view_input {
 	 * each kind are listed. */
 	const struct grf_verification *verification;
 	uint64_t differences;
-	struct grf_view_asked asked;   /* set by the caller, where the view wants anything */
+	/* Borrowed; the part of the tree to show; NULL: all. Set by the caller. */
+	const struct grf_shown_elements *shown;
+	struct grf_view_asked asked; /* set by the caller, where the view wants anything */
 };
 
 #define GRF_VIEW_TABLES 4u
@@ -59,7 +62,7 @@ struct grf_view_input {
 /* What a view has given. */
 struct grf_view_result {
 	const struct grf_view *view;
-	const struct grf_tree *tree; /* borrowed from the graph; NULL: it is tables */
+	const struct grf_tree *tree; /* borrowed from the graph or `made`; NULL: it is tables */
 	struct grf_table tables[GRF_VIEW_TABLES];
 	size_t table_count;
 	void *made; /* the view's own; what the tables borrow */

@@ -22,11 +22,24 @@ const struct grf_view *const grf_command_views[] = {
 
 static struct grf_error *make_tree(const struct grf_view_input *input, struct grf_view_result *ret)
 {
+	struct grf_tree *shown;
+	struct grf_error *error;
+
 	ret->tree = input->graph->tree;
-	return NULL;
+	if (!input->shown)
+		return NULL;
+	error = grf_shown_tree_create(input->graph->tree, input->shown, &shown);
+	if (!error)
+		ret->tree = ret->made = shown;
+	return error;
 }
 
-const struct grf_view grf_view_tree = {.name = "tree", .make = make_tree};
+static void destroy_tree(void *made)
+{
+	grf_tree_destroy(made);
+}
+
+const struct grf_view grf_view_tree = {.name = "tree", .make = make_tree, .destroy = destroy_tree};
 
 enum grf_view_needs grf_views_need(const struct grf_view *const *views)
 {
