@@ -262,3 +262,36 @@ def test_holders_as_text(core):
     shown = grf("holders", *core, "runtime.g", "-n", 2).expect(OK).stdout
     assert re.search(r"^objects: ", shown, re.M) and re.search(r"^pointers: ", shown, re.M), shown
     assert re.search(r"^ +path: ", shown, re.M), shown
+
+
+@pytest.mark.parametrize("flags", [(), ("-ldflags=-w -s",)])
+@pytest.mark.parametrize("version", versions())
+def test_labels(version, flags, build):
+    """tests/programs/labels: maps up to Go 1.23, slices since."""
+    with Target(build("labels", "optimised", version, flags)) as target:
+        _, rows = table_of("goroutines", target.pid, "--freeze", "now")
+    found = collections.Counter()
+    for row in rows:
+        found[row["labels"]] += row["goroutines"]
+
+    def many(count):
+        text = ""
+        for i in range(count):
+            if len(text) > 512:
+                return text + "..."
+            text += f"key{i:03}={i}" + (", " if i + 1 < count else "")
+        return text
+
+    assert found == {
+        "path=/a, user=ann": 3,
+        "path=/b, user=bob1": 2,
+        many(13): 1,
+        many(40): 1,
+        many(200): 1,
+        '""="", evil="a, b=\\"\\x1b[2J\\x00\\\\"': 1,
+        # Contents of that length are not copied.
+        "long=...": 1,
+        "of=main": 1,
+        # And the main goroutine, which has none any more.
+        None: 2,
+    }

@@ -8,8 +8,10 @@
 #include "base/cleanup.h"
 #include "graph/can_run.h"
 #include "graph/owners/retained.h"
+#include "graph/pair_map.h"
 #include "image/provenance.h"
 #include "model/stacks/goroutine_names.h"
+#include "model/stacks/labels.h"
 #include "model/stacks/stack_memory.h"
 #include "model/stacks/waits.h"
 #include "views/view.h"
@@ -18,6 +20,7 @@
 struct member {
 	const struct grf_goroutine *goroutine;
 	const char *function, *state;
+	const char *labels; /* NULL: none */
 	uint64_t entry;
 	size_t index;
 	uint32_t node; /* of the roots; GRF_ROOT_ALL: it holds nothing */
@@ -29,7 +32,37 @@ struct grouping {
 	struct grf_goroutine_groups *groups;
 	GRF_ARRAY(struct member) members;
 	const bool *never; /* by index; NULL: not known */
+	bool by_labels;
+	struct grf_pair_map
+	    label_sets; /* (address, 0) -> index of label_texts, plus one; 0: none */
 };
+
+/* The labels of a goroutine, which has them in common with others. False: out of memory. */
+static bool find_labels(struct grouping *grouping, const struct grf_goroutine *goroutine,
+			const char **ret)
+{
+	const struct grf_model *model = grouping->graph->model;
+	uint64_t set = grf_goroutine_label_set(model->image, &model->layout, goroutine);
+	uint32_t known = set ? grf_pair_map_get(&grouping->label_sets, set, 0) : 0;
+	char *text, **added;
+
+	if (known == GRF_PAIR_MAP_NONE) {
+		if (!grf_labels_text(model->image, &model->layout, set, &text))
+			return false;
+		added = text ? grf_array_add(&grouping->groups->label_texts) : NULL;
+		if (text && !added) {
+			free(text);
+			return false;
+		}
+		if (added)
+			*added = text;
+		known = added ? (uint32_t)grouping->groups->label_texts.count : 0;
+		if (!grf_pair_map_put(&grouping->label_sets, set, 0, known))
+			return false;
+	}
+	*ret = known ? grouping->groups->label_texts.items[known - 1] : NULL;
+	return true;
+}
 
 static bool collect_members(struct grouping *grouping)
 {
@@ -57,6 +90,9 @@ static bool collect_members(struct grouping *grouping)
 		member->state = grf_goroutine_state(&model->layout, member->goroutine);
 		member->index = i;
 		member->node = nodes[i];
+		if (grouping->by_labels &&
+		    !find_labels(grouping, member->goroutine, &member->labels))
+			return false;
 	}
 	return nodes;
 }
@@ -68,7 +104,9 @@ static int by_group(const struct member *a, const struct member *b)
 		return a->entry < b->entry ? -1 : 1;
 	if (a->goroutine->creator_pc != b->goroutine->creator_pc)
 		return a->goroutine->creator_pc < b->goroutine->creator_pc ? -1 : 1;
-	return strcmp(a->state, b->state);
+	if (strcmp(a->state, b->state) != 0)
+		return strcmp(a->state, b->state);
+	return strcmp(a->labels ? a->labels : "", b->labels ? b->labels : "");
 }
 
 static int by_member(const void *left, const void *right)
@@ -163,6 +201,7 @@ static bool add_group(struct grouping *grouping, const struct member *members, s
 		return false;
 	group->function = members->function;
 	group->state = members->state;
+	group->labels = members->labels;
 	group->entry = members->entry;
 	group->count = count;
 	group->waiting = GRF_CELL_UNKNOWN;
@@ -191,7 +230,9 @@ static int by_size(const void *left, const void *right)
 	if (!order)
 		order =
 		    strcmp(a->created_by ? a->created_by : "", b->created_by ? b->created_by : "");
-	return order ? order : strcmp(a->state, b->state);
+	if (!order)
+		order = strcmp(a->state, b->state);
+	return order ? order : strcmp(a->labels ? a->labels : "", b->labels ? b->labels : "");
 }
 
 static struct grf_error *make_groups(struct grouping *grouping)
@@ -218,20 +259,32 @@ static struct grf_error *make_groups(struct grouping *grouping)
 	return NULL;
 }
 
-struct grf_error *grf_goroutine_groups_of(const struct grf_retained *retained, const bool *never,
-					  struct grf_goroutine_groups **ret)
+static struct grf_error *group_goroutines(const struct grf_retained *retained, const bool *never,
+					  bool by_labels, struct grf_goroutine_groups **ret)
 {
-	struct grouping grouping = {.graph = retained->graph, .retained = retained, .never = never};
+	struct grouping grouping = {
+	    .graph = retained->graph,
+	    .retained = retained,
+	    .never = never,
+	    .by_labels = by_labels,
+	};
 	struct grf_error *error;
 
 	grouping.groups = calloc(1, sizeof(*grouping.groups));
 	error = grouping.groups ? make_groups(&grouping) : grf_error_no_memory();
 	grf_array_free(&grouping.members);
+	grf_pair_map_free(&grouping.label_sets);
 	if (error)
 		grf_goroutine_groups_destroy(grouping.groups);
 	else
 		*ret = grouping.groups;
 	return error;
+}
+
+struct grf_error *grf_goroutine_groups_of(const struct grf_retained *retained, const bool *never,
+					  struct grf_goroutine_groups **ret)
+{
+	return group_goroutines(retained, never, false, ret);
 }
 
 struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retained,
@@ -240,7 +293,7 @@ struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retaine
 	_cleanup_free_ bool *never = NULL;
 	struct grf_error *error = grf_graph_never_run(retained->graph, NULL, &never);
 
-	return error ? error : grf_goroutine_groups_of(retained, never, ret);
+	return error ? error : group_goroutines(retained, never, true, ret);
 }
 
 void grf_goroutine_groups_destroy(struct grf_goroutine_groups *groups)
@@ -249,7 +302,10 @@ void grf_goroutine_groups_destroy(struct grf_goroutine_groups *groups)
 		return;
 	for (size_t i = 0; i < groups->rows.count; i++)
 		free(groups->rows.items[i].created_by);
+	for (size_t i = 0; i < groups->label_texts.count; i++)
+		free(groups->label_texts.items[i]);
 	grf_array_free(&groups->rows);
+	grf_array_free(&groups->label_texts);
 	free(groups);
 }
 
@@ -266,6 +322,7 @@ static void fill_group(const void *context, size_t index, union grf_cell *ret)
 	ret[5].text = group->state;
 	ret[6].text = group->function;
 	ret[7].text = group->created_by;
+	ret[8].text = group->labels;
 }
 
 struct grf_table grf_goroutine_groups_table(const struct grf_goroutine_groups *groups)
@@ -275,6 +332,7 @@ struct grf_table grf_goroutine_groups_table(const struct grf_goroutine_groups *g
 	    {"waiting", GRF_UNIT_TIME},     {"stacks", GRF_UNIT_BYTES},
 	    {"held", GRF_UNIT_BYTES},       {"state", GRF_UNIT_TEXT},
 	    {"function", GRF_UNIT_TEXT},    {"created_by", GRF_UNIT_REMARK},
+	    {"labels", GRF_UNIT_REMARK},
 	};
 
 	return (struct grf_table){
@@ -314,7 +372,8 @@ const struct grf_view grf_view_goroutines = {
     .people_rows = GRF_COMMAND_ROWS,
     .about = "what goroutines wait for, what they hold, which are stuck",
     .help =
-	"Shows the goroutines of each function, where they were started and what they wait for: "
+	"Shows the goroutines of each function, where they were started, what they wait for and "
+	"which labels they have (runtime/pprof.Do): "
 	"how many, how many of them can never run again, the longest time that one has been "
 	"waiting, the bytes of their stacks, and those that only they hold.\v"
 	"A goroutine can never run again where it waits for channels, mutexes and their like that "

@@ -10,7 +10,8 @@
 struct grf_goroutine_group {
 	const char *function; /* of the go statement; NULL: not known */
 	const char *state;
-	char *created_by; /* owned; NULL: not known, or the main goroutine */
+	char *created_by;   /* owned; NULL: not known, or the main goroutine */
+	const char *labels; /* as grf_labels_text(); NULL: they have none, or are not told apart */
 	uint64_t count;
 	uint64_t never;   /* of them, that can never run again; GRF_CELL_UNKNOWN */
 	uint64_t waiting; /* the longest, in nanoseconds; GRF_CELL_UNKNOWN */
@@ -28,25 +29,27 @@ struct grf_goroutine_group {
 
 struct grf_goroutine_groups {
 	GRF_ARRAY(struct grf_goroutine_group) rows; /* by stacks and held bytes, largest first */
+	GRF_ARRAY(char *) label_texts;              /* owned */
 };
 
 /**
- * Groups the goroutines of a graph, without the runtime's own. Borrows names from its model, and
+ * Groups the goroutines of a graph, without the runtime's own, by function, place of the go
+ * statement, state and labels. Borrows names from its model, and
  * nothing of `retained`. To be destroyed by the caller. Errors: NO_MEMORY, INTERRUPTED.
  */
 struct grf_error *grf_goroutine_groups_create(const struct grf_retained *retained,
 					      struct grf_goroutine_groups **ret);
 
 /**
- * The same, where the verdict is known.
+ * The same but by labels, where the verdict is known.
  * @param never as grf_graph_never_run() says; NULL: not known
  */
 struct grf_error *grf_goroutine_groups_of(const struct grf_retained *retained, const bool *never,
 					  struct grf_goroutine_groups **ret);
 void grf_goroutine_groups_destroy(struct grf_goroutine_groups *groups);
 
-/* The table "goroutines": goroutines, never, waiting, stacks, held, state, function, created_by.
- * Borrows the groups. */
+/* The table "goroutines": goroutines, never, waiting, stacks, held, state, function, created_by,
+ * labels. Borrows the groups. */
 struct grf_table grf_goroutine_groups_table(const struct grf_goroutine_groups *groups);
 
 #endif

@@ -83,6 +83,7 @@ static const struct grf_special_kinds specials_1_25 = {
 static const struct grf_release releases[] = {
     {
 	.minor = 17,
+	.labels_in_map = true,
 	.function = "runtime.mallocgc",
 	.pclntab = &pclntab_1_16,
 	.func_ids = &func_ids_1_17,
@@ -93,6 +94,7 @@ static const struct grf_release releases[] = {
     },
     {
 	.minor = 18,
+	.labels_in_map = true,
 	.function = "runtime.(*gcControllerState).update",
 	.pclntab = &pclntab_1_18,
 	.func_ids = &func_ids_1_18,
@@ -103,6 +105,7 @@ static const struct grf_release releases[] = {
     },
     {
 	.minor = 19,
+	.labels_in_map = true,
 	.function = "runtime.(*gcControllerState).heapGoalInternal",
 	.pclntab = &pclntab_1_18,
 	.func_ids = &func_ids_1_18,
@@ -113,6 +116,7 @@ static const struct grf_release releases[] = {
     },
     {
 	.minor = 20,
+	.labels_in_map = true,
 	.function = "runtime.(*mheap).initSpan",
 	.pclntab = &pclntab_1_20,
 	.func_ids = &func_ids_1_18,
@@ -124,6 +128,7 @@ static const struct grf_release releases[] = {
     },
     {
 	.minor = 21,
+	.labels_in_map = true,
 	.function = "runtime.(*unwinder).next",
 	.pclntab = &pclntab_1_20,
 	.func_ids = &func_ids_1_18,
@@ -135,6 +140,7 @@ static const struct grf_release releases[] = {
     },
     {
 	.minor = 22,
+	.labels_in_map = true,
 	.function = "runtime.(*_panic).nextFrame",
 	.pclntab = &pclntab_1_20,
 	.func_ids = &func_ids_1_22,
@@ -146,6 +152,7 @@ static const struct grf_release releases[] = {
     },
     {
 	.minor = 23,
+	.labels_in_map = true,
 	.function = "runtime.(*timers).check",
 	.pclntab = &pclntab_1_20,
 	.func_ids = &func_ids_1_22,

@@ -74,6 +74,8 @@ struct grf_release {
 	bool exact_checkmarks;
 	/** sync.WaitGroup waits as "semacquire"; up to Go 1.19 sync.Mutex does, too. */
 	bool sync_as_semacquire;
+	/** The labels of goroutines are a map; later a slice of pairs (runtime/pprof/label.go). */
+	bool labels_in_map;
 	/** A goroutine may have the status _Gleaked (runtime/runtime2.go). */
 	bool leaked_status;
 };
