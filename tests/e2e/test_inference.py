@@ -173,6 +173,18 @@ def test_type_word_beside_a_pointer(version, build, tmp_path):
     assert not [chain for chain in roots if re.search(r"Leaf|int|Large", chain[1])]
 
 
+def by_root(program, chains):
+    """{variable or function: the elements below it}, where the program is stripped as well."""
+    bss, found = program.symbols["runtime.bss"], {}
+    for chain in chains:
+        match = re.match(r"bss\+(?:0x)?([0-9a-f]+)$", chain[0])
+        at = bss + int(match.group(1), 16) if match else 0
+        name = program.names.get(at, program.names.get(at - 8)) if match else chain[0]
+        if len(chain) > 1:
+            found.setdefault(name, set()).add(chain[1])
+    return found
+
+
 @pytest.mark.parametrize("version", [*OLDER, *RELEASES])
 def test_types_by_code(version, build, tmp_path):
     """Of two types that look the same, the one that the code makes, or takes it for, where that is
@@ -182,17 +194,11 @@ def test_types_by_code(version, build, tmp_path):
     subprocess.run(["strip", "-o", stripped, executable], check=True)
     with Target(stripped) as target:
         goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
-    bss, found = program.symbols["runtime.bss"], {}
     # Far behind the beginning of their variables.
     program.names[program.symbols["main.wide"] + 201 * 8] = "main.wide"
     program.names[program.symbols["main.long"] + 800 * 8] = "main.long"
     chains = pprof.read(tmp_path / "out").chains
-    for chain in chains:
-        match = re.match(r"bss\+(?:0x)?([0-9a-f]+)$", chain[0])
-        at = bss + int(match.group(1), 16) if match else 0
-        name = program.names.get(at, program.names.get(at - 8)) if match else chain[0]
-        if len(chain) > 1:
-            found.setdefault(name, set()).add(chain[1])
+    found = by_root(program, chains)
     sure = {
         "main.first": "?. (main.First)",
         "main.second": "?. (main.Second)",
@@ -224,6 +230,23 @@ def test_types_by_code(version, build, tmp_path):
     typed = "main.keepArray", "?. (main.Second)"
     assert chains[typed] == (50, 800) and ("main.keepArray",) not in chains
     assert chains[("main.keepFilled",)] == (6, 96)
+
+
+@pytest.mark.parametrize("flag", ["dwarf", "stripped"])
+@pytest.mark.parametrize("version", few(["1.21.13", "1.22.12", "1.24.9", "1.26", "1.27.0"]))
+def test_types_that_are_not_told(version, flag, build, tmp_path):
+    """What has one look at its contents in common with another type has its own, or none."""
+    executable = build("undecided", version=version)
+    program, attached = Program(executable), executable
+    if flag == "stripped":
+        attached = tmp_path / "undecided"
+        subprocess.run(["strip", "-o", attached, executable], check=True)
+    with Target(attached) as target:
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    chains = pprof.read(tmp_path / "out").chains
+    assert not [chain for chain in chains for name in chain if re.search("Hooks|Twin", name)]
+    found = by_root(program, chains)
+    assert found.get("main.leaves", set()) <= {"$sub_objects$", "?. (map[string]*main.Leaf)"}
 
 
 @pytest.mark.parametrize("version", [*OLDER, *RELEASES])

@@ -32,15 +32,16 @@ struct grf_type_inference {
 					     are made */
 };
 
-/* The buckets of a map, if `object` is one: a map that stands in a frame is words without a name,
- * and its buckets are an object by themselves. From Go 1.22 on, the runtime stores their type where
- * there are more than one. */
+/* The buckets or the group of a map, if `object` is one: a map that stands in a frame is words
+ * without a name, and its buckets are an object by themselves. Those of each map are a candidate as
+ * soon as those of one are: what leaves a map undecided leaves its parts so. From Go 1.22 on, the
+ * runtime stores their type where there are more than one. */
 static struct grf_type *buckets_of(struct grf_types *types, const struct grf_type *object)
 {
 	const struct grf_slot *slot = object->slots;
 
-	if (!object->slot_count || slot->kind != GRF_SLOT_ARRAY_POINTER || !slot->target ||
-	    !slot->target->array_unnamed)
+	if (!object->slot_count || !slot->target || !slot->target->array_unnamed ||
+	    (slot->kind != GRF_SLOT_ARRAY_POINTER && slot->kind != GRF_SLOT_MAP_DIRECTORY))
 		return NULL;
 	grf_type_plan(types, slot->target);
 	return slot->target->pointer_bytes ? slot->target : NULL;

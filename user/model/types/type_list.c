@@ -364,8 +364,6 @@ struct grf_type *grf_type_object(struct grf_types *types, struct grf_type *type)
 
 	if (shape->kind == GRF_KIND_MAP || shape->kind == GRF_KIND_CHAN)
 		object = grf_container_contents(types, type);
-	else if (shape->kind == GRF_KIND_FUNC)
-		object = NULL;
 	if (object)
 		grf_type_plan(types, object);
 	return object;
