@@ -91,7 +91,7 @@ static void test_dynamic(void **state)
 	assert_string_equal(grf_element_with_type(world->types, name, "main.f.func1"),
 			    "main.T.run (main.f.func1)");
 	assert_string_equal(grf_element_with_target(world->types, name, "main.T", false),
-			    "main.T.run (*main.T)");
+			    "main.T.run (? *main.T)");
 	assert_string_equal(grf_element_with_type(world->types, name, "struct { a int }"),
 			    "main.T.run (struct)");
 	name = grf_element_with_type(world->types, name, "main.f.func1");

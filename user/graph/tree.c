@@ -132,6 +132,7 @@ static uint32_t new_child(struct grf_tree_builder *builder, uint32_t parent, con
 	nodes[index].root_class = above->root_class;
 	nodes[index].created_by = above->created_by;
 	nodes[index].untyped = above->untyped || name == grf_sub_objects_name;
+	nodes[index].inferred = above->inferred;
 	if (above->last_child == GRF_TREE_NONE)
 		above->first_child = index;
 	else

@@ -28,6 +28,7 @@ struct grf_tree_node {
 	uint32_t depth;   /* 0 for a root */
 	uint32_t first_child, last_child, next_sibling; /* or GRF_TREE_NONE */
 	bool untyped;                                   /* at or below "$sub_objects$" */
+	bool inferred; /* at or below an element whose type no pointer and no record tells */
 	const char
 	    *created_by; /* of a goroutine's roots: where it was started, or NULL; interned */
 	uint8_t root_class;

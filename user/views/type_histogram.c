@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "graph/owners/retained.h"
 #include "graph/pair_map.h"
 #include "views/owner_walk.h"
@@ -25,6 +26,7 @@
 struct group {
 	uint32_t kind; /* index of the graph's kinds, times two: the first one of its name */
 	uint64_t objects, bytes, retained;
+	uint64_t inferred; /* of the objects: nothing but likeness tells their type */
 	/* While the tree is walked: how many of its objects were come to and not left, and how many
 	 * bytes had been passed before the first of them. */
 	uint32_t open;
@@ -141,6 +143,8 @@ static void enter_node(void *context, uint32_t node, uint64_t bytes)
 	counting->kind_bytes[doubled] += bytes;
 	group->bytes += bytes;
 	group->objects++;
+	group->inferred +=
+	    counting->graph->tree->nodes[counting->graph->kinds[doubled / 2].node].inferred;
 }
 
 static void leave_node(void *context, uint32_t node)
@@ -257,6 +261,18 @@ static char *text_of(const struct counting *counting, const struct group *group,
 	return NULL;
 }
 
+/* False: out of memory. */
+static bool describe_likely(struct grf_type_row *row)
+{
+	if (!row->inferred)
+		return true;
+	if (asprintf(&row->likely, "%s%s, whose type was inferred",
+		     row->inferred == row->objects ? "all " : "",
+		     grf_format_count_of(row->inferred)) < 0)
+		row->likely = NULL;
+	return row->likely;
+}
+
 static int by_size(const void *left, const void *right)
 {
 	const struct grf_type_row *a = left, *b = right;
@@ -288,7 +304,8 @@ static struct grf_error *make_rows(struct counting *counting)
 		row->retained = group->retained;
 		row->type = text_of(counting, group, false);
 		row->holder = text_of(counting, group, true);
-		if (!row->type || !row->holder)
+		row->inferred = group->inferred;
+		if (!row->type || !row->holder || !describe_likely(row))
 			return grf_error_no_memory();
 	}
 	if (histogram->rows.count)
@@ -338,6 +355,7 @@ void grf_type_histogram_destroy(struct grf_type_histogram *histogram)
 	for (size_t i = 0; i < histogram->rows.count; i++) {
 		free(histogram->rows.items[i].type);
 		free(histogram->rows.items[i].holder);
+		free(histogram->rows.items[i].likely);
 	}
 	grf_array_free(&histogram->rows);
 	free(histogram);
@@ -354,6 +372,7 @@ static void fill_type(const void *context, size_t index, union grf_cell *ret)
 	ret[3].number = row->retained;
 	ret[4].text = row->type;
 	ret[5].text = row->holder;
+	ret[6].text = row->likely;
 }
 
 struct grf_table grf_type_histogram_table(const struct grf_type_histogram *histogram)
@@ -361,6 +380,7 @@ struct grf_table grf_type_histogram_table(const struct grf_type_histogram *histo
 	static const struct grf_column columns[] = {
 	    {"bytes", GRF_UNIT_BYTES},    {"share", GRF_UNIT_SHARE}, {"objects", GRF_UNIT_COUNT},
 	    {"retained", GRF_UNIT_BYTES}, {"type", GRF_UNIT_TEXT},   {"holder", GRF_UNIT_REMARK},
+	    {"likely", GRF_UNIT_REMARK},
 	};
 
 	return (struct grf_table){

@@ -14,7 +14,9 @@ struct grf_type_row {
 	char *type;              /* owned; "[...]T": elements of type T to the end of the object */
 	uint64_t objects, bytes; /* of the objects themselves */
 	uint64_t retained;       /* bytes that only objects of this type hold, with themselves */
-	char *holder; /* owned; the root that owns most of that, and the way from there */
+	char *holder;      /* owned; the root that owns most of that, and the way from there */
+	uint64_t inferred; /* of the objects, those whose type no pointer and no record tells */
+	char *likely;      /* owned; that in words; NULL: there are none */
 };
 
 struct grf_type_histogram {
@@ -31,7 +33,8 @@ struct grf_error *grf_type_histogram_create(const struct grf_retained *retained,
 					    struct grf_type_histogram **ret);
 void grf_type_histogram_destroy(struct grf_type_histogram *histogram);
 
-/* The table "types": bytes, share, objects, retained, type, holder. Borrows the histogram. */
+/* The table "types": bytes, share, objects, retained, type, holder, likely. Borrows the
+ * histogram. */
 struct grf_table grf_type_histogram_table(const struct grf_type_histogram *histogram);
 
 #endif

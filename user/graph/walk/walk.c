@@ -118,6 +118,7 @@ uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type
 		grf_walk_fail(walk);
 		return 0;
 	}
+	walk->builder.tree->nodes[node].inferred = true;
 	return grf_spot_get(&walk->spots, node, type, array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE);
 }
 

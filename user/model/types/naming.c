@@ -40,7 +40,7 @@ const char *grf_element_with_target(struct grf_types *types, const char *name, c
 	const char *pointer = NULL;
 
 	if (about && about->base)
-		pointer = grf_types_intern_format(types, "%s%s", array ? "[]" : "*", type);
+		pointer = grf_types_intern_format(types, "? %s%s", array ? "[]" : "*", type);
 	return pointer ? types->naming->with_type(types, about, pointer) : NULL;
 }
 

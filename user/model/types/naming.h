@@ -54,8 +54,8 @@ const char *grf_element_with_type(struct grf_types *types, const char *name, con
  * memory is out. */
 const char *grf_element_below(struct grf_types *types, const char *name, const char *above);
 
-/** The same as grf_element_with_type() for a pointer to what turns out to be a `type`, or an array
- * of them. */
+/** The same as grf_element_with_type() for a pointer to what seems to be a `type`, or an array of
+ * them: it is marked so. */
 const char *grf_element_with_target(struct grf_types *types, const char *name, const char *type,
 				    bool array);
 
