@@ -47,7 +47,9 @@ static const struct argp_option live_argp_options[] = {
      "there is); the rest of the copy goes to a file. Default: what is free",
      0},
     {"spill-dir", OPTION_SPILL_DIRECTORY, "DIR", 0,
-     "Make that file in DIR (default: $TMPDIR or /var/tmp, whichever is no tmpfs and has room)", 0},
+     "Make the file for the rest of the copy in DIR (default: $TMPDIR or /var/tmp, whichever is no "
+     "tmpfs and has room)",
+     0},
     {"nice", OPTION_NICE, "N", 0,
      "While the process runs, run at a priority that is lower by N (0 to 19, default 15), and "
      "where the CPUs are short take no more than a sixteenth of them for copying; 0: neither",

@@ -65,7 +65,7 @@ static void print_copy(FILE *stream, const struct grf_provenance *from)
 			grf_format_bytes(from->spilled));
 	fprintf(stream, "  %-12s by %s\n", "registers", grf_word_registers(from));
 	if (from->goroutine_records)
-		fprintf(stream, "  %-12s of %s goroutines by %s\n", "stack roots",
+		fprintf(stream, "  %-12s of %s goroutines %s\n", "stack roots",
 			grf_format_count_of(from->goroutine_records), grf_word_goroutines(from));
 	else
 		fprintf(stream, "  %-12s from the copied memory\n", "stack roots");

@@ -37,7 +37,8 @@ const char *grf_word_registers(const struct grf_provenance *from)
 
 const char *grf_word_goroutines(const struct grf_provenance *from)
 {
-	return from->goroutines_by == GRF_GOROUTINES_BY_EBPF ? "eBPF" : "memory";
+	return from->goroutines_by == GRF_GOROUTINES_BY_EBPF ? "by eBPF"
+							     : "read from memory at the stop";
 }
 
 const char *grf_word_clock(const struct grf_provenance *from)
