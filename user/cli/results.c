@@ -52,18 +52,24 @@ static void add_path(const struct argp_state *state, struct grf_result_options *
 		options->paths[options->path_count++] = path;
 }
 
-/* "pprof, text or json" */
-static const char *name_formats(char *text, size_t size)
+/* "pprof, text or json"; for `tables`, of those that have tables. */
+static const char *name_formats(bool tables, char *text, size_t size)
 {
-	size_t used = 0;
+	size_t used = 0, count = 0, left;
 
-	*text = '\0';
-	for (size_t i = 0; i < grf_format_count && used < size; i++)
+	for (size_t i = 0; i < grf_format_count; i++)
+		count += !tables || grf_formats[i]->table;
+	left = count;
+	for (size_t i = 0; i < grf_format_count && used < size; i++) {
+		if (tables && !grf_formats[i]->table)
+			continue;
 		used += (size_t)snprintf(text + used, size - used, "%s%s",
-					 !i                          ? ""
-					 : i + 1 == grf_format_count ? " or "
-								     : ", ",
+					 left == count ? ""
+					 : left == 1   ? " or "
+						       : ", ",
 					 grf_formats[i]->name);
+		left--;
+	}
 	return text;
 }
 
@@ -74,10 +80,11 @@ static void add_format(const struct argp_state *state, struct grf_result_options
 	char names[NAMES_BYTES];
 
 	if (format && options->tables && !format->table)
-		argp_error(state, "%s has no tables: --format is text or json", name);
+		argp_error(state, "%s has no tables: --format is %s", name,
+			   name_formats(true, names, sizeof(names)));
 	else if (!format)
-		argp_error(state, "--format is %s, not `%s'", name_formats(names, sizeof(names)),
-			   name);
+		argp_error(state, "--format is %s, not `%s'",
+			   name_formats(false, names, sizeof(names)), name);
 	else if (options->format_count == GRF_MAX_RESULTS)
 		argp_error(state, "more than %u results", GRF_MAX_RESULTS);
 	else
