@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""That there is Go to build programs with: what cannot be had is skipped, and nothing but skips would
+"""That there is Go to build programs with: what cannot be fetched is skipped, and nothing but skips would
 pass."""
 
 from toolchains import ANY_VERSION, Toolchain, Unavailable

@@ -34,7 +34,7 @@ MODES = {"optimised": [], "plain": ["-gcflags=all=-N -l"]}
 
 
 class Unavailable(Exception):
-    """A toolchain cannot be had here."""
+    """A toolchain cannot be fetched here."""
 
 
 def versions():

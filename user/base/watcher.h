@@ -18,8 +18,8 @@ struct grf_watcher {
 };
 
 /**
- * Begins the thread, with all signals blocked: they are for the threads that are at work. Where it
- * cannot be had, nothing is watched.
+ * Begins the thread, with all signals blocked: they are for the threads that are at work. If it
+ * cannot be started, nothing is watched.
  */
 void grf_watcher_begin(struct grf_watcher *watcher);
 

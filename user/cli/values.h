@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The values of options. What is none is a usage error through argp, which ends the process. */
+/* The values of options. A wrong one is a usage error through argp, which ends the process. */
 #ifndef GRF_CLI_VALUES_H
 #define GRF_CLI_VALUES_H
 

@@ -32,8 +32,8 @@ static inline void grf_source_cleanup_fn(struct grf_source *source)
 
 /* How a process is held and copied. Paths are borrowed. */
 struct grf_process_options {
-	/* As the user wishes; `target`, `injection`, `gc_point`, `left_out` and the addresses are
-	 * found for him. */
+	/* As the user wishes, but for `target`, `injection`, `gc_point`, `left_out` and the
+	 * addresses, which are looked for. */
 	struct grf_capture_options capture;
 	struct grf_debug_options debug;
 	pid_t pid;

@@ -105,8 +105,8 @@ struct grf_error *grf_forked_open(const struct grf_target *target,
 	if (!error && grf_target_is_stopped(target))
 		error =
 		    grf_error_create(GRF_ERROR_UNSUPPORTED,
-				     "process %d stands stopped: it makes no child, nor does it "
-				     "matter how long it is held",
+				     "process %d stands stopped, so it makes no child; how long "
+				     "it is held does not matter either",
 				     target->pid);
 	if (!error && !grf_injector_has_hope(&forked->injector))
 		error = grf_error_create(GRF_ERROR_UNSUPPORTED,

@@ -117,8 +117,8 @@ static struct grf_error *inject_call(void *context, int *ret)
 		return grf_error_interrupted();
 	if (grf_target_is_stopped(injector->target))
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,
-					"process %d stands stopped: it makes no system call for "
-					"us, nor does it matter how long it is held",
+					"process %d stands stopped, so it makes no system call for "
+					"us; how long it is held does not matter either",
 					pid);
 	if (injector->stuck)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED,

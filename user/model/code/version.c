@@ -17,7 +17,7 @@
 #include "model/code/modules.h"
 #include "model/code/release_facts.h"
 
-/* What is kept of a version string, and what is none for its length. */
+/* Bytes that are kept of a version string; a longer raw one is not taken for a version. */
 #define MAX_VERSION_TEXT (sizeof(((struct grf_version *)0)->text) - 1)
 #define MAX_RAW_TEXT     65536u
 /* And of the list of modules: the largest programs have some thousand. */
