@@ -244,7 +244,7 @@ def test_types_that_are_not_told(version, flag, build, tmp_path):
     with Target(attached) as target:
         goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     chains = pprof.read(tmp_path / "out").chains
-    assert not [chain for chain in chains for name in chain if re.search("Hooks|Twin", name)]
+    assert not [chain for chain in chains for name in chain if re.search("Hooks|Twin|Look", name)]
     found = by_root(program, chains)
     assert found.get("main.leaves", set()) <= {"$sub_objects$", "?. (map[string]*main.Leaf)"}
 
@@ -254,7 +254,7 @@ def test_inside(version, build, tmp_path):
     """Pointers and slices into the middle of objects, with debug information: what is around them has
     the type that the code makes, and no other that looks the same."""
     with Target(build("inside", version=version)) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     below, texts = {}, 0
     for chain, (_, size) in pprof.read(tmp_path / "out").chains.items():
         if chain[0].startswith("main."):
@@ -281,7 +281,7 @@ def test_maps_in_frames(version, build, tmp_path):
     """Their buckets are typed by what stands in them. Where two types of maps look the same, a type is
     the right one, or there is none."""
     with Target(build("framemaps", version=version, flags=(STRIPPED,))) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     values, below = {}, {}
     for chain, (count, _) in pprof.read(tmp_path / "out").chains.items():
         below.setdefault(chain[0], set()).update(chain[1:])
@@ -302,7 +302,7 @@ def test_shapes_that_are_shown(version, program, flag, build, tmp_path):
     compiled for one, and in a type that is inferred. What a package variable leads to has none."""
     executable = build(program, version=version, flags=(flag,) if flag else ())
     with Target(executable) as target:
-        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
     for chain in pprof.read(tmp_path / "out").chains:
         typed = [place for place, name in enumerate(chain) if re.search(r" \(.*go\.shape\.", name)]
         above = chain[: typed[0] + 1] if typed else ()

@@ -5,6 +5,7 @@ package main
 
 import (
 	"os"
+	"reflect"
 	"runtime"
 	"time"
 	"unsafe"
@@ -23,6 +24,47 @@ type Config struct {
 	count  int
 	hooks  *Hooks
 	byName map[string]*Twin
+}
+
+// Made is made by reflection alone, Look by code: a lone one and an array.
+type Made struct {
+	leaf  *Leaf
+	text  string
+	count int
+}
+
+type Look struct {
+	leaf  *Leaf
+	text  string
+	count int
+}
+
+var (
+	look  *Look
+	looks []Look
+)
+
+//go:noinline
+func makeLooks(count int) {
+	look = &Look{count: count}
+	looks = make([]Look, count)
+}
+
+//go:noinline
+func keepMade(ready chan<- bool) {
+	value := reflect.New(reflect.TypeOf(Made{}))
+	value.Elem().Field(0)
+	ready <- true
+	time.Sleep(time.Hour)
+	runtime.KeepAlive(value)
+}
+
+//go:noinline
+func keepElement(ready chan<- bool) {
+	value := reflect.MakeSlice(reflect.TypeOf([]Made{}), 3, 3).Index(1)
+	ready <- true
+	time.Sleep(time.Hour)
+	runtime.KeepAlive(value)
 }
 
 var (
@@ -55,6 +97,15 @@ func main() {
 	config = &Config{count: 3}
 	store(&handler, handle)
 	setMap("name", &first, &second)
+	makeLooks(3)
+	look, looks = nil, nil
+	ready := make(chan bool)
+	for i := 0; i < 3; i++ {
+		go keepMade(ready)
+		<-ready
+		go keepElement(ready)
+		<-ready
+	}
 	runtime.GC()
 	runtime.GC()
 	os.Stdout.WriteString("READY\n")

@@ -21,7 +21,6 @@
 struct candidate {
 	struct grf_type *type;
 	bool array; /* the elements of a slice, else what stands in the heap by itself */
-	bool made;  /* by the code */
 };
 
 struct grf_type_inference {
@@ -55,14 +54,11 @@ static void add_candidates(struct grf_type_inference *inference, const struct gr
 
 	buckets = object ? buckets_of(inference->model->types, object) : NULL;
 	for (int array = 0; buckets && array < 2; array++)
-		inference->candidates[inference->count++] =
-		    (struct candidate){buckets, array, use->made & GRF_MADE_ONE};
+		inference->candidates[inference->count++] = (struct candidate){buckets, array};
 	if (object && object->pointer_bytes)
-		inference->candidates[inference->count++] =
-		    (struct candidate){object, false, use->made & GRF_MADE_ONE};
+		inference->candidates[inference->count++] = (struct candidate){object, false};
 	if (use->made & GRF_MADE_ARRAY && use->type->pointer_bytes)
-		inference->candidates[inference->count++] =
-		    (struct candidate){use->type, true, true};
+		inference->candidates[inference->count++] = (struct candidate){use->type, true};
 }
 
 struct grf_type_inference *grf_type_inference_create(struct grf_model *model)
@@ -323,12 +319,13 @@ static bool says_nothing(const struct grf_type *type)
 	return !strcmp(type->name, "unsafe.Pointer");
 }
 
-/* Of equal scores, a type that the code makes comes before one that it only refers to. */
+/* Of equal scores, one that the code makes does not come before one that it only refers to: whoever
+ * is given a type may make values of it by reflection. */
 static int rank_candidate(const struct candidate *candidate, int score)
 {
 	if (score >= 0 && is_any_map(candidate->type))
 		return 0;
-	return score < 0 ? NO_FIT : 2 * score + candidate->made;
+	return score < 0 ? NO_FIT : 1 + score;
 }
 
 /* Whether a candidate has the size and the mask, and the field that is known to be in the object.
@@ -393,7 +390,7 @@ static bool has_size(const struct grf_heap *heap, struct grf_inferred object, ui
 bool grf_type_agrees(const struct grf_type_inference *inference, const struct grf_span *span,
 		     uint32_t slot, struct grf_inferred object)
 {
-	const struct candidate candidate = {object.type, object.array, true};
+	const struct candidate candidate = {object.type, object.array};
 	const struct grf_heap *heap = inference->model->heap;
 	uint64_t mask, size = span->element_size, payload;
 

@@ -7,10 +7,10 @@
  * collector's pointer mask, its contents, and the list of types that the program's code makes
  * values of. Each type with this size and mask is scored against the contents (type_evidence.h). An
  * array is considered only of types that the code makes slices of. A type is taken when it is the
- * only one that fits, or has the highest score; of equal scores, a type that the code makes goes
- * before one that it only refers to. Where several are left, none is taken, unless one is right for
- * all of them: their element type, the type that they begin with, a map type without a name, their
- * shape.
+ * only one that fits, or has the highest score. A type that the code only refers to counts as much
+ * as one that it makes, as reflection may make it. Where several are left, none is taken, unless
+ * one is right for all of them: their element type, the type that they begin with, a map type
+ * without a name, their shape.
  *
  * What the code stores in a nameless root goes before all this (model/types/types.h): where it only
  * stores objects of one type there, the object is of that type if it fits.

@@ -214,8 +214,7 @@ static bool read_dictionaries(struct search *search)
 
 /*
  * Whoever is given a pointer in an interface may make, by reflection, all that hangs from there:
- * what encoding/json decodes into a *Config. So of what looks the same, those come no later than
- * what the code itself makes.
+ * what encoding/json decodes into a *Config. Whoever is given a slice may make its elements.
  */
 static void add_part(void *context, uint64_t address)
 {
@@ -254,7 +253,8 @@ static bool add_parts(struct search *search)
 
 		if (!grf_descriptor_read(search->types, reference->descriptor, &descriptor))
 			continue;
-		if (i < direct && (reference->made || descriptor.kind != GRF_KIND_POINTER))
+		if (i < direct && (reference->made || (descriptor.kind != GRF_KIND_POINTER &&
+						       descriptor.kind != GRF_KIND_SLICE)))
 			continue;
 		if (i >= direct &&
 		    (descriptor.kind == GRF_KIND_MAP || descriptor.kind == GRF_KIND_CHAN))
