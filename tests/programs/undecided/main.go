@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -67,6 +68,38 @@ func keepElement(ready chan<- bool) {
 	runtime.KeepAlive(value)
 }
 
+// Published is held by an unsafe.Pointer, Lookout by nobody.
+type Published struct {
+	leaf  *Leaf
+	count int
+	other *Leaf
+}
+
+type Lookout struct {
+	leaf  *Leaf
+	count int
+	other *Leaf
+}
+
+var lookout **Lookout
+
+//go:noinline
+func publish(where *unsafe.Pointer) {
+	if len(os.Args) > 9 {
+		config = where
+	}
+	atomic.StorePointer(where, unsafe.Pointer(&Published{leaf: &Leaf{}, count: 3}))
+}
+
+//go:noinline
+func keepPublished(ready chan<- bool) {
+	var published unsafe.Pointer
+	publish(&published)
+	ready <- true
+	time.Sleep(time.Hour)
+	runtime.KeepAlive(published)
+}
+
 var (
 	handler unsafe.Pointer // a *func(string, string)
 	leaves  map[string]*Leaf
@@ -98,12 +131,17 @@ func main() {
 	store(&handler, handle)
 	setMap("name", &first, &second)
 	makeLooks(3)
+	lookout = new(*Lookout)
+	*lookout = &Lookout{count: 3}
+	lookout = nil
 	look, looks = nil, nil
 	ready := make(chan bool)
 	for i := 0; i < 3; i++ {
 		go keepMade(ready)
 		<-ready
 		go keepElement(ready)
+		<-ready
+		go keepPublished(ready)
 		<-ready
 	}
 	runtime.GC()

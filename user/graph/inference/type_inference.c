@@ -11,9 +11,10 @@
 #include "graph/inference/type_evidence.h"
 #include "model/heap/slot_size.h"
 
-#define MAX_BYTES (GRF_EVIDENCE_WORDS * GRF_WORD_BYTES) /* of an object */
-#define MAX_STEPS 512                                   /* values looked at for one candidate */
-#define NO_FIT    GRF_NO_FIT
+#define MAX_BYTES    (GRF_EVIDENCE_WORDS * GRF_WORD_BYTES) /* of an object */
+#define MAX_STEPS    512                                   /* values looked at for one candidate */
+#define MAX_POINTERS 4 /* one behind the other that may be unsafe.Pointers */
+#define NO_FIT       GRF_NO_FIT
 
 #define FAILURE_KINDS 1024u
 #define MAX_FAILURES  4096u
@@ -27,9 +28,17 @@ struct grf_type_inference {
 	struct grf_model *model;
 	struct candidate *candidates;
 	size_t count;
+	unsigned int nameless;            /* what the code makes of unsafe.Pointer: grf_type_made */
+	unsigned int depth;               /* steps along pointers of unsafe.Pointer's look */
 	uint32_t failures[FAILURE_KINDS]; /* failed searches by size and mask: after some, no more
 					     are made */
 };
+
+/* Whether the type's words may hold anything, so that no contents speak for it or against it. */
+static bool says_nothing(const struct grf_type *type)
+{
+	return !strcmp(type->name, "unsafe.Pointer");
+}
 
 /* The buckets or the group of a map, if `object` is one: a map that stands in a frame is words
  * without a name, and its buckets are an object by themselves. Those of each map are a candidate as
@@ -52,6 +61,8 @@ static void add_candidates(struct grf_type_inference *inference, const struct gr
 {
 	struct grf_type *object = grf_type_object(inference->model->types, use->type), *buckets;
 
+	if (says_nothing(use->type))
+		inference->nameless |= use->made;
 	buckets = object ? buckets_of(inference->model->types, object) : NULL;
 	for (int array = 0; buckets && array < 2; array++)
 		inference->candidates[inference->count++] = (struct candidate){buckets, array};
@@ -313,12 +324,6 @@ static bool is_any_map(const struct grf_type *type)
 	       !strcmp(type->name, "internal/runtime/maps.Map");
 }
 
-/* Whether the type's words may hold anything, so that no contents speak for it or against it. */
-static bool says_nothing(const struct grf_type *type)
-{
-	return !strcmp(type->name, "unsafe.Pointer");
-}
-
 /* Of equal scores, one that the code makes does not come before one that it only refers to: whoever
  * is given a type may make values of it by reflection. */
 static int rank_candidate(const struct candidate *candidate, int score)
@@ -345,6 +350,56 @@ static bool is_possible(const struct grf_type_inference *inference,
 				  known->type, known->offset);
 }
 
+/* Whether a type's values are nothing but a pointer, to something that has a type. */
+static bool is_pointer(const struct grf_type *type)
+{
+	return type->size == GRF_WORD_BYTES && type->slot_count == 1 &&
+	       type->slots->kind == GRF_SLOT_POINTER && type->slots->target &&
+	       !type->slots->field_count;
+}
+
+/* Whether a pointer leads to what is taken for a `type` by itself. */
+static bool leads_to(struct grf_type_inference *inference, uint64_t pointer,
+		     const struct grf_type *type)
+{
+	struct grf_inferred found;
+	const struct grf_span *span;
+	uint32_t slot;
+	bool taken;
+
+	if (inference->depth >= MAX_POINTERS ||
+	    !grf_heap_find(inference->model->heap, pointer, &span, &slot) ||
+	    pointer != span->base + slot * span->element_size)
+		return false;
+	inference->depth++;
+	taken = grf_type_infer(inference, span, slot, NULL, &found);
+	inference->depth--;
+	return taken && !found.array && grf_type_is_same(found.type, type);
+}
+
+/*
+ * Whether an object that is taken for a pointer, or an array of pointers, may as well be an
+ * unsafe.Pointer, or an array of these: the code makes such, and what is pointed to does not have
+ * that type by itself. No contents speak for an unsafe.Pointer, so what looks like the pointee of
+ * another pointer must not speak for that one alone.
+ */
+static bool may_be_nameless(struct grf_type_inference *inference, const struct grf_span *span,
+			    uint32_t slot, const struct grf_inferred *found)
+{
+	const uint8_t *memory = span->memory + slot * span->element_size;
+
+	if (!(inference->nameless & (found->array ? GRF_MADE_ARRAY : GRF_MADE_ONE)) ||
+	    !is_pointer(found->type))
+		return false;
+	for (uint64_t at = 0; at < span->element_size && at < MAX_BYTES; at += GRF_WORD_BYTES) {
+		uint64_t pointer = grf_load_u64(memory + at);
+
+		if (pointer && !leads_to(inference, pointer, found->type->slots->target))
+			return true;
+	}
+	return false;
+}
+
 bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span *span,
 		    uint32_t slot, const struct grf_known_field *known, struct grf_inferred *ret)
 {
@@ -369,6 +424,7 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 	}
 	/* What is right for all candidates may be less than one of them, and lack the field. */
 	if (!decide_contest(&contest, types, ret) || says_nothing(ret->type) ||
+	    may_be_nameless(inference, span, slot, ret) ||
 	    (known && !grf_inferred_holds(types, *ret, known->type, known->offset))) {
 		++*failures;
 		return false;

@@ -10,7 +10,8 @@
  * only one that fits, or has the highest score. A type that the code only refers to counts as much
  * as one that it makes, as reflection may make it. Where several are left, none is taken, unless
  * one is right for all of them: their element type, the type that they begin with, a map type
- * without a name, their shape.
+ * without a name, their shape. Where the code makes unsafe.Pointers, what looks like another
+ * pointer is one only if what it leads to has that type by itself.
  *
  * What the code stores in a nameless root goes before all this (model/types/types.h): where it only
  * stores objects of one type there, the object is of that type if it fits.
