@@ -44,3 +44,16 @@ def test_where_goroutines_were_started(version, build, tmp_path):
         function, line = place.rstrip(")").split(" (main.go:")
         assert function == "main.main"
         assert int(line) > 0
+
+
+@pytest.mark.parametrize("version", versions())
+def test_pools_come_behind_goroutines(version, build, tmp_path):
+    """What a stale item still points to is not the pool's."""
+    with Target(build("pooled", version=version)) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    chains = pprof.read(tmp_path / "out").chains
+    holders = {chain[0] for chain in chains if chain[-1].startswith("main.record.name")}
+    assert holders and not any(name.startswith("main.tasks") for name in holders), holders
+    # The item is the pool's all the same, with what only it has.
+    own = [chain for chain in chains if chain[-1] == "main.task.own"]
+    assert [chain[0] for chain in own] == ["main.tasks"], chains

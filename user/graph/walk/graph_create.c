@@ -24,6 +24,7 @@ static void walk_free(struct grf_walk *walk)
 	grf_frontier_free(&walk->deferred);
 	grf_frontier_free(&walk->in_stack);
 	grf_frontier_free(&walk->left_to_runtime);
+	grf_frontier_free(&walk->pools);
 	grf_stored_types_free(&walk->stored);
 	grf_array_free(&walk->made);
 	grf_pair_map_free(&walk->made_index);

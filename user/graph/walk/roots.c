@@ -619,6 +619,8 @@ struct grf_error *grf_walk_class(struct grf_walk *walk, enum grf_root_class root
 		defer_data_words(walk, root_class);
 	}
 	error = grf_walk_run(walk, true);
+	if (!error && root_class == GRF_ROOT_GOROUTINE)
+		error = grf_walk_run_pools(walk);
 	if (!error && walk->deferred.count)
 		grf_walk_ask_code(walk, root_class);
 	if (!error)

@@ -58,6 +58,12 @@ static bool is_scheduler_type(const struct grf_type *type)
 	return false;
 }
 
+/* Whether a type is that of the lists in which a sync.Pool has its items. */
+static bool is_pool_type(const struct grf_type *type)
+{
+	return type && !strcmp(type->name, "sync.poolLocal");
+}
+
 uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *type,
 		      enum grf_content content)
 {
@@ -74,6 +80,7 @@ uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *t
 	    .node = node,
 	    .content = (uint8_t)content,
 	    .scheduler = is_scheduler_type(type),
+	    .pooled = is_pool_type(type),
 	    .timer = type && content == GRF_CONTENT_ONE && grf_type_is_timer(type),
 	};
 	if (!grf_pair_map_put(&spots->index, place, (uintptr_t)type, id))

@@ -30,6 +30,7 @@ struct grf_spot {
 	uint32_t children;     /* its first child spot in the pool; 0: not made yet */
 	uint8_t content;       /* enum grf_content */
 	bool scheduler;        /* the type is one of the scheduler's own */
+	bool pooled;           /* what a sync.Pool has, which waits: see grf_walk_run_pools() */
 	bool timer;            /* the type is that of a timer */
 	uint8_t stored_choice; /* enum grf_stored_choice for `stored_address` and `stored_key` */
 	uint32_t dynamic_spot; /* the last child by dynamic type, that of `dynamic_key` */

@@ -237,6 +237,10 @@ static void emit_pointer(struct grf_walk *walk, uint64_t address, uint32_t spot,
 		push_place(walk, &walk->left_to_runtime, address, spot, 0);
 		return;
 	}
+	if (grf_spot_at(&walk->spots, spot)->pooled && !walk->pools_followed) {
+		push_place(walk, &walk->pools, address, spot, where);
+		return;
+	}
 	if (!span) {
 		emit_outside(walk, address, spot, where);
 		return;

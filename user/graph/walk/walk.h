@@ -111,13 +111,15 @@ struct grf_walk {
 	const struct grf_area *stack; /* of the current goroutine, or NULL */
 	struct grf_frontier in_stack; /* places in it */
 	struct grf_frontier
-	    left_to_runtime; /* places for the runtime's roots to reach first; see spots.c */
+	    left_to_runtime;       /* places for the runtime's roots to reach first; see spots.c */
+	struct grf_frontier pools; /* places of what pools have */
 	struct grf_pair_map scheduler; /* ids of the scheduler's own objects */
 	uint64_t *scratch;             /* a bitmap for one object */
 	uint64_t scratch_words;
 	uint64_t reached;     /* objects, for progress */
 	uint64_t implausible; /* objects whose stored type could not be read */
 	bool runtime_only; /* the current class is the runtime's: its own structures are followed */
+	bool pools_followed;
 	bool no_memory;
 };
 
@@ -207,6 +209,10 @@ struct grf_error *grf_walk_run(struct grf_walk *walk, bool typed_only);
 
 /* Reaches the places that were left to the runtime's roots and that those did not reach. */
 struct grf_error *grf_walk_run_left(struct grf_walk *walk);
+
+/* Follows what pools have by typed pointers. It waits until variables and goroutines have been: a
+ * pool's items are nobody's, and what a stale one still points to is somebody else's. */
+struct grf_error *grf_walk_run_pools(struct grf_walk *walk);
 
 /* Visits the places in the current goroutine's stack to which typed pointers led. */
 void grf_walk_run_stack(struct grf_walk *walk);

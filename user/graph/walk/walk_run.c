@@ -73,6 +73,22 @@ struct grf_error *grf_walk_run_left(struct grf_walk *walk)
 	return grf_walk_run(walk, false);
 }
 
+struct grf_error *grf_walk_run_pools(struct grf_walk *walk)
+{
+	struct grf_place place;
+
+	walk->pools_followed = true;
+	while (!walk->no_memory && grf_frontier_pop(&walk->pools, &place)) {
+		uint32_t count = place.where - GRF_PLACE_ARRAY;
+
+		if (place.where >= GRF_PLACE_ARRAY && count <= GRF_PLACE_ARRAY_MAX)
+			grf_walk_emit_array(walk, place.address, place.spot, count);
+		else
+			grf_walk_emit(walk, place.address, place.spot);
+	}
+	return grf_walk_run(walk, true);
+}
+
 void grf_walk_run_stack(struct grf_walk *walk)
 {
 	struct grf_place place;
