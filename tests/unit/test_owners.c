@@ -93,6 +93,51 @@ static void test_the_way_down_of_many(void **state)
 		   "byte");
 }
 
+static struct grf_type odd;
+static struct grf_slot even_slots[] = {
+    {.kind = GRF_SLOT_POINTER, .path = path_a, .path_length = 1, .target = &odd}};
+static struct grf_type even = {.name = "Even",
+			       .size = 16,
+			       .pointer_mask = 1,
+			       .pointer_bytes = 8,
+			       .slots = even_slots,
+			       .slot_count = 1,
+			       .child_count = 1,
+			       .planned = true};
+static struct grf_slot odd_slots[] = {
+    {.kind = GRF_SLOT_POINTER, .path = path_b, .path_length = 1, .target = &even},
+    {.offset = 8,
+     .kind = GRF_SLOT_POINTER,
+     .child = 1,
+     .path = path_data,
+     .path_length = 1,
+     .target = &byte_type}};
+static struct grf_type odd = {.name = "Odd",
+			      .size = 16,
+			      .pointer_mask = 3,
+			      .pointer_bytes = 16,
+			      .slots = odd_slots,
+			      .slot_count = 2,
+			      .child_count = 2,
+			      .planned = true};
+static struct grf_slot to_even_slot[] = {{.kind = GRF_SLOT_POINTER, .target = &even}};
+ROOT_TYPE(to_even, to_even_slot);
+
+/* Two types that lead to each other, as in a tree: each element once, with how often. */
+static void test_a_circle_of_types(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 39; i++)
+		point(object(0, i), 0, object(0, i + 1));
+	point(object(0, 39), 8, object(2, 0));
+	global("main.tree", &to_even, object(0, 0));
+	find_owners();
+	assert_int_equal(owners->rows.count, 1);
+	/* The last ones are less than nearly all of what is above them. */
+	assert_row(0, 40 * 16 + 16, 41, 1, "main.tree > a. (*Leaf) [19] > b. (*Leaf) [19]", "Even");
+	assert_int_equal(owners->rows.items[0].depth, 19);
+}
+
 static void test_nothing(void **state)
 {
 	(void)state;
@@ -108,6 +153,7 @@ int main(void)
 	    TEST(test_the_way_down),
 	    TEST(test_what_several_hold),
 	    TEST(test_the_way_down_of_many),
+	    TEST(test_a_circle_of_types),
 	    TEST(test_nothing),
 	};
 

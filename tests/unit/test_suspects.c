@@ -76,7 +76,23 @@ static void test_small_heaps_have_none(void **state)
 	assert_int_equal(suspects->rows.count, 0);
 }
 
-/* What two hold is nobody's alone: it has the shortest chain in front. */
+/* What two hold is nobody's alone: it begins with its type, and says who holds it. Any chain there
+ * is one of several. */
+static void test_array_held_by_two(void **state)
+{
+	uint64_t array = array_of_leaves(64);
+
+	(void)state;
+	global("main.a", &pairs, array);
+	global("main.b", &pairs, array);
+	find_suspects(1024);
+	assert_int_equal(suspects->rows.count, 1);
+	assert_suspect(0, "accumulation", 2048, 64,
+		       "Pair holds 2.00 KiB (100 %): 64 of Leaf; freeing it would free 65 objects",
+		       "Pair, held by main.a, main.b");
+}
+
+/* Of bytes the type says nothing: they have the shortest chain in front. */
 static void test_held_by_several(void **state)
 {
 	uint64_t array = array_of_leaves(64), a = object(0, 0), b = object(0, 1);
@@ -271,19 +287,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end_suspects)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_accumulation),
-	    TEST(test_nothing_stands_out),
-	    TEST(test_small_heaps_have_none),
-	    TEST(test_held_by_several),
-	    TEST(test_many_held_by_several),
-	    TEST(test_context_chain),
-	    TEST(test_short_context_chain),
-	    TEST(test_circle_of_contexts),
-	    TEST(test_map),
-	    TEST(test_impossible_map),
-	    TEST(test_beyond_the_length),
-	    TEST(test_within_the_length),
-	    TEST(test_impossible_slice),
+	    TEST(test_accumulation),          TEST(test_nothing_stands_out),
+	    TEST(test_small_heaps_have_none), TEST(test_array_held_by_two),
+	    TEST(test_held_by_several),       TEST(test_many_held_by_several),
+	    TEST(test_context_chain),         TEST(test_short_context_chain),
+	    TEST(test_circle_of_contexts),    TEST(test_map),
+	    TEST(test_impossible_map),        TEST(test_beyond_the_length),
+	    TEST(test_within_the_length),     TEST(test_impossible_slice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

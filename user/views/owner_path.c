@@ -6,9 +6,7 @@
 
 #include "views/container.h"
 
-/* So many elements of a path are shown. */
-#define PATH_ELEMENTS 12u
-/* And so many of a chain of the reference tree that goes before. */
+/* So many elements are shown of a chain of the reference tree that goes before. */
 #define CHAIN_ELEMENTS 256u
 
 const struct grf_type *grf_owner_type(const struct grf_retained *retained, uint32_t node)
@@ -56,40 +54,69 @@ const struct grf_element *grf_owner_element_about(const struct grf_retained *ret
 	return element ? grf_element_of(retained->graph->model->types, element) : NULL;
 }
 
-void grf_owner_path_end(struct grf_owner_path *path)
+const char *grf_owner_shared_name(const struct grf_retained *retained, uint32_t node)
 {
-	if (path->deepest < path->repeats + 1)
-		path->deepest = path->repeats + 1;
-	if (path->repeats && !path->cut)
-		fprintf(path->stream, " [%u]", path->repeats + 1);
-	path->repeats = 0;
+	const struct grf_type *type =
+	    grf_retained_is_root(retained, node) ? NULL : grf_owner_type(retained, node);
+
+	/* Bytes say less than any chain to them. */
+	return type && type->name && type->pointer_bytes ? grf_owner_type_name(retained, type)
+							 : NULL;
 }
 
-bool grf_owner_path_begin(struct grf_owner_path *path, const char *element)
+static void count_in_row(struct grf_owner_path *path, const char *element)
 {
-	if (!element)
-		return false;
-	if (path->last && !strcmp(path->last, element)) {
-		path->repeats++;
-		return false;
-	}
-	grf_owner_path_end(path);
+	bool again = path->last && !strcmp(path->last, element);
+
+	path->in_row = again ? path->in_row + 1 : 1;
 	path->last = element;
-	if (path->elements == PATH_ELEMENTS && !path->cut) {
-		fputs(" > ...", path->stream);
-		path->cut = true;
+	if (path->deepest < path->in_row)
+		path->deepest = path->in_row;
+}
+
+struct grf_owner_step *grf_owner_path_step(struct grf_owner_path *path, const char *element)
+{
+	struct grf_owner_step *step;
+
+	if (!element)
+		return NULL;
+	count_in_row(path, element);
+	for (uint32_t i = path->count; i-- > 0;) {
+		step = &path->steps[i];
+		if (step->element != element && strcmp(step->element, element) != 0)
+			continue;
+		if (path->deepest < ++step->times)
+			path->deepest = step->times;
+		return NULL;
 	}
-	if (path->cut)
-		return false;
-	if (path->elements++)
-		fputs(" > ", path->stream);
-	return true;
+	if (path->count == GRF_OWNER_PATH_ELEMENTS) {
+		path->cut = true;
+		return NULL;
+	}
+	step = &path->steps[path->count++];
+	*step = (struct grf_owner_step){.element = element, .shown = element, .times = 1};
+	return step;
 }
 
 void grf_owner_path_add(struct grf_owner_path *path, const char *element)
 {
-	if (grf_owner_path_begin(path, element))
-		fputs(element, path->stream);
+	grf_owner_path_step(path, element);
+}
+
+void grf_owner_path_end(struct grf_owner_path *path)
+{
+	for (uint32_t i = 0; i < path->count; i++) {
+		const struct grf_owner_step *step = &path->steps[i];
+
+		fputs(i ? " > " : "", path->stream);
+		if (step->unspecific)
+			fprintf(path->stream, "%s%s)", step->unspecific, step->shown);
+		else
+			fputs(step->shown, path->stream);
+		if (step->times > 1)
+			fprintf(path->stream, " [%u]", step->times);
+	}
+	fputs(path->cut ? " > ..." : "", path->stream);
 }
 
 bool grf_owner_way_to(const struct grf_retained *retained, uint32_t node, struct grf_owner_way *ret)
@@ -134,13 +161,16 @@ static void add_chain(struct grf_owner_path *path, const struct grf_retained *re
 		grf_owner_path_add(path, chain[--count]);
 }
 
-void grf_owner_path_write(struct grf_owner_path *path, const struct grf_retained *retained,
-			  const struct grf_owner_way *way)
+void grf_owner_path_add_way(struct grf_owner_path *path, const struct grf_retained *retained,
+			    const struct grf_owner_way *way)
 {
 	for (size_t i = 0; i < way->nodes.count; i++) {
 		uint32_t node = way->nodes.items[i];
+		const char *shared = i ? NULL : grf_owner_shared_name(retained, node);
 
-		if (!i && !grf_retained_is_root(retained, node))
+		if (shared)
+			grf_owner_path_add(path, shared);
+		else if (!i && !grf_retained_is_root(retained, node))
 			add_chain(path, retained, node);
 		else if (!grf_container_is_map_part(retained, node))
 			grf_owner_path_add(path, grf_owner_element(retained, node));

@@ -272,13 +272,13 @@ static struct grf_error *find_holders(struct making *making)
 
 /* ---- what rows say ---- */
 
-static void describe_way(struct making *making, struct grf_owners_row *row, const uint32_t *nodes,
-			 uint32_t count, FILE *stream)
+static void describe_way(struct making *making, struct grf_owners_row *row, const char *first,
+			 const uint32_t *nodes, uint32_t count, FILE *stream)
 {
-	/* Its first element has been printed. */
-	struct grf_owner_path path = {.stream = stream, .elements = 1};
+	struct grf_owner_path path = {.stream = stream};
 	struct grf_way_down way;
 
+	grf_owner_path_add(&path, first);
 	making->no_memory |= !grf_way_down_print(making->retained, nodes, count, &path, &way);
 	row->owned = way.owned;
 	row->type = way.type ? grf_owner_type_name(making->retained, way.type) : NULL;
@@ -288,15 +288,15 @@ static void describe_way(struct making *making, struct grf_owners_row *row, cons
 
 static void describe_root(struct making *making, struct grf_owners_row *row, FILE *stream)
 {
-	fputs(making->retained->roots.nodes.items[row->identity].name, stream);
-	describe_way(making, row, &row->identity, 1, stream);
+	describe_way(making, row, making->retained->roots.nodes.items[row->identity].name,
+		     &row->identity, 1, stream);
 }
 
 static void describe_group(struct making *making, struct grf_owners_row *row,
 			   const struct group *group, FILE *stream)
 {
-	fputs(grf_owner_type_name(making->retained, group->type), stream);
-	describe_way(making, row, group->sample.items, (uint32_t)group->sample.count, stream);
+	describe_way(making, row, grf_owner_type_name(making->retained, group->type),
+		     group->sample.items, (uint32_t)group->sample.count, stream);
 	fputs(group->holders ? ", held by " : "", stream);
 	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++)
 		fprintf(stream, "%s%s", i ? ", " : "", holder_name(making, group->largest[i].node));

@@ -25,9 +25,9 @@ struct grf_owners_row {
 	char *what;       /* the last one of the path is, for people; NULL: nothing more to say */
 	const char *type; /* of the last one of the path; NULL: not known */
 	struct grf_container container; /* what that one is, or is a part of */
-	uint32_t depth;    /* how often the element comes that comes most often in a row */
-	bool several;      /* no single root owns them */
-	uint32_t identity; /* private */
+	uint32_t depth;                 /* how often the element comes that comes most often */
+	bool several;                   /* no single root owns them */
+	uint32_t identity;              /* private */
 };
 
 struct grf_owners {

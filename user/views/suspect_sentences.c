@@ -67,28 +67,30 @@ struct subject {
 	const struct grf_retained *retained;
 	const char *root;
 	const char *fields[SUBJECT_FIELDS];
-	const char *last; /* element of the last field */
-	size_t count;     /* of all fields */
+	const char *elements[SUBJECT_FIELDS]; /* of those fields */
+	size_t count;                         /* of all fields */
 };
 
 static void add_field(struct subject *subject, const char *element)
 {
 	const struct grf_element *about = grf_owner_element_about(subject->retained, element);
-	size_t last = SUBJECT_FIELDS - 1;
+	size_t last = SUBJECT_FIELDS - 1, kept;
 
 	if (!about || !about->field)
 		return;
-	if (subject->count < SUBJECT_FIELDS) {
-		subject->fields[subject->count++] = about->field;
-		subject->last = element;
-		return;
-	}
-	if (!strcmp(subject->last, element))
-		return;
-	memmove(subject->fields, subject->fields + 1, last * sizeof(*subject->fields));
-	subject->fields[last] = about->field;
-	subject->last = element;
+	kept = subject->count < SUBJECT_FIELDS ? subject->count : SUBJECT_FIELDS;
+	for (size_t i = 0; i < kept; i++)
+		if (!strcmp(subject->elements[i], element))
+			return;
 	subject->count++;
+	if (kept == SUBJECT_FIELDS) {
+		memmove(subject->fields, subject->fields + 1, last * sizeof(*subject->fields));
+		memmove(subject->elements, subject->elements + 1,
+			last * sizeof(*subject->elements));
+		kept = last;
+	}
+	subject->fields[kept] = about->field;
+	subject->elements[kept] = element;
 }
 
 static void add_chain(struct subject *subject, const struct grf_suspecting *suspecting,
@@ -116,7 +118,9 @@ static void print_subject(FILE *stream, const struct grf_suspecting *suspecting,
 		bool root = grf_retained_is_root(suspecting->retained, node);
 		const char *element = grf_owner_element(suspecting->retained, node);
 
-		if (!i && !root)
+		if (!i && !root && grf_owner_shared_name(suspecting->retained, node))
+			subject.root = grf_owner_shared_name(suspecting->retained, node);
+		else if (!i && !root)
 			add_chain(&subject, suspecting, node);
 		else if (root && element)
 			subject.root = element;
@@ -146,6 +150,26 @@ static bool write_sentence(const struct grf_suspecting *suspecting, struct grf_s
 	return !fclose(stream);
 }
 
+/* Who holds what no single root owns, as the owners have it. */
+static void print_holders(FILE *stream, const struct grf_suspecting *suspecting, uint32_t node)
+{
+	const struct grf_owners *owners = suspecting->owners;
+	const char *name = grf_owner_shared_name(suspecting->retained, node), *holders;
+	size_t length = name ? strlen(name) : 0;
+
+	for (size_t i = 0; name && i < owners->rows.count; i++) {
+		const struct grf_owners_row *row = &owners->rows.items[i];
+
+		if (!row->several || strncmp(row->path, name, length) != 0 ||
+		    (strncmp(row->path + length, " > ", 3) != 0 &&
+		     strncmp(row->path + length, ", held by ", 10) != 0))
+			continue;
+		holders = strstr(row->path, ", held by ");
+		fputs(holders ?: "", stream);
+		return;
+	}
+}
+
 static bool write_path(const struct grf_suspecting *suspecting,
 		       const struct grf_suspicion *suspicion, struct grf_suspect *suspect,
 		       const struct grf_owner_way *way)
@@ -159,10 +183,12 @@ static bool write_path(const struct grf_suspecting *suspecting,
 	path.stream = open_memstream(&suspect->path, &size);
 	if (!path.stream)
 		return false;
-	grf_owner_path_write(&path, suspecting->retained, way);
+	grf_owner_path_add_way(&path, suspecting->retained, way);
 	written =
 	    grf_way_down_print(suspecting->retained, many ? suspicion->beside : &suspicion->node,
 			       many ? suspicion->beside_count : 1, &path, &down);
+	if (way->nodes.count)
+		print_holders(path.stream, suspecting, way->nodes.items[0]);
 	return !fclose(path.stream) && written;
 }
 

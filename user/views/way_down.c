@@ -94,26 +94,27 @@ static const struct grf_type *type_of_all(const struct descent *descent, const s
 	return type && type->name ? type : NULL;
 }
 
-/* Prints what the nodes are called to which the way has come. */
-static void print_element(struct descent *descent, const char *element)
+/* Adds what the nodes are called to which the way has come. */
+static void add_element(struct descent *descent, const char *element)
 {
 	const struct grf_type *type = type_of_all(descent, &descent->at);
-	const char *shown = element;
 	const struct grf_element *about;
+	struct grf_owner_step *step;
 
 	/* What a map is made of has the map's element. */
 	if (descent->path->last && element && !strcmp(descent->path->last, element) &&
 	    grf_container_is_map_part(descent->retained, descent->at.nodes[0]))
 		return;
-	if (!grf_owner_path_begin(descent->path, element))
+	step = grf_owner_path_step(descent->path, element);
+	if (!step)
 		return;
 	if (descent->at.count > 1)
-		shown = without_index(descent, element);
-	about = type ? grf_owner_element_about(descent->retained, shown) : NULL;
-	if (about && about->unspecific)
-		fprintf(descent->path->stream, "%s%s)", about->unspecific, type->name);
-	else
-		fputs(shown, descent->path->stream);
+		step->shown = without_index(descent, element);
+	about = type ? grf_owner_element_about(descent->retained, step->shown) : NULL;
+	if (!about || !about->unspecific)
+		return;
+	step->unspecific = about->unspecific;
+	step->shown = type->name;
 }
 
 /* ---- what is below ---- */
@@ -240,7 +241,7 @@ static void go_to_one(struct descent *descent)
 	descent->at.count = 1;
 	/* What a map is made of is the map. */
 	if (!grf_container_is_map_part(descent->retained, descent->largest))
-		print_element(descent, grf_owner_element(descent->retained, descent->largest));
+		add_element(descent, grf_owner_element(descent->retained, descent->largest));
 }
 
 /* Goes to those that are alike, if they have nearly all: sets `gone`. */
@@ -260,7 +261,7 @@ static bool go_to_many(struct descent *descent, bool *gone)
 	if (!visit_below_each(descent, descent->measured, descent->at.count, count_alike))
 		return false;
 	descent->at = descent->below;
-	print_element(descent, element_of_many(descent, descent->at.nodes[0]));
+	add_element(descent, element_of_many(descent, descent->at.nodes[0]));
 	*gone = true;
 	return true;
 }

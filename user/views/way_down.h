@@ -20,8 +20,8 @@
 
 struct grf_way_down {
 	struct grf_container container; /* what the last object that is alone is, or is a part of */
-	uint32_t depth; /* how often the element comes that comes most often in a row */
-	const struct grf_type *type; /* of the last element, or of the first of its objects */
+	uint32_t depth;                 /* how often the element comes that comes most often */
+	const struct grf_type *type;    /* of the last element, or of the first of its objects */
 	uint64_t owned; /* what the last object that is alone owns directly; where the way goes on
 			   there, how many objects stand beside each other where most do */
 };
