@@ -16,7 +16,7 @@
 #   make check-kernels  the ways to copy under an older kernel, in qemu
 #   make stops      200 stops at any instruction, against the collections before and after
 #   make leaks      docs/leaks.md: what is said of leaks that people reported
-#   make servers    look into Prometheus and rclone under load
+#   make servers    look into Prometheus, etcd, nats, ... under load
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make layout     user/model/release/layout_table.h, from the DWARF of each Go release
 #   make format     make lint     make SANITIZE=1      (build in build-sanitize/)
@@ -235,9 +235,9 @@ stops: all
 leaks: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) tests/scripts/leaks.py
 
-# Servers that were not written for this, under load: docs/servers.md.
+# Servers that were not written for this, under load: docs/servers.md. SERVERS=nats: only those.
 servers: all
-	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/servers/servers.py
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/servers/servers.py $(SERVERS)
 
 # The offsets of the runtime's fields; layout-check holds what is committed against the toolchains.
 layout layout-check: $(SKELETONS) $(PROTO_C)
@@ -267,5 +267,5 @@ lint: $(SKELETONS) $(PROTO_C) $(LIB_OBJECTS) $(CLI_OBJECTS)
 clean:
 	rm -rf build build-debug build-sanitize build-fuzz
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/servers -prune -o -name '*.d' -print 2>/dev/null)
 .SECONDARY:

@@ -5,235 +5,47 @@ Servers that nobody wrote for this test: makes docs/servers.md.
 
   servers.py [-o FILE] [NAME...]      (as root; needs the network, Debian's apt, Go)
 
-Prometheus as Debian ships it, stripped; Prometheus and rclone from their modules, with debug
-information. They are fetched into build/servers, nothing is installed, and they listen on 127.0.0.1
-alone. Each is put under load and looked into again and again: attach, and verify at the end of its
-garbage collections. Then the load ends, and what grf-bpf finds is held against what the server says
-of its own memory (go_memstats_*).
+The servers are those of kinds.py; NAME is the beginning of some of their names. They are fetched into
+build/servers, nothing is installed, and they listen on 127.0.0.1 alone. Each is put under load and looked
+into again and again: attach, and verify at the end of its garbage collections. Then the load ends, and
+what grf-bpf finds is held against what the server says of its own memory. It is started anew for each of
+some runs, and what is said first is compared: with that of the other runs, and with what people who know
+the server expect. What was measured is kept in that folder; the page has all servers of which it is there.
 
   GRF_SERVERS        the folder (build/servers)
-  GRF_SERVERS_TIMES  how often each is attached to under load (10)
+  GRF_SERVERS_TIMES  how often each is attached to under load (5)
+  GRF_SERVERS_RUNS   how often each is started (2)
 """
 
 import argparse
 import contextlib
+import json
 import os
 import pathlib
 import re
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import threading
 import time
-import urllib.error
-import urllib.request
+from collections import Counter
+from dataclasses import astuple, dataclass
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-sys.dont_write_bytecode = True
+from sources import FOLDER, ROOT, Unavailable
+from kinds import SERVERS, Load
 
 # pylint: disable=wrong-import-position
 import pprof
-from running import OK, grf, wait_until
+from running import NO_COLLECTION, OK, grf, wait_until
 from toolchains import installed_go
 
-FOLDER = pathlib.Path(os.environ.get("GRF_SERVERS", ROOT / "build" / "servers"))
-TIMES = int(os.environ.get("GRF_SERVERS_TIMES", "10"))
+TIMES = int(os.environ.get("GRF_SERVERS_TIMES", "5"))
+RUNS = int(os.environ.get("GRF_SERVERS_RUNS", "2"))
 VERIFIED = 3  # times under load
-THREADS = 3
+AGAIN = 2  # attaches in each run behind the first
+FIRST = 3  # rows that people read
+SHOWN = 10
 ALLOWED = 0.02  # of a server's own figure
-
-
-# --- where servers come from ------------------------------------------------------------------------
-
-
-def debian(package, path):
-    """Debian's binary, unpacked."""
-    unpacked = FOLDER / f"debian-{package}"
-    if not (unpacked / path).exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "download", package], cwd=FOLDER, check=True)
-        archive = next(FOLDER.glob(f"{package}_*.deb"))
-        subprocess.run(["dpkg-deb", "-x", archive, unpacked], check=True)
-    return unpacked / path
-
-
-def module(package, version):
-    """Built by go install, with its debug information."""
-    output = FOLDER / "bin" / package.rsplit("/", 1)[1]
-    if not output.exists():
-        environment = dict(os.environ, GOBIN=str(output.parent), CGO_ENABLED="0", GOFLAGS="")
-        subprocess.run(
-            [installed_go(), "install", f"{package}@{version}"], env=environment, check=True
-        )
-    return output
-
-
-# --- HTTP -------------------------------------------------------------------------------------------
-
-
-def request(url, method="GET", body=None, headers=None):
-    asked = urllib.request.Request(url, data=body, method=method, headers=headers or {})
-    with urllib.request.urlopen(asked, timeout=30) as answer:
-        return answer.read()
-
-
-def answers(url):
-    try:
-        request(url)
-        return True
-    except (OSError, urllib.error.URLError):
-        return False
-
-
-def statistics_of(url):
-    """go_memstats_* as the server gives them."""
-    text = request(f"{url}/metrics").decode()
-    return {
-        name: float(value)
-        for name, value in re.findall(r"^go_memstats_(\w+) (\S+)$", text, re.MULTILINE)
-    }
-
-
-class Load:
-    """Threads that ask without end, a little apart."""
-
-    def __init__(self, asks):
-        self.over = threading.Event()
-        self.done = self.failed = 0
-        self.threads = [
-            threading.Thread(target=self._run, args=(asks, i), daemon=True) for i in range(THREADS)
-        ]
-
-    def _run(self, asks, number):
-        turn = number
-        while not self.over.is_set():
-            try:
-                asks(turn)
-                self.done += 1
-            except (OSError, urllib.error.URLError):
-                self.failed += 1
-            turn += THREADS
-            time.sleep(0.005)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-
-
-# --- the servers ------------------------------------------------------------------------------------
-
-
-class Prometheus:
-    """Scrapes itself many times over, and answers queries."""
-
-    def __init__(self, port, executable):
-        self.url = f"http://127.0.0.1:{port}"
-        self.port = port
-        self.executable = executable
-        self.home = FOLDER / f"prometheus-{port}"
-
-    def configure(self, jobs):
-        entry = """
-  - job_name: itself-{0}
-    scrape_interval: 1s
-    static_configs: [{{targets: ['127.0.0.1:{1}'], labels: {{copy: 'c{0}'}}}}]"""
-        text = "global: {scrape_interval: 1s}\n"
-        if jobs:
-            text += "scrape_configs:" + "".join(entry.format(i, self.port) for i in range(jobs))
-        (self.home / "prometheus.yml").write_text(text + "\n")
-
-    def command(self):
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.home.mkdir(parents=True)
-        self.configure(40)
-        return [
-            self.executable,
-            f"--config.file={self.home}/prometheus.yml",
-            f"--storage.tsdb.path={self.home}/data",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-        ]
-
-    def prepare(self):
-        time.sleep(20)
-
-    def ask(self, turn):
-        query = ("go_goroutines", "sum(rate(prometheus_http_requests_total[1m]))", "up")[turn % 3]
-        query = urllib.request.quote(query)
-        request(f"{self.url}/api/v1/query?query={query}")
-
-    def rest(self, process):
-        self.configure(0)
-        process.send_signal(signal.SIGHUP)
-        time.sleep(5)
-
-    def collect(self):
-        request(f"{self.url}/debug/pprof/heap?gc=1")
-
-
-class Rclone:
-    """Serves a folder of many files by WebDAV."""
-
-    FILES = 20000
-
-    def __init__(self, port, executable):
-        self.served = f"http://127.0.0.1:{port}"
-        self.url = f"http://127.0.0.1:{port + 1}"
-        self.port = port
-        self.executable = executable
-        self.home = FOLDER / "rclone-files"
-
-    def command(self):
-        self.home.mkdir(parents=True, exist_ok=True)
-        for i in range(self.FILES):
-            path = self.home / f"folder-{i % 20}" / f"file-{i}.txt"
-            if i < 20:
-                path.parent.mkdir(exist_ok=True)
-            if not path.exists():
-                path.write_text(f"file {i}\n")
-        return [
-            self.executable,
-            *("serve", "webdav", self.home, "--addr", f"127.0.0.1:{self.port}", "--rc"),
-            *("--rc-addr", f"127.0.0.1:{self.port + 1}", "--rc-no-auth", "--rc-enable-metrics"),
-            *("--dir-cache-time", "1h", "--config", "/dev/null"),
-        ]
-
-    def list(self, folder):
-        request(f"{self.served}/folder-{folder}/", "PROPFIND", headers={"Depth": "1"})
-
-    def prepare(self):
-        for folder in range(20):
-            self.list(folder)
-
-    def ask(self, turn):
-        if turn % 8:
-            number = turn * 7919 % self.FILES
-            request(f"{self.served}/folder-{number % 20}/file-{number}.txt")
-        else:
-            self.list(turn % 20)
-
-    def rest(self, _):
-        time.sleep(2)
-
-    def collect(self):
-        request(f"{self.url}/core/gc", "POST", b"")
-
-
-SERVERS = {
-    "prometheus, Debian's": lambda: Prometheus(19090, debian("prometheus", "usr/bin/prometheus")),
-    "prometheus": lambda: Prometheus(
-        19091, module("github.com/prometheus/prometheus/cmd/prometheus", "v0.316.0")
-    ),
-    "rclone": lambda: Rclone(19092, module("github.com/rclone/rclone", "v1.76.0")),
-}
+ANSWER = (2e6, 15000)  # bytes and objects that the answer with those figures leaves
 
 
 # --- what is measured -------------------------------------------------------------------------------
@@ -241,15 +53,17 @@ SERVERS = {
 
 @contextlib.contextmanager
 def running(server):
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / f"log-{server.port}", "wb") as log:
         process = subprocess.Popen(
-            [str(part) for part in server.command()], stdout=log, stderr=subprocess.STDOUT
+            ["nice", *(str(part) for part in server.command())], stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        if not wait_until(lambda: answers(f"{server.url}/metrics"), 60):
+        if not wait_until(server.serves, 60):
             raise RuntimeError(f"{server.executable} does not answer")
         yield process
     finally:
+        server.leave()
         process.terminate()
         process.wait()
 
@@ -257,6 +71,92 @@ def running(server):
 def milliseconds(text):
     value, unit = re.search(r"held .* for ([\d.]+) (us|ms|s) ", text).groups()
     return float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the owners, or a suspect."""
+
+    path: str
+    share: float
+    what: str = ""  # of a row: what its last element is; of a suspect: its check
+
+    @property
+    def same(self):
+        """What two runs have in common: the way, without counts, and who else holds it."""
+        return re.sub(r" \[\d+\]", "", self.path.partition(", held by ")[0])
+
+
+@dataclass
+class Look:
+    """What one attach says."""
+
+    text: str
+    seconds: float
+    summary: dict
+    owners: list
+    suspects: list
+    samples: int
+    reachable: int
+
+
+def lines_of_owners(table):
+    names = [column["name"] for column in table["columns"]]
+    rows = [dict(zip(names, cells)) for cells in table["rows"]]
+    return [Line(row["owner"], row["share"], row["what"] or "") for row in rows]
+
+
+def attach(process, *options):
+    output, report, text = (FOLDER / f"grf.{suffix}" for suffix in ("pb.gz", "json", "txt"))
+    began = time.monotonic()
+    done = grf(
+        "attach", process.pid, *options, "-v", "-o", output, "-o", report, "-o", text
+    ).expect(OK)
+    seconds = time.monotonic() - began
+    assert process.poll() is None, "the server is gone"
+    found, profile = json.loads(report.read_text()), pprof.read(output)
+    return Look(
+        done.stdout + text.read_text(),
+        seconds,
+        found["summary"],
+        lines_of_owners(found["tables"]["owners"]),
+        [Line(s["path"], s["share"], s["name"]) for s in found["suspects"]],
+        len(profile.samples),
+        profile.totals()[1],
+    )
+
+
+def verify(process, row):
+    done = grf("verify", process.pid, "--gc-wait", "60s")
+    if done.status == NO_COLLECTION:  # none ended, or other programs had the CPUs
+        return
+    done.expect(OK)
+    found = dict(
+        (name.split(":")[0], int(count.replace(",", "")))
+        for count, name in re.findall(r"^ +[\d.]+ \S*B +([\d,]+)  (\S.*)", done.stdout, re.MULTILINE)
+    )
+    row["verified"] += 1
+    row["marked"] = found["marked and reached"]
+    row["missed"] += found["missed"]
+    row["extra"] += found["reached but not marked"]
+
+
+def under_load(server, process, row):
+    looks = []
+    with Load(server.ask) as load:
+        looks += [attach(process) for _ in range(TIMES)]
+        for _ in range(VERIFIED):
+            verify(process, row)
+        assert load.done > 100 and load.failed < load.done / 100, (load.done, load.failed)
+    pauses = [milliseconds(look.text) for look in looks]
+    row["pause"], row["longest"] = statistics.median(pauses), max(pauses)
+    row["seconds"] = statistics.median(look.seconds for look in looks)
+    row["at_gc"] = sum("end of a garbage collection" in look.text for look in looks)
+    row["typed"] = min(
+        float(re.search(r"typed +([\d.]+)%", look.text).group(1)) for look in looks
+    )
+    row["reachable"], row["samples"] = looks[-1].reachable, looks[-1].samples
+    return looks
 
 
 def heap_in_use(text):
@@ -267,54 +167,19 @@ def heap_in_use(text):
     return float(size) * 1024 ** ["B", "KiB", "MiB", "GiB"].index(unit), int(objects.replace(",", ""))
 
 
-def attach(process, *options):
-    output = FOLDER / "grf.out"
-    began = time.monotonic()
-    done = grf("attach", process.pid, *options, "-o", output).expect(OK)
-    seconds = time.monotonic() - began
-    assert process.poll() is None, "the server is gone"
-    return done.stdout, pprof.read(output), seconds
-
-
-def under_load(server, process, row):
-    pauses, seconds, points = [], [], []
-    with Load(server.ask) as load:
-        for _ in range(TIMES):
-            text, profile, took = attach(process)
-            pauses.append(milliseconds(text))
-            seconds.append(took)
-            points.append("end of a garbage collection" in text)
-            row["typed"] = float(re.search(r"typed +([\d.]+)%", text).group(1))
-            row["reachable"] = profile.totals()[1]
-            row["samples"] = len(profile.samples)
-        for _ in range(VERIFIED):
-            done = grf("verify", process.pid).expect(OK)
-            found = dict(
-                (name.split(":")[0], int(count.replace(",", "")))
-                for count, name in re.findall(r"^ +[\d.]+ \S*B +([\d,]+)  (\S.*)", done.stdout, re.MULTILINE)
-            )
-            row["marked"] = found["marked and reached"]
-            row["missed"] = row.get("missed", 0) + found["missed"]
-            row["extra"] = row.get("extra", 0) + found["reached but not marked"]
-        assert load.done > 100 and load.failed < load.done / 100, (load.done, load.failed)
-    row["pause"], row["longest"] = statistics.median(pauses), max(pauses)
-    row["seconds"], row["at_gc"] = statistics.median(seconds), sum(points)
-
-
 def at_rest(server, process, row):
     """Totals against the server's own, right after a collection."""
     server.rest(process)
     server.collect()
     server.collect()
-    before = statistics_of(server.url)
-    text, _, _ = attach(process, "--freeze", "now")
-    after = statistics_of(server.url)
-    size, objects = heap_in_use(text)
-    row["own_bytes"], row["own_objects"] = before["heap_alloc_bytes"], before["heap_objects"]
-    row["bytes"], row["objects"] = size, objects
-    for found, name in ((size, "heap_alloc_bytes"), (objects, "heap_objects")):
-        low, high = sorted((before[name], after[name]))
-        assert (1 - ALLOWED) * low <= found <= (1 + ALLOWED) * high, (name, low, found, high)
+    before = server.figures()
+    look = attach(process, "--freeze", "now")
+    after = server.figures()
+    row["own"], row["found"] = before, heap_in_use(look.text)
+    row["at_rest_differs"] = not all(
+        (1 - ALLOWED) * min(own) <= found <= (1 + ALLOWED) * max(own) + answer
+        for found, own, answer in zip(row["found"], zip(before, after), ANSWER)
+    )
 
 
 def code_size(executable):
@@ -327,8 +192,8 @@ def code_size(executable):
 
 
 def measure(name):
-    server = SERVERS[name]()
-    row = {"name": name}
+    server = SERVERS[name].server()
+    row = {"name": name, "verified": 0, "marked": 0, "missed": 0, "extra": 0}
     row["code"], row["dwarf"] = code_size(server.executable)
     version = subprocess.run(
         [installed_go(), "version", server.executable], capture_output=True, text=True, check=True
@@ -336,30 +201,76 @@ def measure(name):
     row["go"] = version.split(": go")[1].split()[0]
     with running(server) as process:
         server.prepare()
-        under_load(server, process, row)
+        row["looks"] = under_load(server, process, row)
         at_rest(server, process, row)
+    for _ in range(RUNS - 1):
+        again = SERVERS[name].server()
+        with running(again) as process:
+            again.prepare()
+            with Load(again.ask):
+                row["looks"] += [attach(process) for _ in range(AGAIN)]
+    row["looks"] = [[look.owners, look.suspects] for look in row["looks"]]
     return row
 
 
+def kept(name):
+    return FOLDER / "measured" / f"{re.sub(r'[^a-z]+', '-', name.lower())}.json"
+
+
+def keep(row):
+    """As lists: of lines, too."""
+    path = kept(row["name"])
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(row, default=astuple, indent=1))
+
+
+def measured():
+    rows = [json.loads(kept(name).read_text()) for name in SERVERS if kept(name).exists()]
+    for row in rows:
+        row["looks"] = [
+            [[Line(*line) for line in lines] for lines in look] for look in row["looks"]
+        ]
+    return rows
+
+
+# --- the page ---------------------------------------------------------------------------------------
+
 HEADER = """# Real servers
 
-Three servers that were not written for these tests, analysed under load with `make servers`: Prometheus as Debian ships it, stripped, and Prometheus and rclone from their modules,
-with debug information. Prometheus scrapes itself forty times a second and answers queries; rclone
-serves a folder of 20,000 files by WebDAV.
+Servers that were not written for these tests (but for the service of gRPC), analysed under load with
+`make servers`; those of one with `make servers SERVERS=nats`. Some are as Debian ships them, stripped; the
+others are built from their modules, with debug information.
+
+{about}
 
 *Pause* is the time for which all threads were stopped: median and longest of {times} runs of `attach`. The next
 row says how many of them were at the end of a garbage collection. *Until the result* is the time of the whole
-command. *Marked*, *missed* and *extra* count objects in {verified} runs of `grf-bpf verify` under load: those marked and
-reached, in the last run; those not reached although a reached object pointed to them, in all; and those reached
-and not marked, in all. *At rest* is after the load had ended and garbage was collected: what grf-bpf found
-allocated, beside what the server itself reported right before (`go_memstats_*`).
+command, which writes a profile, JSON and text. *Typed* is the least of them. *Marked*, *missed* and *extra*
+count objects in up to {verified} runs of `grf-bpf verify` under load, of which each waits a minute for a
+collection: those marked and reached, in the last run; those not
+reached although a reached object pointed to them, in all; and those reached and not marked, in all. *At rest* is
+after the load had ended and garbage was collected: what grf-bpf found allocated, beside what the server itself
+reported right before.
+
+"""
+
+FIRST_SCREEN = """
+## The first screen
+
+Each server was started {runs} times, and looked into {times} times in the first of these runs and {again} times in
+each other. Of the owners the first three rows are shown, as the last look had them. *The same* says in how many
+looks that row was there, whatever its counts and the holders beside; where two
+rows have nearly as much, they change places. Packages are shown by their last name.
 
 """
 
 
-def table(rows):
+def per_server(rows):
     def line(title, text):
         return f"| {title} | " + " | ".join(text(row) for row in rows) + " |\n"
+
+    def in_use(found):
+        return f"{found[0] / 1e6:.1f} MB, {found[1]:,.0f} objects"
 
     return (
         line("", lambda r: r["name"])
@@ -374,28 +285,101 @@ def table(rows):
         + line("typed", lambda r: f"{r['typed']:.2f} %")
         + line("samples in the profile", lambda r: f"{r['samples']:,}")
         + line(
-            "marked / missed / extra", lambda r: f"{r['marked']:,} / {r['missed']} / {r['extra']}"
+            "marked / missed / extra",
+            lambda r: f"{r['marked']:,} / {r['missed']} / {r['extra']} ({r['verified']} runs)",
         )
-        + line("at rest: found", lambda r: f"{r['bytes'] / 1e6:.1f} MB, {r['objects']:,} objects")
-        + line(
-            "at rest: its own",
-            lambda r: f"{r['own_bytes'] / 1e6:.1f} MB, {r['own_objects']:,.0f} objects",
-        )
+        + line("at rest: found", lambda r: in_use(r["found"]))
+        + line("at rest: its own", lambda r: in_use(r["own"]))
     )
+
+
+def cell(text):
+    """A path, with packages by their last name, as pprof shortens them."""
+    return re.sub(r"([\w.-]+/)+(v\d+/)?(?=\w)", "", text).replace("|", "\\|")
+
+
+def first_lines(row):
+    """The first rows and all suspects of the last look, with how often they were there."""
+    looks, text = row["looks"], ""
+    last = looks[-1]
+    there = Counter(line.same for owners, _ in looks for line in owners[:FIRST])
+    suspected = Counter((line.what, line.same) for _, suspects in looks for line in suspects)
+    for number, line in enumerate(last[0][:FIRST], 1):
+        what = f", {line.what}" if line.what else ""
+        text += (
+            f"| {number} | `{cell(line.path)}`{what} | {line.share:.0%} | {there[line.same]} of {len(looks)} |\n"
+        )
+    for line in last[1]:
+        text += (
+            f"| {line.what} | `{cell(line.path)}` | {line.share:.0%} | "
+            f"{suspected[line.what, line.same]} of {len(looks)} |\n"
+        )
+    return "|  | first rows, and suspects | of the heap | the same |\n|---|---|---|---|\n" + text
+
+
+def where(expected, row):
+    """Where the last look names what is expected."""
+    words = expected.stripped if expected.stripped and not row["dwarf"] else expected.words
+    owners, suspects = row["looks"][-1]
+    for number, line in enumerate(owners[:SHOWN], 1):
+        if re.search(words, line.same):
+            return number, f"row {number}, {line.share:.1%}"
+    for line in suspects:
+        if re.search(words, line.same):
+            return 1, f"suspect, {line.share:.0%}"
+    return SHOWN + 1, f"not in the first {SHOWN}"
+
+
+def expectations(row):
+    text = "| expected | is |\n|---|---|\n"
+    for expected in SERVERS[row["name"]].kind.expects:
+        number, place = where(expected, row)
+        reason = f": {expected.reason}" if number > FIRST and expected.reason else ""
+        text += f"| {expected.what} | {place}{reason} |\n"
+    return text
+
+
+def page(rows):
+    about = "\n".join(
+        f"- {row['name']} {SERVERS[row['name']].kind.about}." for row in rows if "Debian" not in row["name"]
+    )
+    text = HEADER.format(times=TIMES, verified=VERIFIED, about=about) + per_server(rows)
+    text += FIRST_SCREEN.format(times=TIMES, runs=RUNS, again=AGAIN)
+    for row in rows:
+        text += f"### {row['name']}\n\n{first_lines(row)}\n{expectations(row)}\n"
+    return text.rstrip("\n") + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", default=str(ROOT / "docs" / "servers.md"))
-    parser.add_argument("names", nargs="*", default=list(SERVERS))
+    parser.add_argument("-o", "--output", default=ROOT / "docs" / "servers.md")
+    parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    rows = []
-    for name in options.names:
-        rows.append(measure(name))
-        print(table(rows[-1:]), flush=True)
-    beside = pathlib.Path(options.output + ".new")
-    beside.write_text(HEADER.format(times=TIMES, verified=VERIFIED) + table(rows))
-    beside.rename(options.output)
+    names = [
+        name for name in SERVERS
+        if not options.names or any(name.startswith(asked) for asked in options.names)
+    ]
+    if not names:
+        parser.error("no such server; there are: " + "; ".join(SERVERS))
+    for name in names:
+        try:
+            row = measure(name)
+        except Unavailable as error:
+            print(f"{name}: not here ({error})", file=sys.stderr)
+            continue
+        keep(row)
+    rows = measured()
+    output = pathlib.Path(options.output)
+    beside = output.with_name(output.name + ".new")
+    beside.write_text(page(rows))
+    beside.rename(output)
+    # The page says how much; a fault is told by the status too.
+    different = [
+        row["name"] for row in rows
+        if row["name"] in names and (row["at_rest_differs"] or row["missed"] or row["extra"])
+    ]
+    if different:
+        sys.exit("not as the server or its collector says: " + ", ".join(different))
 
 
 if __name__ == "__main__":
