@@ -130,6 +130,23 @@ static void test_many_held_by_several(void **state)
 		       "Leaf, held by main.labels, main.names");
 }
 
+/* Bytes of many holders have nothing in common: four lists, of which each two share their data. */
+static void test_bytes_of_many_holders(void **state)
+{
+	static const char *const names[] = {"main.a", "main.b", "main.c", "main.d"};
+
+	(void)state;
+	for (uint32_t i = 0; i < 128; i++) {
+		point(object(0, i), 8, object(2, i / 64 * 32 + i % 32));
+		if (i % 32 < 31)
+			point(object(0, i), 0, object(0, i + 1));
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		global(names[i], &to_node, object(0, i * 32));
+	find_suspects(1000);
+	assert_int_equal(suspects->rows.count, 0);
+}
+
 static const char *const path_parent[] = {"Context. (context.Context)"};
 static struct grf_type value_context;
 static struct grf_slot context_slots[] = {{.offset = 8,
@@ -287,13 +304,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end_suspects)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_accumulation),          TEST(test_nothing_stands_out),
-	    TEST(test_small_heaps_have_none), TEST(test_array_held_by_two),
-	    TEST(test_held_by_several),       TEST(test_many_held_by_several),
-	    TEST(test_context_chain),         TEST(test_short_context_chain),
-	    TEST(test_circle_of_contexts),    TEST(test_map),
-	    TEST(test_impossible_map),        TEST(test_beyond_the_length),
-	    TEST(test_within_the_length),     TEST(test_impossible_slice),
+	    TEST(test_accumulation),
+	    TEST(test_nothing_stands_out),
+	    TEST(test_small_heaps_have_none),
+	    TEST(test_array_held_by_two),
+	    TEST(test_held_by_several),
+	    TEST(test_many_held_by_several),
+	    TEST(test_bytes_of_many_holders),
+	    TEST(test_context_chain),
+	    TEST(test_short_context_chain),
+	    TEST(test_circle_of_contexts),
+	    TEST(test_map),
+	    TEST(test_impossible_map),
+	    TEST(test_beyond_the_length),
+	    TEST(test_within_the_length),
+	    TEST(test_impossible_slice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

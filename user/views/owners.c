@@ -292,6 +292,12 @@ static void describe_root(struct making *making, struct grf_owners_row *row, FIL
 		     &row->identity, 1, stream);
 }
 
+/* Whether objects of a type are just bytes or numbers: any part of a program has such. */
+static bool is_of_anything(const struct grf_type *type)
+{
+	return !type || !type->name || (!type->pointer_bytes && !strchr(type->name, '.'));
+}
+
 static void describe_group(struct making *making, struct grf_owners_row *row,
 			   const struct group *group, FILE *stream)
 {
@@ -304,6 +310,7 @@ static void describe_group(struct making *making, struct grf_owners_row *row,
 		fprintf(stream, " and %u more", group->holders - HOLDERS);
 	row->owned = group->count;
 	row->several = true;
+	row->motley = group->holders > HOLDERS && is_of_anything(group->type);
 	row->container = (struct grf_container){.kind = GRF_CONTAINER_NONE};
 }
 

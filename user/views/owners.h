@@ -27,6 +27,7 @@ struct grf_owners_row {
 	struct grf_container container; /* what that one is, or is a part of */
 	uint32_t depth;                 /* how often the element comes that comes most often */
 	bool several;                   /* no single root owns them */
+	bool motley;                    /* bytes of many holders, which have nothing in common */
 	uint32_t identity;              /* private */
 };
 

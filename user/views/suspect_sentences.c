@@ -325,7 +325,7 @@ struct grf_error *grf_suspect_shared(struct grf_suspecting *suspecting)
 	for (size_t i = 0; !error && i < suspecting->owners->rows.count; i++) {
 		const struct grf_owners_row *row = &suspecting->owners->rows.items[i];
 
-		if (row->several && row->owned >= GRF_SUSPECT_MANY &&
+		if (row->several && !row->motley && row->owned >= GRF_SUSPECT_MANY &&
 		    row->bytes >= grf_suspect_least(suspecting))
 			error = add_shared(suspecting, row);
 	}
