@@ -260,7 +260,10 @@ FIRST_SCREEN = """
 Each server was started {runs} times, and looked into {times} times in the first of these runs and {again} times in
 each other. Of the owners the first three rows are shown, as the last look had them. *The same* says in how many
 looks that row was there, whatever its counts and the holders beside; where two
-rows have nearly as much, they change places. Packages are shown by their last name.
+rows have nearly as much, they change places. Packages are shown by their last name. Bytes that
+several things hold, such as a connection's buffer that a goroutine reads into, are one row (`uint8`),
+wherever they are. What a goroutine at work has a pointer to beside its owner is a row of its own for as long, such
+as the series that a running scrape of Prometheus writes to.
 
 """
 
