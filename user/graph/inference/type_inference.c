@@ -350,12 +350,11 @@ static bool is_possible(const struct grf_type_inference *inference,
 				  known->type, known->offset);
 }
 
-/* Whether a type's values are nothing but a pointer, to something that has a type. */
+/* Whether a type is that of pointers to something that has a type, "*T". */
 static bool is_pointer(const struct grf_type *type)
 {
-	return type->size == GRF_WORD_BYTES && type->slot_count == 1 &&
-	       type->slots->kind == GRF_SLOT_POINTER && type->slots->target &&
-	       !type->slots->field_count;
+	return type->name[0] == '*' && type->slot_count == 1 &&
+	       type->slots->kind == GRF_SLOT_POINTER && type->slots->target;
 }
 
 /* Whether a pointer leads to what is taken for a `type` by itself. */
@@ -390,6 +389,11 @@ static bool may_be_nameless(struct grf_type_inference *inference, const struct g
 
 	if (!(inference->nameless & (found->array ? GRF_MADE_ARRAY : GRF_MADE_ONE)) ||
 	    !is_pointer(found->type))
+		return false;
+	grf_type_plan(inference->model->types, found->type->slots->target);
+	/* The runtime itself makes arrays: of pointers to objects without pointers, which have no
+	 * type by themselves, there are more. */
+	if (found->array && !found->type->slots->target->pointer_bytes)
 		return false;
 	for (uint64_t at = 0; at < span->element_size && at < MAX_BYTES; at += GRF_WORD_BYTES) {
 		uint64_t pointer = grf_load_u64(memory + at);
