@@ -250,7 +250,9 @@ count objects in up to {verified} runs of `grf-bpf verify` under load, of which 
 collection: those marked and reached, in the last run; those not
 reached although a reached object pointed to them, in all; and those reached and not marked, in all. *At rest* is
 after the load had ended and garbage was collected: what grf-bpf found allocated, beside what the server itself
-reported right before.
+reported right before; it has to lie between that and what the server reported right after, which may be more
+where it still works. *Typed* was 99.99 % of the heap of Prometheus in another look: what is not are locals of a
+function that gathers metrics, while it runs.
 
 """
 
@@ -343,9 +345,8 @@ def expectations(row):
 
 
 def page(rows):
-    about = "\n".join(
-        f"- {row['name']} {SERVERS[row['name']].kind.about}." for row in rows if "Debian" not in row["name"]
-    )
+    kinds = {row["name"].partition(",")[0]: SERVERS[row["name"]].kind for row in rows}
+    about = "\n".join(f"- {name} {kind.about}." for name, kind in kinds.items())
     text = HEADER.format(times=TIMES, verified=VERIFIED, about=about) + per_server(rows)
     text += FIRST_SCREEN.format(times=TIMES, runs=RUNS, again=AGAIN)
     for row in rows:
