@@ -8,7 +8,7 @@ import re
 import pprof
 import pytest
 from gating import pairs, times
-from running import HURRIED, OK, grf
+from running import HURRIED, OK, goref, grf
 from toolchains import versions
 
 pytestmark = pytest.mark.once
@@ -67,7 +67,7 @@ def test_memory_put_to_another_use(copy, start, tmp_path):
         if attempt >= RUNS and kinds >= {"buffers", "arrays"}:
             break
         options = ("--freeze", "now", "--copy", copy, *HURRIED, "-o", tmp_path / "out")
-        done = grf("attach", target.pid, *options)
+        done = goref("attach", target.pid, *options)
         if copy == "precopy" and "wrote since it was copied" in done.stderr:
             continue
         done.expect(OK)
