@@ -339,7 +339,7 @@ def test_a_sanitizers_shadow(toolchain, tmp_path):
 
 def test_types_with_redzones(toolchain, tmp_path):
     """-asan puts objects into larger slots, and its masks go on behind them: types are found out as
-    without."""
+    without. More types fit a larger slot, so of a heap of 100 KB some objects more look like two."""
     shares = []
     for flags in ((), ("-asan",)):
         try:
@@ -351,4 +351,4 @@ def test_types_with_redzones(toolchain, tmp_path):
         with Target(program) as target:
             done = goref("attach", target.pid, "-o", tmp_path / "out").expect(OK)
             shares.append(float(re.search(r"typed +([\d.]+)%", done.stdout).group(1)))
-    assert shares[1] >= shares[0] - 1, shares
+    assert shares[1] >= shares[0] - 2, shares
