@@ -46,12 +46,13 @@ def test_the_same_and_typed(version, program, build, tmp_path):
 
 def bytes_by_type(path):
     """Of the chains' last elements. A variable has none in its name. The buckets of a map (before
-    Go 1.24) count at the map where its variable is known, and as what they are where it is not."""
+    Go 1.24) count at the map where its variable is known, and as what they are where it is not. So does
+    an object at a pointer to it: `f. (*T)` and `?. (T)` are both of T."""
     found = {}
     for chain, (_, size) in pprof.read(path).chains.items():
         match = re.search(r"\. \((.*)\)$", chain[-1])
         name = match.group(1) if match else chain[-1] if chain[-1] == "$sub_objects$" else "root"
-        name = re.sub(r"^map\.bucket\[", "map[", name)
+        name = re.sub(r"^map\.bucket\[", "map[", name).removeprefix("*")
         found[name] = found.get(name, 0) + size
     return found
 
