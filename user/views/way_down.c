@@ -101,8 +101,8 @@ static void add_element(struct descent *descent, const char *element)
 	const struct grf_element *about;
 	struct grf_owner_step *step;
 
-	/* What a map is made of has the map's element. */
-	if (descent->path->last && element && !strcmp(descent->path->last, element) &&
+	/* What a map is made of has the map's element, or nothing but a type of its own. */
+	if (descent->path->count &&
 	    grf_container_is_map_part(descent->retained, descent->at.nodes[0]))
 		return;
 	step = grf_owner_path_step(descent->path, element);
