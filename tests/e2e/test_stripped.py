@@ -72,11 +72,14 @@ def test_the_same_image(version, program, build, tmp_path):
     totals = [pprof.read(tmp_path / name).totals() for name in ("full", "out")]
     assert totals[0] == totals[1]
     full, found = bytes_by_type(tmp_path / "full"), bytes_by_type(tmp_path / "out")
-    # Go's own generic types have other names in DWARF.
+    # Go's own generic types have other names in DWARF. Where the scheduler's structures stand depends
+    # on what the runtime did last.
     more = {
         name: size - full.get(name, 0)
         for name, size in found.items()
-        if name not in ("root", "$sub_objects$") and "go.shape" not in name
+        if name not in ("root", "$sub_objects$")
+        and "go.shape" not in name
+        and not name.startswith("runtime.")
     }
     wrong = sum(size for size in more.values() if size > 0)
     at_variables = full["root"] - found["root"]
