@@ -129,13 +129,8 @@ static uint64_t time_of(const struct grouping *grouping, const struct grf_gorout
 
 static void add_held(const struct grouping *grouping, uint32_t node, struct grf_retained_size *sum)
 {
-	struct grf_retained_size one;
-
-	if (node == GRF_ROOT_ALL)
-		return;
-	one = grf_retained_of(grouping->retained, node);
-	sum->bytes += one.bytes;
-	sum->objects += one.objects;
+	if (node != GRF_ROOT_ALL)
+		grf_retained_add(sum, grf_retained_of(grouping->retained, node));
 }
 
 /* Replaces what each of some goroutines of a function holds by what they do together, where these

@@ -19,7 +19,7 @@
 /* Objects of a type that no single root owns. */
 struct group {
 	const struct grf_type *type; /* NULL: not known, or no pointers */
-	uint64_t bytes, objects;     /* retained */
+	struct grf_retained_size size;
 	uint64_t count;
 	struct holder {
 		uint32_t node; /* a root, or an object for all of its group */
@@ -109,8 +109,7 @@ static void visit_top(void *context, uint32_t node)
 	group = making->no_memory ? NULL : group_of(making, node);
 	if (!group)
 		return;
-	group->bytes += size.bytes;
-	group->objects += size.objects;
+	grf_retained_add(&group->size, size);
 	group->count++;
 	if (group->sample.count == GRF_WAY_SAMPLE)
 		return;
@@ -145,9 +144,7 @@ static void list_top(struct making *making)
 	if (!grf_retained_children(making->retained, GRF_ROOT_ALL, visit_top, making))
 		making->no_memory = true;
 	for (size_t i = 0; i < making->groups.count; i++)
-		add_row(making,
-			(struct grf_retained_size){making->groups.items[i].bytes,
-						   making->groups.items[i].objects},
+		add_row(making, making->groups.items[i].size,
 			(uint32_t)(making->retained->roots.nodes.count + i));
 	if (owners->rows.count)
 		qsort(owners->rows.items, owners->rows.count, sizeof(*owners->rows.items), by_size);

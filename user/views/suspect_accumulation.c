@@ -160,38 +160,31 @@ static struct grf_error *add_container(struct looking *looking, uint32_t node,
 
 /* What an array owns by pointers that none of its slices has: behind their end, as heap.Pop leaves
  * them, or before their beginning, as q = q[1:] does. */
+struct part {
+	struct grf_retained_size size;
+	uint64_t count;
+};
+
 struct outside {
 	const struct grf_retained *retained;
 	const struct grf_container *container;
-	struct {
-		struct grf_retained_size size;
-		uint64_t count;
-	} before, beyond;
+	struct part before, beyond;
 };
 
 static void visit_element(void *context, uint64_t address, uint64_t value)
 {
 	struct outside *outside = context;
 	const struct grf_container *container = outside->container;
-	struct grf_retained_size size;
+	struct part *part = address < container->begin ? &outside->before : &outside->beyond;
 	uint32_t node;
-	bool before = address < container->begin;
 
-	if ((!before && address < container->end) ||
+	if ((address >= container->begin && address < container->end) ||
 	    !grf_container_find(outside->retained, value, &node) ||
 	    grf_retained_owner(outside->retained, node) != container->node ||
 	    grf_retained_is_shared(outside->retained, node))
 		return;
-	size = grf_retained_of(outside->retained, node);
-	if (before) {
-		outside->before.size.bytes += size.bytes;
-		outside->before.size.objects += size.objects;
-		outside->before.count++;
-	} else {
-		outside->beyond.size.bytes += size.bytes;
-		outside->beyond.size.objects += size.objects;
-		outside->beyond.count++;
-	}
+	grf_retained_add(&part->size, grf_retained_of(outside->retained, node));
+	part->count++;
 }
 
 /* Whether what is outside is most of what the array holds. An object that several elements have
@@ -204,11 +197,12 @@ static bool is_most(const struct looking *looking, uint64_t bytes, uint64_t all)
 static struct grf_error *add_outside(struct looking *looking, const struct outside *outside,
 				     bool before)
 {
+	const struct part *part = before ? &outside->before : &outside->beyond;
 	const struct grf_suspicion suspicion = {
 	    .name = before ? "before-slice" : "beyond-len",
 	    .node = outside->container->node,
-	    .size = before ? outside->before.size : outside->beyond.size,
-	    .count = before ? outside->before.count : outside->beyond.count,
+	    .size = part->size,
+	    .count = part->count,
 	};
 
 	return grf_suspect_add(looking->suspecting, &suspicion,
@@ -224,14 +218,11 @@ static struct grf_error *check_outside(struct looking *looking,
 				       const struct grf_container *container, bool *ret_named)
 {
 	const struct grf_retained *retained = looking->retained;
-	uint64_t id = grf_retained_object(retained, container->node);
-	const struct grf_span *span = grf_retained_span(retained, container->node);
 	uint64_t all = grf_retained_of(retained, container->node).bytes;
 	struct outside outside = {.retained = retained, .container = container};
 	bool before;
 
-	if (!grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object),
-			     visit_element, &outside))
+	if (!grf_retained_edges(retained, container->node, visit_element, &outside))
 		return grf_error_no_memory();
 	before = is_most(looking, outside.before.size.bytes, all);
 	*ret_named = before || is_most(looking, outside.beyond.size.bytes, all);

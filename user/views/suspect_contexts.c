@@ -118,17 +118,14 @@ static void find_depth(struct chains *chains, uint32_t rank)
 static struct grf_retained_size size_of_chain(const struct chains *chains, uint32_t last)
 {
 	const struct grf_retained *retained = chains->suspecting->retained;
-	struct grf_retained_size size = {0}, one;
+	struct grf_retained_size size = {0};
 	uint32_t owner = GRF_ROOT_ALL, at = last;
 
 	for (uint32_t left = chains->depths[last]; left && at != GRF_NODE_NONE;
 	     left--, at = chains->parents[at]) {
 		if (owner == GRF_ROOT_ALL ||
-		    grf_retained_owner(retained, chains->nodes[at]) != owner) {
-			one = grf_retained_of(retained, chains->nodes[at]);
-			size.bytes += one.bytes;
-			size.objects += one.objects;
-		}
+		    grf_retained_owner(retained, chains->nodes[at]) != owner)
+			grf_retained_add(&size, grf_retained_of(retained, chains->nodes[at]));
 		owner = chains->nodes[at];
 	}
 	return size;

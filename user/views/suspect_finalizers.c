@@ -51,7 +51,6 @@ struct grf_error *grf_suspect_finalizers(struct grf_suspecting *suspecting)
 
 	for (size_t i = 0; i < specials->count; i++) {
 		const struct grf_special_root *special = &specials->items[i];
-		struct grf_retained_size size;
 		struct cycles *cycles;
 		uint32_t node;
 
@@ -64,11 +63,9 @@ struct grf_error *grf_suspect_finalizers(struct grf_suspecting *suspecting)
 				   grf_owner_type(retained, node));
 		if (!cycles)
 			continue;
-		size = grf_retained_of(retained, node);
 		if (!cycles->count++)
 			cycles->first = node;
-		cycles->size.bytes += size.bytes;
-		cycles->size.objects += size.objects;
+		grf_retained_add(&cycles->size, grf_retained_of(retained, node));
 	}
 	for (size_t i = 0; !error && i < count; i++) {
 		const struct grf_suspicion suspicion = {

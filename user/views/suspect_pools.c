@@ -95,8 +95,7 @@ static void add_array(struct pooling *pooling, struct pool *pool, uint32_t array
 		pool->array_bytes = size.bytes;
 		pool->array = array;
 	}
-	pool->size.bytes += size.bytes;
-	pool->size.objects += size.objects;
+	grf_retained_add(&pool->size, size);
 }
 
 /* Adds the slices of an item, as far as they are of objects of their own. */
@@ -139,8 +138,6 @@ static void visit_part(void *context, uint32_t node)
 {
 	struct pooling *pooling = context;
 	const struct grf_retained *retained = pooling->retained;
-	const struct grf_span *span = grf_retained_span(retained, node);
-	uint64_t id = grf_retained_object(retained, node);
 	uint32_t array = array_of(retained, node);
 
 	if (array == GRF_NODE_NONE || pooling->no_memory)
@@ -152,8 +149,7 @@ static void visit_part(void *context, uint32_t node)
 	if (node == array)
 		add_array(pooling, &pooling->pools.items[pooling->pool], array);
 	pooling->part = node;
-	if (!grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object), visit_item,
-			     pooling))
+	if (!grf_retained_edges(retained, node, visit_item, pooling))
 		pooling->no_memory = true;
 }
 

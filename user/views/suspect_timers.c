@@ -104,7 +104,6 @@ static void visit_timer(void *context, uint64_t address, uint64_t value)
 	struct counting *counting = context;
 	const struct grf_retained *retained = counting->suspecting->retained;
 	struct grf_function function;
-	struct grf_retained_size size;
 	struct timers *timers;
 	uint32_t node;
 
@@ -114,10 +113,8 @@ static void visit_timer(void *context, uint64_t address, uint64_t value)
 	timers = timers_of(counting, &function);
 	if (!timers)
 		return;
-	size = grf_retained_of(retained, node);
 	timers->count++;
-	timers->size.bytes += size.bytes;
-	timers->size.objects += size.objects;
+	grf_retained_add(&timers->size, grf_retained_of(retained, node));
 	remember_node(counting, timers, node);
 }
 
@@ -125,13 +122,9 @@ static void visit_list(void *context, uint32_t node)
 {
 	struct counting *counting = context;
 	const struct grf_retained *retained = counting->suspecting->retained;
-	const struct grf_span *span = grf_retained_span(retained, node);
-	uint64_t id = grf_retained_object(retained, node);
 
 	find_timer_type(counting, grf_owner_type(retained, node));
-	if (counting->timer &&
-	    !grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object),
-			     visit_timer, counting))
+	if (counting->timer && !grf_retained_edges(retained, node, visit_timer, counting))
 		counting->no_memory = true;
 }
 

@@ -269,12 +269,8 @@ static int by_number(const void *left, const void *right)
 static bool visit_held_by_object(const struct grf_retained *retained, uint32_t owner,
 				 grf_node_visit *visit, void *context)
 {
-	uint64_t id = grf_retained_object(retained, owner);
-	const struct grf_span *span = grf_retained_span(retained, owner);
 	struct held_alone held = {.retained = retained, .owner = owner};
-	bool found = grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object),
-				     visit_edge, &held) &&
-		     !held.no_memory;
+	bool found = grf_retained_edges(retained, owner, visit_edge, &held) && !held.no_memory;
 
 	if (found && held.nodes.count)
 		qsort(held.nodes.items, held.nodes.count, sizeof(*held.nodes.items), by_number);

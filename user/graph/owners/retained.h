@@ -88,6 +88,24 @@ static inline bool grf_retained_is_shared(const struct grf_retained *retained, u
 
 struct grf_retained_size grf_retained_of(const struct grf_retained *retained, uint32_t node);
 
+/* Adds what is retained to a sum. */
+static inline void grf_retained_add(struct grf_retained_size *sum, struct grf_retained_size size)
+{
+	sum->bytes += size.bytes;
+	sum->objects += size.objects;
+}
+
+/** grf_graph_edges() of a node that is an object. False: out of memory. */
+static inline bool grf_retained_edges(const struct grf_retained *retained, uint32_t node,
+				      grf_edge_visit *visit, void *context)
+{
+	const struct grf_span *span = grf_retained_span(retained, node);
+	uint64_t id = grf_retained_object(retained, node);
+
+	return grf_graph_edges(retained->graph, span, (uint32_t)(id - span->first_object), visit,
+			       context);
+}
+
 typedef void grf_node_visit(void *context, uint32_t node);
 
 /** Calls visit() for each node that `owner` is the immediate dominator of. False: out of memory. */
