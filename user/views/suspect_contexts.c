@@ -4,7 +4,6 @@
  * it, and chains of them, as each one that is derived keeps all before it.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/units.h"
@@ -26,12 +25,8 @@ static const char *const contexts[] = {
 
 static bool is_context(const struct grf_object_kind *kind)
 {
-	if (!kind->type || !kind->type->name || kind->content != GRF_CONTENT_ONE)
-		return false;
-	for (size_t i = 0; i < sizeof(contexts) / sizeof(*contexts); i++)
-		if (!strcmp(kind->type->name, contexts[i]))
-			return true;
-	return false;
+	return kind->content == GRF_CONTENT_ONE &&
+	       grf_type_is_one_of(kind->type, contexts, sizeof(contexts) / sizeof(*contexts));
 }
 
 /* All contexts, by id. */

@@ -3,17 +3,13 @@
  * Pools (sync.Pool) that keep a large part of the heap, though nobody uses what is in them: what is
  * put back keeps the capacity that the largest use of it needed.
  */
-#include <string.h>
-
 #include "base/units.h"
 #include "graph/pair_map.h"
 #include "views/suspects_private.h"
 
 /* Of what a pool is made (sync/pool.go and sync/poolqueue.go, all releases): an array with an entry
  * for each processor, and queues. Items stand in the entries, and in arrays of interfaces. */
-#define ENTRY     "sync.poolLocal"
-#define INTERFACE "sync.eface"
-static const char *const parts[] = {ENTRY, INTERFACE, "sync.poolChainElt"};
+static const char *const parts[] = {"sync.poolLocal", "sync.eface", "sync.poolChainElt"};
 /* Each queue of an entry is twice as long as the one before, and the longest has 2^30 items. */
 #define MAX_PARTS 64u
 
@@ -26,7 +22,6 @@ struct pool {
 };
 
 struct pooling {
-	struct grf_suspecting *suspecting;
 	const struct grf_retained *retained;
 	GRF_ARRAY(struct pool) pools;
 	struct grf_pair_map index; /* (owner, 0) -> index */
@@ -37,12 +32,7 @@ struct pooling {
 
 static bool is_part(const struct grf_object_kind *kind)
 {
-	if (!kind->type || !kind->type->name)
-		return false;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-		if (!strcmp(kind->type->name, parts[i]))
-			return true;
-	return false;
+	return grf_type_is_one_of(kind->type, parts, sizeof(parts) / sizeof(*parts));
 }
 
 static bool is_part_node(const struct grf_retained *retained, uint32_t node)
@@ -171,7 +161,7 @@ static struct grf_error *add_pool(struct grf_suspecting *suspecting, const struc
 
 struct grf_error *grf_suspect_pools(struct grf_suspecting *suspecting)
 {
-	struct pooling pooling = {.suspecting = suspecting, .retained = suspecting->retained};
+	struct pooling pooling = {.retained = suspecting->retained};
 	struct grf_error *error = grf_suspect_objects(suspecting, is_part, visit_part, &pooling);
 
 	if (!error && pooling.no_memory)

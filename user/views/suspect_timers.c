@@ -38,12 +38,8 @@ struct counting {
 
 static bool is_list(const struct grf_object_kind *kind)
 {
-	if (!kind->type || !kind->type->name || kind->content != GRF_CONTENT_ARRAY)
-		return false;
-	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
-		if (!strcmp(kind->type->name, lists[i]))
-			return true;
-	return false;
+	return kind->content == GRF_CONTENT_ARRAY &&
+	       grf_type_is_one_of(kind->type, lists, sizeof(lists) / sizeof(*lists));
 }
 
 /* The timer's type is what a list's elements point to. */

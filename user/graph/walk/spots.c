@@ -52,10 +52,7 @@ static bool is_scheduler_type(const struct grf_type *type)
 	static const char *const names[] = {"runtime.g", "runtime.m", "runtime.p",
 					    "runtime.timers"};
 
-	for (size_t i = 0; type && i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(type->name, names[i]))
-			return true;
-	return false;
+	return grf_type_is_one_of(type, names, sizeof(names) / sizeof(*names));
 }
 
 /* Whether a type is that of the lists in which a sync.Pool has its items. */

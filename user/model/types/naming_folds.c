@@ -64,19 +64,12 @@ static const char *const own_elements[] = {
     "sync.eface",
 };
 
-static bool is_named(const char *type, const char *name)
-{
-	size_t length = strlen(name);
-
-	return name[length - 1] == '[' ? !strncmp(type, name, length) : !strcmp(type, name);
-}
-
 struct grf_type_field grf_folded_field(const char *owner, const struct grf_type_field *field)
 {
 	struct grf_type_field folded = *field;
 
 	for (size_t i = 0; field->name && i < sizeof(folds) / sizeof(*folds); i++) {
-		if (!is_named(owner, folds[i].structure) ||
+		if (!grf_type_name_is(owner, folds[i].structure) ||
 		    strcmp(field->name, folds[i].field) != 0)
 			continue;
 		folded.role = (uint8_t)folds[i].role;
@@ -108,10 +101,10 @@ bool grf_folds_type(const char *type)
 	if (!strchr("isuw", *type))
 		return false;
 	for (size_t i = 0; i < sizeof(containers) / sizeof(*containers); i++)
-		if (is_named(type, containers[i]))
+		if (grf_type_name_is(type, containers[i]))
 			return false;
 	for (size_t i = 0; i < sizeof(folds) / sizeof(*folds); i++)
-		if (is_named(type, folds[i].structure))
+		if (grf_type_name_is(type, folds[i].structure))
 			return true;
 	return false;
 }

@@ -85,16 +85,6 @@ static const struct sibling_rule {
     {"unique.entry[", "overflow", "unique.entry["},
 };
 
-/* Whether a type has this name, or is an instance of this generic type. */
-static bool is_named(const struct grf_type *type, const char *name)
-{
-	size_t length = strlen(name);
-
-	if (name[length - 1] == '[')
-		return !strncmp(type->name, name, length);
-	return !strcmp(type->name, name);
-}
-
 /* --- fields ----------------------------------------------------------------------------------- */
 
 /* The type argument: from a field `_ [0]*T`, else by the name between the brackets. */
@@ -232,14 +222,14 @@ static void apply_siblings(struct grf_types *types, struct grf_type *type, struc
 		const struct sibling_rule *rule = &sibling_rules[i];
 		struct grf_type *target;
 
-		if (!is_named(type, rule->structure))
+		if (!grf_type_name_is(type->name, rule->structure))
 			continue;
 		for (uint32_t k = 0; k < shape->field_count; k++) {
 			struct grf_type_field *field = &shape->fields[k];
 
 			if (!field->name || strcmp(field->name, rule->field) != 0)
 				continue;
-			target = is_named(type, rule->sibling)
+			target = grf_type_name_is(type->name, rule->sibling)
 				     ? type
 				     : find_sibling(types, type, rule->sibling);
 			if (target)
@@ -255,7 +245,7 @@ static void set_variant(struct grf_types *types, struct grf_type *type,
 		const struct flag_variant *variant = &flag_variants[i];
 		const struct grf_type_field *flag;
 
-		if (!is_named(type, variant->type))
+		if (!grf_type_name_is(type->name, variant->type))
 			continue;
 		flag = grf_shape_field(shape, variant->flag);
 		type->variant_type = find_sibling(types, type, variant->when_set);
@@ -266,7 +256,7 @@ static void set_variant(struct grf_types *types, struct grf_type *type,
 		type->variant = GRF_VARIANT_IF_BYTE_SET;
 		return;
 	}
-	if (is_named(type, "runtime.hchan")) {
+	if (grf_type_name_is(type->name, "runtime.hchan")) {
 		const struct grf_type_field *element = grf_shape_field(shape, "elemtype");
 
 		type->variant_offset = element ? element->offset : 0;
@@ -274,7 +264,7 @@ static void set_variant(struct grf_types *types, struct grf_type *type,
 		return;
 	}
 	for (size_t i = 0; i < sizeof(room_variants) / sizeof(*room_variants); i++) {
-		if (!is_named(type, room_variants[i].type))
+		if (!grf_type_name_is(type->name, room_variants[i].type))
 			continue;
 		type->variant_type = grf_types_by_name(types, room_variants[i].whole);
 		if (type->variant_type && type->variant_type->size > type->size)
@@ -336,7 +326,7 @@ void grf_special_types_apply(struct grf_types *types, struct grf_type *type,
 		return;
 	}
 	for (size_t i = 0; i < sizeof(field_rules) / sizeof(*field_rules); i++) {
-		if (is_named(type, field_rules[i].structure))
+		if (grf_type_name_is(type->name, field_rules[i].structure))
 			apply_rule(types, &field_rules[i], type, shape);
 	}
 	apply_siblings(types, type, shape);

@@ -8,10 +8,7 @@ bool grf_type_is_timer(const struct grf_type *type)
 {
 	static const char *const names[] = {"runtime.timer", "time.Timer", "time.Ticker"};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(type->name, names[i]))
-			return true;
-	return false;
+	return grf_type_is_one_of(type, names, sizeof(names) / sizeof(*names));
 }
 
 /* The struct in which time.Timer and what it is the beginning of have the runtime's timer: up to Go

@@ -127,6 +127,25 @@ struct grf_type {
 
 struct grf_types;
 
+/* Whether a type's name is `name`. One that ends with '[' is that of all instances of a generic
+ * type. */
+static inline bool grf_type_name_is(const char *type, const char *name)
+{
+	size_t length = strlen(name);
+
+	return name[length - 1] == '[' ? !strncmp(type, name, length) : !strcmp(type, name);
+}
+
+/* Whether it is one of `count` names. False of a type that is not known, or has no name. */
+static inline bool grf_type_is_one_of(const struct grf_type *type, const char *const *names,
+				      size_t count)
+{
+	for (size_t i = 0; type && type->name && i < count; i++)
+		if (grf_type_name_is(type->name, names[i]))
+			return true;
+	return false;
+}
+
 /* True when the executable has usable DWARF. */
 bool grf_types_have_dwarf(const struct grf_types *types);
 /* True when it has, and some of its packages were compiled without. */
