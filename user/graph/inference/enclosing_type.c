@@ -50,12 +50,9 @@ static bool use_fits(const struct grf_enclosing_types *enclosing, const struct g
 {
 	const struct grf_inferred whole = {use->type, array};
 
-	if (array
-		? !(use->made & GRF_MADE_ARRAY) ||
-		      !grf_type_repeats(enclosing->heap, use->type, enclosed->mask, enclosed->size)
-		: !grf_type_is_alone(enclosing->heap, use->type, enclosed->mask, enclosed->size))
-		return false;
-	return grf_inferred_holds(enclosing->types, whole, enclosed->field, enclosed->offset);
+	return (!array || use->made & GRF_MADE_ARRAY) &&
+	       grf_inferred_fits(enclosing->heap, whole, enclosed->mask, enclosed->size) &&
+	       grf_inferred_holds(enclosing->types, whole, enclosed->field, enclosed->offset);
 }
 
 /* Finds the only type that fits. `shapes`: looks only at types that stand for others in the code of

@@ -35,6 +35,13 @@ bool grf_type_is_alone(const struct grf_heap *heap, const struct grf_type *type,
 	       grf_heap_slot_fits(heap, type->size, size);
 }
 
+bool grf_inferred_fits(const struct grf_heap *heap, struct grf_inferred object, uint64_t mask,
+		       uint64_t size)
+{
+	return object.array ? grf_type_repeats(heap, object.type, mask, size)
+			    : grf_type_is_alone(heap, object.type, mask, size);
+}
+
 struct grf_inferred grf_inferred_elements(struct grf_inferred object)
 {
 	const struct grf_slot *slot = object.type->slots;

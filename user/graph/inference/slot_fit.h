@@ -28,6 +28,10 @@ bool grf_type_repeats(const struct grf_heap *heap, const struct grf_type *type, 
 bool grf_type_is_alone(const struct grf_heap *heap, const struct grf_type *type, uint64_t mask,
 		       uint64_t size);
 
+/** That one of these which `object` is taken for. */
+bool grf_inferred_fits(const struct grf_heap *heap, struct grf_inferred object, uint64_t mask,
+		       uint64_t size);
+
 /** The elements of an object whose planned type is an array; else the object. */
 struct grf_inferred grf_inferred_elements(struct grf_inferred object);
 

@@ -19,14 +19,9 @@
 #define FAILURE_KINDS 1024u
 #define MAX_FAILURES  4096u
 
-struct candidate {
-	struct grf_type *type;
-	bool array; /* the elements of a slice, else what stands in the heap by itself */
-};
-
 struct grf_type_inference {
 	struct grf_model *model;
-	struct candidate *candidates;
+	struct grf_inferred *candidates;
 	size_t count;
 	unsigned int nameless;            /* what the code makes of unsafe.Pointer: grf_type_made */
 	unsigned int depth;               /* steps along pointers of unsafe.Pointer's look */
@@ -65,11 +60,11 @@ static void add_candidates(struct grf_type_inference *inference, const struct gr
 		inference->nameless |= use->made;
 	buckets = object ? buckets_of(inference->model->types, object) : NULL;
 	for (int array = 0; buckets && array < 2; array++)
-		inference->candidates[inference->count++] = (struct candidate){buckets, array};
+		inference->candidates[inference->count++] = (struct grf_inferred){buckets, array};
 	if (object && object->pointer_bytes)
-		inference->candidates[inference->count++] = (struct candidate){object, false};
+		inference->candidates[inference->count++] = (struct grf_inferred){object, false};
 	if (use->made & GRF_MADE_ARRAY && use->type->pointer_bytes)
-		inference->candidates[inference->count++] = (struct candidate){use->type, true};
+		inference->candidates[inference->count++] = (struct grf_inferred){use->type, true};
 }
 
 struct grf_type_inference *grf_type_inference_create(struct grf_model *model)
@@ -102,7 +97,7 @@ void grf_type_inference_destroy(struct grf_type_inference *inference)
 	free(inference);
 }
 
-static int score_candidate(struct grf_model *model, const struct candidate *candidate,
+static int score_candidate(struct grf_model *model, const struct grf_inferred *candidate,
 			   const uint8_t *memory, uint64_t size)
 {
 	struct grf_type *type = candidate->type;
@@ -326,7 +321,7 @@ static bool is_any_map(const struct grf_type *type)
 
 /* Of equal scores, one that the code makes does not come before one that it only refers to: whoever
  * is given a type may make values of it by reflection. */
-static int rank_candidate(const struct candidate *candidate, int score)
+static int rank_candidate(const struct grf_inferred *candidate, int score)
 {
 	if (score >= 0 && is_any_map(candidate->type))
 		return 0;
@@ -336,18 +331,12 @@ static int rank_candidate(const struct candidate *candidate, int score)
 /* Whether a candidate has the size and the mask, and the field that is known to be in the object.
  */
 static bool is_possible(const struct grf_type_inference *inference,
-			const struct candidate *candidate, uint64_t mask, uint64_t size,
+			const struct grf_inferred *candidate, uint64_t mask, uint64_t size,
 			const struct grf_known_field *known)
 {
-	const struct grf_heap *heap = inference->model->heap;
-
-	if (candidate->array ? !grf_type_repeats(heap, candidate->type, mask, size)
-			     : !grf_type_is_alone(heap, candidate->type, mask, size))
-		return false;
-	return !known ||
-	       grf_inferred_holds(inference->model->types,
-				  (struct grf_inferred){candidate->type, candidate->array},
-				  known->type, known->offset);
+	return grf_inferred_fits(inference->model->heap, *candidate, mask, size) &&
+	       (!known || grf_inferred_holds(inference->model->types, *candidate, known->type,
+					     known->offset));
 }
 
 /* Whether a type is that of pointers to something that has a type, "*T". */
@@ -417,12 +406,12 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 	    is_hopeless(inference, size, mask, known, &failures))
 		return false;
 	for (size_t i = 0; i < inference->count; i++) {
-		const struct candidate *candidate = &inference->candidates[i];
+		const struct grf_inferred *candidate = &inference->candidates[i];
 
 		if (!is_possible(inference, candidate, mask, size, known))
 			continue;
 		enter_candidate(
-		    &contest, (struct grf_inferred){candidate->type, candidate->array},
+		    &contest, *candidate,
 		    rank_candidate(candidate,
 				   score_candidate(inference->model, candidate, memory, size)));
 	}
@@ -436,7 +425,7 @@ bool grf_type_infer(struct grf_type_inference *inference, const struct grf_span 
 	return true;
 }
 
-/* As grf_type_is_alone() and grf_type_repeats(), for an object without pointers, which has a size
+/* As grf_inferred_fits(), for an object without pointers, which has a size
  * alone. */
 static bool has_size(const struct grf_heap *heap, struct grf_inferred object, uint64_t size)
 {
@@ -450,7 +439,6 @@ static bool has_size(const struct grf_heap *heap, struct grf_inferred object, ui
 bool grf_type_agrees(const struct grf_type_inference *inference, const struct grf_span *span,
 		     uint32_t slot, struct grf_inferred object)
 {
-	const struct candidate candidate = {object.type, object.array};
 	const struct grf_heap *heap = inference->model->heap;
 	uint64_t mask, size = span->element_size, payload;
 
@@ -461,10 +449,9 @@ bool grf_type_agrees(const struct grf_type_inference *inference, const struct gr
 	if (!span->pointer_bits || grf_span_stored_type(span, slot, &payload))
 		return false;
 	mask = grf_evidence_slot_mask(span, slot);
-	if (object.array ? !grf_type_repeats(heap, object.type, mask, size) &&
-			       object.type->pointer_mask !=
-				   grf_heap_object_mask(heap, mask, object.type->size)
-			 : !grf_type_is_alone(heap, object.type, mask, size))
+	if (!grf_inferred_fits(heap, object, mask, size) &&
+	    !(object.array &&
+	      object.type->pointer_mask == grf_heap_object_mask(heap, mask, object.type->size)))
 		return false;
-	return score_candidate(inference->model, &candidate, span->memory + slot * size, size) >= 0;
+	return score_candidate(inference->model, &object, span->memory + slot * size, size) >= 0;
 }
