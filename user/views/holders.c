@@ -31,10 +31,7 @@
 /* Objects that are held together: of a chain, or all. */
 struct held_sum {
 	struct grf_holders_sum sum;
-	/* While owners are walked: how many of its objects were come to and not left, and how many
-	 * bytes had been passed before the first of them. */
-	uint32_t open;
-	uint64_t passed_before;
+	struct grf_owner_stay stay;
 };
 
 struct looking {
@@ -53,22 +50,6 @@ struct looking {
 
 /* ---- which objects ---- */
 
-/* What the objects of a group are called. NULL: out of memory. */
-static char *name_group(const struct looking *looking, uint32_t group)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&text, &size);
-
-	if (!stream)
-		return NULL;
-	grf_type_print_kind(stream, looking->graph, looking->types.first[group]);
-	if (!fclose(stream))
-		return text;
-	free(text);
-	return NULL;
-}
-
 static void free_names(const struct looking *looking, char **names)
 {
 	for (uint32_t i = 0; names && i < looking->types.count; i++)
@@ -82,7 +63,7 @@ static char **name_groups(const struct looking *looking)
 	char **names = calloc((size_t)looking->types.count + 1, sizeof(*names));
 
 	for (uint32_t i = 0; names && i < looking->types.count; i++) {
-		names[i] = name_group(looking, i);
+		names[i] = grf_type_kind_name(looking->graph, looking->types.first[i]);
 		if (!names[i]) {
 			free_names(looking, names);
 			return NULL;
@@ -234,7 +215,7 @@ static struct grf_error *add_at_address(struct looking *looking, const char *tex
 	grf_ranked_set_add(&looking->objects, id);
 	grf_ranked_set_count(&looking->objects);
 	looking->holders->type =
-	    name_group(looking, looking->types.of_kind[grf_type_doubled_kind(looking->graph, id)]);
+	    grf_type_kind_name(looking->graph, looking->types.first[group_of(looking, id)]);
 	return NULL;
 }
 
@@ -259,16 +240,14 @@ static struct held_sum *sum_of(const struct looking *looking, uint64_t id)
 
 static void come_to(struct held_sum *sum, uint64_t passed, uint64_t bytes)
 {
-	if (!sum->open++)
-		sum->passed_before = passed;
+	grf_owner_stay_begin(&sum->stay, passed);
 	sum->sum.objects++;
 	sum->sum.bytes += bytes;
 }
 
 static void go_from(struct held_sum *sum, uint64_t passed)
 {
-	if (!--sum->open)
-		sum->sum.retained += passed - sum->passed_before;
+	sum->sum.retained += grf_owner_stay_end(&sum->stay, passed);
 }
 
 /* Whether a node is one of the objects, and which. */

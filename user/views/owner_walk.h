@@ -18,4 +18,26 @@ typedef void grf_owner_leave(void *context, uint32_t node);
 struct grf_error *grf_owner_walk(const struct grf_retained *retained, const char *what,
 				 grf_owner_enter *enter, grf_owner_leave *leave, void *context);
 
+/*
+ * What some objects retain together, in such a walk: the bytes that are passed between coming to
+ * one of them and leaving it, if no other one was come to before and not left yet.
+ */
+struct grf_owner_stay {
+	uint32_t open; /* of the objects: come to, and not left */
+	uint64_t passed_before;
+};
+
+/* Comes to one of them. `passed`: bytes of all that the walk has come to before. */
+static inline void grf_owner_stay_begin(struct grf_owner_stay *stay, uint64_t passed)
+{
+	if (!stay->open++)
+		stay->passed_before = passed;
+}
+
+/* Leaves one of them. Returns the bytes that this adds to what they retain. */
+static inline uint64_t grf_owner_stay_end(struct grf_owner_stay *stay, uint64_t passed)
+{
+	return --stay->open ? 0 : passed - stay->passed_before;
+}
+
 #endif

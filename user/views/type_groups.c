@@ -79,3 +79,18 @@ void grf_type_print_kind(FILE *stream, const struct grf_graph *graph, uint32_t d
 							: "",
 		name);
 }
+
+char *grf_type_kind_name(const struct grf_graph *graph, uint32_t doubled)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return NULL;
+	grf_type_print_kind(stream, graph, doubled);
+	if (!fclose(stream))
+		return text;
+	free(text);
+	return NULL;
+}

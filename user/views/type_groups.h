@@ -38,4 +38,7 @@ static inline uint32_t grf_type_doubled_kind(const struct grf_graph *graph, uint
 /* Prints what objects of a doubled kind are called. */
 void grf_type_print_kind(FILE *stream, const struct grf_graph *graph, uint32_t doubled);
 
+/* The same as a text, to be freed. NULL: out of memory. */
+char *grf_type_kind_name(const struct grf_graph *graph, uint32_t doubled);
+
 #endif

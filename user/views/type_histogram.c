@@ -27,10 +27,7 @@ struct group {
 	uint32_t kind; /* index of the graph's kinds, times two: the first one of its name */
 	uint64_t objects, bytes, retained;
 	uint64_t inferred; /* of the objects: nothing but likeness tells their type */
-	/* While the tree is walked: how many of its objects were come to and not left, and how many
-	 * bytes had been passed before the first of them. */
-	uint32_t open;
-	uint64_t passed_before;
+	struct grf_owner_stay stay;
 	/* The node below all that what is retained is under, and how much of it. */
 	uint32_t top, largest_top;
 	uint64_t top_bytes, largest_bytes;
@@ -137,8 +134,7 @@ static void enter_node(void *context, uint32_t node, uint64_t bytes)
 	id = grf_retained_object(counting->retained, node);
 	doubled = grf_type_doubled_kind(counting->graph, id);
 	group = &counting->groups.items[counting->types.of_kind[doubled]];
-	if (!group->open++)
-		group->passed_before = counting->passed;
+	grf_owner_stay_begin(&group->stay, counting->passed);
 	counting->passed += bytes;
 	counting->kind_bytes[doubled] += bytes;
 	group->bytes += bytes;
@@ -152,18 +148,20 @@ static void leave_node(void *context, uint32_t node)
 	struct counting *counting = context;
 	uint32_t index;
 	struct group *group;
+	uint64_t bytes;
 
 	if (grf_retained_is_root(counting->retained, node))
 		return;
 	index = group_of(counting, node);
 	group = &counting->groups.items[index];
-	if (--group->open)
+	bytes = grf_owner_stay_end(&group->stay, counting->passed);
+	if (!bytes)
 		return;
 	if (group->top != counting->top)
 		end_top(counting, index);
 	group->top = counting->top;
-	group->top_bytes += counting->passed - group->passed_before;
-	group->retained += counting->passed - group->passed_before;
+	group->top_bytes += bytes;
+	group->retained += bytes;
 }
 
 static struct grf_error *walk_owners(struct counting *counting)
@@ -242,8 +240,8 @@ static void print_holder(FILE *stream, const struct counting *counting, const st
 		fputs(name, stream);
 }
 
-/* Makes a text of what `print` writes of a group. NULL: out of memory. */
-static char *text_of(const struct counting *counting, const struct group *group, bool holder)
+/* NULL: out of memory. */
+static char *name_holder(const struct counting *counting, const struct group *group)
 {
 	char *text = NULL;
 	size_t size;
@@ -251,10 +249,7 @@ static char *text_of(const struct counting *counting, const struct group *group,
 
 	if (!stream)
 		return NULL;
-	if (holder)
-		print_holder(stream, counting, group);
-	else
-		grf_type_print_kind(stream, counting->graph, group->kind);
+	print_holder(stream, counting, group);
 	if (!fclose(stream))
 		return text;
 	free(text);
@@ -302,8 +297,8 @@ static struct grf_error *make_rows(struct counting *counting)
 		row->objects = group->objects;
 		row->bytes = group->bytes;
 		row->retained = group->retained;
-		row->type = text_of(counting, group, false);
-		row->holder = text_of(counting, group, true);
+		row->type = grf_type_kind_name(counting->graph, group->kind);
+		row->holder = name_holder(counting, group);
 		row->inferred = group->inferred;
 		if (!row->type || !row->holder || !describe_likely(row))
 			return grf_error_no_memory();
