@@ -45,25 +45,38 @@ const uint8_t *grf_container_value(const struct grf_retained *retained, uint32_t
 	return span->memory + slot * span->element_size + payload;
 }
 
+uint32_t grf_container_slot_index(const struct grf_type *type, uint64_t offset)
+{
+	uint32_t inner = type->slot_count;
+
+	for (uint32_t i = 0; i < type->slot_count; i++) {
+		const struct grf_slot *slot = &type->slots[i];
+		bool pair = slot->kind == GRF_SLOT_EFACE || slot->kind == GRF_SLOT_IFACE;
+
+		if (slot->kind == GRF_SLOT_INLINE_ARRAY) {
+			if (slot->stride && offset >= slot->offset &&
+			    (offset - slot->offset) / slot->stride < slot->count)
+				inner = i;
+		} else if (slot->offset + (pair ? 8 : 0) == offset) {
+			return i;
+		}
+	}
+	return inner;
+}
+
 const struct grf_slot *grf_container_slot(const struct grf_type *type, uint64_t offset)
 {
 	for (int depth = 0; depth < NESTED && type; depth++) {
-		const struct grf_slot *inner = NULL;
+		uint32_t index = grf_container_slot_index(type, offset);
+		const struct grf_slot *slot;
 
-		for (uint32_t i = 0; i < type->slot_count; i++) {
-			const struct grf_slot *slot = &type->slots[i];
-
-			if (slot->kind != GRF_SLOT_INLINE_ARRAY && slot->offset == offset)
-				return slot;
-			if (slot->kind == GRF_SLOT_INLINE_ARRAY && slot->stride &&
-			    offset >= slot->offset &&
-			    (offset - slot->offset) / slot->stride < slot->count)
-				inner = slot;
-		}
-		if (!inner)
+		if (index == type->slot_count)
 			return NULL;
-		offset = (offset - inner->offset) % inner->stride;
-		type = inner->target;
+		slot = &type->slots[index];
+		if (slot->kind != GRF_SLOT_INLINE_ARRAY)
+			return slot;
+		offset = (offset - slot->offset) % slot->stride;
+		type = slot->target;
 	}
 	return NULL;
 }

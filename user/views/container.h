@@ -43,6 +43,13 @@ struct grf_container grf_container_at_end(const struct grf_retained *retained,
 					  const uint32_t *nodes, size_t count);
 
 /**
+ * The index of the slot of a type in which the pointer word `offset` bytes from the beginning of a
+ * value stands: of a pair the second word. It may be an array of values that the word is in.
+ * slot_count: none.
+ */
+uint32_t grf_container_slot_index(const struct grf_type *type, uint64_t offset);
+
+/**
  * The pointer of a type's values that stands `offset` bytes from the beginning of one, in arrays
  * inside of them too. NULL: no pointer stands there.
  */

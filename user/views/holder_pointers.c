@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "graph/pair_map.h"
+#include "views/container.h"
 #include "views/same_chains.h"
 
 /* Spans between two looks at interruption. */
@@ -87,34 +88,13 @@ static uint32_t get_place(struct finding *finding, uint32_t kind, uint32_t group
 	return found;
 }
 
-/* The slot of a type in which a pointer word stands, as its index; slot_count: none. Slots that are
- * arrays of values come last. */
-static uint32_t find_slot(const struct grf_type *type, uint64_t offset)
-{
-	uint32_t inner = type->slot_count;
-
-	for (uint32_t i = 0; i < type->slot_count; i++) {
-		const struct grf_slot *slot = &type->slots[i];
-		bool pair = slot->kind == GRF_SLOT_EFACE || slot->kind == GRF_SLOT_IFACE;
-
-		if (slot->kind == GRF_SLOT_INLINE_ARRAY) {
-			if (slot->stride && offset >= slot->offset &&
-			    (offset - slot->offset) / slot->stride < slot->count)
-				inner = i;
-		} else if (slot->offset + (pair ? 8 : 0) == offset) {
-			return i;
-		}
-	}
-	return inner;
-}
-
 /* The slots on the way to the word at an offset, as a number. 0: not known. */
 static uint64_t key_of_field(const struct grf_type *type, uint64_t offset)
 {
 	uint64_t key = 0;
 
 	for (int depth = 0; depth < NESTED && type; depth++) {
-		uint32_t index = find_slot(type, offset);
+		uint32_t index = grf_container_slot_index(type, offset);
 
 		if (index >= type->slot_count || index + 1 >= 1u << KEY_BITS)
 			return 0;
