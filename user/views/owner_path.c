@@ -7,7 +7,7 @@
 #include "views/container.h"
 
 /* So many elements are shown of a chain of the reference tree that goes before. */
-#define CHAIN_ELEMENTS 256u
+#define CHAIN_ELEMENTS 257u
 
 const struct grf_type *grf_owner_type(const struct grf_retained *retained, uint32_t node)
 {
@@ -148,8 +148,8 @@ bool grf_owner_way_to(const struct grf_retained *retained, uint32_t node, struct
 }
 
 /* The chain of the reference tree to an object, root first. */
-static void add_chain(struct grf_owner_path *path, const struct grf_retained *retained,
-		      uint32_t node)
+static void visit_chain(const struct grf_retained *retained, uint32_t node,
+			grf_owner_element_visit *visit, void *context)
 {
 	const char *chain[CHAIN_ELEMENTS];
 	size_t count = grf_tree_chain_elements(
@@ -157,22 +157,38 @@ static void add_chain(struct grf_owner_path *path, const struct grf_retained *re
 	    grf_graph_kind(retained->graph, grf_retained_object(retained, node)).node, chain,
 	    CHAIN_ELEMENTS);
 
-	while (count)
-		grf_owner_path_add(path, chain[--count]);
+	for (size_t left = count; left; left--)
+		visit(context, chain[left - 1], left == count);
+}
+
+void grf_owner_way_elements(const struct grf_retained *retained, const struct grf_owner_way *way,
+			    grf_owner_element_visit *visit, void *context)
+{
+	for (size_t i = 0; i < way->nodes.count; i++) {
+		uint32_t node = way->nodes.items[i];
+		bool root = grf_retained_is_root(retained, node);
+		const char *element = i ? NULL : grf_owner_shared_name(retained, node);
+		bool shared = element;
+
+		if (!i && !root && !shared) {
+			visit_chain(retained, node, visit, context);
+			continue;
+		}
+		if (!shared && !grf_container_is_map_part(retained, node))
+			element = grf_owner_element(retained, node);
+		if (element)
+			visit(context, element, shared || root);
+	}
+}
+
+static void add_element(void *context, const char *element, bool first)
+{
+	(void)first;
+	grf_owner_path_add(context, element);
 }
 
 void grf_owner_path_add_way(struct grf_owner_path *path, const struct grf_retained *retained,
 			    const struct grf_owner_way *way)
 {
-	for (size_t i = 0; i < way->nodes.count; i++) {
-		uint32_t node = way->nodes.items[i];
-		const char *shared = i ? NULL : grf_owner_shared_name(retained, node);
-
-		if (shared)
-			grf_owner_path_add(path, shared);
-		else if (!i && !grf_retained_is_root(retained, node))
-			add_chain(path, retained, node);
-		else if (!grf_container_is_map_part(retained, node))
-			grf_owner_path_add(path, grf_owner_element(retained, node));
-	}
+	grf_owner_way_elements(retained, way, add_element, path);
 }

@@ -76,11 +76,19 @@ struct grf_owner_way {
 bool grf_owner_way_to(const struct grf_retained *retained, uint32_t node,
 		      struct grf_owner_way *ret);
 
+/* Gets an element of a way; `first`: it is a root, or what the way begins with. */
+typedef void grf_owner_element_visit(void *context, const char *element, bool first);
+
 /**
- * Adds the elements of a way. What no single root owns begins with its type: any chain that leads
- * there is one of many, by a callback or a log of whoever else has a pointer to it. It has the
- * shortest one in front, as the reference tree has it, where there is no such type.
+ * Calls visit() for the elements of a way that are not NULL. What no single root owns begins with
+ * its type: any chain that leads there is one of many, by a callback or a log of whoever else has a
+ * pointer to it. It has the shortest one in front, as the reference tree has it, where there is no
+ * such type.
  */
+void grf_owner_way_elements(const struct grf_retained *retained, const struct grf_owner_way *way,
+			    grf_owner_element_visit *visit, void *context);
+
+/** Adds the elements of a way. */
 void grf_owner_path_add_way(struct grf_owner_path *path, const struct grf_retained *retained,
 			    const struct grf_owner_way *way);
 

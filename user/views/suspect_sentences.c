@@ -13,7 +13,6 @@
 
 /* The name in a sentence is of so many elements at the most: the root and the last ones. */
 #define SUBJECT_FIELDS 3u
-#define SUBJECT_CHAIN  256u
 /* No more are collected before they are ranked: each is a megabyte, or part of one. */
 #define SUSPECTS_MAX 256u
 /* See grf_suspect_least(). */
@@ -93,18 +92,14 @@ static void add_field(struct subject *subject, const char *element)
 	subject->elements[kept] = element;
 }
 
-static void add_chain(struct subject *subject, const struct grf_suspecting *suspecting,
-		      uint32_t node)
+static void visit_element(void *context, const char *element, bool first)
 {
-	const char *chain[SUBJECT_CHAIN + 1];
-	size_t count = grf_tree_chain_elements(
-	    suspecting->graph->tree,
-	    grf_graph_kind(suspecting->graph, grf_retained_object(suspecting->retained, node)).node,
-	    chain, SUBJECT_CHAIN + 1);
+	struct subject *subject = context;
 
-	subject->root = chain[--count];
-	while (count)
-		add_field(subject, chain[--count]);
+	if (first)
+		subject->root = element;
+	else
+		add_field(subject, element);
 }
 
 static void print_subject(FILE *stream, const struct grf_suspecting *suspecting,
@@ -113,20 +108,7 @@ static void print_subject(FILE *stream, const struct grf_suspecting *suspecting,
 	struct subject subject = {.retained = suspecting->retained};
 	size_t shown;
 
-	for (size_t i = 0; i < way->nodes.count; i++) {
-		uint32_t node = way->nodes.items[i];
-		bool root = grf_retained_is_root(suspecting->retained, node);
-		const char *element = grf_owner_element(suspecting->retained, node);
-
-		if (!i && !root && grf_owner_shared_name(suspecting->retained, node))
-			subject.root = grf_owner_shared_name(suspecting->retained, node);
-		else if (!i && !root)
-			add_chain(&subject, suspecting, node);
-		else if (root && element)
-			subject.root = element;
-		else if (!root && !grf_container_is_map_part(suspecting->retained, node))
-			add_field(&subject, element);
-	}
+	grf_owner_way_elements(suspecting->retained, way, visit_element, &subject);
 	shown = subject.count < SUBJECT_FIELDS ? subject.count : SUBJECT_FIELDS;
 	fputs(subject.root ? subject.root : "the heap", stream);
 	if (subject.count > SUBJECT_FIELDS)
