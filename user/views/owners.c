@@ -287,6 +287,7 @@ static void describe_root(struct making *making, struct grf_owners_row *row, FIL
 {
 	describe_way(making, row, making->retained->roots.nodes.items[row->identity].name,
 		     &row->identity, 1, stream);
+	row->way_length = (size_t)ftell(stream);
 }
 
 /* Whether objects of a type are just bytes or numbers: any part of a program has such. */
@@ -298,15 +299,16 @@ static bool is_of_anything(const struct grf_type *type)
 static void describe_group(struct making *making, struct grf_owners_row *row,
 			   const struct group *group, FILE *stream)
 {
-	describe_way(making, row, grf_owner_type_name(making->retained, group->type),
-		     group->sample.items, (uint32_t)group->sample.count, stream);
+	row->shared = grf_owner_type_name(making->retained, group->type);
+	describe_way(making, row, row->shared, group->sample.items, (uint32_t)group->sample.count,
+		     stream);
+	row->way_length = (size_t)ftell(stream);
 	fputs(group->holders ? ", held by " : "", stream);
 	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++)
 		fprintf(stream, "%s%s", i ? ", " : "", holder_name(making, group->largest[i].node));
 	if (group->holders > HOLDERS)
 		fprintf(stream, " and %u more", group->holders - HOLDERS);
 	row->owned = group->count;
-	row->several = true;
 	row->motley = group->holders > HOLDERS && is_of_anything(group->type);
 	row->container = (struct grf_container){.kind = GRF_CONTAINER_NONE};
 }
@@ -324,7 +326,7 @@ static bool describe_what(struct grf_owners_row *row)
 	if (container->kind == GRF_CONTAINER_SLICE)
 		return asprintf(&row->what, "in a slice of %s with room for %s", entries,
 				grf_format_count_of(container->capacity)) >= 0;
-	if (row->several)
+	if (row->shared)
 		return asprintf(&row->what, "%s of them", owned) >= 0;
 	if (row->owned < 2)
 		return true;

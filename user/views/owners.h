@@ -20,13 +20,14 @@
 struct grf_owners_row {
 	uint64_t bytes, objects; /* retained */
 	double share;            /* of all bytes that are reached */
-	uint64_t owned;   /* what the last one of the path owns directly; of a type: its objects */
-	char *path;       /* from the root down, parted by " > " */
-	char *what;       /* the last one of the path is, for people; NULL: nothing more to say */
-	const char *type; /* of the last one of the path; NULL: not known */
+	uint64_t owned; /* what the last one of the path owns directly; of a type: its objects */
+	char *path;     /* from the root down, parted by " > ", and who holds it, if several do */
+	size_t way_length;  /* of the path, without those */
+	const char *shared; /* the type of what several hold: the path begins with it; else NULL */
+	char *what;         /* the last one of the path is, for people; NULL: nothing more to say */
+	const char *type;   /* of the last one of the path; NULL: not known */
 	struct grf_container container; /* what that one is, or is a part of */
 	uint32_t depth;                 /* how often the element comes that comes most often */
-	bool several;                   /* no single root owns them */
 	bool motley;                    /* bytes of many holders, which have nothing in common */
 	uint32_t identity;              /* private */
 };

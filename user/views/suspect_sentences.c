@@ -136,18 +136,14 @@ static bool write_sentence(const struct grf_suspecting *suspecting, struct grf_s
 static void print_holders(FILE *stream, const struct grf_suspecting *suspecting, uint32_t node)
 {
 	const struct grf_owners *owners = suspecting->owners;
-	const char *name = grf_owner_shared_name(suspecting->retained, node), *holders;
-	size_t length = name ? strlen(name) : 0;
+	const char *name = grf_owner_shared_name(suspecting->retained, node);
 
 	for (size_t i = 0; name && i < owners->rows.count; i++) {
 		const struct grf_owners_row *row = &owners->rows.items[i];
 
-		if (!row->several || strncmp(row->path, name, length) != 0 ||
-		    (strncmp(row->path + length, " > ", 3) != 0 &&
-		     strncmp(row->path + length, ", held by ", 10) != 0))
+		if (!row->shared || strcmp(row->shared, name) != 0)
 			continue;
-		holders = strstr(row->path, ", held by ");
-		fputs(holders ?: "", stream);
+		fputs(row->path + row->way_length, stream);
 		return;
 	}
 }
@@ -282,19 +278,13 @@ static struct grf_error *add_shared(struct grf_suspecting *suspecting,
 	    .size = {row->bytes, row->objects},
 	    .count = row->owned,
 	};
-	const char *holders = strstr(row->path, ", held by "), *way = strstr(row->path, " > ");
-	size_t length = strlen(row->path), before = suspecting->suspects->rows.count;
-	struct grf_error *error;
-
-	if (holders)
-		length = (size_t)(holders - row->path);
-	if (way && (size_t)(way - row->path) < length)
-		length = (size_t)(way - row->path);
-	error = grf_suspect_say(
+	size_t before = suspecting->suspects->rows.count;
+	struct grf_error *error = grf_suspect_say(
 	    suspecting, &suspicion,
-	    "%s of %.*s hold %s (%.0f %%)%s; freeing them would free %s objects",
-	    grf_format_count_of(row->owned), (int)length, row->path, grf_format_bytes(row->bytes),
-	    100 * row->share, holders ? holders : "", grf_format_count_of(row->objects));
+	    "%s of %s hold %s (%.0f %%)%s; freeing them would free %s objects",
+	    grf_format_count_of(row->owned), row->shared, grf_format_bytes(row->bytes),
+	    100 * row->share, row->path + row->way_length, grf_format_count_of(row->objects));
+
 	if (!error && suspecting->suspects->rows.count > before)
 		suspecting->suspects->rows.items[before].type = row->type;
 	return error;
@@ -307,7 +297,7 @@ struct grf_error *grf_suspect_shared(struct grf_suspecting *suspecting)
 	for (size_t i = 0; !error && i < suspecting->owners->rows.count; i++) {
 		const struct grf_owners_row *row = &suspecting->owners->rows.items[i];
 
-		if (row->several && !row->motley && row->owned >= GRF_SUSPECT_MANY &&
+		if (row->shared && !row->motley && row->owned >= GRF_SUSPECT_MANY &&
 		    row->bytes >= grf_suspect_least(suspecting))
 			error = add_shared(suspecting, row);
 	}
