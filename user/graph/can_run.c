@@ -24,12 +24,6 @@ struct link {
 	uint32_t next; /* 1 + index; 0: none */
 };
 
-/* A queue: what is nearest to a root comes first, as what goroutines wait for mostly is. */
-struct queue {
-	uint64_t *items;
-	size_t first, count, capacity; /* the capacity is 0 or a power of 2 */
-};
-
 struct running {
 	const struct grf_graph *graph;
 	const struct grf_heap *heap;
@@ -41,45 +35,15 @@ struct running {
 	struct grf_pair_map waiters;       /* (id, 0) -> 1 + index of the first of `links` */
 	struct grf_address_set unfollowed; /* words of records of waits */
 	GRF_ARRAY(struct link) links;
-	struct queue objects;           /* marked, to be followed */
+	/* Marked, to be followed from `followed` on; and what these led to. What is nearest to a
+	 * root comes first, as what goroutines wait for mostly is. */
+	GRF_ARRAY(uint64_t) objects, farther;
+	size_t followed;
 	GRF_ARRAY(uint32_t) goroutines; /* that can run, to be marked from */
 	const bool *wanted;             /* by goroutine; NULL: all */
 	size_t unknown;                 /* wanted, and not known to be able to run */
 	bool no_memory;
 };
-
-/* False: out of memory. */
-static bool grow_queue(struct queue *queue)
-{
-	size_t wanted = queue->capacity ? 2 * queue->capacity : 1024;
-	uint64_t *grown =
-	    wanted > SIZE_MAX / 2 / sizeof(*grown) ? NULL : malloc(wanted * sizeof(*grown));
-
-	if (!grown)
-		return false;
-	for (size_t i = 0; i < queue->count; i++)
-		grown[i] = queue->items[(queue->first + i) & (queue->capacity - 1)];
-	free(queue->items);
-	*queue = (struct queue){grown, 0, queue->count, wanted};
-	return true;
-}
-
-static bool push_object(struct queue *queue, uint64_t value)
-{
-	if (queue->count == queue->capacity && !grow_queue(queue))
-		return false;
-	queue->items[(queue->first + queue->count++) & (queue->capacity - 1)] = value;
-	return true;
-}
-
-static uint64_t pop_object(struct queue *queue)
-{
-	uint64_t value = queue->items[queue->first];
-
-	queue->first = (queue->first + 1) & (queue->capacity - 1);
-	queue->count--;
-	return value;
-}
 
 /* Puts a link before a list. Returns its new beginning. */
 static uint32_t add_link(struct running *running, uint64_t value, uint32_t next)
@@ -133,7 +97,7 @@ static void wake_waiters(struct running *running, uint64_t id)
 static void mark_value(struct running *running, uint64_t value)
 {
 	const struct grf_span *span;
-	uint64_t id;
+	uint64_t id, *added;
 
 	if (running->no_memory || !find_object(running, value, &id, &span) ||
 	    grf_bit(running->marked, id))
@@ -143,7 +107,10 @@ static void mark_value(struct running *running, uint64_t value)
 		wake_waiters(running, id);
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		return;
-	if (!push_object(&running->objects, value))
+	added = grf_array_add(&running->farther);
+	if (added)
+		*added = value;
+	else
 		running->no_memory = true;
 }
 
@@ -167,14 +134,27 @@ static void follow_object(struct running *running, uint64_t value)
 		running->no_memory = true;
 }
 
+/* Whether there is an object to be followed. */
+static bool has_object(struct running *running)
+{
+	__typeof__(running->objects) nearer = running->objects;
+
+	if (running->followed < running->objects.count)
+		return true;
+	running->objects = running->farther;
+	running->farther = nearer;
+	running->farther.count = running->followed = 0;
+	return running->objects.count;
+}
+
 /* Marks all that is to be, until nothing more can run, or all that are asked for can. */
 static struct grf_error *mark_all(struct running *running)
 {
 	uint32_t followed = 0;
 
 	while (!running->no_memory && running->unknown) {
-		if (running->objects.count) {
-			follow_object(running, pop_object(&running->objects));
+		if (has_object(running)) {
+			follow_object(running, running->objects.items[running->followed++]);
 			if (!(++followed % BREATH) && grf_interrupted())
 				return grf_error_interrupted();
 		} else if (running->goroutines.count) {
@@ -321,7 +301,8 @@ struct grf_error *grf_graph_never_run(const struct grf_graph *graph, const bool 
 	grf_pair_map_free(&running.waiters);
 	grf_address_set_free(&running.unfollowed);
 	grf_array_free(&running.links);
-	free(running.objects.items);
+	grf_array_free(&running.objects);
+	grf_array_free(&running.farther);
 	grf_array_free(&running.goroutines);
 	return error;
 }
