@@ -64,9 +64,20 @@ static error_t parse_argument(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&grf_live_argp, 0, NULL, 0}, {0}};
+static const struct argp_child live_children[] = {{&grf_live_argp, 0, NULL, 0}, {0}};
+static const struct argp subject_argp = {.parser = parse_argument, .children = live_children};
 
-const struct argp grf_subject_argp = {.parser = parse_argument, .children = children};
+const struct argp_child grf_subject_children[] = {{&grf_result_argp, 0, NULL, 0},
+						  {&grf_common_argp, 0, NULL, 0},
+						  {&subject_argp, 0, NULL, 0},
+						  {0}};
+
+void grf_subject_give_inputs(struct grf_subject_options *options, struct argp_state *state)
+{
+	state->child_inputs[0] = &options->results;
+	state->child_inputs[1] = &options->common;
+	state->child_inputs[2] = &options->subject;
+}
 
 static struct grf_error *check_apart(const struct grf_subject *subject,
 				     const struct grf_results *results)
@@ -85,13 +96,14 @@ static struct grf_error *check_apart(const struct grf_subject *subject,
 	return error;
 }
 
-struct grf_error *grf_subject_open(struct grf_subject *subject, const struct grf_results *results,
-				   bool off, struct grf_source *ret)
+static struct grf_error *open_subject(struct grf_subject *subject,
+				      const struct grf_results *results, bool no_sandbox,
+				      struct grf_source *ret)
 {
-	struct grf_error *error = results ? check_apart(subject, results) : NULL;
+	struct grf_error *error = check_apart(subject, results);
 
 	if (!error && !subject->live.pid)
-		error = grf_results_confine(GRF_SANDBOX_OPENS, results, off);
+		error = grf_results_confine(GRF_SANDBOX_OPENS, results, no_sandbox);
 	if (error)
 		return error;
 	if (subject->live.pid)
@@ -99,5 +111,33 @@ struct grf_error *grf_subject_open(struct grf_subject *subject, const struct grf
 	else
 		error = grf_source_of_core(subject->executable, subject->core, &subject->live.debug,
 					   ret);
-	return error ? error : grf_results_confine(GRF_SANDBOX_WORKS, results, off);
+	return error ? error : grf_results_confine(GRF_SANDBOX_WORKS, results, no_sandbox);
+}
+
+struct grf_error *grf_subject_graph_create(struct grf_subject_options *options, bool places,
+					   struct grf_subject_graph *ret)
+{
+	const struct grf_graph_options graph_options = {
+	    .max_depth = GRF_DEFAULT_DEPTH,
+	    .places = places,
+	};
+	struct grf_error *error;
+
+	*ret = (struct grf_subject_graph){0};
+	error = grf_results_open(&options->results, &ret->results);
+	if (!error)
+		error = open_subject(&options->subject, &ret->results, options->common.no_sandbox,
+				     &ret->source);
+	if (!error)
+		error = grf_model_create(ret->source.image, ret->source.executable,
+					 options->common.naming, &ret->model);
+	return error ? error : grf_graph_create(ret->model, &graph_options, &ret->graph);
+}
+
+void grf_subject_graph_free(struct grf_subject_graph *made)
+{
+	grf_graph_destroy(made->graph);
+	grf_model_destroy(made->model);
+	grf_source_close(&made->source);
+	grf_results_close(&made->results);
 }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a command looks at where that may be a process or a core: `PID [EXE]' or `EXE CORE'. */
+/*
+ * What a command looks at where that may be a process or a core, `PID [EXE]' or `EXE CORE', and
+ * what such commands do alike: their options, and the way to a graph.
+ */
 #ifndef GRF_CLI_SUBJECT_H
 #define GRF_CLI_SUBJECT_H
 
 #include "cli/cli.h"
+#include "graph/graph.h"
+#include "model/model.h"
 #include "program/source.h"
 
 #define GRF_SUBJECT_PROCESS   "PID [EXE]"
@@ -22,17 +27,34 @@ struct grf_subject {
 	size_t given_count;
 };
 
-/* An argp child for the arguments and for how a process is held and copied; its input is a struct
- * grf_subject. */
-extern const struct argp grf_subject_argp;
+/* What all such commands have on their command line, as the first member of their options. */
+struct grf_subject_options {
+	struct grf_common_options common;
+	struct grf_result_options results;
+	struct grf_subject subject;
+};
+
+/* The argp children of such a command, for whose inputs its parser calls
+ * grf_subject_give_inputs() at ARGP_KEY_INIT. */
+extern const struct argp_child grf_subject_children[];
+void grf_subject_give_inputs(struct grf_subject_options *options, struct argp_state *state);
+
+/* What a command has opened and made. */
+struct grf_subject_graph {
+	struct grf_results results;
+	struct grf_source source;
+	struct grf_model *model;
+	struct grf_graph *graph;
+};
 
 /**
- * Opens it, and enters the sandbox, unless that is `off`: at the start what a core allows, at the
- * end the stage of the analysis. No result may be a file that is read.
- * @param results may be NULL: none
- * @param ret destroyed by the caller
+ * Opens the results and the subject, enters the sandbox, unless that is off (at the start what a
+ * core allows, at the end the stage of the analysis), and makes the graph. No result may be a file
+ * that is read. `places`: as of struct grf_graph_options. The caller frees it, also after an error.
  */
-struct grf_error *grf_subject_open(struct grf_subject *subject, const struct grf_results *results,
-				   bool off, struct grf_source *ret);
+struct grf_error *grf_subject_graph_create(struct grf_subject_options *options, bool places,
+					   struct grf_subject_graph *ret);
+void grf_subject_graph_free(struct grf_subject_graph *made);
+#define _cleanup_subject_graph_ __attribute__((cleanup(grf_subject_graph_free)))
 
 #endif

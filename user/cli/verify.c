@@ -4,16 +4,12 @@
 
 #include "base/memory/memory.h"
 #include "cli/subject.h"
-#include "model/model.h"
 #include "views/view.h"
 
 #define SOME_DETAILS 50
 
-static struct verify_options {
-	struct grf_common_options common;
-	struct grf_result_options results;
-	struct grf_subject subject;
-} options = {.results.tables = true, .subject.live.capture.freeze = GRF_FREEZE_GC};
+static struct grf_subject_options options = {.results.tables = true,
+					     .subject.live.capture.freeze = GRF_FREEZE_GC};
 
 static const char description[] =
     "Holds what grf-bpf finds reachable against what the garbage collector marked, object by "
@@ -31,19 +27,15 @@ static const char description[] =
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	struct verify_options *options = state->input;
-
 	(void)argument;
 	if (key != ARGP_KEY_INIT)
 		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = &options->results;
-	state->child_inputs[1] = &options->common;
-	state->child_inputs[2] = &options->subject;
+	grf_subject_give_inputs(state->input, state);
 	return 0;
 }
 
 /* Writes what was found, and the summary. */
-static struct grf_error *write_verification(const struct verify_options *options,
+static struct grf_error *write_verification(const struct grf_subject_options *options,
 					    struct grf_results *results,
 					    const struct grf_graph *graph,
 					    const struct grf_verification *verification)
@@ -71,7 +63,7 @@ static struct grf_error *write_verification(const struct verify_options *options
 	return error ? error : grf_print_summary(results, &facts);
 }
 
-static struct grf_error *verify_graph(const struct verify_options *options,
+static struct grf_error *verify_graph(const struct grf_subject_options *options,
 				      struct grf_results *results, const struct grf_graph *graph,
 				      int *ret_status)
 {
@@ -91,37 +83,18 @@ static struct grf_error *verify_graph(const struct verify_options *options,
 
 static struct grf_error *run_verify(void *input, int *ret_status)
 {
-	struct verify_options *options = input;
-	const struct grf_graph_options graph_options = {
-	    .max_depth = GRF_DEFAULT_DEPTH,
-	    .places = true,
-	};
-	_cleanup_results_ struct grf_results results = {0};
-	_cleanup_source_ struct grf_source source = {0};
-	_cleanup_model_ struct grf_model *model = NULL;
-	_cleanup_graph_ struct grf_graph *graph = NULL;
-	struct grf_error *error = grf_results_open(&options->results, &results);
+	struct grf_subject_options *options = input;
+	_cleanup_subject_graph_ struct grf_subject_graph made;
+	struct grf_error *error = grf_subject_graph_create(options, true, &made);
 
-	if (!error)
-		error = grf_subject_open(&options->subject, &results, options->common.no_sandbox,
-					 &source);
-	if (!error)
-		error = grf_model_create(source.image, source.executable, options->common.naming,
-					 &model);
-	if (!error)
-		error = grf_graph_create(model, &graph_options, &graph);
-	return error ? error : verify_graph(options, &results, graph, ret_status);
+	return error ? error : verify_graph(options, &made.results, made.graph, ret_status);
 }
 
-static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
-					     {&grf_common_argp, 0, NULL, 0},
-					     {&grf_subject_argp, 0, NULL, 0},
-					     {0}};
 static const struct argp argp = {
     .parser = parse_option,
     .args_doc = GRF_SUBJECT_ARGUMENTS,
     .doc = description,
-    .children = children,
+    .children = grf_subject_children,
 };
 
 const struct grf_command grf_command_verify = {

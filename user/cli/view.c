@@ -9,16 +9,12 @@
 
 #include "base/memory/memory.h"
 #include "cli/subject.h"
-#include "cli/values.h"
-#include "model/model.h"
 
 static struct view_options {
-	struct grf_common_options common;
-	struct grf_result_options results;
-	struct grf_subject subject;
+	struct grf_subject_options shared;
 	const struct grf_view *view;
 	struct grf_view_asked asked;
-} options = {.results.tables = true};
+} options = {.shared.results.tables = true};
 
 /* The keys of a view's own options. */
 #define FIRST_KEY 0x600
@@ -45,9 +41,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &options->results;
-		state->child_inputs[1] = &options->common;
-		state->child_inputs[2] = &options->subject;
+		grf_subject_give_inputs(&options->shared, state);
 		return 0;
 	default:
 		return add_value(state, options, key, argument);
@@ -69,7 +63,7 @@ static struct grf_error *write_view(const struct view_options *options, struct g
 	facts.brief = true;
 	input.facts = &facts;
 	input.asked = options->asked;
-	input.asked.argument = options->subject.argument;
+	input.asked.argument = options->shared.subject.argument;
 	error = grf_views_make(list, &input, &views);
 	if (error)
 		return error;
@@ -81,26 +75,12 @@ static struct grf_error *write_view(const struct view_options *options, struct g
 static struct grf_error *show_view(void *input, int *ret_status)
 {
 	struct view_options *options = input;
-	const struct grf_graph_options graph_options = {
-	    .max_depth = GRF_DEFAULT_DEPTH,
-	    .places = options->view->needs >= GRF_NEEDS_PLACES,
-	};
-	_cleanup_results_ struct grf_results results = {0};
-	_cleanup_source_ struct grf_source source = {0};
-	_cleanup_model_ struct grf_model *model = NULL;
-	_cleanup_graph_ struct grf_graph *graph = NULL;
-	struct grf_error *error = grf_results_open(&options->results, &results);
+	_cleanup_subject_graph_ struct grf_subject_graph made;
+	struct grf_error *error = grf_subject_graph_create(
+	    &options->shared, options->view->needs >= GRF_NEEDS_PLACES, &made);
 
 	(void)ret_status;
-	if (!error)
-		error = grf_subject_open(&options->subject, &results, options->common.no_sandbox,
-					 &source);
-	if (!error)
-		error = grf_model_create(source.image, source.executable, options->common.naming,
-					 &model);
-	if (!error)
-		error = grf_graph_create(model, &graph_options, &graph);
-	return error ? error : write_view(options, &results, graph);
+	return error ? error : write_view(options, &made.results, made.graph);
 }
 
 /* The options of a view as argp has them. */
@@ -133,20 +113,16 @@ static const char *name_arguments(const struct grf_view *view)
 
 struct grf_command grf_view_command(const struct grf_view *view)
 {
-	static const struct argp_child children[] = {{&grf_result_argp, 0, NULL, 0},
-						     {&grf_common_argp, 0, NULL, 0},
-						     {&grf_subject_argp, 0, NULL, 0},
-						     {0}};
 	static struct argp argp = {
 	    .parser = parse_option,
-	    .children = children,
+	    .children = grf_subject_children,
 	};
 
 	argp.doc = view->help;
 	argp.options = own_options(view);
 	argp.args_doc = name_arguments(view);
 	options.view = view;
-	options.subject.argument_name = view->argument;
+	options.shared.subject.argument_name = view->argument;
 	return (struct grf_command){
 	    .name = view->name,
 	    .summary = view->about,
