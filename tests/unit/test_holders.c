@@ -3,6 +3,8 @@
 #include "views/holders.h"
 #include "walk_world.h"
 
+#include "table_row.h"
+
 static struct grf_holders *holders;
 
 static int end_holders(void **state)
@@ -41,18 +43,11 @@ static char *look_for(const char *what, const char *hidden)
 static void assert_holder(size_t index, uint64_t objects, uint64_t bytes, uint64_t retained,
 			  const char *mine, const char *path)
 {
-	struct grf_table table = grf_holders_table(holders);
 	union grf_cell cells[GRF_TABLE_COLUMNS];
 
-	assert_in_range(index, 0, table.row_count - 1);
-	table.row(table.context, index, cells);
-	assert_int_equal(cells[0].number, bytes);
-	assert_int_equal(cells[2].number, objects);
-	assert_int_equal(cells[3].number, retained);
-	if (mine)
-		assert_string_equal(cells[4].text, mine);
-	else
-		assert_null(cells[4].text);
+	read_row(grf_holders_table(holders), index, cells);
+	assert_sizes(cells, bytes, objects, retained);
+	assert_text(&cells[4], mine);
 	assert_string_equal(cells[5].text, path);
 }
 
@@ -62,20 +57,16 @@ static void assert_all(const char *type, uint64_t objects, uint64_t bytes, uint6
 	union grf_cell cells[GRF_TABLE_COLUMNS];
 
 	assert_int_equal(table.row_count, 1);
-	table.row(table.context, 0, cells);
-	assert_int_equal(cells[0].number, bytes);
-	assert_int_equal(cells[2].number, objects);
-	assert_int_equal(cells[3].number, retained);
+	read_row(table, 0, cells);
+	assert_sizes(cells, bytes, objects, retained);
 	assert_string_equal(cells[4].text, type);
 }
 
 static void assert_pointers(size_t index, uint64_t pointers, uint64_t objects, const char *holder)
 {
-	struct grf_table table = grf_holder_pointers_table(holders->pointers);
 	union grf_cell cells[GRF_TABLE_COLUMNS];
 
-	assert_in_range(index, 0, table.row_count - 1);
-	table.row(table.context, index, cells);
+	read_row(grf_holder_pointers_table(holders->pointers), index, cells);
 	assert_int_equal(cells[0].number, pointers);
 	assert_int_equal(cells[1].number, objects);
 	assert_string_equal(cells[2].text, holder);

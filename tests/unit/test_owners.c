@@ -3,6 +3,8 @@
 #include "views/owners.h"
 #include "walk_world.h"
 
+#include "table_row.h"
+
 static struct grf_owners *owners;
 
 static int end_owners(void **state)
@@ -15,19 +17,14 @@ static int end_owners(void **state)
 static void assert_row(size_t index, uint64_t bytes, uint64_t objects, uint64_t owned,
 		       const char *path, const char *type)
 {
-	struct grf_table table = grf_owners_table(owners);
 	union grf_cell cells[GRF_TABLE_COLUMNS];
 
-	assert_in_range(index, 0, table.row_count - 1);
-	table.row(table.context, index, cells);
+	read_row(grf_owners_table(owners), index, cells);
 	assert_int_equal(cells[0].number, bytes);
 	assert_int_equal(cells[2].number, objects);
 	assert_string_equal(cells[3].text, path);
 	assert_int_equal(cells[5].number, owned);
-	if (type)
-		assert_string_equal(cells[6].text, type);
-	else
-		assert_null(cells[6].text);
+	assert_text(&cells[6], type);
 }
 
 static void find_owners(void)

@@ -3,6 +3,8 @@
 #include "views/type_histogram.h"
 #include "walk_world.h"
 
+#include "table_row.h"
+
 static struct grf_type_histogram *histogram;
 
 static int end_histogram(void **state)
@@ -24,14 +26,10 @@ static void count_types(void)
 static void assert_row(size_t index, const char *type, uint64_t objects, uint64_t bytes,
 		       uint64_t retained, const char *holder)
 {
-	struct grf_table table = grf_type_histogram_table(histogram);
 	union grf_cell cells[GRF_TABLE_COLUMNS];
 
-	assert_in_range(index, 0, table.row_count - 1);
-	table.row(table.context, index, cells);
-	assert_int_equal(cells[0].number, bytes);
-	assert_int_equal(cells[2].number, objects);
-	assert_int_equal(cells[3].number, retained);
+	read_row(grf_type_histogram_table(histogram), index, cells);
+	assert_sizes(cells, bytes, objects, retained);
 	assert_string_equal(cells[4].text, type);
 	assert_string_equal(cells[5].text, holder);
 }
