@@ -73,6 +73,8 @@ def test_the_same_profile_of_a_process_that_stands(start, tmp_path):
         chains, provenance, said = attach(target, tmp_path, *options)
         assert chains == expected, options
         check_provenance(options, provenance, said)
+        assert provenance["goroutines_expected_ns"]
+        assert provenance["goroutines_limit_ns"] == 0, "it has no pause"
     os.kill(target.pid, signal.SIGCONT)
     assert wait_until(lambda: not set(target.states()) & {"T", "t"})
 
@@ -118,15 +120,24 @@ def test_a_torn_copy(tear, words, start, tmp_path, monkeypatch):
     target.check_runs()
 
 
-def test_not_where_it_would_be_in_the_way(start, tmp_path):
-    """A way whose stop copies no stacks has it taken of few goroutines only, and says why."""
-    target = start("stacks")
+@pytest.mark.parametrize("goroutines", (150, 600, 3000, 20000))
+def test_not_where_it_would_be_in_the_way(goroutines, start, tmp_path):
+    """A way whose stop copies no stacks has it taken of few goroutines, and of more where it was measured
+    to take a small part of the stop; it says which numbers that was decided by."""
+    target = start("stacks", "-goroutines", str(goroutines), "-depth", "1")
     for way in ("precopy", "fork"):
-        chains, provenance, _ = attach(target, tmp_path, "--copy", way)
-        assert provenance["goroutine_records"] == 0
+        chains, provenance, said = attach(target, tmp_path, "--copy", way)
+        expected, limit = (provenance[f"goroutines_{what}_ns"] for what in ("expected", "limit"))
+        assert expected and limit
+        if goroutines == 150 or expected <= limit:
+            check_provenance(("--copy", way), provenance, said)
+            assert provenance["goroutine_records"] > goroutines
+        else:
+            assert provenance["goroutine_records"] == 0
+            assert lacks(provenance)["ebpf-stacks"] == "would take too long"
+            assert re.search(r"stack roots of \d+ goroutines in the stop takes .* and may take", said)
         assert provenance["dead_stacks_bytes"] == 0
-        assert lacks(provenance)["ebpf-stacks"] == "would take too long"
-        assert sum(n for chain, (n, _) in chains.items() if "main.wait" in chain[0]) >= 3000
+        assert sum(n for chain, (n, _) in chains.items() if "main.wait" in chain[0]) >= goroutines
     target.check_runs()
 
 

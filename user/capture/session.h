@@ -51,6 +51,9 @@ struct grf_copy_method {
 	const char *name;
 	bool needs_stops;  /* all threads have really stopped at at_stop(): it traces them */
 	bool reads_stacks; /* leaves out at the stop the parts of stacks that are not in use */
+	/* How long a stop will be, as far as that is known before; ns. NULL: short, whatever the
+	 * size of the process. */
+	uint64_t (*stop_time)(const struct grf_session *session);
 	/* Whether the way works here; makes what it needs. UNSUPPORTED, PERMISSION and OTHER mean
 	 * that it is not, and another one may be taken. */
 	struct grf_error *(*open)(struct grf_session *session);
@@ -78,7 +81,9 @@ extern const struct grf_copy_method grf_copy_at_stop;
 struct grf_session_goroutines {
 	struct grf_goroutine_taker *taker;
 	bool by_ebpf;
-	size_t before; /* how many there were before the stop */
+	size_t before;     /* how many there were before the stop */
+	uint64_t expected; /* what to take them takes of the stop, measured before it; ns */
+	uint64_t limit;    /* what it may take, unless more is saved by it; ns */
 	struct grf_dead_stacks dead;
 	uint64_t minimum; /* bytes of a dead part that is left out */
 	/* Written at the stop. */
@@ -165,8 +170,8 @@ void grf_session_expect_stacks(struct grf_session *session);
 /* Takes the records, and sets session->copy.dead where stacks were expected; for at_stop(). */
 void grf_session_take_goroutines(struct grf_session *session);
 
-/* Whether the records cost next to nothing. */
-bool grf_session_has_few_goroutines(const struct grf_session *session);
+/* Whether the program takes them in the time that the stop has for it. */
+bool grf_session_affords_goroutines(const struct grf_session *session);
 
 /* Puts the records into session->parts. Errors: NO_MEMORY. */
 struct grf_error *grf_session_finish_goroutines(struct grf_session *session);

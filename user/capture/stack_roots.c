@@ -4,9 +4,14 @@
  * from, and holds the copied memory against; a way that copies at the stop leaves out by them the
  * parts of stacks that nobody uses, which it must know before it copies.
  *
- * To take one costs time of the stop. So a way that copies ahead, whose stop is short, has them
- * taken of few goroutines only; of more the model reads the copied memory alone. One that copies at
- * the stop has them taken where that costs less than to copy what is left out by them.
+ * To take them costs time of the stop. How much is measured before it, on this process and machine,
+ * and held against how long the stop is without them: they may add a quarter. A way that copies
+ * stacks at the stop has them taken also where that costs less than to copy what is left out by
+ * them. Of few goroutines they are taken in any case. Where they are not, the model reads the
+ * copied memory alone.
+ *
+ * To read again only those gs whose pages were written to would be cheaper, and no witness: a page
+ * that the copying did not see written is just what the records are held against.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,8 +24,13 @@
 /* For goroutines that are made before the stop. */
 #define MORE_GOROUTINES 1024u
 
-/* What it takes to take one, without eBPF also; ns. */
-#define RECORD_TIME 250u
+/* They may add this part of the stop to it. */
+#define STOP_SHARE 4u
+/* No stop is expected to be shorter: one that copies only what was written since takes as long; ns.
+ */
+#define SHORT_STOP 400000u
+/* One takes no less on any machine, with eBPF or without; ns. */
+#define LEAST_RECORD_TIME 20u
 
 /* Bytes that a dead part of a stack must have to be left out. To leave one out splits the memory
  * that is read into one run more, and a run costs more than the copy of a small part: with the dead
@@ -41,23 +51,75 @@ static size_t count_goroutines(const struct grf_session *session)
 	return slice[1] > SIZE_MAX ? SIZE_MAX : (size_t)slice[1];
 }
 
-static struct grf_error *open_taker(struct grf_session *session, size_t count, bool by_ebpf)
+/* By how much the records may make the stop longer; ns. */
+static uint64_t find_time_limit(const struct grf_session *session)
 {
-	return grf_goroutines_open(session->target.pid, &session->options->goroutines,
-				   &session->copy, by_ebpf, count + count / 4 + MORE_GOROUTINES,
-				   &session->goroutines.taker);
+	const struct grf_copy_method *method = session->method;
+	uint64_t time = method->stop_time ? method->stop_time(session) : 0;
+
+	/* One that stands already does not mind. */
+	if (session->stood)
+		return UINT64_MAX;
+	if (time < SHORT_STOP)
+		time = SHORT_STOP;
+	if (session->max_pause && time > session->max_pause)
+		time = session->max_pause;
+	return time / STOP_SHARE;
+}
+
+static bool may_take(const struct grf_session_goroutines *goroutines)
+{
+	return goroutines->before <= GRF_FEW_GOROUTINES ||
+	       goroutines->expected <= goroutines->limit;
+}
+
+static struct grf_error *explain_costs(const struct grf_session_goroutines *goroutines)
+{
+	return grf_error_create(GRF_ERROR_TOO_LONG,
+				"to take the stack roots of %zu goroutines in the stop takes %.2g "
+				"ms or more, and may take %.2g ms",
+				goroutines->before, (double)goroutines->expected / 1e6,
+				(double)goroutines->limit / 1e6);
+}
+
+/* How long it takes at the stop, as far as that is known before. What the first time takes is as it
+ * will be then, when little of it is in the CPU's caches, unless somebody else had the CPU. */
+static uint64_t measure_taker(struct grf_goroutine_taker *taker)
+{
+	const struct grf_goroutine_record *records;
+	uint64_t began = grf_now(), first, second;
+	size_t count;
+
+	grf_goroutines_take(taker, &records, &count);
+	first = grf_now() - began;
+	began = grf_now();
+	grf_goroutines_take(taker, &records, &count);
+	second = grf_now() - began;
+	return first < 2 * second ? first : 2 * second;
+}
+
+static struct grf_error *open_taker(struct grf_session *session, bool by_ebpf)
+{
+	struct grf_session_goroutines *goroutines = &session->goroutines;
+	size_t count = goroutines->before;
+	struct grf_error *error =
+	    grf_goroutines_open(session->target.pid, &session->options->goroutines, &session->copy,
+				by_ebpf, count + count / 4 + MORE_GOROUTINES, &goroutines->taker);
+
+	if (!error)
+		goroutines->expected = measure_taker(goroutines->taker);
+	return error;
 }
 
 /* By eBPF, or else the other way where the copying gains by it. */
-static void choose_taker(struct grf_session *session, size_t count)
+static void choose_taker(struct grf_session *session)
 {
 	struct grf_error *error;
 
 	if (session->options->no_ebpf)
 		error = grf_error_create(GRF_ERROR_UNSUPPORTED, "eBPF is switched off");
 	else
-		error = open_taker(session, count, true);
-	session->goroutines.before = count;
+		error = open_taker(session, true);
 	if (!error) {
 		session->goroutines.by_ebpf = true;
 		return;
@@ -68,7 +130,7 @@ static void choose_taker(struct grf_session *session, size_t count)
 		return;
 	}
 	grf_session_without(session, GRF_LACK_STACKS, error, "stack roots from memory");
-	error = open_taker(session, count, false);
+	error = open_taker(session, false);
 	grf_session_without(session, GRF_LACK_STACKS, error, "stacks are copied as a whole");
 }
 
@@ -80,27 +142,47 @@ void grf_session_close_goroutines(struct grf_session *session)
 	session->copy.dead = NULL;
 }
 
+/* Those that are not worth their time. `expected` and `limit` stay, for the provenance. */
+static void give_up_taker(struct grf_session *session)
+{
+	struct grf_session_goroutines *goroutines = &session->goroutines;
+	struct grf_session_goroutines costs = {
+	    .before = goroutines->before,
+	    .expected = goroutines->expected,
+	    .limit = goroutines->limit,
+	};
+
+	grf_session_close_goroutines(session);
+	*goroutines = costs;
+	grf_session_without(session, GRF_LACK_STACKS, explain_costs(goroutines),
+			    "stack roots from the copied memory");
+}
+
 void grf_session_open_goroutines(struct grf_session *session)
 {
-	size_t count = count_goroutines(session);
-	struct grf_error *error = NULL;
+	struct grf_session_goroutines *goroutines = &session->goroutines;
+	bool reads_stacks = session->method->reads_stacks;
 
 	grf_session_close_goroutines(session);
 	grf_session_lacks(session, GRF_LACK_STACKS, 0);
-	if (!count || !session->options->goroutines.known)
-		error = grf_error_create(GRF_ERROR_UNSUPPORTED,
-					 "it is not known before the stop where goroutines are");
-	else if (count > RECORDS_LIMIT ||
-		 (count > GRF_FEW_GOROUTINES && !session->method->reads_stacks))
-		error = grf_error_create(
-		    GRF_ERROR_TOO_LONG,
-		    "there are %zu goroutines, too many to take their stack roots in the stop",
-		    count);
-	if (error)
-		grf_session_without(session, GRF_LACK_STACKS, error,
+	goroutines->before = count_goroutines(session);
+	if (!goroutines->before || !session->options->goroutines.known) {
+		grf_session_without(session, GRF_LACK_STACKS,
+				    grf_error_create(GRF_ERROR_UNSUPPORTED,
+						     "it is not known before the stop where "
+						     "goroutines are"),
 				    "stack roots from the copied memory");
-	else
-		choose_taker(session, count);
+		return;
+	}
+	goroutines->limit = find_time_limit(session);
+	goroutines->expected = goroutines->before * LEAST_RECORD_TIME;
+	if (goroutines->before > RECORDS_LIMIT || (!reads_stacks && !may_take(goroutines))) {
+		give_up_taker(session);
+		return;
+	}
+	choose_taker(session);
+	if (goroutines->taker && !reads_stacks && !may_take(goroutines))
+		give_up_taker(session);
 }
 
 void grf_session_expect_stacks(struct grf_session *session)
@@ -119,15 +201,9 @@ void grf_session_expect_stacks(struct grf_session *session)
 	}
 	goroutines->minimum = session->copy.through_mem ? DEAD_BYTES_THROUGH_MEM : DEAD_BYTES;
 	grf_dead_stacks_find(&goroutines->dead, records, count, goroutines->minimum);
-	if (count <= GRF_FEW_GOROUTINES ||
-	    goroutines->dead.bytes / GRF_PAGE * GRF_COPY_PAGE_TIME >= count * RECORD_TIME)
-		return;
-	grf_session_close_goroutines(session);
-	grf_session_without(
-	    session, GRF_LACK_STACKS,
-	    grf_error_create(GRF_ERROR_TOO_LONG,
-			     "the stacks of %zu goroutines are in use for the most part", count),
-	    "stack roots from the copied memory");
+	if (!may_take(goroutines) &&
+	    goroutines->dead.bytes / GRF_PAGE * GRF_COPY_PAGE_TIME < goroutines->expected)
+		give_up_taker(session);
 }
 
 void grf_session_take_goroutines(struct grf_session *session)
@@ -154,15 +230,13 @@ void grf_session_take_goroutines(struct grf_session *session)
 static struct grf_error *explain_lack(const struct grf_session_goroutines *goroutines)
 {
 	if (!goroutines->tried)
-		return grf_error_create(GRF_ERROR_TOO_LONG,
-					"there are too many goroutines to take their stack roots "
-					"in a stop that copies no stacks");
+		return explain_costs(goroutines);
 	return grf_error_create(GRF_ERROR_OTHER, "the goroutines could not be read in the stop");
 }
 
-bool grf_session_has_few_goroutines(const struct grf_session *session)
+bool grf_session_affords_goroutines(const struct grf_session *session)
 {
-	return session->goroutines.by_ebpf && session->goroutines.before <= GRF_FEW_GOROUTINES;
+	return session->goroutines.by_ebpf && may_take(&session->goroutines);
 }
 
 struct grf_error *grf_session_finish_goroutines(struct grf_session *session)
@@ -171,6 +245,8 @@ struct grf_error *grf_session_finish_goroutines(struct grf_session *session)
 	struct grf_image_parts *parts = session->parts;
 	struct grf_provenance *provenance = &parts->provenance;
 
+	provenance->goroutines_expected = goroutines->expected;
+	provenance->goroutines_limit = goroutines->limit == UINT64_MAX ? 0 : goroutines->limit;
 	if (!goroutines->taken) {
 		if (goroutines->taker && (goroutines->tried || goroutines->by_ebpf))
 			grf_session_without(session, GRF_LACK_STACKS, explain_lack(goroutines),

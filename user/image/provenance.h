@@ -85,6 +85,9 @@ struct grf_provenance {
 	enum grf_registers_by registers_by;
 	enum grf_goroutines_by goroutines_by;
 	uint64_t goroutine_records; /* taken at the stop; 0: none, all is in the copied memory */
+	/* What to take them was expected to take, and might take; ns. 0: that was not asked, any.
+	 */
+	uint64_t goroutines_expected, goroutines_limit;
 	struct grf_pause pause;
 	/* Beside the pause, in nanoseconds. */
 	uint64_t preparation; /* for which one thread stood, before */

@@ -174,6 +174,8 @@ static json_t *json_of_provenance(const struct grf_provenance *from)
 	    {"left_out_bytes", offsetof(struct grf_provenance, left_out)},
 	    {"dead_stacks_bytes", offsetof(struct grf_provenance, dead_stacks)},
 	    {"goroutine_records", offsetof(struct grf_provenance, goroutine_records)},
+	    {"goroutines_expected_ns", offsetof(struct grf_provenance, goroutines_expected)},
+	    {"goroutines_limit_ns", offsetof(struct grf_provenance, goroutines_limit)},
 	    {"spilled_bytes", offsetof(struct grf_provenance, spilled)},
 	};
 	json_t *object = json_object();

@@ -57,10 +57,15 @@ static uint64_t resident_pages(const struct grf_session *session)
 	return sscanf(text, "%*s %llu", &pages) == 1 ? pages : 0;
 }
 
+static uint64_t fork_time(const struct grf_session *session)
+{
+	return FORK_TIME + resident_pages(session) * FORK_PAGE_TIME;
+}
+
 /* A fork that has begun cannot be broken off. */
 static struct grf_error *check_time(const struct grf_session *session)
 {
-	uint64_t time = FORK_TIME + resident_pages(session) * FORK_PAGE_TIME;
+	uint64_t time = fork_time(session);
 
 	if (!session->max_pause || time <= session->max_pause)
 		return NULL;
@@ -191,7 +196,7 @@ static void fork_it(struct grf_session *session, const pid_t *tids, size_t count
 	grf_left_out_check(&session->left_out, grf_copy_gather, &session->copy, NULL, NULL);
 	grf_copy_begin(&session->copy, GRF_COPY_READ, NULL, 0);
 	session->goroutines.tried = false;
-	if (grf_session_has_few_goroutines(session))
+	if (grf_session_affords_goroutines(session))
 		grf_session_take_goroutines(session);
 	began = grf_now();
 	if (!grf_forked_make(session->fork.forked, tids, count) || !open_child(session)) {
@@ -324,6 +329,7 @@ const struct grf_copy_method grf_copy_by_fork = {
     .name = "a child that the process makes at the stop",
     .needs_stops = true,
     .reads_stacks = true,
+    .stop_time = fork_time,
     .open = open_forked,
     .ahead = get_ready,
     .at_stop = fork_it,

@@ -17,18 +17,33 @@
 #define ROUNDS 2
 /* Reading a pagemap entry of a page that may not exist; ns. */
 #define ENTRY_TIME 10
+/* All else of a stop; ns. */
+#define REST_TIME 400000u
 /* How often we look how much was written, and how much longer than that takes we wait after it; ns.
  */
 #define LOOK_INTERVAL 50000000u
 #define LOOK_SHARE    4u
 
-/* All entries are read at the stop: too many of them would take too long. */
-static struct grf_error *check_size(const struct grf_session *session)
+static uint64_t count_pages(const struct grf_session *session)
 {
 	uint64_t pages = 0;
 
 	for (size_t i = 0; i < session->first.piece_count; i++)
 		pages += (session->first.pieces[i].end - session->first.pieces[i].start) / GRF_PAGE;
+	return pages;
+}
+
+/* Beside what every stop takes, all entries are read, by all threads. */
+static uint64_t stop_time(const struct grf_session *session)
+{
+	return REST_TIME + count_pages(session) * ENTRY_TIME / session->copiers;
+}
+
+/* All entries are read at the stop: too many of them would take too long. */
+static struct grf_error *check_size(const struct grf_session *session)
+{
+	uint64_t pages = count_pages(session);
+
 	if (!session->max_pause || pages <= session->max_pause / ENTRY_TIME)
 		return NULL;
 	return grf_error_create(GRF_ERROR_UNSUPPORTED,
@@ -117,6 +132,7 @@ const struct grf_copy_method grf_copy_by_soft_dirty = {
     .copied_by = GRF_COPIED_SOFT_DIRTY,
     .lack = GRF_LACK_SOFT_DIRTY,
     .name = "pre-copy by soft-dirty bits",
+    .stop_time = stop_time,
     .open = open_soft_dirty,
     .ahead = copy_ahead,
     .at_stop = copy_rest,

@@ -96,6 +96,7 @@ const struct grf_copy_method grf_copy_at_stop = {
     .copied_by = GRF_COPIED_AT_STOP,
     .name = "all of it at the stop",
     .reads_stacks = true,
+    .stop_time = grf_session_copy_time,
     .open = check_time,
     .ahead = get_ready,
     .at_stop = grf_session_copy_all,
