@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The containers of the walk: pair map, frontier, object states; and the masks that tell what an
- * edge is. */
+/* The containers of the walk: pair map, frontier, object states, places; and the masks that tell
+ * what an edge is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include "graph/objects.h"
 #include "graph/object_pointers.h"
 #include "graph/pair_map.h"
+#include "graph/places.h"
 #include "graph/walk/frontier.h"
 
 static void test_pair_map_tells_pairs_apart(void **state)
@@ -93,6 +94,32 @@ static void test_object_states_know_free_slots(void **state)
 	free(states);
 }
 
+/* What was kept stays when a number comes that two bytes do not hold, with the mark or without. */
+static void test_places_become_wide(void **state)
+{
+	enum { COUNT = 100 };
+	static const uint32_t large[] = {GRF_PLACES_NARROW, GRF_GRAPH_INSIDE - 1};
+	struct grf_places places;
+
+	(void)state;
+	assert_true(grf_places_create(&places, COUNT));
+	for (uint32_t i = 1; i < COUNT - 2; i++)
+		assert_true(grf_places_set(
+		    &places, i, (GRF_PLACES_NARROW - i) | (i % 2 ? GRF_GRAPH_INSIDE : 0)));
+	assert_non_null(places.narrow);
+	for (uint32_t k = 0; k < 2; k++)
+		assert_true(
+		    grf_places_set(&places, COUNT - 2 + k, large[k] | (k ? GRF_GRAPH_INSIDE : 0)));
+	assert_null(places.narrow);
+	assert_int_equal(grf_places_get(&places, 0), 0);
+	for (uint32_t i = 1; i < COUNT - 2; i++)
+		assert_int_equal(grf_places_get(&places, i),
+				 (GRF_PLACES_NARROW - i) | (i % 2 ? GRF_GRAPH_INSIDE : 0));
+	assert_int_equal(grf_places_get(&places, COUNT - 2), large[0]);
+	assert_int_equal(grf_places_get(&places, COUNT - 1), large[1] | GRF_GRAPH_INSIDE);
+	grf_places_free(&places);
+}
+
 /* Any run of up to 64 words, wherever it begins, and no byte behind its last. */
 static void test_masks_of_spans(void **state)
 {
@@ -139,6 +166,7 @@ int main(void)
 	    cmocka_unit_test(test_frontier_keeps_order_across_blocks),
 	    cmocka_unit_test(test_frontier_peek_sees_what_will_be_popped),
 	    cmocka_unit_test(test_object_states_know_free_slots),
+	    cmocka_unit_test(test_places_become_wide),
 	    cmocka_unit_test(test_masks_of_spans),
 	    cmocka_unit_test(test_masks_of_stored_types),
 	};

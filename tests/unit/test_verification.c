@@ -41,10 +41,10 @@ static struct {
 	struct grf_goroutines goroutines;
 	struct grf_special_roots specials;
 	struct grf_model model;
-	uint8_t states[OBJECTS], marked[OBJECTS], passed_over[OBJECTS];
+	uint8_t marked[OBJECTS], passed_over[OBJECTS];
 	bool at_gc_point, exact;
-	uint32_t places[OBJECTS];
-	struct grf_object_kind kinds[1];
+	uint16_t places[OBJECTS];
+	struct grf_object_kind kinds[2];
 	struct grf_stored_types stored;
 	struct grf_graph graph;
 	struct grf_verification *verification;
@@ -186,7 +186,7 @@ static uint64_t object(unsigned int is)
 	while (world.allocated[slot / 8] >> slot % 8 & 1)
 		slot++;
 	world.allocated[slot / 8] |= (uint8_t)(1u << slot % 8);
-	world.states[slot] = is & REACHED ? GRF_OBJECT_REACHED : 0;
+	world.places[slot] = (is & REACHED) != 0;
 	world.marked[slot] = (is & MARKED) != 0;
 	return HEAP_BASE + slot * 16ul;
 }
@@ -217,8 +217,7 @@ static void verify(void)
 {
 	world.graph = (struct grf_graph){
 	    .model = &world.model,
-	    .states = world.states,
-	    .places = world.places,
+	    .places = {.narrow = world.places, .count = OBJECTS},
 	    .kinds = world.kinds,
 	    .stored = &world.stored,
 	};

@@ -425,20 +425,11 @@ static void test_new_writer_and_view(void **state)
 	    {.element_size = 40960, .slot_count = 1, .first_object = 6},
 	    {.element_size = 81920, .slot_count = 1, .first_object = 7},
 	    {.size_class = UINT8_MAX, .element_size = 32768, .slot_count = 1, .first_object = 8}};
-	uint8_t states[] = {GRF_OBJECT_REACHED,
-			    0,
-			    GRF_OBJECT_REACHED,
-			    GRF_OBJECT_FREE,
-			    GRF_OBJECT_REACHED | GRF_OBJECT_VISITED,
-			    GRF_OBJECT_REACHED,
-			    GRF_OBJECT_REACHED,
-			    GRF_OBJECT_REACHED,
-			    0};
-	uint32_t places[9] = {0};
+	uint16_t places[] = {1, 0, 1, 0, 1, 1, 1, 1, 0};
 	struct grf_heap heap = {.spans = spans, .span_count = 6, .object_ids = 9};
 	struct grf_model model = {.heap = &heap};
 	struct grf_graph graph = {
-	    .model = &model, .tree = &tree, .states = states, .places = places};
+	    .model = &model, .tree = &tree, .places = {.narrow = places, .count = 9}};
 	char *text;
 
 	(void)state;
@@ -451,7 +442,7 @@ static void test_new_writer_and_view(void **state)
 				  "size,objects\n,2\n16,3\n48,1\n");
 	free(text);
 	/* Without places it cannot be made, and the rest is there. */
-	graph.places = NULL;
+	graph.places = (struct grf_places){0};
 	text = reported(&csv, &graph, 0);
 	assert_null(strstr(text, "size,objects"));
 	assert_non_null(strstr(text, "main.cache"));

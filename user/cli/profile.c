@@ -59,8 +59,8 @@ static struct grf_error *find_answers(const struct grf_graph *graph, struct grf_
 {
 	struct grf_error *error;
 
-	error =
-	    grf_view_input_create(graph, graph->places ? GRF_NEEDS_OWNERS : GRF_NEEDS_TREE, input);
+	error = grf_view_input_create(
+	    graph, grf_places_kept(&graph->places) ? GRF_NEEDS_OWNERS : GRF_NEEDS_TREE, input);
 	error = pass_over_large(error);
 	if (!error && input->owners)
 		error = grf_suspects_create(input->retained, input->owners, GRF_SUSPECT_BYTES,
@@ -95,7 +95,7 @@ static struct grf_error *write_views(const struct grf_graph *graph,
 		return error;
 	grf_facts_collect(graph, &facts);
 	facts.suspects = suspects;
-	facts.without_suspects = !graph->places;
+	facts.without_suspects = !grf_places_kept(&graph->places);
 	facts.details = grf_log_verbosity() > 0;
 	input.facts = &facts;
 	input.shown = shown->focus || shown->hide ? shown : NULL;

@@ -31,8 +31,7 @@ void grf_graph_destroy(struct grf_graph *graph)
 	if (graph->stored)
 		grf_stored_types_free(graph->stored);
 	free(graph->stored);
-	free(graph->states);
-	free(graph->places);
+	grf_places_free(&graph->places);
 	free(graph->kinds);
 	free(graph->claims);
 	free(graph);

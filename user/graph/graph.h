@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "graph/objects.h"
+#include "graph/places.h"
 #include "graph/tree.h"
 #include "model/model.h"
 
@@ -38,11 +39,9 @@ struct grf_root_claim {
 
 /* Arrays are indexed by object id (model/heap/heap.h). */
 struct grf_graph {
-	struct grf_model *model; /* borrowed */
-	struct grf_tree *tree;   /* owned, as all that follows */
-	uint8_t *states;         /* enum grf_object_state; NULL unless places are kept */
-	uint32_t *places;        /* of what is reached, an index of `kinds` with a mark; NULL
-				  * likewise */
+	struct grf_model *model;  /* borrowed */
+	struct grf_tree *tree;    /* owned, as all that follows */
+	struct grf_places places; /* indices of `kinds`; none unless they are kept */
 	struct grf_object_kind *kinds;
 	uint32_t kind_count;
 	struct grf_root_claim *claims; /* by address, each once; NULL unless places are kept */
@@ -68,21 +67,25 @@ static inline void grf_graph_cleanup_fn(struct grf_graph **graph)
 /* Whether an object is alive; where places are kept. */
 static inline bool grf_graph_reached(const struct grf_graph *graph, uint64_t id)
 {
-	assert(graph->states && "made with places");
-	return graph->states[id] & GRF_OBJECT_REACHED;
+	assert(grf_places_kept(&graph->places) && "made with places");
+	return grf_places_get(&graph->places, id);
 }
 
-/* The mark in grf_graph.places of an object that was reached by a pointer into it. */
-#define GRF_GRAPH_INSIDE 0x80000000u
+/* The index of `kinds` of a reached object. */
+static inline uint32_t grf_graph_kind_index(const struct grf_graph *graph, uint64_t id)
+{
+	return grf_places_get(&graph->places, id) & ~GRF_GRAPH_INSIDE;
+}
 
 /* Where a reached object stands and what it is; where places are kept. */
 static inline struct grf_object_kind grf_graph_kind(const struct grf_graph *graph, uint64_t id)
 {
+	uint32_t place = grf_places_get(&graph->places, id);
 	struct grf_object_kind kind;
 
-	assert(grf_graph_reached(graph, id));
-	kind = graph->kinds[graph->places[id] & ~GRF_GRAPH_INSIDE];
-	kind.inside = graph->places[id] & GRF_GRAPH_INSIDE;
+	assert(place);
+	kind = graph->kinds[place & ~GRF_GRAPH_INSIDE];
+	kind.inside = place & GRF_GRAPH_INSIDE;
 	return kind;
 }
 

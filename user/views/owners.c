@@ -53,7 +53,7 @@ struct making {
 static struct group *group_of(struct making *making, uint32_t node)
 {
 	uint64_t id = grf_retained_object(making->retained, node);
-	uint32_t kind = making->graph->places[id] & ~GRF_GRAPH_INSIDE, index;
+	uint32_t kind = grf_graph_kind_index(making->graph, id), index;
 	const struct grf_type *type = making->graph->kinds[kind].type;
 	struct group *added;
 
@@ -187,17 +187,13 @@ static void visit_holder(void *context, uint32_t holder, uint32_t node)
 
 	if (making->no_memory || grf_retained_owner(making->retained, node) != GRF_ROOT_ALL)
 		return;
-	group =
-	    making
-		->group_of_kind[making->graph->places[grf_retained_object(making->retained, node)] &
-				~GRF_GRAPH_INSIDE];
+	group = making->group_of_kind[grf_graph_kind_index(
+	    making->graph, grf_retained_object(making->retained, node))];
 	top = top_of(making, holder);
 	if (!grf_retained_is_root(making->retained, top))
-		top =
-		    (uint32_t)making->retained->roots.nodes.count - 1 +
-		    making->group_of_kind[making->graph
-					      ->places[grf_retained_object(making->retained, top)] &
-					  ~GRF_GRAPH_INSIDE];
+		top = (uint32_t)making->retained->roots.nodes.count - 1 +
+		      making->group_of_kind[grf_graph_kind_index(
+			  making->graph, grf_retained_object(making->retained, top))];
 	index = grf_pair_map_get(&making->holders, group, top);
 	if (index == GRF_PAIR_MAP_NONE) {
 		index = (uint32_t)making->tallies.count;

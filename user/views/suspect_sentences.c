@@ -32,9 +32,9 @@ static void visit_wanted(struct grf_suspecting *suspecting, const struct grf_spa
 
 	for (uint32_t slot = 0; slot < span->slot_count; slot++) {
 		uint64_t id = span->first_object + slot;
+		uint32_t place = grf_places_get(&graph->places, id);
 
-		if (grf_graph_reached(graph, id) && !(graph->places[id] & GRF_GRAPH_INSIDE) &&
-		    wanted[graph->places[id]])
+		if (place && !(place & GRF_GRAPH_INSIDE) && wanted[place])
 			visit(context, grf_retained_node(suspecting->retained, id));
 	}
 }

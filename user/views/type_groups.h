@@ -30,7 +30,7 @@ void grf_type_groups_free(struct grf_type_groups *groups);
 /* The doubled kind of a reached object. */
 static inline uint32_t grf_type_doubled_kind(const struct grf_graph *graph, uint64_t id)
 {
-	uint32_t place = graph->places[id];
+	uint32_t place = grf_places_get(&graph->places, id);
 
 	return (place & ~GRF_GRAPH_INSIDE) * 2 + !!(place & GRF_GRAPH_INSIDE);
 }

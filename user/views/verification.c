@@ -421,7 +421,7 @@ struct grf_error *grf_verification_create(const struct grf_graph *graph,
 	};
 	struct grf_error *error;
 
-	assert(graph->states && graph->places && "made with places");
+	assert(grf_places_kept(&graph->places) && "made with places");
 	if (!verification)
 		return grf_error_no_memory();
 	error = compare_all(&comparison);

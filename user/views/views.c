@@ -79,7 +79,7 @@ static enum grf_view_needs needs_met(const struct grf_view_input *input)
 		return GRF_NEEDS_OWNERS;
 	if (input->retained)
 		return GRF_NEEDS_RETAINED;
-	return input->graph->places ? GRF_NEEDS_PLACES : GRF_NEEDS_TREE;
+	return grf_places_kept(&input->graph->places) ? GRF_NEEDS_PLACES : GRF_NEEDS_TREE;
 }
 
 struct grf_error *grf_views_make(const struct grf_view *const *views, struct grf_view_input *input,

@@ -182,7 +182,7 @@ struct grf_error *grf_retained_create(const struct grf_graph *graph, struct grf_
 	struct grf_retained *retained = calloc(1, sizeof(*retained));
 	struct grf_error *error;
 
-	assert(graph->states && graph->places && "made with places");
+	assert(grf_places_kept(&graph->places) && "made with places");
 	if (!retained)
 		return grf_error_no_memory();
 	retained->graph = graph;

@@ -29,7 +29,7 @@ void grf_holdings_free(struct grf_holdings *holdings);
 
 static inline uint8_t grf_holdings_tier(const struct grf_holdings *holdings, uint64_t id)
 {
-	return holdings->tiers[holdings->graph->places[id] & ~GRF_GRAPH_INSIDE];
+	return holdings->tiers[grf_graph_kind_index(holdings->graph, id)];
 }
 
 typedef void grf_held_visit(void *context, uint32_t id);

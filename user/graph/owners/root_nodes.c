@@ -208,7 +208,7 @@ static void collect_in_span(struct collection *collection, uint32_t root,
 	for (uint32_t slot = 0; slot < span->slot_count; slot++) {
 		uint64_t id = span->first_object + slot;
 
-		if (grf_graph_reached(graph, id) && kinds[graph->places[id] & ~GRF_GRAPH_INSIDE])
+		if (grf_graph_reached(graph, id) && kinds[grf_graph_kind_index(graph, id)])
 			add_edge(collection, root, span->base + slot * span->element_size);
 	}
 }

@@ -10,7 +10,7 @@ void grf_walk_claim(struct grf_walk *walk, const struct grf_area *area, uint64_t
 {
 	struct grf_root_claim *claim;
 
-	if (!walk->places || !spot ||
+	if (!grf_places_kept(&walk->places) || !spot ||
 	    !grf_heap_span(walk->heap, grf_load_u64(area->memory + bit * GRF_WORD_BYTES)))
 		return;
 	claim = grf_array_add(&walk->claims);
@@ -53,7 +53,7 @@ void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uin
 	if (end > view->end)
 		end = view->end;
 	words = end > view->first ? (end + 63) / 64 - first : 0;
-	if (!walk->places || !words) {
+	if (!grf_places_kept(&walk->places) || !words) {
 		grf_walk_value(walk, spot, view);
 		return;
 	}

@@ -36,7 +36,7 @@ static void walk_free(struct grf_walk *walk)
 	free(walk->unclaimed);
 	free(walk->scratch);
 	free(walk->states);
-	free(walk->places);
+	grf_places_free(&walk->places);
 }
 
 static void add_totals(struct grf_tree *tree)
@@ -74,11 +74,8 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 {
 	struct grf_error *error = grf_object_states_create(walk->heap, &walk->states);
 
-	if (!error && keep) {
-		walk->places = calloc(walk->heap->object_ids + 1, sizeof(*walk->places));
-		if (!walk->places)
-			error = grf_error_no_memory();
-	}
+	if (!error && keep && !grf_places_create(&walk->places, walk->heap->object_ids))
+		error = grf_error_no_memory();
 	if (!error)
 		error = index_scheduler(walk);
 	if (!error)
@@ -144,9 +141,9 @@ static void take_walk(struct grf_walk *walk, struct grf_graph *graph)
 {
 	struct grf_tree *tree = graph->tree;
 
-	if (walk->places) {
-		graph->states = grf_take(walk->states);
-		graph->places = grf_take(walk->places);
+	if (grf_places_kept(&walk->places)) {
+		graph->places = walk->places;
+		walk->places = (struct grf_places){0};
 		graph->claims = grf_take(walk->claims.items);
 		graph->claim_count = sort_claims(graph->claims, walk->claims.count);
 	}

@@ -44,11 +44,12 @@ static void reach_object(struct grf_walk *walk, uint64_t id, const struct grf_sp
 	walk->states[id] = GRF_OBJECT_REACHED;
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		walk->states[id] |= GRF_OBJECT_VISITED;
-	if (walk->places)
-		walk->places[id] =
-		    spot_id | (is_inside(span, (uint32_t)(id - span->first_object), address)
-				   ? GRF_GRAPH_INSIDE
-				   : 0);
+	if (grf_places_kept(&walk->places) &&
+	    !grf_places_set(&walk->places, id,
+			    spot_id | (is_inside(span, (uint32_t)(id - span->first_object), address)
+					   ? GRF_GRAPH_INSIDE
+					   : 0)))
+		grf_walk_fail(walk);
 	walk->reached++;
 	node->objects++;
 	node->bytes += span->element_size;
@@ -256,6 +257,7 @@ static void emit_pointer(struct grf_walk *walk, uint64_t address, uint32_t spot,
 	found->spot = spot;
 	found->span = (uint32_t)(span - walk->heap->spans);
 	__builtin_prefetch(&walk->states[found->id], 1);
+	grf_places_prefetch(&walk->places, found->id);
 }
 
 void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)

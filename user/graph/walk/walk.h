@@ -97,7 +97,7 @@ struct grf_walk {
 	GRF_ARRAY(struct grf_inferred) made;
 	struct grf_pair_map made_index; /* object id -> index */
 	uint8_t *states;
-	uint32_t *places; /* NULL, or by which spot each object was reached, by id; see graph.h */
+	struct grf_places places; /* where they are kept: by which spot each was reached */
 	/* Where places are kept: as what the words of areas were followed. */
 	GRF_ARRAY(struct grf_root_claim) claims;
 	uint64_t *unclaimed; /* pending bits before a value was followed */
