@@ -157,6 +157,8 @@ static int begin(void **state)
 	world.goroutine.frames = &world.frame;
 	world.goroutine.frame_count = 1;
 	world.goroutine.words = world.words;
+	world.goroutine.stack_low = STACK_BASE;
+	world.goroutine.stack_high = STACK_BASE + sizeof(world.stack);
 	world.goroutines.items = &world.goroutine;
 	world.goroutines.count = 1;
 	world.model.heap = &world.heap_model;
@@ -442,6 +444,34 @@ static void test_tables(void **state)
 	grf_view_differences.destroy(differences.made);
 }
 
+static void count_root(void *context, const struct grf_root_word *word)
+{
+	assert_true(word->value);
+	(*(unsigned int *)context)++;
+}
+
+/* A broken mask or stack map does not make roots of what lies beside. */
+static void test_roots_are_in_their_segment_and_stack(void **state)
+{
+	uint64_t target = object(REACHED | MARKED);
+	unsigned int count = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		in_data(i, target);
+		on_stack(target, false);
+	}
+	verify();
+	grf_graph_roots(&world.graph, count_root, &count);
+	assert_int_equal(count, 8);
+	world.module.edata = DATA_BASE + 24;
+	world.goroutine.stack_high = STACK_BASE + 31;
+	world.words[0].address += 4;
+	count = 0;
+	grf_graph_roots(&world.graph, count_root, &count);
+	assert_int_equal(count, 3 + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +486,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_reached_from_nowhere, begin, end),
 	    cmocka_unit_test_setup_teardown(test_without_marks, begin, end),
 	    cmocka_unit_test_setup_teardown(test_tables, begin, end),
+	    cmocka_unit_test_setup_teardown(test_roots_are_in_their_segment_and_stack, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,8 +113,8 @@ typedef void grf_root_visit(void *context, const struct grf_root_word *word);
 /**
  * Calls visit() for each root: the words of data and bss segments and of stacks, and what else
  * goroutines and specials hold. Objects of which only the referents are roots are not among them.
- * The walk takes the same words, class by class and with what is known of each: check_owners holds
- * on real programs that each of these is the root of a node, and that no other is.
+ * The walk takes the words of the same enumeration (root_words.h), class by class and with what is
+ * known of each.
  */
 void grf_graph_roots(const struct grf_graph *graph, grf_root_visit *visit, void *context);
 

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "graph/root_words.h"
 #include "graph/walk/pieces.h"
 #include "model/stacks/goroutine_names.h"
 #include "model/types/flow/code_types.h"
@@ -45,35 +46,37 @@ static uint32_t root_spot(struct grf_walk *walk, enum grf_root_class root_class,
 	return spot;
 }
 
-static struct grf_error *add_area(struct grf_walk *walk, const char *name, uint64_t start,
-				  uint64_t end, const uint8_t *mask, uint64_t mask_bits)
+static void set_pending(void *context, uint64_t address)
 {
-	uint64_t bits = (end - start) / 8;
+	struct grf_area *area = context;
+
+	grf_bit_set(area->pending, (address - area->start) / 8);
+}
+
+static struct grf_error *add_area(struct grf_walk *walk, const struct grf_root_segment *segment)
+{
+	uint64_t size = segment->end - segment->start;
 	struct grf_error *error;
 	struct grf_area *area;
 	uint64_t *pending;
 
-	if (end <= start || !mask)
+	if (segment->end <= segment->start || !segment->mask)
 		return NULL;
-	error = grf_image_check_copied(walk->model->image, start, end - start, "a data segment");
+	error = grf_image_check_copied(walk->model->image, segment->start, size, "a data segment");
 	if (error)
 		return error;
-	if (mask_bits > bits)
-		mask_bits = bits;
-	pending = calloc(grf_bitmap_words(bits) + 1, sizeof(*pending));
+	pending = calloc(grf_bitmap_words(size / 8) + 1, sizeof(*pending));
 	area = grf_array_add(&walk->areas);
 	if (!pending || !area) {
 		free(pending);
 		return grf_error_no_memory();
 	}
-	area->name = name;
-	area->start = start;
-	area->end = end;
+	area->name = segment->name;
+	area->start = segment->start;
+	area->end = segment->end;
 	area->pending = pending;
-	area->memory = grf_image_view(walk->model->image, start, end - start);
-	for (uint64_t i = 0; i < mask_bits; i++)
-		if (mask[i >> 3] >> (i & 7) & 1)
-			grf_bit_set(pending, i);
+	area->memory = grf_image_view(walk->model->image, segment->start, size);
+	grf_root_segment_words(segment, set_pending, area);
 	return NULL;
 }
 
@@ -92,17 +95,12 @@ static struct grf_error *assemble_area(struct grf_walk *walk, struct grf_area *a
 
 struct grf_error *grf_walk_areas(struct grf_walk *walk)
 {
-	const struct grf_modules *modules = walk->model->modules;
 	struct grf_error *error;
 
-	for (size_t i = 0; i < modules->count; i++) {
-		const struct grf_module *module = &modules->items[i];
+	for (size_t i = 0; i < grf_root_segment_count(walk->model); i++) {
+		struct grf_root_segment segment = grf_root_segment(walk->model, i);
 
-		error = add_area(walk, "data", module->data, module->edata, module->data_mask,
-				 module->data_mask_bits);
-		if (!error)
-			error = add_area(walk, "bss", module->bss, module->ebss, module->bss_mask,
-					 module->bss_mask_bits);
+		error = add_area(walk, &segment);
 		if (error)
 			return error;
 	}
@@ -262,6 +260,7 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 /* State of the walk of one goroutine's stack. */
 struct stack_walk {
 	struct grf_walk *walk;
+	const struct grf_goroutine *goroutine;
 	enum grf_root_class root_class;
 	struct grf_area area;
 	uint64_t capacity; /* words of area.pending */
@@ -339,22 +338,25 @@ static size_t walk_locals(struct stack_walk *stack, const struct grf_local *loca
  * themselves is the runtime's, in any goroutine: for example the sudog of a blocked receive. An
  * exception is a frame that is read conservatively: it holds what its caller had in registers.
  */
-static bool is_of_class(const struct stack_walk *stack, const struct grf_goroutine *goroutine,
-			uint32_t frame)
+static bool is_of_class(const struct stack_walk *stack, uint32_t frame)
 {
+	const struct grf_goroutine *goroutine = stack->goroutine;
+
 	if (stack->root_class == GRF_ROOT_RUNTIME || frame >= goroutine->frame_count)
 		return true;
 	return goroutine->frames[frame].conservative || !goroutine->frames[frame].function.name ||
 	       !is_runtime_name(goroutine->frames[frame].function.name);
 }
 
-static void walk_frames(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+static void walk_frames(struct stack_walk *stack)
 {
+	const struct grf_goroutine *goroutine = stack->goroutine;
+
 	for (uint32_t i = 0; i < goroutine->frame_count && !stack->walk->no_memory; i++) {
 		const struct grf_frame *frame = &goroutine->frames[i];
 		size_t count;
 
-		if (!frame->function.name || !is_of_class(stack, goroutine, i))
+		if (!frame->function.name || !is_of_class(stack, i))
 			continue;
 		count = grf_types_locals(stack->walk->types, frame->lookup_pc, frame->fp,
 					 stack->locals, GRF_FRAME_LOCALS);
@@ -363,14 +365,6 @@ static void walk_frames(struct stack_walk *stack, const struct grf_goroutine *go
 		for (size_t k = 0; k < count;)
 			k += walk_locals(stack, &stack->locals[k], count - k);
 	}
-}
-
-/* The function that a root without a variable is named after. */
-static const char *frame_name(const struct grf_goroutine *goroutine, uint32_t frame)
-{
-	if (frame < goroutine->frame_count && goroutine->frames[frame].function.name)
-		return goroutine->frames[frame].function.name;
-	return "goroutine";
 }
 
 /* The frame whose stack map has the word. An argument is in another frame's memory. */
@@ -383,126 +377,129 @@ static uint32_t frame_of_word(const struct grf_goroutine *goroutine, uint64_t ad
 }
 
 /* Follows the values that the goroutine waits to send: they have a type and no name. */
-static void walk_waits(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+static void walk_waits(struct stack_walk *stack)
 {
+	const struct grf_goroutine *goroutine = stack->goroutine;
+
 	for (uint32_t i = 0; i < goroutine->wait_count && !stack->walk->no_memory; i++) {
 		const struct grf_goroutine_wait *wait = &goroutine->waits[i];
 		uint32_t frame = frame_of_word(goroutine, wait->address);
 		struct grf_type *type =
 		    grf_types_by_descriptor(stack->walk->types, wait->descriptor);
 
-		if (!type || !is_of_class(stack, goroutine, frame) ||
+		if (!type || !is_of_class(stack, frame) ||
 		    !is_pending(&stack->area, wait->address, type->size))
 			continue;
 		grf_type_plan(stack->walk->types, type);
 		if (type->pointer_bytes)
 			walk_variable(stack->walk, &stack->area, wait->address, type->size, 0,
 				      root_spot(stack->walk, stack->root_class,
-						frame_name(goroutine, frame), type));
+						grf_root_frame_name(goroutine, frame), type));
 	}
 }
 
-/* Follows roots that are in no stack word. They are functions, which may be closures on the stack,
- * or other values. */
-static void walk_values(struct stack_walk *stack, const struct grf_goroutine *goroutine,
-			bool functions)
+static uint32_t frame_spot(struct stack_walk *stack, uint32_t frame)
 {
-	for (uint32_t i = 0; i < goroutine->value_count; i++) {
-		const struct grf_goroutine_value *value = &goroutine->values[i];
-		bool function = value->kind == GRF_VALUE_CONTEXT || value->kind == GRF_VALUE_DEFER;
-		uint32_t spot;
-
-		if (function != functions)
-			continue;
-		spot = root_spot(stack->walk, stack->root_class,
-				 frame_name(goroutine, value->frame), NULL);
-		if (function)
-			grf_walk_emit_function(stack->walk, value->value, spot);
-		else
-			grf_walk_defer(stack->walk, value->value, spot);
-	}
+	return root_spot(stack->walk, stack->root_class,
+			 grf_root_frame_name(stack->goroutine, frame), NULL);
 }
 
-/* Follows the words that no variable covers. */
-static void defer_stack_words(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+/* Of roots that are in no stack word: a function, which may be a closure on the stack. */
+static void walk_function(void *context, const struct grf_goroutine_value *value)
 {
-	for (uint32_t i = 0; i < goroutine->word_count; i++) {
-		const struct grf_stack_word *word = &goroutine->words[i];
-		uint64_t bit = (word->address - stack->area.start) / 8, value;
-		struct unnamed unnamed;
-		uint32_t spot;
+	struct stack_walk *stack = context;
 
-		if (word->address < stack->area.start || word->address >= stack->area.end ||
-		    !grf_bit(stack->area.pending, bit) ||
-		    !is_of_class(stack, goroutine, word->frame))
-			continue;
-		value = grf_load_u64(stack->area.memory + bit * 8);
-		if (!value || !grf_heap_span(stack->walk->heap, value))
-			continue;
-		unnamed = (struct unnamed){
-		    .value = value,
-		    .before = bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
-		};
-		unnamed.is_made =
-		    grf_walk_made_in_frame(stack->walk, goroutine, word, &unnamed.made);
-		spot = root_spot(stack->walk, stack->root_class, frame_name(goroutine, word->frame),
-				 NULL);
-		grf_walk_claim(stack->walk, &stack->area, bit, spot, GRF_CLAIM_ALONE);
-		follow_unnamed(stack->walk, &unnamed, spot);
-	}
+	if (value->kind == GRF_VALUE_CONTEXT || value->kind == GRF_VALUE_DEFER)
+		grf_walk_emit_function(stack->walk, value->value, frame_spot(stack, value->frame));
+}
+
+static void defer_value(void *context, const struct grf_goroutine_value *value)
+{
+	struct stack_walk *stack = context;
+
+	if (value->kind != GRF_VALUE_CONTEXT && value->kind != GRF_VALUE_DEFER)
+		grf_walk_defer(stack->walk, value->value, frame_spot(stack, value->frame));
+}
+
+/* Follows a word if no variable covers it. */
+static void defer_stack_word(void *context, const struct grf_stack_word *word)
+{
+	struct stack_walk *stack = context;
+	uint64_t bit = (word->address - stack->area.start) / 8, value;
+	struct unnamed unnamed;
+	uint32_t spot;
+
+	if (!grf_bit(stack->area.pending, bit) || !is_of_class(stack, word->frame))
+		return;
+	value = grf_load_u64(stack->area.memory + bit * 8);
+	if (!value || !grf_heap_span(stack->walk->heap, value))
+		return;
+	unnamed = (struct unnamed){
+	    .value = value,
+	    .before = bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
+	};
+	unnamed.is_made =
+	    grf_walk_made_in_frame(stack->walk, stack->goroutine, word, &unnamed.made);
+	spot = frame_spot(stack, word->frame);
+	grf_walk_claim(stack->walk, &stack->area, bit, spot, GRF_CLAIM_ALONE);
+	follow_unnamed(stack->walk, &unnamed, spot);
+}
+
+static void lower_area(void *context, const struct grf_stack_word *word)
+{
+	struct grf_area *area = context;
+
+	if (word->address < area->start)
+		area->start = word->address;
+}
+
+static void set_stack_pending(void *context, const struct grf_stack_word *word)
+{
+	set_pending(context, word->address);
+}
+
+/* Clears the bits of 64 words. */
+static void clear_stack_pending(void *context, const struct grf_stack_word *word)
+{
+	struct grf_area *area = context;
+
+	area->pending[(word->address - area->start) / 8 / 64] = 0;
+}
+
+/* Makes room for a bit for each word of the area. All are clear. */
+static bool make_pending(struct stack_walk *stack)
+{
+	uint64_t words = grf_bitmap_words((stack->area.end - stack->area.start) / 8) + 1;
+
+	if (words <= stack->capacity && stack->area.pending)
+		return true;
+	free(stack->area.pending);
+	stack->area.pending = calloc(words, sizeof(*stack->area.pending));
+	stack->capacity = stack->area.pending ? words : 0;
+	if (!stack->area.pending)
+		grf_walk_fail(stack->walk);
+	return stack->area.pending;
 }
 
 /* Sets up the area of a goroutine's stack, down to its lowest frame or live word. (Type words of
  * interfaces are not live, and are needed.) False: the area is empty. */
-static bool stack_area(struct stack_walk *stack, const struct grf_goroutine *goroutine)
+static bool stack_area(struct stack_walk *stack)
 {
-	uint64_t low, high = goroutine->stack_high & ~(uint64_t)7, words;
+	const struct grf_goroutine *goroutine = stack->goroutine;
+	uint64_t high = goroutine->stack_high & ~(uint64_t)7, sp;
 
-	if (!goroutine->word_count)
+	stack->area.start = stack->area.end = high;
+	grf_root_stack_words(goroutine, lower_area, &stack->area);
+	if (stack->area.start == high || !goroutine->memory)
 		return false;
-	low = goroutine->words[0].address & ~(uint64_t)7;
-	if (goroutine->frame_count && goroutine->frames[0].sp < low &&
-	    goroutine->frames[0].sp >= goroutine->stack_low)
-		low = (goroutine->frames[0].sp + 7) & ~(uint64_t)7;
-	if (low < goroutine->stack_low || low >= high || high - low > GRF_MAX_STACK_BYTES)
+	sp = goroutine->frame_count ? goroutine->frames[0].sp : high;
+	if (sp < stack->area.start && sp >= goroutine->stack_low)
+		stack->area.start = (sp + 7) & ~(uint64_t)7;
+	if (high - stack->area.start > GRF_MAX_STACK_BYTES || !make_pending(stack))
 		return false;
-	words = grf_bitmap_words((high - low) / 8) + 1;
-	if (words > stack->capacity || !stack->area.pending) {
-		uint64_t *pending = calloc(words, sizeof(*pending));
-
-		free(stack->area.pending);
-		stack->area.pending = pending;
-		stack->capacity = 0;
-		if (!pending) {
-			grf_walk_fail(stack->walk);
-			return false;
-		}
-		stack->capacity = words;
-	}
-	stack->area.start = low;
-	stack->area.end = high;
-	if (!goroutine->memory)
-		return false;
-	stack->area.memory = goroutine->memory + (low - goroutine->stack_low);
-	for (uint32_t i = 0; i < goroutine->word_count; i++) {
-		uint64_t address = goroutine->words[i].address;
-
-		if (address >= low && address < high && !(address & 7))
-			grf_bit_set(stack->area.pending, (address - low) / 8);
-	}
+	stack->area.memory = goroutine->memory + (stack->area.start - goroutine->stack_low);
+	grf_root_stack_words(goroutine, set_stack_pending, &stack->area);
 	return true;
-}
-
-/* Clears the bits that stack_area() set and nothing claimed. Its cost is that of the live words,
- * not that of the stack's size. */
-static void clear_area(struct stack_walk *stack, const struct grf_goroutine *goroutine)
-{
-	for (uint32_t i = 0; i < goroutine->word_count; i++) {
-		uint64_t address = goroutine->words[i].address;
-
-		if (address >= stack->area.start && address < stack->area.end)
-			stack->area.pending[(address - stack->area.start) / 8 / 64] = 0;
-	}
 }
 
 static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine *goroutine)
@@ -511,22 +508,24 @@ static void walk_goroutine(struct stack_walk *stack, const struct grf_goroutine 
 					   sizeof(stack->name));
 	const char *shown = known ? grf_root_name(stack->walk->types, stack->name) : NULL;
 
+	stack->goroutine = goroutine;
 	/* pprof's label created_by. */
 	if (!grf_tree_creator(&stack->walk->builder, shown))
 		grf_walk_fail(stack->walk);
-	if (stack_area(stack, goroutine)) {
+	if (stack_area(stack)) {
 		stack->walk->stack = &stack->area;
-		walk_frames(stack, goroutine);
-		walk_waits(stack, goroutine);
-		walk_values(stack, goroutine, true);
+		walk_frames(stack);
+		walk_waits(stack);
+		grf_root_values(goroutine, walk_function, stack);
 		grf_walk_run_stack(stack->walk);
-		defer_stack_words(stack, goroutine);
+		grf_root_stack_words(goroutine, defer_stack_word, stack);
 		stack->walk->stack = NULL;
-		clear_area(stack, goroutine);
+		/* What it costs is that of the live words, not that of the stack's size. */
+		grf_root_stack_words(goroutine, clear_stack_pending, &stack->area);
 	} else {
-		walk_values(stack, goroutine, true);
+		grf_root_values(goroutine, walk_function, stack);
 	}
-	walk_values(stack, goroutine, false);
+	grf_root_values(goroutine, defer_value, stack);
 }
 
 static struct grf_error *walk_goroutines(struct grf_walk *walk, enum grf_root_class root_class)
@@ -563,28 +562,25 @@ static struct grf_type *pointee_of(struct grf_walk *walk, uint64_t descriptor)
 	return type->slots[0].target;
 }
 
-static void walk_specials(struct grf_walk *walk)
+static void walk_special(void *context, size_t index, const struct grf_special_root *root)
 {
-	const struct grf_special_roots *roots = walk->model->specials;
+	struct grf_walk *walk = context;
+	uint32_t spot;
 
-	for (size_t i = 0; i < roots->count && !walk->no_memory; i++) {
-		const struct grf_special_root *root = &roots->items[i];
-		uint32_t spot =
-		    root_spot(walk, GRF_ROOT_FINALIZER, root->name, pointee_of(walk, root->type));
-
-		if (!root->value)
-			continue;
-		switch (root->kind) {
-		case GRF_ROOT_OBJECT:
-			grf_walk_emit(walk, root->value, spot);
-			break;
-		case GRF_ROOT_REFERENTS:
-			grf_walk_referents(walk, root->value, spot);
-			break;
-		case GRF_ROOT_FUNCTION:
-			grf_walk_emit_function(walk, root->value, spot);
-			break;
-		}
+	(void)index;
+	if (walk->no_memory)
+		return;
+	spot = root_spot(walk, GRF_ROOT_FINALIZER, root->name, pointee_of(walk, root->type));
+	switch (root->kind) {
+	case GRF_ROOT_OBJECT:
+		grf_walk_emit(walk, root->value, spot);
+		break;
+	case GRF_ROOT_REFERENTS:
+		grf_walk_referents(walk, root->value, spot);
+		break;
+	case GRF_ROOT_FUNCTION:
+		grf_walk_emit_function(walk, root->value, spot);
+		break;
 	}
 }
 
@@ -601,7 +597,7 @@ struct grf_error *grf_walk_class(struct grf_walk *walk, enum grf_root_class root
 		error = walk_goroutines(walk, root_class);
 		break;
 	case GRF_ROOT_FINALIZER:
-		walk_specials(walk);
+		grf_root_specials(walk->model, walk_special, walk);
 		break;
 	default:
 		walk_globals(walk, root_class);
