@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Types that nobody names: found out by contents, or none; and how much of each program is typed."""
 
+import json
 import re
 import struct
 import subprocess
@@ -274,6 +275,40 @@ def test_inside(version, build, tmp_path):
     assert {name: below[name] for name in sure} == sure
     # Elements that were taken for others would count as what they are not.
     assert texts == 6 * 32
+
+
+@pytest.mark.parametrize("version", ["1.21.13", *RELEASES])
+def test_first_field(version, build, tmp_path):
+    """Pointers to where a struct begins, of the type of its first field, with debug information: the
+    struct has the only type that fits, and where there are two, none. Nothing is said to be the field
+    alone."""
+    with Target(build("firstfield", version=version)) as target:
+        arguments = ("--freeze", "now", "--format", "json", "-o", tmp_path / "types")
+        goref("types", target.pid, *arguments).expect(OK)
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    table = json.loads((tmp_path / "types").read_text())["tables"]["types"]
+    names = [column["name"] for column in table["columns"]]
+    rows = [dict(zip(names, row)) for row in table["rows"]]
+    found = {row["type"]: (row["objects"], bool(row["likely"])) for row in rows if "main." in row["type"]}
+    likely = ["main.Holder", "main.Outer", "main.Tail", "main.Number", "main.Flat"]
+    # The runtime stores their types from Go 1.22 on.
+    known = ["main.Big", "main.Large"] if version >= "1.22" else []
+    sure = {
+        **{name: (1, True) for name in likely},
+        **{name: (1, False) for name in [*known, "main.Whole", "main.Far", "main.Way"]},
+        "struct around *main.Leaf": (2, False),
+        # Some are below what is inferred.
+        "main.Text": (5, True),
+        "main.Leaf": (15, True),
+    }
+    if known:
+        assert found == sure
+    else:
+        assert {name: found.get(name) for name in sure} == sure
+        assert not {"*main.Leaf", "main.Inner", "main.Count"} & set(found), found
+    for chain in pprof.read(tmp_path / "out").chains:
+        if chain[0].startswith("main."):
+            assert "$sub_objects$" not in chain, chain
 
 
 @pytest.mark.parametrize("version", [*OLDER, "1.22.12", "1.26"])

@@ -66,14 +66,15 @@ static void test_the_largest_holder(void **state)
 	count_types();
 	assert_int_equal(histogram->rows.count, 4);
 	assert_row(0, "Node", 3, 48, 64, "main.large");
-	assert_row(1, "First", 1, 16, 32, "main.first");
+	/* Twice as large as a First is, and of no type that is known. */
+	assert_row(1, "struct around First", 1, 16, 32, "main.first");
 	assert_row(2, "Leaf", 1, 16, 16, "main.first > a. (*Leaf)");
 	assert_row(3, "byte", 1, 16, 16, "main.large > next. (*Node) > data. (*byte)");
 }
 
 static void test_what_several_hold(void **state)
 {
-	uint64_t a = object(0, 0), b = object(0, 1), common = object(1, 0);
+	uint64_t a = object(0, 0), b = object(0, 1), common = object(0, 2);
 
 	(void)state;
 	point(a, 0, common);
@@ -83,7 +84,7 @@ static void test_what_several_hold(void **state)
 	global("main.b", &to_node, b);
 	count_types();
 	/* a and b do not own it, nor does another node own what it holds. */
-	assert_row(0, "Node", 3, 128, 144, "Node, held by several");
+	assert_row(0, "Node", 3, 48, 64, "Node, held by several");
 	assert_row(1, "byte", 1, 16, 16, "Node, held by several");
 }
 
@@ -101,7 +102,7 @@ static void test_arrays_are_apart(void **state)
 	global("main.pair", &to_pair, object(1, 1));
 	count_types();
 	assert_row(0, "[...]Pair", 1, 96, 128, "main.pairs");
-	assert_row(1, "Pair", 1, 96, 96, "main.pair");
+	assert_row(1, "struct around Pair", 1, 96, 96, "main.pair");
 	assert_row(2, "Leaf", 2, 32, 32, "main.pairs > [0]. (Pair) > a. (*Leaf)");
 }
 

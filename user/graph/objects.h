@@ -20,6 +20,8 @@ enum grf_object_state {
 	/* Its pointers have been followed. Until then, what reaches it may know more of its type.
 	 */
 	GRF_OBJECT_VISITED = 4,
+	/* What it was reached as is only a part of it, as far as is known. */
+	GRF_OBJECT_WIDER = 8,
 	/* A free slot, without an object. Never together with the others. */
 	GRF_OBJECT_FREE = 0x80,
 };
@@ -36,7 +38,8 @@ struct grf_object_kind {
 	struct grf_type *type; /* NULL: not known */
 	uint32_t node;         /* of the tree */
 	enum grf_content content;
-	bool inside; /* `type` is that of the value pointed to, inside the object */
+	bool inside; /* `type` is that of the value pointed to, and the object is more than that */
+	bool inferred; /* nothing but likeness tells the type */
 };
 
 /* A byte for each object id: 0 for an object not reached yet, FREE for a free slot. The caller

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where each object was reached, by object id: the number of a kind, and whether it was by a
- * pointer into the object. Two bytes for each id as long as the numbers are small, which those of
- * all but the largest programs are, and four from then on.
+ * Where each object was reached, by object id: the number of a kind, and whether that is all of the
+ * object. Two bytes for each id as long as the numbers are small, which those of all but the
+ * largest programs are, and four from then on.
  */
 #ifndef GRF_GRAPH_PLACES_H
 #define GRF_GRAPH_PLACES_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The mark in a place of an object that was reached by a pointer into it. */
+/* The mark in a place of an object of which only a part is known, that to which a pointer leads. */
 #define GRF_GRAPH_INSIDE 0x80000000u
 
 /* Numbers below it have two bytes. */

@@ -139,8 +139,7 @@ static void enter_node(void *context, uint32_t node, uint64_t bytes)
 	counting->kind_bytes[doubled] += bytes;
 	group->bytes += bytes;
 	group->objects++;
-	group->inferred +=
-	    counting->graph->tree->nodes[counting->graph->kinds[doubled / 2].node].inferred;
+	group->inferred += counting->graph->kinds[doubled / 2].inferred;
 }
 
 static void leave_node(void *context, uint32_t node)
@@ -414,7 +413,9 @@ const struct grf_view grf_view_types = {
     .help =
 	"Shows how many objects of each type there are, their bytes, what would be freed if all of "
 	"them went away (retained), and who holds most of that.\v"
-	"`[...]T' is an array behind a slice, or another object with values of T to its end.\n\n"
+	"`[...]T' is an array behind a slice, or another object with values of T to its end. "
+	"`struct around T' is an object of which only a T in it is pointed to, be it the first "
+	"field, and whose own type cannot be told.\n\n"
 	"Examples:\n"
 	"  grf-bpf types 1234\n"
 	"  grf-bpf types ./server core.1234 -n 100\n"

@@ -133,13 +133,9 @@ static int score_samples(const struct pointer *pointer, const struct view *view)
 	return best;
 }
 
-/* Smaller objects without pointers share a block (runtime.maxTinySize, all releases). */
-#define TINY_BYTES 16
-
 static bool is_in_tiny_block(const struct object *object, uint64_t bytes)
 {
-	return object->span->pointer_layout == GRF_POINTERS_NONE &&
-	       object->span->element_size == TINY_BYTES && bytes < TINY_BYTES;
+	return grf_heap_is_tiny_block(object->span) && bytes < GRF_TINY_BYTES;
 }
 
 /* Whether the pointee has room in the object. *ret_score: what it is worth that it fills the
@@ -289,7 +285,7 @@ static bool is_text(const struct grf_image *image, const struct grf_heap *heap, 
 	static const char spaces[] = {'\t', '\n', '\r'};
 	const uint8_t *text;
 
-	if (length < TEXT_LEAST || (span && (span->element_size <= TINY_BYTES ||
+	if (length < TEXT_LEAST || (span && (span->element_size <= GRF_TINY_BYTES ||
 					     span->element_size > GRF_POINTER_FREE_KEPT)))
 		return false;
 	if (length > TEXT_MOST)
@@ -325,7 +321,7 @@ static int score_capacity(const struct grf_heap *heap, const struct pointer *poi
 	const struct grf_span *span = grf_heap_span(heap, pointer->value);
 
 	if (!span ||
-	    (span->pointer_layout == GRF_POINTERS_NONE && span->element_size <= TINY_BYTES))
+	    (span->pointer_layout == GRF_POINTERS_NONE && span->element_size <= GRF_TINY_BYTES))
 		return 0;
 	return pointer->count > 1 && pointer->count * pointer->type->size == span->element_size
 		   ? EVIDENCE + EVIDENCE

@@ -6,18 +6,18 @@
  */
 #include "graph/walk/walk.h"
 
-/* Whether a pointer leads to an object with pointers that is not reached, or has words left over.
- */
+/* Whether a pointer leads to an object with pointers that is not reached, or to one of which only a
+ * part is known. */
 static bool lacks_type(const struct grf_walk *walk, uint64_t address)
 {
 	const struct grf_span *span = grf_heap_span(walk->heap, address);
 	uint32_t slot;
 	uint8_t state;
 
-	if (!span || !span->pointer_bits || !grf_heap_find(walk->heap, address, &span, &slot))
+	if (!span || !grf_heap_find(walk->heap, address, &span, &slot))
 		return false;
 	state = walk->states[span->first_object + slot];
-	return !state || state & GRF_OBJECT_PARTIAL;
+	return state ? state & (GRF_OBJECT_PARTIAL | GRF_OBJECT_WIDER) : span->pointer_bits != NULL;
 }
 
 static void ask_segment(struct grf_walk *walk, uint64_t start, const uint8_t *mask, uint64_t bits)

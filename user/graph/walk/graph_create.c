@@ -88,6 +88,8 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 			  (unsigned long long)walk->reached, (double)(grf_now() - began) / 1e9);
 	}
 	grf_progress_end();
+	if (!error && keep)
+		error = grf_walk_wholes(walk);
 	if (!error && walk->no_memory)
 		error = grf_error_no_memory();
 	if (!error && walk->implausible)
@@ -109,6 +111,7 @@ static bool make_kinds(const struct grf_spots *spots, struct grf_graph *graph)
 		    .type = spot->type,
 		    .node = spot->node,
 		    .content = (enum grf_content)spot->content,
+		    .inferred = spot->inferred || graph->tree->nodes[spot->node].inferred,
 		};
 	}
 	return graph->kinds;

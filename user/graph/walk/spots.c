@@ -61,10 +61,10 @@ static bool is_pool_type(const struct grf_type *type)
 	return type && !strcmp(type->name, "sync.poolLocal");
 }
 
-uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *type,
-		      enum grf_content content)
+static uint32_t get_spot(struct grf_spots *spots, uint32_t node, struct grf_type *type,
+			 enum grf_content content, bool inferred)
 {
-	uint64_t place = (uint64_t)node << 2 | content;
+	uint64_t place = (uint64_t)node << 3 | (uint64_t)inferred << 2 | content;
 	uint32_t id = grf_pair_map_get(&spots->index, place, (uintptr_t)type);
 
 	if (id != GRF_PAIR_MAP_NONE)
@@ -79,6 +79,7 @@ uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *t
 	    .scheduler = is_scheduler_type(type),
 	    .pooled = is_pool_type(type),
 	    .timer = type && content == GRF_CONTENT_ONE && grf_type_is_timer(type),
+	    .inferred = inferred,
 	};
 	if (!grf_pair_map_put(&spots->index, place, (uintptr_t)type, id))
 		return 0;
@@ -86,6 +87,18 @@ uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *t
 	if (type)
 		grf_type_plan(spots->types, type);
 	return id;
+}
+
+uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *type,
+		      enum grf_content content)
+{
+	return get_spot(spots, node, type, content, false);
+}
+
+uint32_t grf_spot_get_inferred(struct grf_spots *spots, uint32_t node, struct grf_type *type,
+			       enum grf_content content)
+{
+	return get_spot(spots, node, type, content, true);
 }
 
 static uint32_t children_of(struct grf_spots *spots, const struct grf_spot *spot)

@@ -33,6 +33,8 @@ struct grf_spot {
 	bool pooled;           /* what a sync.Pool has, which waits: see grf_walk_run_pools() */
 	bool timer;            /* the type is that of a timer */
 	uint8_t stored_choice; /* enum grf_stored_choice for `stored_address` and `stored_key` */
+	bool inferred;         /* nothing but likeness tells the type */
+	uint32_t filled;       /* bytes of slots that the type is known to fill; 0: none yet */
 	uint32_t dynamic_spot; /* the last child by dynamic type, that of `dynamic_key` */
 	const void *dynamic_key;
 	/* What was last found out for a small object (visit_small.c): which of its words the type
@@ -58,7 +60,7 @@ struct grf_spots {
 	uint32_t count; /* ids 1 to count - 1 are in use */
 	uint32_t *pool; /* child spots */
 	uint32_t pool_count, pool_capacity;
-	struct grf_pair_map index; /* (node << 2 | content, type) -> spot */
+	struct grf_pair_map index; /* (node << 3 | inferred << 2 | content, type) -> spot */
 	struct grf_pair_map typed; /* (node, name of a type) -> node whose element has it in it */
 };
 
@@ -75,6 +77,10 @@ static inline struct grf_spot *grf_spot_at(const struct grf_spots *spots, uint32
 /* The spot of a node with a type. 0: out of memory. */
 uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *type,
 		      enum grf_content content);
+
+/* The same of a type that was inferred. */
+uint32_t grf_spot_get_inferred(struct grf_spots *spots, uint32_t node, struct grf_type *type,
+			       enum grf_content content);
 
 /* Makes room for the child spots of `id` and plans its type. False: out of memory. */
 bool grf_spot_prepare(struct grf_spots *spots, uint32_t id);

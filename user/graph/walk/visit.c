@@ -58,4 +58,5 @@ void grf_visited_leave(struct grf_walk *walk, const struct grf_visited *object, 
 	partial->spot = spot;
 	partial->stored = stored;
 	walk->states[object->id] |= GRF_OBJECT_PARTIAL;
+	grf_walk_place_wider(walk, object->id);
 }

@@ -38,6 +38,11 @@ struct grf_partial *grf_visited_partial(struct grf_walk *walk, const struct grf_
 void grf_visited_leave(struct grf_walk *walk, const struct grf_visited *object, uint32_t spot,
 		       uint64_t pending, bool stored);
 
+/* Finds what an object is as a whole, in which there is the value that `spot` describes: what the
+ * code says that it made, else the only type that fits, else what the contents speak for. */
+bool grf_visited_whole(struct grf_walk *walk, const struct grf_visited *object,
+		       const struct grf_spot *spot, struct grf_inferred *ret);
+
 /* Objects whose mask fits a word. grf_finish_small(): all typed pointers were followed. */
 void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id);
 void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,

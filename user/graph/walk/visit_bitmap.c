@@ -158,6 +158,7 @@ static void finish_made(struct grf_walk *walk, const struct grf_visited *object,
 		grf_walk_value(walk, found, &view);
 	else
 		grf_walk_fail(walk);
+	grf_walk_place_whole(walk, object->id, made, true);
 }
 
 /* Follows what is left of such an object in the end; see grf_finish_small(). */
@@ -181,6 +182,7 @@ void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
 			element.first = at / 8;
 			grf_walk_value(walk, partial->spot, &element);
 		}
+		grf_walk_place_whole(walk, object->id, (struct grf_inferred){type, true}, true);
 	}
 	finish_made(walk, object, partial);
 	grf_visited_defer(walk, partial->spot, object->memory, partial->bits, object->size / 8);

@@ -5,6 +5,8 @@
 /* The heap bits of a small object. */
 static uint64_t small_mask(const struct grf_visited *object)
 {
+	if (object->span->pointer_layout == GRF_POINTERS_NONE)
+		return 0;
 	return grf_span_mask(object->span, (object->address - object->span->base) / 8,
 			     object->size / 8);
 }
@@ -141,9 +143,7 @@ void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, 
 		walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
 }
 
-/* Finds what an object is as a whole, in which there is the value that `spot` describes: what the
- * code says that it made, else the only type that fits, else what the contents speak for. */
-static bool find_whole(struct grf_walk *walk, const struct grf_visited *object,
+bool grf_visited_whole(struct grf_walk *walk, const struct grf_visited *object,
 		       const struct grf_spot *spot, struct grf_inferred *ret)
 {
 	const struct grf_known_field field = {spot->type, object->value - object->address};
@@ -154,6 +154,8 @@ static bool find_whole(struct grf_walk *walk, const struct grf_visited *object,
 	if (grf_walk_made(walk, object->id, ret) &&
 	    grf_inferred_holds(walk->types, *ret, field.type, field.offset))
 		return true;
+	if (object->size > GRF_SMALL_BYTES)
+		return false;
 	enclosing = enclosing_type(walk, object, spot);
 	if (enclosing.several)
 		return grf_walk_inference(walk) &&
@@ -228,7 +230,9 @@ void grf_finish_small(struct grf_walk *walk, const struct grf_visited *object,
 	uint32_t id = partial->spot;
 	struct grf_inferred whole;
 
-	if (find_whole(walk, object, grf_spot_at(&walk->spots, id), &whole))
+	if (grf_visited_whole(walk, object, grf_spot_at(&walk->spots, id), &whole)) {
 		finish_whole(walk, object, id, whole, &pending);
+		grf_walk_place_whole(walk, object->id, whole, true);
+	}
 	grf_visited_defer(walk, id, object->memory, &pending, object->size / 8);
 }

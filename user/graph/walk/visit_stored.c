@@ -101,13 +101,20 @@ static uint64_t before_slice(const struct grf_visited *object, const struct grf_
 	return offset - payload;
 }
 
+/* Whether an object is an array of its stored type. */
+static bool is_array_of(const struct grf_visited *object, const struct grf_spot *spot,
+			const struct grf_stored_type *stored, uint64_t payload)
+{
+	return stored->size * 2 <= object->size - payload ||
+	       (spot->content == GRF_CONTENT_ARRAY && spot->type == stored->type);
+}
+
 /* Follows an object by the plan of its stored type, under the node of `id`. */
 static void follow_stored(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
 			  const struct grf_stored_type *stored, uint64_t payload)
 {
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
-	bool array = stored->size * 2 <= object->size - payload ||
-		     (spot->content == GRF_CONTENT_ARRAY && spot->type == stored->type);
+	bool array = is_array_of(object, spot, stored, payload);
 	struct grf_window view = {
 	    .memory = object->memory + payload,
 	    .room = object->size - payload,
@@ -152,6 +159,24 @@ static void follow_static(struct grf_walk *walk, const struct grf_visited *objec
 		grf_visited_defer(walk, id, object->memory, walk->scratch, object->size / 8);
 }
 
+/* Notes that an object is what its stored type says, where the pointer's type says another thing,
+ * or less. */
+static void place_stored(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+			 const struct grf_stored_type *stored, uint8_t choice)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	uint64_t payload;
+
+	if (!stored->type)
+		return;
+	grf_span_stored_type(object->span, object->slot, &payload);
+	if (choice == GRF_CHOICE_STORED || choice == GRF_CHOICE_NEITHER)
+		grf_walk_place_wider(walk, object->id);
+	grf_walk_place_whole(
+	    walk, object->id,
+	    (struct grf_inferred){stored->type, is_array_of(object, spot, stored, payload)}, false);
+}
+
 void grf_visit_stored(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
 		      bool revisit, bool finish)
 {
@@ -186,11 +211,8 @@ void grf_visit_stored(struct grf_walk *walk, const struct grf_visited *object, u
 	}
 	if (revisit)
 		walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
-	if (choice == GRF_CHOICE_NEITHER) {
-		if (expand_mask(walk, object, &stored, payload))
-			grf_visited_defer(walk, id, object->memory, walk->scratch,
-					  object->size / 8);
-	} else if (choice == GRF_CHOICE_STORED) {
+	place_stored(walk, object, id, &stored, choice);
+	if (choice == GRF_CHOICE_STORED || choice == GRF_CHOICE_NEITHER) {
 		follow_stored(walk, object, id, &stored, payload);
 	} else {
 		follow_static(walk, object, id, &stored, payload,

@@ -25,15 +25,6 @@ void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot)
 		push_place(walk, &walk->deferred, address, spot, 0);
 }
 
-/* Whether `address` is inside an object, not at its beginning. */
-static bool is_inside(const struct grf_span *span, uint32_t slot, uint64_t address)
-{
-	uint64_t payload = 0;
-
-	grf_span_stored_type(span, slot, &payload);
-	return address != span->base + slot * span->element_size + payload;
-}
-
 /* Counts an object at the node of the spot by whose pointer to `address` it was reached. */
 static void reach_object(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
 			 uint64_t address, uint32_t spot_id)
@@ -44,12 +35,8 @@ static void reach_object(struct grf_walk *walk, uint64_t id, const struct grf_sp
 	walk->states[id] = GRF_OBJECT_REACHED;
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		walk->states[id] |= GRF_OBJECT_VISITED;
-	if (grf_places_kept(&walk->places) &&
-	    !grf_places_set(&walk->places, id,
-			    spot_id | (is_inside(span, (uint32_t)(id - span->first_object), address)
-					   ? GRF_GRAPH_INSIDE
-					   : 0)))
-		grf_walk_fail(walk);
+	if (grf_places_kept(&walk->places))
+		grf_walk_place(walk, id, span, address, spot_id);
 	walk->reached++;
 	node->objects++;
 	node->bytes += span->element_size;
@@ -178,8 +165,10 @@ static void settle_found(struct grf_walk *walk, const struct grf_found *found)
 	uint64_t payload = 0, address = found->address;
 	uint32_t id = found->spot, known;
 
+	if (state & GRF_OBJECT_WIDER)
+		grf_walk_place_again(walk, found->id, span, address, id);
 	/* Another pointer to an object that waits for its visit, or has words left over. */
-	if (state == GRF_OBJECT_REACHED || state & GRF_OBJECT_PARTIAL) {
+	if ((state & ~GRF_OBJECT_WIDER) == GRF_OBJECT_REACHED || state & GRF_OBJECT_PARTIAL) {
 		if (spot->type && spot->type->pointer_bytes)
 			push_place(walk, &walk->typed, found->address, found->spot,
 				   found->span | GRF_PLACE_REVISIT);
@@ -293,10 +282,11 @@ bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place)
 		push_place(walk, &walk->left_to_runtime, place->address, place->spot, 0);
 		return false;
 	}
+	grf_span_stored_type(span, slot, &payload);
 	known = found_spot(walk, place->spot, span, slot);
 	if (known) {
 		place->spot = known;
-		place->address = span->base + slot * span->element_size;
+		place->address = span->base + slot * span->element_size + payload;
 	}
 	reach_object(walk, id, span, place->address, place->spot);
 	if (span->pointer_layout == GRF_POINTERS_NONE)
@@ -304,8 +294,7 @@ bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place)
 	place->where = (uint32_t)(span - walk->heap->spans);
 	if (!grf_span_stored_type(span, slot, &payload) && !known)
 		return true;
-	push_place(walk, &walk->typed, place->address + (known ? payload : 0), place->spot,
-		   place->where);
+	push_place(walk, &walk->typed, place->address, place->spot, place->where);
 	return false;
 }
 

@@ -191,6 +191,23 @@ bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place);
 /* Follows the pointers of a value that `spot` describes. */
 void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_window *view);
 
+/* walk_place.c: notes as what an object is reached by a pointer to `address`, where places are
+ * kept; and what another pointer to it says, which may be more. */
+void grf_walk_place(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
+		    uint64_t address, uint32_t spot);
+void grf_walk_place_again(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
+			  uint64_t address, uint32_t spot);
+
+/* Notes that more of an object has been found than its place says. */
+void grf_walk_place_wider(struct grf_walk *walk, uint64_t id);
+
+/* Notes what an object is as a whole, for good. */
+void grf_walk_place_whole(struct grf_walk *walk, uint64_t id, struct grf_inferred whole,
+			  bool inferred);
+
+/* wholes.c: finds what the rest of such objects are as a whole. What stays unknown is marked so. */
+struct grf_error *grf_walk_wholes(struct grf_walk *walk);
+
 /* claims.c: the same for one that stands in an area, whose pending bits the view has: no more than
  * the first `bytes` of it are the value's. */
 void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uint32_t spot,

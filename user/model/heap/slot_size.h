@@ -11,6 +11,15 @@
 /* Bytes. Size classes up to this are known; larger ones are at most an eighth apart. */
 #define GRF_LARGEST_KNOWN_SLOT 512u
 
+/* Objects without pointers that are smaller share a block (runtime.maxTinySize, all releases). */
+#define GRF_TINY_BYTES 16u
+
+/* Whether the slots of a span may be such blocks. */
+static inline bool grf_heap_is_tiny_block(const struct grf_span *span)
+{
+	return span->pointer_layout == GRF_POINTERS_NONE && span->element_size == GRF_TINY_BYTES;
+}
+
 /* The bytes of the slot for an object of `size` bytes; above GRF_LARGEST_KNOWN_SLOT the bytes that
  * are requested. */
 uint64_t grf_heap_slot_size(const struct grf_heap *heap, uint64_t size);

@@ -70,6 +70,7 @@ static const struct room_variant {
 } room_variants[] = {
     {"time.Timer", "runtime.timeTimer"},
     {"time.Ticker", "runtime.timeTimer"},
+    {"iter.coro", "runtime.coro"},
 };
 
 /* Atomic pointers to another instance of generic types with the same arguments. In the instance
