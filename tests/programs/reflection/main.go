@@ -25,7 +25,31 @@ var (
 	madeFunction func(int) int
 	boxedStruct  interface{}
 	list         []interface{}
+
+	// Values: of pointers, and of variables in a Box, each the only thing that leads to it.
+	ofPointer  reflect.Value
+	ofVariable reflect.Value
+	ofMap      reflect.Value
+	ofFunction reflect.Value
+	ofStruct   reflect.Value
+	ofElement  reflect.Value
+	values     []reflect.Value
 )
+
+// Box is 48 bytes, and the only type that looks so.
+type Box struct {
+	Pointer  *Leaf
+	Map      map[string]*Leaf
+	Function func() *Leaf
+	Pair     Pair
+	Count    int
+}
+
+// Pair is 16 bytes.
+type Pair struct {
+	Left  *Leaf
+	Count int
+}
 
 //go:noinline
 func text(length int) string {
@@ -114,8 +138,41 @@ func setUp() {
 	list = []interface{}{reflect.New(small).Interface()}
 }
 
+//go:noinline
+func box() *Box {
+	held := leaf()
+	return &Box{leaf(), map[string]*Leaf{}, func() *Leaf { return held }, Pair{leaf(), 1}, 1}
+}
+
+//go:noinline
+func setValues() {
+	ofPointer = reflect.ValueOf(leaf())
+	ofVariable = reflect.ValueOf(box()).Elem().Field(0)
+	ofMap = reflect.ValueOf(box()).Elem().Field(1)
+	ofFunction = reflect.ValueOf(box()).Elem().Field(2)
+	ofStruct = reflect.ValueOf(box()).Elem().Field(3)
+	ofElement = reflect.ValueOf([]*Leaf{leaf(), leaf(), leaf()}).Index(1)
+	values = []reflect.Value{
+		reflect.ValueOf(leaf()),
+		reflect.ValueOf(box()).Elem().Field(0),
+		reflect.ValueOf(Pair{leaf(), 1}),
+	}
+}
+
+//go:noinline
+func keepValue(ready chan<- bool) {
+	value := reflect.ValueOf(box()).Elem().Field(0)
+	ready <- true
+	time.Sleep(time.Hour)
+	runtime.KeepAlive(value)
+}
+
 func main() {
 	setUp()
+	setValues()
+	ready := make(chan bool)
+	go keepValue(ready)
+	<-ready
 	runtime.GC()
 	runtime.GC()
 	os.Stdout.WriteString("READY\n")

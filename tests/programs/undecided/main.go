@@ -60,6 +60,14 @@ func keepMade(ready chan<- bool) {
 	runtime.KeepAlive(value)
 }
 
+// A reflect.Value of a pointer that leads to where the pointer is.
+var field reflect.Value
+
+//go:noinline
+func setField() {
+	field = reflect.ValueOf(&Published{count: 3}).Elem().Field(0)
+}
+
 //go:noinline
 func keepElement(ready chan<- bool) {
 	value := reflect.MakeSlice(reflect.TypeOf([]Made{}), 3, 3).Index(1)
@@ -130,6 +138,7 @@ func main() {
 	config = &Config{count: 3}
 	store(&handler, handle)
 	setMap("name", &first, &second)
+	setField()
 	makeLooks(3)
 	lookout = new(*Lookout)
 	*lookout = &Lookout{count: 3}

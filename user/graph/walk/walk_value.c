@@ -141,6 +141,25 @@ void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t sp
 	    grf_spot_dynamic(&walk->spots, spot, closure, closure, closure ? closure->name : NULL));
 }
 
+/* Follows the data word of a reflect.Value. Where its flag is not there, a pointer may be the value
+ * or lead to it: then it is untyped. */
+static void follow_reflected(struct grf_walk *walk, uint32_t base, const struct grf_slot *slot,
+			     const struct grf_window *view, uint64_t data)
+{
+	const struct grf_interface_type *interface;
+	uint64_t word = word_beside(view, slot->offset);
+	uint64_t flag = word_beside(view, slot->offset + GRF_REFLECT_FLAG);
+
+	if (!grf_types_by_interface(walk->types, word, false, &interface) ||
+	    interface->type == interface->pointee || (flag && !(flag & GRF_REFLECT_INDIRECT)))
+		follow_interface(walk, base, word, false, data);
+	else
+		grf_walk_emit(walk, data,
+			      flag ? grf_spot_dynamic(&walk->spots, base, &interface->type,
+						      interface->type, interface->type->name)
+				   : base);
+}
+
 static void follow_directory(struct grf_walk *walk, uint32_t id, const struct grf_slot *slot,
 			     const struct grf_window *view, uint64_t value)
 {
@@ -199,6 +218,10 @@ static void follow_slot(struct grf_walk *walk, uint32_t id, const struct grf_slo
 		break;
 	case GRF_SLOT_EFACE:
 	case GRF_SLOT_IFACE:
+		if (slot->discriminator == (int64_t)slot->offset + GRF_REFLECT_FLAG) {
+			follow_reflected(walk, child, slot, view, value);
+			break;
+		}
 		follow_interface(walk, child, word_beside(view, slot->offset),
 				 slot->kind == GRF_SLOT_IFACE, value);
 		break;

@@ -357,7 +357,8 @@ static void plan_shape(struct grf_types *types, struct grf_type *type,
 	case GRF_KIND_INTERFACE:
 		plan_single(types, type,
 			    (struct grf_slot){.kind = shape->empty_interface ? GRF_SLOT_EFACE
-									     : GRF_SLOT_IFACE});
+									     : GRF_SLOT_IFACE,
+					      .discriminator = shape->discriminator});
 		break;
 	case GRF_KIND_MAP_DIRECTORY:
 		plan_single(types, type,

@@ -16,6 +16,7 @@ enum field_action {
 	HAS_TYPE,           /* is of type `argument` */
 	EMPTY_INTERFACE,    /* data word of an interface{}; the word before it is its type */
 	INTERFACE,          /* the same for an interface with methods: an itab */
+	REFLECTED,          /* as EMPTY_INTERFACE; a flag behind it says what the word is */
 };
 
 /* The true type of a field. A structure's name that ends with '[' matches all its instances. */
@@ -37,13 +38,12 @@ static const struct field_rule {
     {"sync.entry", "p", POINTS_TO, "interface {}"}, /* to 1.19 */
     {"sync.notifyList", "head", POINTS_TO, "runtime.sudog"},
     {"sync.notifyList", "tail", POINTS_TO, "runtime.sudog"},
-    /* Wrong for values that Elem() made from pointers to pointers, which are rare. */
-    {"reflect.Value", "ptr", EMPTY_INTERFACE, NULL},
+    {"reflect.Value", "ptr", REFLECTED, NULL},
     {"reflect.emptyInterface", "word", EMPTY_INTERFACE, NULL},
     {"reflect.nonEmptyInterface", "word", INTERFACE, NULL},
     {"internal/abi.EmptyInterface", "Data", EMPTY_INTERFACE, NULL},
     {"internal/abi.NonEmptyInterface", "Data", INTERFACE, NULL},
-    {"internal/reflectlite.Value", "ptr", EMPTY_INTERFACE, NULL},
+    {"internal/reflectlite.Value", "ptr", REFLECTED, NULL},
     {"internal/reflectlite.emptyInterface", "word", EMPTY_INTERFACE, NULL},
     {"runtime.eface", "data", EMPTY_INTERFACE, NULL},
     {"runtime.iface", "data", INTERFACE, NULL},
@@ -137,6 +137,11 @@ static struct grf_type *ruled_type(struct grf_types *types, const struct field_r
 	case EMPTY_INTERFACE:
 	case INTERFACE:
 		return interface_type(types, rule->action == EMPTY_INTERFACE);
+	case REFLECTED:
+		argument = interface_type(types, true);
+		if (argument)
+			grf_type_source(argument)->shape.discriminator = GRF_REFLECT_FLAG;
+		return argument;
 	}
 	return NULL;
 }
@@ -144,7 +149,8 @@ static struct grf_type *ruled_type(struct grf_types *types, const struct field_r
 static void apply_rule(struct grf_types *types, const struct field_rule *rule,
 		       const struct grf_type *structure, struct grf_shape *shape)
 {
-	bool pair = rule->action == EMPTY_INTERFACE || rule->action == INTERFACE;
+	bool pair = rule->action == EMPTY_INTERFACE || rule->action == INTERFACE ||
+		    rule->action == REFLECTED;
 
 	for (uint32_t i = 0; i < shape->field_count; i++) {
 		struct grf_type_field *field = &shape->fields[i];

@@ -41,6 +41,12 @@
 #define GRF_SLICE_SIZE     24
 #define GRF_SLICE_CAPACITY 16
 
+/* The flag of a reflect.Value: bytes behind its type word, and the bit that says that the data word
+ * points to a value of the type, even where an interface has the value itself (reflect/value.go,
+ * flagIndir, Go 1.17 to 1.27). */
+#define GRF_REFLECT_FLAG     16
+#define GRF_REFLECT_INDIRECT 0x80
+
 /** Bytes of a name that is shown, with its end: of a type, a function, a variable. A longer one is
  * cut, or counts as unknown; the longest in Go's own library have about 300. */
 #define GRF_NAME_BYTES 4096
@@ -88,7 +94,7 @@ struct grf_slot {
 	 * else 0 */
 	uint64_t count;
 	uint64_t stride;
-	int64_t discriminator;
+	int64_t discriminator; /* EFACE: where the flag of a reflect.Value is */
 };
 
 enum grf_type_variant {

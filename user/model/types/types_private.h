@@ -83,7 +83,9 @@ struct grf_shape {
 	uint64_t count; /* array: elements */
 	struct grf_type_field *fields;
 	uint32_t field_count;
-	int64_t discriminator; /* MAP_DIRECTORY: of the directory's length, from dirPtr */
+	/* MAP_DIRECTORY: of the directory's length, from dirPtr. INTERFACE: of the flag of a
+	 * reflect.Value, from its type word; 0: it is none. */
+	int64_t discriminator;
 };
 
 enum grf_source_kind {
