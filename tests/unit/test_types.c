@@ -115,6 +115,60 @@ static void test_names(void **state)
 			    "func(int, ...*net/http.Header) (string, int)");
 }
 
+/* A struct without a name of its own in the program. */
+static uint64_t add_nameless(struct world *world, const char *name, const struct field *fields,
+			     size_t count)
+{
+	uint64_t type = add_type(world, STRUCT, name, 144, 144, 0, 32);
+
+	set_fields(world, type, fields, count);
+	return type;
+}
+
+/* A map's group is called after its types, whatever the runtime calls it. */
+static void test_names_of_groups(void **state)
+{
+	struct world *world = *state;
+	uint64_t path = add_name(world, "net/http", 0), header, pointer, slot, group;
+	uint64_t word = add_type(world, 11, "uint64", 8, 0, NAMED, 0);
+
+	header = add_type(world, STRUCT, "http.Header", 256, 8, NAMED | UNCOMMON, 32);
+	put(world, header + 48 + 32, path - BASE, 4);
+	pointer = add_pointer(world, header);
+	slot = add_nameless(world, "struct { key http.Header; elem *http.Header }",
+			    (struct field[]){{"key", pointer, 0}, {"elem", pointer, 8}}, 2);
+	group = add_nameless(
+	    world, "map.group[http.Header]*http.Header",
+	    (struct field[]){{"ctrl", word, 0}, {"slots", add_array(world, slot, 8, 128), 8}}, 2);
+	assert_string_equal(read_type(world, group)->name,
+			    "map.group[net/http.Header]*net/http.Header");
+	group = add_nameless(world, "map.bucket[http.Header]*http.Header",
+			     (struct field[]){{"topbits", word, 0},
+					      {"keys", add_array(world, pointer, 8, 64), 8},
+					      {"elems", add_array(world, pointer, 8, 64), 72},
+					      {"overflow", word, 136}},
+			     4);
+	assert_string_equal(read_type(world, group)->name,
+			    "map.bucket[net/http.Header]*net/http.Header");
+	/* One that is damaged keeps the name that it has. */
+	group = add_nameless(world, "map.group[http.Header]int",
+			     (struct field[]){{"ctrl", word, 0}}, 1);
+	assert_string_equal(read_type(world, group)->name, "map.group[http.Header]int");
+}
+
+/* Of a struct with types that are not there, the first one is shown. */
+static void test_names_of_unknown_types(void **state)
+{
+	struct world *world = *state;
+	struct field fields[100];
+	uint64_t word = add_type(world, 11, "uint64", 8, 0, NAMED, 0);
+
+	for (size_t i = 0; i < 100; i++)
+		fields[i] = (struct field){"f", i ? 0x7f : word, i * 8};
+	assert_string_equal(read_type(world, add_nameless(world, "struct {", fields, 100))->name,
+			    "struct { f uint64; f ?; ... }");
+}
+
 /* --- containers ------------------------------------------------------------------------------- */
 
 static uint64_t add_map(struct world *world, uint64_t key, uint64_t element, uint64_t group)
@@ -492,6 +546,8 @@ int main(void)
 	    TEST(test_leaves),
 	    TEST(test_struct),
 	    TEST(test_names),
+	    TEST(test_names_of_groups),
+	    TEST(test_names_of_unknown_types),
 	    TEST(test_swiss_map),
 	    cmocka_unit_test_setup_teardown(test_bucket_map, set_up_old, tear_down),
 	    TEST(test_channel),

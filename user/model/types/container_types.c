@@ -239,15 +239,22 @@ static struct grf_type *name_group(struct grf_types *types, struct grf_type *gro
 	return made;
 }
 
-bool grf_container_is_group(const struct grf_type *type)
+bool grf_container_is_group_name(const char *name, size_t length)
 {
 	static const char *const prefixes[] = {"map.group[", "map.bucket[", "group<", "bucket<"};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-		if (!strncmp(type->name, prefixes[i], strlen(prefixes[i])))
+		size_t wanted = strlen(prefixes[i]);
+
+		if (length >= wanted && !memcmp(name, prefixes[i], wanted))
 			return true;
 	}
 	return false;
+}
+
+bool grf_container_is_group(const struct grf_type *type)
+{
+	return grf_container_is_group_name(type->name, strlen(type->name));
 }
 
 struct grf_type *grf_container_group(struct grf_types *types, struct grf_type *type)

@@ -37,6 +37,7 @@
 #define MAP_ELEMENT       8
 #define MAP_GROUP         16 /* or bucket */
 #define STRUCT_FIELDS     8  /* pkgPath, fields */
+#define MAP_PART_FIELDS   8  /* a map's group, slot or bucket has fewer */
 #define ARRAY_TAIL_SIZE   24
 #define CHAN_TAIL_SIZE    16
 #define INTERFACE_TAIL    32
@@ -207,7 +208,8 @@ static void append_named(const struct grf_types *types, const struct grf_descrip
 		append_name(name, "%.*s", (int)length, text);
 }
 
-static void append_type(struct grf_types *types, uint64_t address, struct name_text *name);
+/* False: the type is not known, nor what follows it. */
+static bool append_type(struct grf_types *types, uint64_t address, struct name_text *name);
 
 static void append_list(struct grf_types *types, uint64_t at, unsigned int count, bool variadic,
 			struct name_text *name)
@@ -223,7 +225,10 @@ static void append_list(struct grf_types *types, uint64_t at, unsigned int count
 			type = grf_image_word(
 			    types->image, type + (uint64_t)grf_offset(types->layout, type, _size));
 		}
-		append_type(types, type, name);
+		if (!append_type(types, type, name) && i + 1 < count) {
+			append_name(name, ", ...");
+			return;
+		}
 	}
 }
 
@@ -252,7 +257,7 @@ static void append_func(struct grf_types *types, const struct grf_descriptor *ty
 }
 
 /* DWARF qualifies fields that other packages do not see: struct { net.addr string; Port int } */
-static void append_field(struct grf_types *types, uint64_t field, uint64_t package,
+static bool append_field(struct grf_types *types, uint64_t field, uint64_t package,
 			 struct name_text *name)
 {
 	uint64_t address = grf_image_word(types->image, field);
@@ -267,7 +272,7 @@ static void append_field(struct grf_types *types, uint64_t field, uint64_t packa
 			append_name(name, "%.*s.", (int)path_length, path);
 		append_name(name, "%.*s ", (int)length, text);
 	}
-	append_type(types, grf_image_word(types->image, field + GRF_WORD_BYTES), name);
+	return append_type(types, grf_image_word(types->image, field + GRF_WORD_BYTES), name);
 }
 
 static void append_struct(struct grf_types *types, const struct grf_descriptor *type,
@@ -278,9 +283,13 @@ static void append_struct(struct grf_types *types, const struct grf_descriptor *
 	uint64_t count = grf_image_word(types->image, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
 
 	append_name(name, "struct {");
-	for (uint64_t i = 0; i < count && name->steps > 0; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		append_name(name, i ? "; " : " ");
-		append_field(types, fields + i * GRF_STRUCT_FIELD_SIZE, package, name);
+		if (append_field(types, fields + i * GRF_STRUCT_FIELD_SIZE, package, name))
+			continue;
+		if (i + 1 < count)
+			append_name(name, "; ...");
+		break;
 	}
 	append_name(name, count ? " }" : "}");
 }
@@ -348,6 +357,80 @@ static bool is_composite(enum grf_kind kind)
 	}
 }
 
+/* The type of a field of a map's group, slot or bucket. 0: it has none of that name. */
+static uint64_t field_named(const struct grf_types *types, const struct grf_descriptor *type,
+			    const char *wanted)
+{
+	uint64_t fields = grf_image_word(types->image, type->tail + STRUCT_FIELDS);
+	uint64_t count = grf_image_word(types->image, type->tail + STRUCT_FIELDS + GRF_WORD_BYTES);
+
+	for (uint64_t i = 0; i < count && i < MAP_PART_FIELDS; i++) {
+		uint64_t at = fields + i * GRF_STRUCT_FIELD_SIZE;
+		size_t length;
+		const char *text = name_bytes(types, grf_image_word(types->image, at), &length);
+
+		if (text && length == strlen(wanted) && !memcmp(text, wanted, length))
+			return grf_image_word(types->image, at + GRF_WORD_BYTES);
+	}
+	return 0;
+}
+
+/* What an array, or a pointer, is of. 0: it is none. */
+static uint64_t element_of_kind(struct grf_types *types, uint64_t address, enum grf_kind kind)
+{
+	struct grf_descriptor type;
+
+	if (!grf_descriptor_read(types, address, &type) || type.kind != kind)
+		return 0;
+	return grf_image_word(types->image, type.tail);
+}
+
+/* The type of the keys, or of the elements, in a map's group or bucket, whose arrays are of slots
+ * or of these. A large one is behind a pointer there. 0: not found. */
+static uint64_t part_of_map(struct grf_types *types, const struct grf_descriptor *type,
+			    const char *one, const char *several, const char *shown)
+{
+	uint64_t slots = field_named(types, type, "slots"), part, pointee;
+	struct grf_descriptor slot;
+
+	part = element_of_kind(types, slots ? slots : field_named(types, type, several),
+			       GRF_KIND_ARRAY);
+	if (slots && grf_descriptor_read(types, part, &slot))
+		part = slot.kind == GRF_KIND_STRUCT ? field_named(types, &slot, one) : 0;
+	pointee = *shown == '*' ? 0 : element_of_kind(types, part, GRF_KIND_POINTER);
+	return pointee ? pointee : part;
+}
+
+/* Appends the name of a map's group or bucket, "map.group[template.Name]int", with the paths of
+ * packages. False: it is none. */
+static bool append_map_part(struct grf_types *types, const struct grf_descriptor *type,
+			    const char *text, size_t length, struct name_text *name)
+{
+	const char *key = memchr(text, '[', length), *end = text + length, *element;
+	uint64_t keys, elements;
+	int brackets = 0;
+
+	if (type->kind != GRF_KIND_STRUCT || !key ||
+	    !grf_container_is_group_name(text, (size_t)(key - text) + 1))
+		return false;
+	element = ++key;
+	while (element < end && (*element != ']' || brackets)) {
+		brackets += (*element == '[') - (*element == ']');
+		element++;
+	}
+	if (element + 1 >= end)
+		return false;
+	keys = part_of_map(types, type, "key", "keys", key);
+	elements = part_of_map(types, type, "elem", "elems", element + 1);
+	if (!keys || !elements)
+		return false;
+	append_name(name, "%.*s", (int)(key - text), text);
+	append_type(types, keys, name);
+	append_name(name, "]");
+	append_type(types, elements, name);
+	return true;
+}
+
 /* The groups and buckets of maps are structs with names of their own. */
 static bool is_struct_literal(const char *text, size_t length)
 {
@@ -365,24 +448,27 @@ static void append_descriptor(struct grf_types *types, const struct grf_descript
 
 	if (found && (type->tflag & TFLAG_NAMED))
 		append_named(types, type, text, length, name);
+	else if (found && append_map_part(types, type, text, length, name))
+		return;
 	else if (found && !is_composite(type->kind) && !is_struct_literal(text, length))
 		append_name(name, "%.*s", (int)length, text);
 	else
 		append_composite(types, type, name);
 }
 
-static void append_type(struct grf_types *types, uint64_t address, struct name_text *name)
+static bool append_type(struct grf_types *types, uint64_t address, struct name_text *name)
 {
 	struct grf_descriptor type;
 
 	if (name->steps-- <= 0 || name->depth >= GRF_TYPES_DEPTH_MAX ||
 	    !grf_descriptor_read(types, address, &type)) {
 		append_name(name, "?");
-		return;
+		return false;
 	}
 	name->depth++;
 	append_descriptor(types, &type, name);
 	name->depth--;
+	return true;
 }
 
 const char *grf_descriptor_name(struct grf_types *types, const struct grf_descriptor *descriptor)

@@ -352,6 +352,7 @@ void grf_container_shape(struct grf_types *types, struct grf_type *contents, str
 
 /* Is it the group or bucket of a map, by its name? */
 bool grf_container_is_group(const struct grf_type *type);
+bool grf_container_is_group_name(const char *name, size_t length);
 
 /* A group or bucket that is looked at by itself: the same, with keys and elements named as those of
  * a map. NULL when it does not look like one. */
