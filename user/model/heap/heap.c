@@ -22,7 +22,8 @@
 #define MAX_SMALL_OBJECT 32768u
 #define MAX_SMALL_PAGES  32u
 
-_Static_assert(offsetof(struct grf_span, large_type) == 64 && sizeof(struct grf_span) == 112,
+_Static_assert(offsetof(struct grf_span, large_type) == GRF_CACHE_LINE &&
+		   sizeof(struct grf_span) % GRF_CACHE_LINE == 0,
 	       "what an edge needs of a span stands in one cache line");
 
 /* A span in use that is still to be read. */
@@ -483,7 +484,8 @@ static struct grf_error *read_spans(struct grf_heap_reader *reader,
 		error = allocate_bits(reader, candidates, &marks);
 	if (error)
 		return error;
-	reader->heap->spans = calloc(candidates->array.count, sizeof(*reader->heap->spans));
+	reader->heap->spans =
+	    aligned_alloc(GRF_CACHE_LINE, candidates->array.count * sizeof(*reader->heap->spans));
 	if (!reader->heap->spans)
 		return grf_error_no_memory();
 	bits = reader->memory->bits;

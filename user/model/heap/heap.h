@@ -36,9 +36,12 @@ enum grf_pointer_layout {
 			      */
 };
 
-/* Following an edge reads the first 64 bytes only. */
+/* A line of the CPU's caches; bytes. */
+#define GRF_CACHE_LINE 64
+
+/* Following an edge reads the first line only. Most of a walk's time is the wait for it. */
 struct grf_span {
-	uint64_t base;
+	_Alignas(GRF_CACHE_LINE) uint64_t base;
 	uint64_t element_size; /* bytes of a slot */
 	uint64_t division;     /* ceil(2^64 / element_size): slot = high half of offset * division;
 				* exact for offsets below 2^32. 0 for a large span: slot 0. */
