@@ -64,6 +64,9 @@ type Server struct {
 
 var server *Server
 
+// Where variables have no names, its struct has none either.
+var parts map[string]*struct{ Part *Leaf }
+
 //go:noinline
 func text(length int) string {
 	bytes := make([]byte, length)
@@ -90,6 +93,7 @@ func laterOf(held *Leaf) *time.Timer {
 
 //go:noinline
 func setUp() {
+	parts = map[string]*struct{ Part *Leaf }{text(16): {leaf()}}
 	server = &Server{
 		Base:     Base{First: leaf()},
 		Plain:    Leaf{Next: leaf()},

@@ -194,9 +194,14 @@ static const char *go_index(struct grf_types *types, struct grf_type *type, int 
 			     is_dynamic(types, type));
 }
 
+/* What is below it is not called after what is above it: that may be a function, and the field of a
+ * nameless struct would read as a variable of it. */
 static const char *go_found(struct grf_types *types, const struct grf_type *type)
 {
-	return typed_element(types, "?", type->name, false);
+	const char *name = put_type(types, "?", type->name);
+	const struct grf_element element = {.renamed = true};
+
+	return name && grf_element_note(types, name, &element) ? name : NULL;
 }
 
 static const char *go_with_type(struct grf_types *types, const struct grf_element *about,
