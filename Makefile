@@ -52,8 +52,9 @@ LDLIBS    := -ljansson -lbpf -ldw -lelf -lprotobuf-c -lseccomp -lz -lzstd -lpthr
 
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 SKELETONS   := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/generated/%.skel.h)
-PROTOS      := $(wildcard user/outputs/*.proto)
-PROTO_C     := $(PROTOS:user/outputs/%.proto=$(BUILD)/generated/%.pb-c.c)
+PROTOS      := user/image/core/snapshot.proto user/outputs/profile.proto
+PROTO_C     := $(patsubst %.proto,$(BUILD)/generated/%.pb-c.c,$(notdir $(PROTOS)))
+vpath %.proto $(dir $(PROTOS))
 
 LIB_SOURCES := $(sort $(shell find user -name '*.c' ! -path 'user/cli/*' ! -path 'user/arch/*/live/*') \
 	       $(wildcard user/arch/$(LIVE_ARCH)/live/*.c))
@@ -87,10 +88,10 @@ $(BUILD)/generated/%.pb-c.o: $(BUILD)/generated/%.pb-c.c
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -w -c -o $@ $<
 
-$(BUILD)/generated/%.pb-c.c: user/outputs/%.proto
+$(BUILD)/generated/%.pb-c.c: %.proto
 	@mkdir -p $(@D)
 	$(call say,PROTO)
-	$(Q)$(PROTOC_C) --proto_path=user/outputs --c_out=$(BUILD)/generated $<
+	$(Q)$(PROTOC_C) --proto_path=$(<D) --c_out=$(BUILD)/generated $<
 
 $(BUILD)/generated/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/grf/*.h vmlinux/*.h)
 	@mkdir -p $(@D)

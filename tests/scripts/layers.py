@@ -35,7 +35,7 @@ BELOW = {
 ROOMS = {
     "base": (".", "files", "memory", "sandbox"),
     "arch": (".", "amd64", "amd64/live"),
-    "image": ("executable", "."),
+    "image": ("executable", ".", "core"),
     "hold": (".", "calls"),
     "capture": ("copy", "probes", "precopy", ".", "ways"),
     "model": ("release", "heap", "code", "stacks", "types", "types/generics", "types/flow", "variables", "."),

@@ -236,7 +236,7 @@ static void test_space(void **state)
 	next = grf_space_find(&space, 0xc000000000, 0xd000000000, &end);
 	assert_ptr_equal(next, data);
 	assert_int_equal(end, 0xc040400000);
-	range = (struct grf_image_range){0xc000000000, 0xc000800000, 3, data};
+	range = (struct grf_image_range){0xc000000000, 0xc000800000, 3, data, 0};
 	grf_space_release(&space, &range, 1);
 	assert_int_equal(data[0x7fffff], 1);
 	/* What lies behind the range is given back: nothing is mapped there. */

@@ -276,8 +276,11 @@ static struct grf_error *build_ranges(struct grf_session *session)
 		    last->data + (last->end - last->start) == piece->data)
 			last->end = piece->end;
 		else
-			parts->ranges[parts->range_count++] = (struct grf_image_range){
-			    piece->start, piece->end, piece->flags, piece->data};
+			parts->ranges[parts->range_count++] =
+			    (struct grf_image_range){.start = piece->start,
+						     .end = piece->end,
+						     .flags = piece->flags,
+						     .data = piece->data};
 	}
 	grf_space_release(&session->space, parts->ranges, parts->range_count);
 	return NULL;

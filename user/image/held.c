@@ -3,7 +3,6 @@
  * in no hole of its file. */
 #include <string.h>
 
-#include "base/files/file_data.h"
 #include "image/image_private.h"
 
 /* Records that are as small as none, and how many may be where their bytes are not counted. */
@@ -58,7 +57,7 @@ static bool add_held_run(struct grf_image *image, uint64_t start, uint64_t end)
 /* A segment whose bytes are in a file that may be sparse: what is in no hole of it. */
 static bool add_held_data(struct grf_image *image, const struct grf_segment *segment)
 {
-	const struct grf_image_file *file = &image->file;
+	const struct grf_core_file *file = image->file;
 	uint64_t offset = (uint64_t)(segment->data - file->memory);
 	uint64_t end = offset + (segment->end - segment->start);
 	size_t i = grf_run_behind(file->data.items, file->data.count, offset);
@@ -77,10 +76,9 @@ static bool add_held_data(struct grf_image *image, const struct grf_segment *seg
 
 static bool is_in_file(const struct grf_image *image, const struct grf_segment *segment)
 {
-	const struct grf_image_file *file = &image->file;
+	const struct grf_core_file *file = image->file;
 
-	return file->memory && segment->data >= file->memory &&
-	       segment->data < file->memory + file->size;
+	return file && segment->data >= file->memory && segment->data < file->memory + file->size;
 }
 
 bool grf_image_list_held(struct grf_image *image)
@@ -102,30 +100,9 @@ bool grf_image_list_held(struct grf_image *image)
 	in_file = held_below(image, UINT64_MAX) - beside;
 	/* Segments of the same bytes hold these once. */
 	image->held_bytes =
-	    beside + (in_file < image->file.data_bytes ? in_file : image->file.data_bytes);
+	    beside +
+	    (image->file && in_file > image->file->data_bytes ? image->file->data_bytes : in_file);
 	return fits;
-}
-
-bool grf_image_read_file(struct grf_image *image, const uint8_t *memory, int fd, uint64_t size)
-{
-	uint64_t at = 0, until;
-
-	image->file = (struct grf_image_file){.memory = memory, .size = size};
-	for (; (until = grf_file_next_data(fd, &at, size)); at = until) {
-		struct grf_run *run = grf_array_add(&image->file.data);
-
-		if (!run)
-			return false;
-		*run = (struct grf_run){at, until};
-		image->file.data_bytes += until - at;
-	}
-	return true;
-}
-
-void grf_image_forget_file(struct grf_image *image)
-{
-	grf_array_free(&image->file.data);
-	image->file = (struct grf_image_file){0};
 }
 
 uint64_t grf_image_held(const struct grf_image *image)

@@ -98,7 +98,7 @@ void grf_image_destroy(struct grf_image *image)
 	grf_array_free(&image->backings);
 	grf_array_free(&image->segments);
 	grf_array_free(&image->held);
-	grf_image_forget_file(image);
+	grf_core_file_leave(image->file);
 	grf_array_free(&image->mappings);
 	grf_array_free(&image->threads);
 	grf_array_free(&image->auxv);

@@ -62,6 +62,11 @@ void grf_thread_set(struct grf_thread *thread, const struct grf_arch *arch, pid_
 struct grf_error *grf_image_open_core(const char *path, struct grf_executable *executable,
 				      struct grf_image **ret);
 
+/* The same of one that is open, of which the image becomes a user. */
+struct grf_core_file;
+struct grf_error *grf_image_of_core_file(struct grf_core_file *file,
+					 struct grf_executable *executable, struct grf_image **ret);
+
 void grf_image_destroy(struct grf_image *image);
 
 static inline void grf_image_cleanup_fn(struct grf_image **image)

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/pages.h"
+#include "image/core_file.h"
 #include "image/executable/executable.h"
 #include "image/image.h"
 #include "image/provenance.h"
@@ -21,14 +22,6 @@ struct grf_held_run {
 	uint64_t before;
 };
 
-/* The mapped file that segments are in. Its holes are not held. */
-struct grf_image_file {
-	const uint8_t *memory; /* NULL: none */
-	uint64_t size;
-	GRF_ARRAY(struct grf_run) data; /* offsets that are in no hole, ascending */
-	uint64_t data_bytes;
-};
-
 struct grf_image {
 	const struct grf_arch *arch;
 	GRF_ARRAY(struct grf_segment) segments;
@@ -38,9 +31,9 @@ struct grf_image {
 	GRF_ARRAY(struct grf_image_backing) backings;
 	GRF_ARRAY(struct grf_held_run) held; /* ascending; each in one segment */
 	uint64_t held_bytes;
-	struct grf_image_file file; /* while it is being opened */
+	struct grf_core_file *file; /* that segments are in; NULL: none */
 	struct grf_provenance provenance;
-	struct grf_image_parts *parts; /* owned; NULL: of a core */
+	struct grf_image_parts *parts; /* owned; NULL: of a core that is no snapshot */
 };
 
 struct grf_image *grf_image_new(const struct grf_arch *arch);
@@ -52,11 +45,6 @@ static inline bool grf_segment_is_claimed(const struct grf_segment *segment)
 
 /* Lists what is held of the segments, which are sorted. False: out of memory. */
 bool grf_image_list_held(struct grf_image *image);
-
-/* Says that segments may be in `memory`, where the `size` bytes of a file are mapped, until it is
- * forgotten. Moves the offset of `fd`. False: out of memory. */
-bool grf_image_read_file(struct grf_image *image, const uint8_t *memory, int fd, uint64_t size);
-void grf_image_forget_file(struct grf_image *image);
 
 /* Adds a segment; empty ones and ones that wrap around are left out. False: out of memory. */
 bool grf_image_add(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags,

@@ -16,6 +16,7 @@ struct grf_image_range {
 	uint64_t end;
 	uint32_t flags; /* enum grf_segment_flags */
 	uint8_t *data;
+	uint64_t offset; /* in a snapshot, once that is known */
 };
 
 /* Owns all that its pointers lead to. */

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opens a core file, maps it, and lists what of it is in no hole. */
+#include "image/core_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/files/file_data.h"
+#include "base/files/mapped_file.h"
+#include "base/files/regular_file.h"
+
+/* Moves the offset of the descriptor. */
+static struct grf_error *list_data(struct grf_core_file *file)
+{
+	uint64_t at = 0, until;
+
+	for (; (until = grf_file_next_data(file->fd, &at, file->size)); at = until) {
+		struct grf_run *run = grf_array_add(&file->data);
+
+		if (!run)
+			return grf_error_no_memory();
+		*run = (struct grf_run){at, until};
+		file->data_bytes += until - at;
+	}
+	return NULL;
+}
+
+static struct grf_error *open_file(struct grf_core_file *file)
+{
+	_cleanup_free_ char *what = NULL;
+	struct grf_error *error;
+	struct stat status;
+
+	if (!file->path || asprintf(&what, "the core %s", file->path) < 0) {
+		what = NULL;
+		return grf_error_no_memory();
+	}
+	error = grf_named_file_open(file->path, what, &file->fd);
+	if (error)
+		return error;
+	if (fstat(file->fd, &status) || !status.st_size)
+		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s is not a core file", file->path);
+	file->size = (uint64_t)status.st_size;
+	return grf_mapped_file_open(file->fd, file->size, file->path, &file->memory);
+}
+
+struct grf_error *grf_core_file_open(const char *path, struct grf_core_file **ret)
+{
+	struct grf_core_file *file = malloc(sizeof(*file));
+	struct grf_error *error;
+
+	if (!file)
+		return grf_error_no_memory();
+	*file = (struct grf_core_file){.path = strdup(path), .fd = -1, .users = 1};
+	error = open_file(file);
+	if (!error)
+		error = list_data(file);
+	if (error)
+		grf_core_file_leave(file);
+	else
+		*ret = file;
+	return error;
+}
+
+struct grf_core_file *grf_core_file_use(struct grf_core_file *file)
+{
+	file->users++;
+	return file;
+}
+
+void grf_core_file_leave(struct grf_core_file *file)
+{
+	if (!file || --file->users)
+		return;
+	grf_mapped_file_close(file->memory, file->size);
+	if (file->fd >= 0)
+		close(file->fd);
+	grf_array_free(&file->data);
+	free(file->path);
+	free(file);
+}
