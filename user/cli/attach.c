@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/live.h"
+#include "cli/saving.h"
 #include "cli/values.h"
 
 static struct attach_options {
@@ -11,6 +12,7 @@ static struct attach_options {
 	struct grf_result_options results;
 	struct grf_tree_options tree;
 	struct grf_process_options live;
+	struct grf_saving_options saving;
 } options;
 
 static const char description[] =
@@ -24,7 +26,16 @@ static const char description[] =
     "  grf-bpf attach 1234\n"
     "  grf-bpf attach $(pidof server) -o heap.pb.gz -o heap.json\n"
     "  grf-bpf attach 1234 --format text | less\n"
+    "  grf-bpf attach 1234 --snapshot server.core\n"
     "  go tool pprof -http=: grf.out\n";
+
+enum { OPTION_SNAPSHOT = 0x600 };
+
+static const struct argp_option attach_options[] = {
+    {"snapshot", OPTION_SNAPSHOT, "FILE", 0,
+     "Keep what was copied, too: write it to FILE, for `grf-bpf report'", 0},
+    {0},
+};
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -36,6 +47,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		state->child_inputs[1] = &options->tree;
 		state->child_inputs[2] = &options->common;
 		state->child_inputs[3] = &options->live;
+		state->child_inputs[4] = &options->saving;
+		return 0;
+	case OPTION_SNAPSHOT:
+		if (options->saving.path)
+			argp_error(state, "one snapshot is written in a run");
+		options->saving.path = argument;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
@@ -75,6 +92,7 @@ static struct grf_error *run_attach(void *input, int *ret_status)
 {
 	struct attach_options *options = input;
 	_cleanup_results_ struct grf_results results = {0};
+	_cleanup_saving_ struct grf_saving saving = {0};
 	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error;
 
@@ -83,7 +101,13 @@ static struct grf_error *run_attach(void *input, int *ret_status)
 	if (!error)
 		error = check_apart(options, &results);
 	if (!error)
+		error = grf_saving_open(&options->saving, &options->live, &saving);
+	if (!error)
+		error = grf_saving_check_apart(&saving, &results);
+	if (!error)
 		error = grf_source_of_process(&options->live, &source);
+	if (!error)
+		error = grf_saving_write(&saving, &source, NULL);
 	if (error)
 		return error;
 	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->common.no_sandbox);
@@ -92,12 +116,11 @@ static struct grf_error *run_attach(void *input, int *ret_status)
 	return error;
 }
 
-static const struct argp_child children[] = {{&grf_profile_argp, 0, NULL, 0},
-					     {&grf_tree_argp, 0, NULL, 0},
-					     {&grf_common_argp, 0, NULL, 0},
-					     {&grf_live_argp, 0, NULL, 0},
-					     {0}};
+static const struct argp_child children[] = {
+    {&grf_profile_argp, 0, NULL, 0}, {&grf_tree_argp, 0, NULL, 0},   {&grf_common_argp, 0, NULL, 0},
+    {&grf_live_argp, 0, NULL, 0},    {&grf_saving_argp, 0, NULL, 0}, {0}};
 static const struct argp argp = {
+    .options = attach_options,
     .parser = parse_option,
     .args_doc = "PID [EXE]",
     .doc = description,

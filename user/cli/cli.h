@@ -58,6 +58,8 @@ struct grf_command {
 
 extern const struct grf_command grf_command_attach;
 extern const struct grf_command grf_command_core;
+extern const struct grf_command grf_command_snapshot;
+extern const struct grf_command grf_command_report;
 extern const struct grf_command grf_command_verify;
 extern const struct grf_command grf_command_version;
 
@@ -69,6 +71,7 @@ int grf_run_command(const struct grf_command *command, int argc, char **argv);
 extern const struct argp grf_common_argp; /* struct grf_common_options */
 extern const struct argp grf_tree_argp;   /* struct grf_tree_options */
 extern const struct argp grf_debug_argp;  /* struct grf_debug_options: where DWARF is */
+extern const struct argp grf_exe_argp;    /* const char *: the executable of a core or snapshot */
 
 #define GRF_DEFAULT_DEPTH 256u
 

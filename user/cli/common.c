@@ -17,6 +17,7 @@ enum {
 	OPTION_NAMES,
 	OPTION_FOCUS,
 	OPTION_HIDE,
+	OPTION_EXE,
 };
 
 static const struct argp_option common_options[] = {
@@ -143,3 +144,21 @@ static error_t parse_debug_option(int key, char *argument, struct argp_state *st
 }
 
 const struct argp grf_debug_argp = {.options = debug_options, .parser = parse_debug_option};
+
+static const struct argp_option exe_options[] = {
+    {"exe", OPTION_EXE, "EXE", 0,
+     "The executable that a snapshot or core is of, where it is not found by what that says", 5},
+    {0},
+};
+
+static error_t parse_exe_option(int key, char *argument, struct argp_state *state)
+{
+	const char **executable = state->input;
+
+	if (key != OPTION_EXE)
+		return ARGP_ERR_UNKNOWN;
+	*executable = argument;
+	return 0;
+}
+
+const struct argp grf_exe_argp = {.options = exe_options, .parser = parse_exe_option};

@@ -10,8 +10,8 @@
 #include "cli/cli.h"
 #include "cli/view.h"
 
-static const struct grf_command *const first_commands[] = {&grf_command_attach, &grf_command_core,
-							   NULL};
+static const struct grf_command *const first_commands[] = {
+    &grf_command_attach, &grf_command_core, &grf_command_snapshot, &grf_command_report, NULL};
 /* Between them: those of the views. */
 static const struct grf_command *const last_commands[] = {&grf_command_verify, &grf_command_version,
 							  NULL};
@@ -52,6 +52,8 @@ static void print_usage(FILE *stream)
 	      "  grf-bpf attach $(pidof server)          write grf.out\n"
 	      "  grf-bpf attach 1234 -o heap.pb.gz       write it elsewhere\n"
 	      "  grf-bpf core ./server core.1234         the same from a core file\n"
+	      "  grf-bpf snapshot 1234 -o server.core    copy it now, to look at it later\n"
+	      "  grf-bpf report server.core              look at it, here or elsewhere\n"
 	      "  grf-bpf types 1234                      how many objects of each type there are\n"
 	      "  grf-bpf holders 1234 main.User          who holds the objects of a type\n"
 	      "  grf-bpf goroutines 1234                 what goroutines wait for and hold\n"

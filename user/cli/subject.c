@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tells a process from a core by the first argument, and opens it. */
+/* Tells a process from a file by the first argument, and opens it. */
 #include "cli/subject.h"
 
 #include <errno.h>
@@ -10,36 +10,47 @@
 #include "cli/live.h"
 #include "cli/values.h"
 
-/* Tells what the arguments are by how many there are. False: too few. */
-static bool sort_arguments(struct grf_subject *subject)
+/* Takes the arguments apart: how many are left beside the one that stands behind them. */
+static size_t sort_arguments(struct grf_subject *subject)
 {
 	size_t count = subject->given_count;
 
 	if (subject->argument_name && count)
 		subject->argument = subject->given[--count];
-	subject->executable = count > 0 ? subject->given[0] : NULL;
-	subject->core = count > 1 ? subject->given[1] : NULL;
 	return count;
+}
+
+static bool is_number(const char *text)
+{
+	return strspn(text, "0123456789") == strlen(text);
 }
 
 static error_t check_arguments(const struct argp_state *state, struct grf_subject *subject)
 {
-	if (!sort_arguments(subject)) {
-		argp_error(state, "give the id of a process, or an executable and a core%s%s",
+	const char *const *given = subject->given;
+	size_t count = sort_arguments(subject);
+
+	if (!count) {
+		argp_error(state,
+			   "give the id of a process, an executable and a core, or a snapshot%s%s",
 			   subject->argument_name ? ", and " : "",
 			   subject->argument_name ? subject->argument_name : "");
 		return EINVAL;
 	}
-	if (strspn(subject->executable, "0123456789") == strlen(subject->executable)) {
-		subject->live.pid =
-		    (pid_t)grf_parse_number(state, "PID", subject->executable, 1, INT_MAX);
-		if (subject->core)
-			subject->live.executable = grf_parse_executable(state, subject->core);
-	} else if (!subject->core) {
-		argp_error(state, "`%s' is no process id; with an executable, give a core%s%s",
-			   subject->executable, subject->argument_name ? " and " : "",
-			   subject->argument_name ? subject->argument_name : "");
+	if (is_number(given[0])) {
+		subject->live.pid = (pid_t)grf_parse_number(state, "PID", given[0], 1, INT_MAX);
+		subject->executable = given[0];
+		if (count > 1)
+			subject->live.executable = grf_parse_executable(state, given[1]);
+		if (subject->named)
+			argp_error(state, "--exe is for a snapshot or a core; the executable of a "
+					  "process stands behind its id");
+		return 0;
 	}
+	subject->executable = count > 1 ? given[0] : subject->named;
+	subject->core = given[count - 1];
+	if (count > 1 && subject->named)
+		argp_error(state, "the executable is given twice, by --exe and before the core");
 	return 0;
 }
 
@@ -50,6 +61,7 @@ static error_t parse_argument(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &subject->live;
+		state->child_inputs[1] = &subject->named;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (subject->given_count == 2u + !!subject->argument_name)
@@ -64,7 +76,8 @@ static error_t parse_argument(int key, char *argument, struct argp_state *state)
 	}
 }
 
-static const struct argp_child live_children[] = {{&grf_live_argp, 0, NULL, 0}, {0}};
+static const struct argp_child live_children[] = {
+    {&grf_live_argp, 0, NULL, 0}, {&grf_exe_argp, 0, NULL, 0}, {0}};
 static const struct argp subject_argp = {.parser = parse_argument, .children = live_children};
 
 const struct argp_child grf_subject_children[] = {{&grf_result_argp, 0, NULL, 0},
@@ -111,6 +124,9 @@ static struct grf_error *open_subject(struct grf_subject *subject,
 	else
 		error = grf_source_of_core(subject->executable, subject->core, &subject->live.debug,
 					   ret);
+	/* That of a core may have been found. */
+	if (!error && !subject->live.pid)
+		error = grf_results_check_apart(results, grf_executable_path(ret->executable));
 	return error ? error : grf_results_confine(GRF_SANDBOX_WORKS, results, no_sandbox);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a command looks at where that may be a process or a core, `PID [EXE]' or `EXE CORE', and
+ * What a command looks at: a process, a core or a snapshot, `PID [EXE]', `EXE CORE' or `FILE', and
  * what such commands do alike: their options, and the way to a graph.
  */
 #ifndef GRF_CLI_SUBJECT_H
@@ -13,12 +13,14 @@
 
 #define GRF_SUBJECT_PROCESS   "PID [EXE]"
 #define GRF_SUBJECT_CORE      "EXE CORE"
-#define GRF_SUBJECT_ARGUMENTS GRF_SUBJECT_PROCESS "\n" GRF_SUBJECT_CORE
+#define GRF_SUBJECT_FILE      "FILE"
+#define GRF_SUBJECT_ARGUMENTS GRF_SUBJECT_PROCESS "\n" GRF_SUBJECT_CORE "\n" GRF_SUBJECT_FILE
 
 /* Paths are borrowed from the command line. */
 struct grf_subject {
 	struct grf_process_options live; /* live.pid 0: a core */
-	const char *executable, *core;
+	const char *executable, *core;   /* the former NULL: it is looked for */
+	const char *named;               /* by --exe */
 	/* Set before: what the argument behind the others is called; NULL: there is none. */
 	const char *argument_name;
 	const char *argument;

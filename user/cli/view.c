@@ -106,8 +106,9 @@ static const char *name_arguments(const struct grf_view *view)
 
 	if (!view->argument)
 		return GRF_SUBJECT_ARGUMENTS;
-	snprintf(text, sizeof(text), GRF_SUBJECT_PROCESS " %s\n" GRF_SUBJECT_CORE " %s",
-		 view->argument, view->argument);
+	snprintf(text, sizeof(text),
+		 GRF_SUBJECT_PROCESS " %s\n" GRF_SUBJECT_CORE " %s\n" GRF_SUBJECT_FILE " %s",
+		 view->argument, view->argument, view->argument);
 	return text;
 }
 

@@ -38,8 +38,10 @@ struct grf_output {
 	const char *name;  /* of a file: the rest, in `path` */
 	int folder;        /* O_PATH; -1 */
 	int fd;            /* what is written to; a stream's is not closed */
-	bool nameless;     /* `fd` is a nameless file in the folder; false: in memory */
-	/* Of a whole result that is not at its place yet. */
+	bool large;        /* is not to be in memory */
+	bool nameless;     /* `fd` is a file in the folder, without its name; false: in memory */
+	uint64_t skipped;  /* zeros at the end that are not written yet */
+	/* Of a result that is not at its place yet: when it is whole, or all the time. */
 	char beside[NAME_BYTES]; /* its name in the folder; empty: none */
 	struct stat result;
 };
@@ -206,7 +208,7 @@ static struct grf_error *open_beside(const struct grf_output *output, char name[
 		if (error)
 			return error;
 		*ret_fd = openat(output->folder, name,
-				 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, RESULT_MODE);
+				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, RESULT_MODE);
 		if (*ret_fd >= 0)
 			return NULL;
 		if (errno != EEXIST)
@@ -216,14 +218,15 @@ static struct grf_error *open_beside(const struct grf_output *output, char name[
 }
 
 /* Opens the file to write to: one without a name in the folder, so that nothing is left of it if
- * this process is killed; or one in memory where the file system has no such files. */
+ * this process is killed. Where the file system has no such files: one in memory, or, if it may be
+ * too large for that, one beside the result. */
 static struct grf_error *open_unnamed(struct grf_output *output)
 {
 	char name[NAME_BYTES];
 	struct grf_error *error;
 	int fd;
 
-	output->fd = openat(output->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, RESULT_MODE);
+	output->fd = openat(output->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, RESULT_MODE);
 	output->nameless = output->fd >= 0;
 	if (output->nameless)
 		return NULL;
@@ -231,6 +234,12 @@ static struct grf_error *open_unnamed(struct grf_output *output)
 	error = open_beside(output, name, &fd);
 	if (error)
 		return error;
+	if (output->large) {
+		memcpy(output->beside, name, sizeof(name));
+		output->fd = fd;
+		output->nameless = true;
+		return NULL;
+	}
 	close(fd);
 	unlinkat(output->folder, name, 0);
 	output->fd = memfd_create("grf-bpf result", MFD_CLOEXEC);
@@ -294,20 +303,30 @@ static struct grf_error *output_open(struct grf_output *output)
 	return error;
 }
 
-struct grf_error *grf_output_create(const char *path, struct grf_output **ret)
+static struct grf_error *create_output(const char *path, bool large, struct grf_output **ret)
 {
 	struct grf_output *output = malloc(sizeof(*output));
 	struct grf_error *error;
 
 	if (!output)
 		return grf_error_no_memory();
-	*output = (struct grf_output){.path = strdup(path), .folder = -1, .fd = -1};
+	*output = (struct grf_output){.path = strdup(path), .folder = -1, .fd = -1, .large = large};
 	error = output->path ? output_open(output) : grf_error_no_memory();
 	if (error)
 		grf_output_destroy(output);
 	else
 		*ret = output;
 	return error;
+}
+
+struct grf_error *grf_output_create(const char *path, struct grf_output **ret)
+{
+	return create_output(path, false, ret);
+}
+
+struct grf_error *grf_output_create_large(const char *path, struct grf_output **ret)
+{
+	return create_output(path, true, ret);
 }
 
 /* Removes a result that was not moved to its place. */
@@ -385,7 +404,24 @@ struct grf_error *grf_output_write(struct grf_output *output, const void *data, 
 		return NULL;
 	if (output->kind == OUTPUT_STREAM)
 		return write_stream(output, data, size);
+	if (output->skipped && lseek(output->fd, (off_t)output->skipped, SEEK_CUR) < 0)
+		return output_failed(output, "write");
+	output->skipped = 0;
 	return write_all(output->fd, data, size) ? NULL : output_failed(output, "write");
+}
+
+struct grf_error *grf_output_skip(struct grf_output *output, uint64_t size)
+{
+	static const char zeros[COPY_BYTES];
+	struct grf_error *error = NULL;
+
+	if (output->kind == OUTPUT_FILE)
+		output->skipped += size;
+	else if (output->kind == OUTPUT_STREAM)
+		for (; !error && size; size -= size < sizeof(zeros) ? size : sizeof(zeros))
+			error = write_stream(output, zeros,
+					     size < sizeof(zeros) ? size : sizeof(zeros));
+	return error;
 }
 
 /* Gives a nameless file a name that is free. */
@@ -435,7 +471,15 @@ static struct grf_error *copy_beside(struct grf_output *output)
 /* Writes the whole result to disk, before it has a name. */
 static struct grf_error *settle_data(struct grf_output *output)
 {
-	if (output->kind != OUTPUT_FILE || !output->nameless)
+	off_t end;
+
+	if (output->kind != OUTPUT_FILE)
+		return NULL;
+	end = output->skipped ? lseek(output->fd, (off_t)output->skipped, SEEK_CUR) : 0;
+	if (end < 0 || (end && ftruncate(output->fd, end)))
+		return output_failed(output, "write");
+	output->skipped = 0;
+	if (!output->nameless)
 		return NULL;
 	if (fsync(output->fd) || fstat(output->fd, &output->result))
 		return output_failed(output, "write");
@@ -453,6 +497,8 @@ static struct grf_error *name_beside(struct grf_output *output)
 		return error;
 	if (!output->nameless)
 		return copy_beside(output);
+	if (*output->beside)
+		return NULL;
 	for (unsigned int i = 0; i < NAME_TRIES; i++) {
 		char name[NAME_BYTES];
 

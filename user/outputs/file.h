@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/sandbox/sandbox.h"
@@ -33,6 +34,13 @@ struct grf_output;
  * is. What is written to the null device is discarded. The caller owns the output. Errors: OUTPUT.
  */
 struct grf_error *grf_output_create(const char *path, struct grf_output **ret);
+
+/*
+ * The same for a result that may be too large for memory: where the file system has no nameless
+ * files it has a name of its own in the folder meanwhile, which stays there if this process is
+ * killed.
+ */
+struct grf_error *grf_output_create_large(const char *path, struct grf_output **ret);
 
 /* Frees an output, and what was written to it and not committed; NULL is allowed. */
 void grf_output_destroy(struct grf_output *output);
@@ -63,6 +71,9 @@ struct grf_error *grf_output_check_apart(const struct grf_output *output, const 
 
 /* Adds `size` bytes. Errors: OUTPUT. */
 struct grf_error *grf_output_write(struct grf_output *output, const void *data, size_t size);
+
+/* Adds `size` zeros: in a file, as a hole. Errors: OUTPUT. */
+struct grf_error *grf_output_skip(struct grf_output *output, uint64_t size);
 
 /*
  * Puts what was written to `count` outputs at their paths, once: all of them or none. Errors:

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From the names of an executable and a core to an image. */
+/* From the names of an executable and a core, or of the latter alone, to an image. */
 
 #include <stdlib.h>
 
+#include "program/core_executable.h"
 #include "program/go_library.h"
 #include "program/source.h"
 
 /* The Go libraries that a process had loaded. The core is opened with the program: they must belong
  * together. */
-static struct grf_error *find_libraries(const char *core, struct grf_executable *program,
+static struct grf_error *find_libraries(struct grf_core_file *core, struct grf_executable *program,
 					struct grf_go_libraries *ret)
 {
 	const struct grf_mapping *mappings;
@@ -17,7 +18,7 @@ static struct grf_error *find_libraries(const char *core, struct grf_executable 
 	size_t count;
 
 	*ret = (struct grf_go_libraries){0};
-	error = grf_image_open_core(core, program, &image);
+	error = grf_image_of_core_file(core, program, &image);
 	if (error)
 		return error;
 	mappings = grf_image_mappings(image, &count);
@@ -27,8 +28,8 @@ static struct grf_error *find_libraries(const char *core, struct grf_executable 
 
 /* Puts the Go library that a C program had loaded in the place of the program. Takes over what was
  * said of the program, to say that if it is not the one that the core is of. */
-static struct grf_error *take_library(const char *core, struct grf_executable **executable,
-				      struct grf_error *not_go)
+static struct grf_error *take_library(struct grf_core_file *core,
+				      struct grf_executable **executable, struct grf_error *not_go)
 {
 	struct grf_go_libraries libraries;
 	struct grf_go_library library = {0};
@@ -53,7 +54,7 @@ static struct grf_error *take_library(const char *core, struct grf_executable **
 }
 
 /* Gives a Go program the plugins that it had loaded. */
-static struct grf_error *take_plugins(const char *core, struct grf_executable *executable)
+static struct grf_error *take_plugins(struct grf_core_file *core, struct grf_executable *executable)
 {
 	struct grf_go_libraries libraries;
 	struct grf_error *error;
@@ -67,24 +68,38 @@ static struct grf_error *take_plugins(const char *core, struct grf_executable *e
 	return error;
 }
 
-struct grf_error *grf_source_of_core(const char *name, const char *core,
+/* From a core and the executable in `source` to an image in it. */
+static struct grf_error *finish_source(struct grf_core_file *core,
+				       const struct grf_debug_options *debug,
+				       struct grf_source *source)
+{
+	struct grf_error *error = grf_check_executable(source->executable);
+
+	if (error && error->code == GRF_ERROR_NOT_GO)
+		error = take_library(core, &source->executable, error);
+	else if (!error)
+		error = take_plugins(core, source->executable);
+	if (!error)
+		error = grf_debug_file_find(source->executable,
+					    grf_executable_path(source->executable), debug);
+	return error ? error : grf_image_of_core_file(core, source->executable, &source->image);
+}
+
+struct grf_error *grf_source_of_core(const char *executable, const char *name,
 				     const struct grf_debug_options *debug, struct grf_source *ret)
 {
+	_cleanup_core_file_ struct grf_core_file *core = NULL;
 	struct grf_source source = {0};
-	struct grf_error *error = grf_executable_open(name, &source.executable);
+	struct grf_error *error = NULL;
 
-	if (error)
-		return error;
-	error = grf_check_executable(source.executable);
-	if (error && error->code == GRF_ERROR_NOT_GO)
-		error = take_library(core, &source.executable, error);
-	else if (!error)
-		error = take_plugins(core, source.executable);
+	if (executable)
+		error = grf_executable_open(executable, &source.executable);
 	if (!error)
-		error = grf_debug_file_find(source.executable,
-					    grf_executable_path(source.executable), debug);
+		error = grf_core_file_open(name, &core);
+	if (!error && !executable)
+		error = grf_core_executable_find(core, debug, &source.executable);
 	if (!error)
-		error = grf_image_open_core(core, source.executable, &source.image);
+		error = finish_source(core, debug, &source);
 	if (error)
 		grf_source_close(&source);
 	else

@@ -53,13 +53,20 @@ struct grf_error *grf_source_of_process(const struct grf_process_options *option
 					struct grf_source *ret);
 
 /**
- * Opens a core with the executable that it is of, and debug information where that is elsewhere.
- * Where the executable is a C program, the Go library that it had loaded takes its place, if it is
- * where the core says. Gives the source to the caller. Errors: NOT_GO, UNSUPPORTED, MISMATCH,
- * BAD_INPUT.
+ * Opens a core or a snapshot with the executable that it is of (NULL: it is looked for, see
+ * program/core_executable.h), and debug information where that is elsewhere. Where the executable
+ * is a C program, the Go library that it had loaded takes its place, if it is where the core says.
+ * Gives the source to the caller. Errors: NOT_GO, UNSUPPORTED, MISMATCH, BAD_INPUT.
  */
 struct grf_error *grf_source_of_core(const char *executable, const char *core,
 				     const struct grf_debug_options *debug, struct grf_source *ret);
+
+/**
+ * Writes a source of a process as a snapshot. Errors: those of the sink, NO_MEMORY.
+ */
+struct grf_snapshot_sink;
+struct grf_error *grf_source_write(const struct grf_source *source,
+				   const struct grf_snapshot_sink *sink);
 
 /* Checks what can be checked of an executable before anything else is done: that it is a Go
  * program, of a version that is handled. Errors: NOT_GO, UNSUPPORTED. */

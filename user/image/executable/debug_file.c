@@ -2,7 +2,6 @@
 /* Tries the places for a debug file in order, and takes the first file that is of this build. */
 #include "image/executable/debug_file.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +12,11 @@
 #include "base/files/file_data.h"
 #include "base/files/regular_file.h"
 #include "base/log.h"
+#include "image/executable/debuginfod.h"
 #include "image/executable/executable_private.h"
 
-#define DEBUG_ROOT   "/usr/lib/debug"
-#define PATH_BYTES   4096
-#define MAX_BUILD_ID 64
+#define DEBUG_ROOT "/usr/lib/debug"
+#define PATH_BYTES 4096
 
 /* A file with debug information may be this large, and by that many times the executable larger:
  * more than any linker makes. It is read in full for its checksum. */
@@ -90,15 +89,14 @@ static bool by_build_id(struct grf_executable *executable, const char *directory
 {
 	char name[PATH_BYTES], full[PATH_BYTES];
 	const struct candidate candidate = {directory, name, GRF_LINKS_PLAIN};
-	char hex[2 * MAX_BUILD_ID + 1];
+	char hex[2 * GRF_MAX_BUILD_ID + 1];
 	size_t size;
 	const uint8_t *id = grf_executable_gnu_build_id(executable, &size);
 	int fd;
 
-	if (size < 2 || size > MAX_BUILD_ID)
+	if (size < 2 || size > GRF_MAX_BUILD_ID)
 		return false;
-	for (size_t i = 0; i < size; i++)
-		snprintf(hex + 2 * i, 3, "%02x", id[i]);
+	grf_build_id_print(id, size, hex);
 	snprintf(name, sizeof(name), ".build-id/%.2s/%s.debug", hex, hex + 2);
 	fd = open_candidate(executable, &candidate, full, sizeof(full));
 	return fd >= 0 && take_file(executable, fd, full, false);
@@ -202,43 +200,14 @@ static bool by_link(struct grf_executable *executable, const char *path, const c
 	       in_tree(executable, &link, real_folder, DEBUG_ROOT);
 }
 
-/* Through libdebuginfod, which is not everywhere: opened when it is needed. */
 static bool by_server(struct grf_executable *executable)
 {
-	const char *urls = getenv("DEBUGINFOD_URLS");
-	void *(*begin)(void);
-	int (*find)(void *client, const unsigned char *id, int size, char **ret_path);
-	void (*end)(void *client);
-	void *library, *client;
-	char *path = NULL;
+	_cleanup_free_ char *path = NULL;
 	size_t size;
 	const uint8_t *id = grf_executable_gnu_build_id(executable, &size);
-	bool found = false;
-	int fd;
+	int fd = grf_debuginfod_fetch(GRF_DEBUGINFOD_DEBUGINFO, id, size, &path);
 
-	if (!urls || !*urls || !size || size > MAX_BUILD_ID)
-		return false;
-	library = dlopen("libdebuginfod.so.1", RTLD_NOW);
-	if (!library) {
-		grf_verbose("DEBUGINFOD_URLS is set, but libdebuginfod is not installed");
-		return false;
-	}
-	*(void **)&begin = dlsym(library, "debuginfod_begin");
-	*(void **)&find = dlsym(library, "debuginfod_find_debuginfo");
-	*(void **)&end = dlsym(library, "debuginfod_end");
-	client = begin && find && end ? begin() : NULL;
-	if (client) {
-		fd = find(client, id, (int)size, &path);
-		if (fd >= 0)
-			found =
-			    take_file(executable, fd, path ? path : "what debuginfod found", true);
-		else
-			grf_verbose("debuginfod: %s", strerror(-fd));
-		free(path);
-		end(client);
-	}
-	dlclose(library);
-	return found;
+	return fd >= 0 && take_file(executable, fd, path ? path : "what debuginfod found", true);
 }
 
 static struct grf_error *take_named(struct grf_executable *executable, const char *path)

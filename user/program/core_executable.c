@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tries the places for an executable in order. The core chose the names: a file is opened as one
+ * that somebody else named, and taken if its build ids are those of the core. */
+#include "program/core_executable.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/files/regular_file.h"
+#include "base/log.h"
+#include "image/executable/debuginfod.h"
+#include "image/snapshot.h"
+
+#define DEBUG_ROOT "/usr/lib/debug"
+#define PATH_BYTES 8192
+
+struct search {
+	const struct grf_core_program *program;
+	struct grf_executable *found;
+};
+
+/* Whether a file is of the build that the core is of, as far as both say; *ret_known: they do. */
+static bool is_same_build(const struct grf_core_program *program,
+			  const struct grf_executable *executable, bool *ret_known)
+{
+	const char *go_id = grf_executable_go_build_id(executable);
+	size_t size;
+	const uint8_t *id = grf_executable_gnu_build_id(executable, &size);
+
+	*ret_known = true;
+	if (*go_id && *program->go_build_id)
+		return !strcmp(go_id, program->go_build_id);
+	if (id && program->gnu_build_id_size)
+		return size == program->gnu_build_id_size &&
+		       !memcmp(id, program->gnu_build_id, size);
+	*ret_known = false;
+	return true;
+}
+
+/* Takes the file of a descriptor, which it takes over, if it is the one. `sure`: also where it does
+ * not say. */
+static bool take_file(struct search *search, int fd, const char *path, bool sure)
+{
+	struct grf_error *error = grf_executable_read(fd, path, &search->found);
+	bool known;
+
+	if (error) {
+		grf_verbose("executable: %s", error->message);
+		grf_error_free(error);
+		return false;
+	}
+	if (is_same_build(search->program, search->found, &known) && (known || sure)) {
+		grf_verbose("the executable is %s", path);
+		return true;
+	}
+	grf_verbose("%s is not what the process ran", path);
+	grf_executable_destroy(search->found);
+	search->found = NULL;
+	return false;
+}
+
+static bool try_path(struct search *search, const char *path, bool sure)
+{
+	const struct grf_file_place place = {.folder = AT_FDCWD, .links = GRF_LINKS_PLAIN};
+	struct grf_error *error;
+	int fd;
+
+	error = grf_regular_file_open(&place, path, path, &fd);
+	if (!error)
+		return take_file(search, fd, path, sure);
+	grf_verbose("executable: %s", error->message);
+	grf_error_free(error);
+	return false;
+}
+
+static bool by_build_id(struct search *search, const char *folder)
+{
+	char hex[2 * GRF_MAX_BUILD_ID + 1], path[PATH_BYTES];
+
+	if (search->program->gnu_build_id_size < 2)
+		return false;
+	grf_build_id_print(search->program->gnu_build_id, search->program->gnu_build_id_size, hex);
+	return snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s", folder, hex, hex + 2) <
+		   (int)sizeof(path) &&
+	       try_path(search, path, false);
+}
+
+/* In the user's folder, as a tree like that of the process, or alone. */
+static bool by_name(struct search *search, const char *folder)
+{
+	const char *name = search->program->path;
+	char path[PATH_BYTES];
+
+	if (!name || *name != '/')
+		return false;
+	return (snprintf(path, sizeof(path), "%s%s", folder, name) < (int)sizeof(path) &&
+		try_path(search, path, false)) ||
+	       (snprintf(path, sizeof(path), "%s%s", folder, strrchr(name, '/')) <
+		    (int)sizeof(path) &&
+		try_path(search, path, false));
+}
+
+static bool by_server(struct search *search)
+{
+	_cleanup_free_ char *path = NULL;
+	int fd = grf_debuginfod_fetch(GRF_DEBUGINFOD_EXECUTABLE, search->program->gnu_build_id,
+				      search->program->gnu_build_id_size, &path);
+
+	return fd >= 0 && take_file(search, fd, path ? path : "what debuginfod found", true);
+}
+
+static struct grf_error *not_found(const struct grf_core_file *core,
+				   const struct grf_core_program *program)
+{
+	char hex[2 * GRF_MAX_BUILD_ID + 1];
+
+	if (!program->path && !program->gnu_build_id_size)
+		return grf_error_create(GRF_ERROR_BAD_INPUT,
+					"%s does not say what its process ran: name that "
+					"executable (--exe EXE)",
+					core->path);
+	grf_build_id_print(program->gnu_build_id, program->gnu_build_id_size, hex);
+	return grf_error_create(
+	    GRF_ERROR_BAD_INPUT,
+	    "%s: the executable of its process, %s%s%s, is not here: name it (--exe EXE), or a "
+	    "folder that has it (--debug-dir DIR)",
+	    core->path, program->path ? program->path : "without a name", *hex ? ", build id " : "",
+	    hex);
+}
+
+static bool search_places(struct search *search, const char *folder)
+{
+	const char *path = search->program->path;
+
+	return (path && *path == '/' && !search->program->deleted &&
+		try_path(search, path, true)) ||
+	       (folder && (by_build_id(search, folder) || by_name(search, folder))) ||
+	       by_build_id(search, DEBUG_ROOT) || by_server(search);
+}
+
+struct grf_error *grf_core_executable_find(struct grf_core_file *core,
+					   const struct grf_debug_options *debug,
+					   struct grf_executable **ret)
+{
+	_cleanup_core_program_ struct grf_core_program program = {0};
+	struct search search = {.program = &program};
+	struct grf_error *error = NULL;
+
+	if (debug->directory)
+		error = grf_named_folder_check(debug->directory);
+	if (!error)
+		error = grf_core_program_read(core, &program);
+	if (error)
+		return error;
+	if (!search_places(&search, debug->directory))
+		return not_found(core, &program);
+	*ret = search.found;
+	return NULL;
+}
