@@ -137,9 +137,9 @@ def test_no_wrong_type(version, build, tmp_path):
 
 # What the programs that live on in tests/programs hold, and that does not change by itself.
 PROGRAMS = [
-    "buffers", "channels", "cleanups", "closures", "concurrent", "demo", "facts", "finalizers", "framemaps",
-    "generics", "goroutines", "hardroots", "inside", "interfaces", "locals", "maps", "names", "pieces",
-    "pointers", "recursion", "reflection", "shapes", "slices", "strings", "structs", "timers",
+    "buffers", "channels", "cleanups", "closures", "concurrent", "demo", "facts", "finalizers", "firstfield",
+    "framemaps", "generics", "goroutines", "hardroots", "inside", "interfaces", "locals", "maps", "names",
+    "pieces", "pointers", "recursion", "reflection", "shapes", "slices", "strings", "structs", "timers",
     "unsafe",
 ]
 
@@ -296,10 +296,12 @@ def test_first_field(version, build, tmp_path):
     sure = {
         **{name: (1, True) for name in likely},
         **{name: (1, False) for name in [*known, "main.Whole", "main.Far", "main.Way"]},
+        "main.Holder": (101, True),
+        "[...]**main.Leaf": (1, False),
         "struct around *main.Leaf": (2, False),
         # Some are below what is inferred.
-        "main.Text": (5, True),
-        "main.Leaf": (15, True),
+        "main.Text": (105, True),
+        "main.Leaf": (215, True),
     }
     if known:
         assert found == sure

@@ -66,12 +66,12 @@ type Flat struct {
 // Left and Right look the same in all that is asked for.
 type Left struct {
 	First *Leaf
-	Pad   [17]int
+	Pad   [3]int
 }
 
 type Right struct {
 	First *Leaf
-	Pad   [17]int
+	Pad   [3]int
 }
 
 // Big and Large are more than 512 bytes, so that the runtime stores their types from Go 1.22 on.
@@ -109,6 +109,7 @@ type Way struct {
 
 var (
 	holder **Leaf
+	many   []**Leaf
 	outer  *Inner
 	tail   **Leaf
 	number *Count
@@ -172,6 +173,14 @@ func setEither(left, right func() **Leaf) {
 }
 
 //go:noinline
+func setMany() {
+	many = make([]**Leaf, 0, 100)
+	for i := 0; i < 100; i++ {
+		many = append(many, &makeHolder().First)
+	}
+}
+
+//go:noinline
 func setWhole() {
 	made := makeWhole()
 	whole = &made.Inner
@@ -187,6 +196,7 @@ func main() {
 	big = &makeBig().Inner
 	large = &makeLarge().Count
 	setEither(func() **Leaf { return &makeLeft().First }, func() **Leaf { return &makeRight().First })
+	setMany()
 	setWhole()
 	runtime.GC()
 	runtime.GC()

@@ -39,7 +39,7 @@ var (
 // Box is 48 bytes, and the only type that looks so.
 type Box struct {
 	Pointer  *Leaf
-	Map      map[string]*Leaf
+	Map      map[int]*Leaf
 	Function func() *Leaf
 	Pair     Pair
 	Count    int
@@ -141,7 +141,7 @@ func setUp() {
 //go:noinline
 func box() *Box {
 	held := leaf()
-	return &Box{leaf(), map[string]*Leaf{}, func() *Leaf { return held }, Pair{leaf(), 1}, 1}
+	return &Box{leaf(), map[int]*Leaf{}, func() *Leaf { return held }, Pair{leaf(), 1}, 1}
 }
 
 //go:noinline
