@@ -73,6 +73,46 @@ def test_what_goes_up(tmp_path, stage, include, wrong):
 
 
 @pytest.mark.parametrize(
+    "text, line",
+    [
+        ('/**/#include "views/view.h"\n', 1),
+        ('/* a\n * comment */ # /* in */ include /* here */ "views/view.h"\n', 2),
+        ('#inc\\\nlude "views/view.h"\n', 1),
+        ('int x; // goes \\\non\n#include \\\n   \\ \n"views/\\\nview.h"\n', 3),
+        ('%: include "views/view.h"\n', 1),
+        ('\f#\vinclude\t<views/view.h>\n', 1),
+        ("#include <views//view.h>\n", 1),
+        ("#include <views/../views/*/../view.h>\n", 1),
+        ('char quote = \'"\'; /* " */\n#include "views/view.h"\n', 2),
+        ('char text[] = "/*";\n#include "views/view.h" // */\n', 2),
+        ('#import "views/view.h"\r\n', 1),
+        ('#include_next "views/view.h"', 1),
+        ('// #include "views/view.h"\n', None),
+        ('/*\n#include "views/view.h"\n*/\n', None),
+        ('char text[] = "\\\n#include \\"views/view.h\\"";\n', None),
+        ('// goes on \\\n#include "views/view.h"\n', None),
+        ('#include <sys//types.h>\n', None),
+        ('#include "base/error.h" // views/view.h\n', None),
+    ],
+)
+def test_however_it_is_spelt(tmp_path, text, line):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "file.c").write_bytes(text.encode())
+    done = check(tmp_path)
+    expected = f"{folder}/file.c:{line}: model/ may not include views/\n" if line else ""
+    assert done.stdout == expected, done.stderr
+
+
+@pytest.mark.parametrize("name", ["base/list.inc", "<base/list>", "table.c"])
+def test_what_is_no_header(tmp_path, name):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "file.c").write_text(f"#include {name}\n" if name[0] == "<" else f'#include "{name}"\n')
+    assert f"an include names a header, not {name.strip('<>')}" in check(tmp_path).stdout
+
+
+@pytest.mark.parametrize(
     "stage, one, other",
     [("model", "types", "variables"), ("graph", ".", "walk"), ("capture", "copy", "."), ("base", "files", "memory")],
 )

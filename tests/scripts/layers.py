@@ -52,18 +52,59 @@ NAMES = re.compile(
 NAMED_IN = re.compile(r"arch/(?:\w+/.*|arch\.c)|thread_registers\.(?:bpf\.c|h)")
 # The headers of one architecture.
 ARCH_FOLDER = re.compile(r"arch/[^/]+/")
-# An include in quotes, in angle brackets, or of what a macro gives.
+# An include in quotes, in angle brackets, or of what a macro gives, in plain text.
+DIRECTIVE = r"^[ \t\f\v]*(?:#|%:)[ \t\f\v]*(?:include(?:_next)?|import)\b[ \t\f\v]*"
 INCLUDE = re.compile(
-    r"^[ \t]*#[ \t]*(?:include(?:_next)?|import)\b[ \t]*"
-    r'(?:"(?P<quoted>[^"\n]+)"|<(?P<angle>[^>\n]+)>|(?P<macro>\S+))',
+    DIRECTIVE + r'(?:"(?P<quoted>[^"\n]+)"|<(?P<angle>[^>\n]+)>|(?P<macro>\S+))',
     re.M,
 )
+# What a comment begins in no more, and comments.
+LEXEME = re.compile(
+    r'"(?:\\.|[^"\\\n])*"|' r"'(?:\\.|[^'\\\n])*'|" r"(?P<comment>/\*.*?(?:\*/|\Z)|//[^\n]*)", re.S
+)
+IN_ANGLES = re.compile(DIRECTIVE + r"<[^>\n]*\Z", re.M)
+
+
+def spliced(text):
+    """A text whose lines that end with a backslash go on in the next; each line keeps its number."""
+    lines, whole, more = [], "", 0
+    for line in text.split("\n"):
+        whole += line
+        if whole.rstrip(" \t\f\v\r").endswith("\\"):
+            whole = whole.rstrip(" \t\f\v\r")[:-1]
+            more += 1
+            continue
+        lines += [whole] + [""] * more
+        whole, more = "", 0
+    return "\n".join(lines + ([whole] + [""] * (more - 1) if more else []))
+
+
+def plain(text):
+    """A text as the preprocessor reads directives in it: spliced, and a space in place of each comment."""
+    text = spliced(text)
+    done, at = "", 0
+    while match := LEXEME.search(text, at):
+        done += text[at : match.start()]
+        begins = IN_ANGLES.search(done, done.rfind("\n") + 1)
+        if match["comment"] and begins:
+            # Two slashes in the name of a header begin no comment.
+            done += text[match.start()]
+            at = match.start() + 1
+            continue
+        done += " " + "\n" * match.group().count("\n") if match["comment"] else match.group()
+        at = match.end()
+    return done + text[at:]
+
+
+def included_name(match):
+    """What stands between the quotes or brackets of an include; empty for a macro."""
+    return match["quoted"] or match["angle"] or ""
 
 
 def included(folder, path, match):
     """The places in `folder` that an include may mean: from `folder` on, or beside its file if it is in quotes."""
     root = os.path.abspath(folder)
-    name = match["quoted"] or match["angle"] or "."
+    name = included_name(match) or "."
     found = [os.path.join(root, name)]
     beside = os.path.join(os.path.abspath(path.parent), name)
     if match["quoted"] and ("." in name.split("/") or ".." in name.split("/") or os.path.exists(beside)):
@@ -96,10 +137,12 @@ def wrong_includes(folder):
         if room not in ROOMS.get(stage, (".",)):
             found.append(f"{path}: {stage}/{room}/ is no room; tests/scripts/layers.py lists them")
             continue
-        text = path.read_text()
+        text = plain(path.read_text())
         for match in INCLUDE.finditer(text):
             if match["macro"]:
                 found.append(f"{path}:{line_of(text, match)}: an include names its header, not {match['macro']}")
+            elif not included_name(match).endswith(".h"):
+                found.append(f"{path}:{line_of(text, match)}: an include names a header, not {included_name(match)}")
             for place in included(folder, path, match):
                 other, other_room = place_of(place)
                 if other in BELOW and not may_include(stage, room, other, other_room):
@@ -126,7 +169,7 @@ def wrong_names(folder):
     found = []
     for path in sorted(pathlib.Path(folder).rglob("*.[ch]")):
         place = path.relative_to(folder).as_posix()
-        text = path.read_text()
+        text = plain(path.read_text())
         for match in INCLUDE.finditer(text):
             for header in included(folder, path, match):
                 arch = ARCH_FOLDER.match(header)
@@ -134,6 +177,7 @@ def wrong_names(folder):
                     found.append(f"{path}:{line_of(text, match)}: only {arch.group()} may include its headers")
         if NAMED_IN.search(place):
             continue
+        text = spliced(path.read_text())
         for match in NAMES.finditer(text):
             found.append(f"{path}:{line_of(text, match)}: {match.group()} belongs into arch/")
     return found
