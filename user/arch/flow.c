@@ -12,7 +12,6 @@
 #define STEP_BITS    16
 #define STEP_MASK    ((UINT64_C(1) << STEP_BITS) - 1)
 #define STEPS_MASK   ((UINT64_C(1) << (GRF_FLOW_STEPS * STEP_BITS)) - 1)
-#define WORD_BYTES   8
 
 grf_flow_value grf_flow_inside(grf_flow_value value)
 {
@@ -76,7 +75,7 @@ bool grf_flow_way_step(grf_flow_value value, unsigned int number, uint64_t *ret_
 	if (!grf_flow_is_given(value) || number >= count)
 		return false;
 	*ret_distance =
-	    ((value >> ((count - 1 - number) * STEP_BITS) & STEP_MASK) - 1) * WORD_BYTES;
+	    ((value >> ((count - 1 - number) * STEP_BITS) & STEP_MASK) - 1) * GRF_FLOW_WORD;
 	return true;
 }
 
@@ -93,9 +92,10 @@ static grf_flow_value add_steps(grf_flow_value way, uint64_t steps, unsigned int
 grf_flow_value grf_flow_way_on(grf_flow_value descriptor, int64_t distance)
 {
 	if (grf_flow_kind(descriptor) != GRF_FLOW_DESCRIPTOR || !grf_flow_is_given(descriptor) ||
-	    distance < 0 || distance % WORD_BYTES || distance / WORD_BYTES >= (int64_t)STEP_MASK)
+	    distance < 0 || distance % GRF_FLOW_WORD ||
+	    distance / GRF_FLOW_WORD >= (int64_t)STEP_MASK)
 		return grf_flow_make(GRF_FLOW_UNKNOWN, 0);
-	return add_steps(descriptor, (uint64_t)distance / WORD_BYTES + 1, 1);
+	return add_steps(descriptor, (uint64_t)distance / GRF_FLOW_WORD + 1, 1);
 }
 
 grf_flow_value grf_flow_way_join(grf_flow_value value, grf_flow_value from)

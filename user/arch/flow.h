@@ -20,6 +20,10 @@
 #include <stdint.h>
 
 #include "arch/code.h"
+#include "base/load.h"
+
+/* Distances have a sign. */
+#define GRF_FLOW_WORD ((int)GRF_WORD_BYTES)
 
 /* What a register or a slot holds; the address of a descriptor, or of data, in the low 56 bits. */
 enum grf_flow_kind {

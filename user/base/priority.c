@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/threads.h"
 #include "base/watcher.h"
 
 /* linux/ioprio.h */
@@ -158,14 +159,13 @@ static void hurry_thread(pid_t thread, bool first)
 
 static void raise_priority(bool first)
 {
-	struct dirent *entry;
+	pid_t thread;
 
 	if (!own_threads)
 		return;
 	rewinddir(own_threads);
-	while ((entry = readdir(own_threads)))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			hurry_thread((pid_t)strtol(entry->d_name, NULL, 10), first);
+	while ((thread = grf_threads_next(own_threads)))
+		hurry_thread(thread, first);
 }
 
 /*

@@ -56,6 +56,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/priority.h"
+#include "base/threads.h"
 #include "hold/gc_point.h"
 #include "hold/held.h"
 #include "hold/private.h"
@@ -131,7 +132,7 @@ static struct grf_error *seize_all(struct grf_held *hold, bool *ret_new)
 {
 	int fd = openat(hold->target->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct grf_error *error = NULL;
-	struct dirent *entry;
+	pid_t thread;
 	DIR *task;
 
 	*ret_new = false;
@@ -142,9 +143,8 @@ static struct grf_error *seize_all(struct grf_held *hold, bool *ret_new)
 		close(fd);
 		return grf_error_no_memory();
 	}
-	while (!error && (entry = readdir(task)))
-		if (entry->d_name[0] != '.')
-			error = seize_thread(hold, (pid_t)strtol(entry->d_name, NULL, 10), ret_new);
+	while (!error && (thread = grf_threads_next(task)))
+		error = seize_thread(hold, thread, ret_new);
 	closedir(task);
 	return error;
 }

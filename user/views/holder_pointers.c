@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/written_text.h"
 #include "graph/pair_map.h"
 #include "views/container.h"
 #include "views/same_chains.h"
@@ -386,16 +387,18 @@ static struct grf_error *make_rows(const struct finding *finding, struct grf_hol
 	for (size_t i = 0; i < finding->places.count; i++) {
 		const struct place *place = &finding->places.items[i];
 		struct grf_holder_pointers_row *row = grf_array_add(&ret->rows);
+		struct grf_written_text text;
 		FILE *stream;
-		size_t size;
 
-		stream = row ? open_memstream(&row->holder, &size) : NULL;
-		if (!stream)
+		if (!row)
 			return grf_error_no_memory();
 		row->pointers = place->pointers;
 		row->objects = place->objects;
-		print_place(stream, finding, place);
-		if (fclose(stream))
+		stream = grf_written_text_open(&text);
+		if (stream)
+			print_place(stream, finding, place);
+		row->holder = grf_written_text_close(&text);
+		if (!row->holder)
 			return grf_error_no_memory();
 	}
 	if (ret->rows.count)

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/written_text.h"
 #include "graph/owners/ranked_set.h"
 #include "views/container.h"
 #include "views/own_code.h"
@@ -144,9 +145,8 @@ static int by_name(const void *left, const void *right)
 static char *near_names(char *const *names, uint32_t count, const char *wanted)
 {
 	unsigned int found = 0;
-	char *text = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&text, &size);
+	struct grf_written_text text;
+	FILE *stream = grf_written_text_open(&text);
 
 	for (unsigned int step = 0; stream && step < 3; step++)
 		for (uint32_t i = 0; i < count && found < NEAR_NAMES; i++) {
@@ -156,11 +156,7 @@ static char *near_names(char *const *names, uint32_t count, const char *wanted)
 			fputs(found++ ? ", " : "; there are ", stream);
 			grf_text_print(stream, names[i]);
 		}
-	if (stream && !fclose(stream))
-		return text;
-	if (stream)
-		free(text);
-	return NULL;
+	return grf_written_text_close(&text);
 }
 
 static struct grf_error *no_such_type(const struct looking *looking, char **names,
@@ -332,15 +328,18 @@ static int by_size(const void *left, const void *right)
 static bool add_row(struct looking *looking, uint32_t node)
 {
 	struct grf_holders_row *row = grf_array_add(&looking->holders->rows);
-	size_t size;
-	FILE *stream = row ? open_memstream(&row->path, &size) : NULL;
+	struct grf_written_text text;
+	FILE *stream;
 
-	if (!stream)
+	if (!row)
 		return false;
 	row->sum = looking->sums[node].sum;
 	row->mine = nearest_own(looking, node);
-	grf_print_chain(stream, looking->graph->tree, node);
-	return !fclose(stream);
+	stream = grf_written_text_open(&text);
+	if (stream)
+		grf_print_chain(stream, looking->graph->tree, node);
+	row->path = grf_written_text_close(&text);
+	return row->path;
 }
 
 static struct grf_error *make_rows(struct looking *looking)

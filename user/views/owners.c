@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "base/written_text.h"
 #include "graph/pair_map.h"
 #include "views/owner_path.h"
 #include "views/view.h"
@@ -337,18 +338,15 @@ static void describe_rows(struct making *making)
 	for (size_t i = 0; i < making->owners->rows.count && !making->no_memory; i++) {
 		struct grf_owners_row *row = &making->owners->rows.items[i];
 		const struct group *group = group_of_row(making, row);
-		size_t size;
-		FILE *stream = open_memstream(&row->path, &size);
+		struct grf_written_text text;
+		FILE *stream = grf_written_text_open(&text);
 
-		if (!stream) {
-			making->no_memory = true;
-			return;
-		}
-		if (group)
+		if (stream && group)
 			describe_group(making, row, group, stream);
-		else
+		else if (stream)
 			describe_root(making, row, stream);
-		making->no_memory |= fclose(stream) != 0 || !describe_what(row);
+		row->path = grf_written_text_close(&text);
+		making->no_memory |= !row->path || !describe_what(row);
 		row->share = making->retained->bytes
 				 ? (double)row->bytes / (double)making->retained->bytes
 				 : 0;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "base/written_text.h"
 #include "views/suspects_private.h"
 #include "views/way_down.h"
 
@@ -120,16 +121,17 @@ static void print_subject(FILE *stream, const struct grf_suspecting *suspecting,
 static bool write_sentence(const struct grf_suspecting *suspecting, struct grf_suspect *suspect,
 			   const struct grf_owner_way *way, const char *what)
 {
-	size_t size;
-	FILE *stream = open_memstream(&suspect->sentence, &size);
+	struct grf_written_text text;
+	FILE *stream = grf_written_text_open(&text);
 
-	if (!stream)
-		return false;
-	print_subject(stream, suspecting, way);
-	fprintf(stream, " holds %s (%.0f %%): %s; freeing it would free %s object%s",
-		grf_format_bytes(suspect->bytes), 100 * suspect->share, what,
-		grf_format_count_of(suspect->objects), suspect->objects == 1 ? "" : "s");
-	return !fclose(stream);
+	if (stream) {
+		print_subject(stream, suspecting, way);
+		fprintf(stream, " holds %s (%.0f %%): %s; freeing it would free %s object%s",
+			grf_format_bytes(suspect->bytes), 100 * suspect->share, what,
+			grf_format_count_of(suspect->objects), suspect->objects == 1 ? "" : "s");
+	}
+	suspect->sentence = grf_written_text_close(&text);
+	return suspect->sentence;
 }
 
 /* Who holds what no single root owns, as the owners have it. */
@@ -155,10 +157,10 @@ static bool write_path(const struct grf_suspecting *suspecting,
 	bool many = suspicion->beside_count;
 	struct grf_owner_path path = {0};
 	struct grf_way_down down;
+	struct grf_written_text text;
 	bool written;
-	size_t size;
 
-	path.stream = open_memstream(&suspect->path, &size);
+	path.stream = grf_written_text_open(&text);
 	if (!path.stream)
 		return false;
 	grf_owner_path_add_way(&path, suspecting->retained, way);
@@ -167,7 +169,8 @@ static bool write_path(const struct grf_suspecting *suspecting,
 			       many ? suspicion->beside_count : 1, &path, &down);
 	if (way->nodes.count)
 		print_holders(path.stream, suspecting, way->nodes.items[0]);
-	return !fclose(path.stream) && written;
+	suspect->path = grf_written_text_close(&text);
+	return suspect->path && written;
 }
 
 static struct grf_suspect *new_suspect(struct grf_suspecting *suspecting,

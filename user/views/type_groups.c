@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/written_text.h"
 
 #define UNKNOWN_TYPE "(unknown type)"
 
@@ -82,15 +83,10 @@ void grf_type_print_kind(FILE *stream, const struct grf_graph *graph, uint32_t d
 
 char *grf_type_kind_name(const struct grf_graph *graph, uint32_t doubled)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&text, &size);
+	struct grf_written_text text;
+	FILE *stream = grf_written_text_open(&text);
 
-	if (!stream)
-		return NULL;
-	grf_type_print_kind(stream, graph, doubled);
-	if (!fclose(stream))
-		return text;
-	free(text);
-	return NULL;
+	if (stream)
+		grf_type_print_kind(stream, graph, doubled);
+	return grf_written_text_close(&text);
 }

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "base/written_text.h"
 #include "graph/owners/retained.h"
 #include "graph/pair_map.h"
 #include "views/owner_walk.h"
@@ -242,17 +243,12 @@ static void print_holder(FILE *stream, const struct counting *counting, const st
 /* NULL: out of memory. */
 static char *name_holder(const struct counting *counting, const struct group *group)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&text, &size);
+	struct grf_written_text text;
+	FILE *stream = grf_written_text_open(&text);
 
-	if (!stream)
-		return NULL;
-	print_holder(stream, counting, group);
-	if (!fclose(stream))
-		return text;
-	free(text);
-	return NULL;
+	if (stream)
+		print_holder(stream, counting, group);
+	return grf_written_text_close(&text);
 }
 
 /* False: out of memory. */

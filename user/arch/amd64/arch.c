@@ -10,11 +10,11 @@
  *	                            sp --> |
  */
 #include "arch/amd64/amd64.h"
+#include "base/load.h"
 #include "arch/amd64/flow.h"
 
 #include <elf.h>
 
-#define WORD_BYTES 8u
 /* Of user_regs_struct. */
 #define FS_BASE 21
 /* Where the g is, from the base of a thread's local storage, in programs (cmd/link); elsewhere in
@@ -24,14 +24,14 @@
 static struct grf_arch_frame frame_at(uint64_t sp, uint64_t depth)
 {
 	struct grf_arch_frame frame = {
-	    .fp = sp + depth + WORD_BYTES,
-	    .argp = sp + depth + WORD_BYTES,
+	    .fp = sp + depth + GRF_WORD_BYTES,
+	    .argp = sp + depth + GRF_WORD_BYTES,
 	    .varp = sp + depth,
 	    .return_address = sp + depth,
 	};
 
 	if (depth)
-		frame.varp -= WORD_BYTES;
+		frame.varp -= GRF_WORD_BYTES;
 	return frame;
 }
 

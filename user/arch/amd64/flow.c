@@ -26,7 +26,7 @@ static void begin_flow(struct grf_flow *flow)
 	flow->now.reached = true;
 	flow->now.stack = 0;
 	memset(flow->now.values, 0, flow->value_count * sizeof(*flow->now.values));
-	for (int64_t at = flow->lowest; at < 0; at += WORD_BYTES)
+	for (int64_t at = flow->lowest; at < 0; at += GRF_FLOW_WORD)
 		*grf_flow_slot_at(flow, at) = grf_flow_make(GRF_FLOW_UNSET, 0);
 	for (unsigned int i = 0; i < GRF_FLOW_RESULTS; i++)
 		flow->now.values[grf_flow_result_registers[i]] =
@@ -110,10 +110,10 @@ static bool survey_code(struct grf_flow *flow, const uint8_t *code)
 		if (!kept || flow->targets[kept - 1] != flow->targets[i])
 			flow->targets[kept++] = flow->targets[i];
 	flow->target_count = kept;
-	frame = (frame < FRAME_MAX ? frame : FRAME_MAX) + (int64_t)4 * WORD_BYTES;
-	flow->lowest = -(frame & ~(int64_t)(WORD_BYTES - 1));
+	frame = (frame < FRAME_MAX ? frame : FRAME_MAX) + (int64_t)4 * GRF_FLOW_WORD;
+	flow->lowest = -(frame & ~(int64_t)(GRF_FLOW_WORD - 1));
 	flow->value_count =
-	    GRF_FLOW_REGISTERS + (uint32_t)((ABOVE_BYTES - flow->lowest) / WORD_BYTES);
+	    GRF_FLOW_REGISTERS + (uint32_t)((ABOVE_BYTES - flow->lowest) / GRF_FLOW_WORD);
 	return true;
 }
 
@@ -225,7 +225,7 @@ grf_flow_value grf_flow_register(struct grf_flow *flow, uint64_t pc, unsigned in
 /* The return address stands just below the canonical frame address. */
 static grf_flow_value slot_value(struct grf_flow *flow, uint64_t pc, int64_t offset)
 {
-	return grf_flow_slot(flow, pc, offset + WORD_BYTES);
+	return grf_flow_slot(flow, pc, offset + GRF_FLOW_WORD);
 }
 
 /* runtime/asm_amd64.s, up to Go 1.20; later ones only note what is stored. */

@@ -8,9 +8,8 @@
 #include "arch/amd64/instructions.h"
 #include "base/array.h"
 
-#define WORD_BYTES 8
-#define FRAME_MAX  4096 /* bytes; slots beyond are unknown */
-#define UNKNOWN    0u   /* GRF_FLOW_UNKNOWN of nothing */
+#define FRAME_MAX 4096 /* bytes; slots beyond are unknown */
+#define UNKNOWN   0u   /* GRF_FLOW_UNKNOWN of nothing */
 
 /* Registers, then the slots of the frame from the lowest on. */
 struct grf_flow_state {

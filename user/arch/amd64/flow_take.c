@@ -47,7 +47,7 @@ static bool add_registers(struct grf_flow *flow, const struct grf_instruction *a
 static void spoil_operand(struct grf_flow *flow, const struct grf_instruction *at, uint64_t next)
 {
 	if (at->is_memory)
-		grf_flow_write_operand(flow, at, next, WORD_BYTES, UNKNOWN);
+		grf_flow_write_operand(flow, at, next, GRF_FLOW_WORD, UNKNOWN);
 	else
 		grf_flow_spoil(flow, at->base);
 }
@@ -65,7 +65,7 @@ static void take_other(struct grf_flow *flow, const struct grf_instruction *at, 
 static void fill_frame(struct grf_flow *flow, grf_flow_value value)
 {
 	if (grf_flow_has_kind(flow, GRF_RDI, GRF_FLOW_FRAME))
-		grf_flow_put_somewhere(flow, WORD_BYTES, value);
+		grf_flow_put_somewhere(flow, GRF_FLOW_WORD, value);
 	else
 		grf_flow_spoil(flow, GRF_RDI);
 }
@@ -86,7 +86,7 @@ static void pass_stack(struct grf_flow *flow, uint64_t size)
 {
 	if (size >= FRAME_MAX)
 		size = FRAME_MAX;
-	for (uint64_t i = 0; i < size; i += WORD_BYTES)
+	for (uint64_t i = 0; i < size; i += GRF_FLOW_WORD)
 		grf_flow_tell_escape(flow, grf_flow_read_slot(flow, flow->now.stack + (int64_t)i));
 	grf_flow_write_slots(flow, flow->now.stack, size, UNKNOWN);
 }
@@ -94,7 +94,7 @@ static void pass_stack(struct grf_flow *flow, uint64_t size)
 /* A function that is not known has its arguments nobody knows how far up. */
 static void pass_any_slot(struct grf_flow *flow)
 {
-	for (int64_t at = flow->now.stack; at < 0; at += WORD_BYTES)
+	for (int64_t at = flow->now.stack; at < 0; at += GRF_FLOW_WORD)
 		grf_flow_tell_escape(flow, grf_flow_read_slot(flow, at));
 }
 
@@ -104,7 +104,7 @@ static void take_barrier(struct grf_flow *flow, uint8_t stored)
 	const struct grf_instruction store = {
 	    .is_memory = true, .base = GRF_RDI, .index = GRF_NO_REGISTER};
 
-	grf_flow_write_operand(flow, &store, 0, WORD_BYTES, flow->now.values[stored & 15]);
+	grf_flow_write_operand(flow, &store, 0, GRF_FLOW_WORD, flow->now.values[stored & 15]);
 	if (grf_flow_has_kind(flow, GRF_RDI, GRF_FLOW_DATA))
 		flow->now.values[GRF_RDI] =
 		    grf_flow_make(GRF_FLOW_LEFT_DATA, grf_flow_address(flow->now.values[GRF_RDI]));
@@ -218,7 +218,7 @@ static void take_immediate(struct grf_flow *flow, const struct grf_instruction *
 			   uint64_t bytes)
 {
 	/* A nil is one of 8 bytes, or of 4 in a register, whose upper half is cleared. */
-	bool nil = !at->immediate && (bytes == WORD_BYTES || (bytes == 4 && !at->is_memory));
+	bool nil = !at->immediate && (bytes == GRF_FLOW_WORD || (bytes == 4 && !at->is_memory));
 
 	grf_flow_write_operand(flow, at, next, bytes,
 			       nil ? grf_flow_make(GRF_FLOW_NIL, 0) : UNKNOWN);
@@ -344,13 +344,13 @@ static void take_one_byte(struct grf_flow *flow, const struct grf_instruction *a
 		grf_flow_set_register(flow, GRF_RCX, UNKNOWN);
 	} else if ((opcode & 0xf8) == 0x50) {
 		grf_flow_tell_escape(flow, flow->now.values[at->base & 15]);
-		flow->now.stack -= WORD_BYTES;
-		grf_flow_write_slots(flow, flow->now.stack, WORD_BYTES, UNKNOWN);
+		flow->now.stack -= GRF_FLOW_WORD;
+		grf_flow_write_slots(flow, flow->now.stack, GRF_FLOW_WORD, UNKNOWN);
 	} else if ((opcode & 0xf8) == 0x58) {
-		flow->now.stack += WORD_BYTES;
+		flow->now.stack += GRF_FLOW_WORD;
 		grf_flow_set_register(flow, at->base, UNKNOWN);
 	} else if (opcode == 0x9c || opcode == 0x9d) {
-		flow->now.stack += opcode == 0x9c ? -WORD_BYTES : WORD_BYTES;
+		flow->now.stack += opcode == 0x9c ? -GRF_FLOW_WORD : GRF_FLOW_WORD;
 	} else if (opcode == 0xff && (at->reg & 7) == 2) {
 		take_call(flow, 0);
 	} else if (opcode == 0xff && (at->reg & 7) == 4) {
@@ -420,7 +420,7 @@ static void take_two_bytes(struct grf_flow *flow, const struct grf_instruction *
 		spoil_operand(flow, at, next);
 		grf_flow_spoil(flow, opcode < 0xc0 ? GRF_RAX : at->reg);
 	} else if (opcode == 0x7e && !at->repeated) {
-		grf_flow_write_operand(flow, at, next, WORD_BYTES, UNKNOWN);
+		grf_flow_write_operand(flow, at, next, GRF_FLOW_WORD, UNKNOWN);
 	} else if (opcode != 0x7e && opcode != 0xa3) {
 		take_other(flow, at, next);
 	}

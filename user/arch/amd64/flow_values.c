@@ -24,9 +24,9 @@ struct grf_flow_state *grf_flow_state_at(const struct grf_flow *flow, uint64_t o
 
 grf_flow_value *grf_flow_slot_at(struct grf_flow *flow, int64_t offset)
 {
-	int64_t index = (offset - flow->lowest) / WORD_BYTES;
+	int64_t index = (offset - flow->lowest) / GRF_FLOW_WORD;
 
-	if (offset < flow->lowest || offset % WORD_BYTES ||
+	if (offset < flow->lowest || offset % GRF_FLOW_WORD ||
 	    index >= (int64_t)(flow->value_count - GRF_FLOW_REGISTERS))
 		return NULL;
 	return &flow->now.values[GRF_FLOW_REGISTERS + index];
@@ -70,10 +70,10 @@ void grf_flow_tell_escape(struct grf_flow *flow, grf_flow_value value)
 void grf_flow_write_slots(struct grf_flow *flow, int64_t offset, uint64_t bytes,
 			  grf_flow_value value)
 {
-	int64_t first = offset & ~(int64_t)(WORD_BYTES - 1);
-	bool whole = !(offset % WORD_BYTES) && !(bytes % WORD_BYTES);
+	int64_t first = offset & ~(int64_t)(GRF_FLOW_WORD - 1);
+	bool whole = !(offset % GRF_FLOW_WORD) && !(bytes % GRF_FLOW_WORD);
 
-	for (int64_t at = first; at < offset + (int64_t)bytes; at += WORD_BYTES) {
+	for (int64_t at = first; at < offset + (int64_t)bytes; at += GRF_FLOW_WORD) {
 		grf_flow_value *slot = grf_flow_slot_at(flow, at);
 
 		if (slot)
@@ -88,7 +88,7 @@ void grf_flow_put_somewhere(struct grf_flow *flow, uint64_t bytes, grf_flow_valu
 	grf_flow_value joined = grf_flow_join(flow->put, value);
 
 	grf_flow_tell_escape(flow, value);
-	if (bytes < WORD_BYTES || joined == flow->put)
+	if (bytes < GRF_FLOW_WORD || joined == flow->put)
 		return;
 	flow->put = joined;
 	flow->changed = true;
@@ -233,7 +233,7 @@ void grf_flow_write_operand(struct grf_flow *flow, const struct grf_instruction 
 	if (flow->quiet)
 		return;
 	if (grf_flow_in_data(flow, at, next, &address)) {
-		for (uint64_t i = 0; i < bytes; i += WORD_BYTES)
+		for (uint64_t i = 0; i < bytes; i += GRF_FLOW_WORD)
 			flow->context.store(flow->context.context, address + i, value);
 	} else {
 		/* Data that an index chooses. */

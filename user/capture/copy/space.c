@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "arch/live.h"
 #include "capture/copy/resident.h"
 
 /* Mappings further apart than this are clusters of their own, and so far may a cluster grow. */
@@ -21,7 +22,8 @@ static bool add_area(struct grf_space *space, uint64_t start, uint64_t end)
 	uint64_t length = end - start + GRF_PAGE, spare, skip;
 	uint8_t *base;
 
-	if (space->count == space->capacity || end < start || length > (1ull << 47))
+	if (space->count == space->capacity || end < start ||
+	    length > grf_live_arch()->address_limit)
 		return false;
 	/* Without access it counts towards no commit limit; that comes with grf_space_open(). */
 	base = mmap(NULL, length + HUGE_PAGE, PROT_NONE,

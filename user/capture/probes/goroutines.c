@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/pages.h"
 #include "capture/copy/copy.h"
 #include "goroutine_records.skel.h"
 #include "hold/ebpf.h"
@@ -43,9 +44,7 @@ struct grf_goroutine_taker {
 
 static size_t records_size(const struct grf_goroutine_taker *taker)
 {
-	size_t page = (size_t)getpagesize();
-
-	return (taker->room * sizeof(*taker->records) + page - 1) / page * page;
+	return (taker->room * sizeof(*taker->records) + GRF_PAGE - 1) / GRF_PAGE * GRF_PAGE;
 }
 
 static struct grf_error *load_program(struct grf_goroutine_taker *taker, pid_t pid)

@@ -52,6 +52,7 @@
 #include "base/files/fields.h"
 #include "base/files/small_file.h"
 #include "base/log.h"
+#include "base/threads.h"
 #include "hold/private.h"
 #include "hold/seize.h"
 
@@ -82,7 +83,7 @@ struct rseq_configuration {
 	uint32_t size, signature, flags, padding;
 };
 
-static uint64_t read_word(const struct grf_injector *injector, uint64_t address)
+static uint64_t read_target_word(const struct grf_injector *injector, uint64_t address)
 {
 	uint64_t value;
 
@@ -94,7 +95,7 @@ static uint64_t read_word(const struct grf_injector *injector, uint64_t address)
 
 static bool read_for_arch(void *injector, uint64_t address, uint64_t *ret)
 {
-	*ret = read_word(injector, address);
+	*ret = read_target_word(injector, address);
 	return *ret;
 }
 
@@ -127,18 +128,19 @@ static struct thread_facts read_facts(const struct grf_injector *injector, pid_t
 static uint64_t find_record(const struct grf_injector *injector, uint64_t own_id)
 {
 	const struct grf_injection_site *site = injector->site;
-	uint64_t record = read_word(injector, site->records), g;
+	uint64_t record = read_target_word(injector, site->records), g;
 	uint64_t registers[GRF_LIVE_WORDS];
 
 	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
-		if (read_word(injector, record + site->thread_id) == own_id)
+		if (read_target_word(injector, record + site->thread_id) == own_id)
 			return record;
-		record = read_word(injector, record + site->next);
+		record = read_target_word(injector, record + site->next);
 	}
 	grf_live_words(&injector->state.registers, registers);
 	g = grf_live_arch()->running_g(registers, read_for_arch, (void *)injector);
-	record = g ? read_word(injector, g + site->owner) : 0;
-	return record && read_word(injector, record + site->thread_id) == own_id ? record : 0;
+	record = g ? read_target_word(injector, g + site->owner) : 0;
+	return record && read_target_word(injector, record + site->thread_id) == own_id ? record
+											: 0;
 }
 
 /* The signal stack that a record leads to. */
@@ -146,12 +148,12 @@ static bool read_stack(const struct grf_injector *injector, uint64_t record, uin
 		       uint64_t *ret_high)
 {
 	const struct grf_injection_site *site = injector->site;
-	uint64_t stack = record ? read_word(injector, record + site->stack) : 0;
+	uint64_t stack = record ? read_target_word(injector, record + site->stack) : 0;
 
 	if (!stack)
 		return false;
-	*ret_low = read_word(injector, stack + site->low);
-	*ret_high = read_word(injector, stack + site->high);
+	*ret_low = read_target_word(injector, stack + site->low);
+	*ret_high = read_target_word(injector, stack + site->high);
 	return *ret_low && *ret_high > *ret_low && *ret_high - *ret_low == site->stack_bytes;
 }
 
@@ -169,15 +171,15 @@ static bool find_stack(struct grf_injector *injector, uint64_t own_id)
 bool grf_injector_has_hope(const struct grf_injector *injector)
 {
 	const struct grf_injection_site *site = injector->site;
-	uint64_t record = read_word(injector, site->records), low, high;
+	uint64_t record = read_target_word(injector, site->records), low, high;
 
 	if (!record)
 		return true; /* the threads themselves must be asked */
 	for (unsigned int i = 0; record && i < MAX_RECORDS; i++) {
-		if (read_word(injector, record + site->thread_id) &&
+		if (read_target_word(injector, record + site->thread_id) &&
 		    read_stack(injector, record, &low, &high))
 			return true;
-		record = read_word(injector, record + site->next);
+		record = read_target_word(injector, record + site->next);
 	}
 	return false;
 }
@@ -226,7 +228,8 @@ static bool is_in_sequence(const struct grf_injector *injector, pid_t tid)
 	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION, tid, sizeof(configuration),
 		   &configuration) < 0)
 		return false;
-	return configuration.address && read_word(injector, configuration.address + RSEQ_SEQUENCE);
+	return configuration.address &&
+	       read_target_word(injector, configuration.address + RSEQ_SEQUENCE);
 }
 
 static bool stands_at(const struct grf_injector *injector, const struct grf_live_code *code,
@@ -500,13 +503,12 @@ static bool is_uninterruptible(const struct grf_injector *injector, pid_t tid)
 static size_t list_threads(const struct grf_injector *injector, pid_t *tids, size_t capacity)
 {
 	int fd = openat(injector->target->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct dirent *entry;
 	size_t count = 0;
+	pid_t thread;
 	DIR *task = fd < 0 ? NULL : fdopendir(fd);
 
-	while (task && count < capacity && (entry = readdir(task)))
-		if (entry->d_name[0] != '.')
-			tids[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	while (task && count < capacity && (thread = grf_threads_next(task)))
+		tids[count++] = thread;
 	if (task)
 		closedir(task);
 	return count;

@@ -40,8 +40,8 @@ bool grf_goroutine_fields_find(const struct grf_layout *layout, struct grf_gorou
 	       (ret->syscall_bp != GRF_G_NO_FIELD || !grf_has(layout, g, syscallbp));
 }
 
-static uint64_t read_word(const struct grf_goroutine_index *index, uint64_t g, int64_t outer,
-			  int64_t inner)
+static uint64_t read_g_word(const struct grf_goroutine_index *index, uint64_t g, int64_t outer,
+			    int64_t inner)
 {
 	return outer >= 0 && inner >= 0 ? grf_image_field(index->image, g, outer + inner) : 0;
 }
@@ -60,15 +60,15 @@ static bool read_copied(const struct grf_goroutine_index *index, uint64_t g,
 	*ret = (struct grf_goroutine_record){
 	    .g = g,
 	    .status = status,
-	    .id = read_word(index, g, grf_offset(layout, g, goid), 0),
-	    .low = read_word(index, g, stack, grf_offset(layout, stack, lo)),
-	    .high = read_word(index, g, stack, grf_offset(layout, stack, hi)),
-	    .sp = read_word(index, g, sched, grf_offset(layout, gobuf, sp)),
-	    .pc = read_word(index, g, sched, grf_offset(layout, gobuf, pc)),
-	    .bp = read_word(index, g, sched, grf_offset(layout, gobuf, bp)),
-	    .syscall_sp = read_word(index, g, grf_offset(layout, g, syscallsp), 0),
-	    .syscall_pc = read_word(index, g, grf_offset(layout, g, syscallpc), 0),
-	    .syscall_bp = read_word(index, g, grf_offset(layout, g, syscallbp), 0),
+	    .id = read_g_word(index, g, grf_offset(layout, g, goid), 0),
+	    .low = read_g_word(index, g, stack, grf_offset(layout, stack, lo)),
+	    .high = read_g_word(index, g, stack, grf_offset(layout, stack, hi)),
+	    .sp = read_g_word(index, g, sched, grf_offset(layout, gobuf, sp)),
+	    .pc = read_g_word(index, g, sched, grf_offset(layout, gobuf, pc)),
+	    .bp = read_g_word(index, g, sched, grf_offset(layout, gobuf, bp)),
+	    .syscall_sp = read_g_word(index, g, grf_offset(layout, g, syscallsp), 0),
+	    .syscall_pc = read_g_word(index, g, grf_offset(layout, g, syscallpc), 0),
+	    .syscall_bp = read_g_word(index, g, grf_offset(layout, g, syscallbp), 0),
 	};
 	return true;
 }

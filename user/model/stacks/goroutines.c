@@ -84,7 +84,7 @@ static void add_value(struct goroutine_reader *reader, uint64_t value, uint32_t 
 	added->conservative = conservative;
 }
 
-static bool read_word(void *image, uint64_t address, uint64_t *ret)
+static bool read_image_word(void *image, uint64_t address, uint64_t *ret)
 {
 	return grf_image_u64(image, address, ret);
 }
@@ -93,7 +93,7 @@ static bool read_word(void *image, uint64_t address, uint64_t *ret)
 static uint64_t owner_of(const struct goroutine_reader *reader, const struct grf_thread *thread)
 {
 	uint64_t g = grf_image_arch(reader->image)
-			 ->running_g(thread->general, read_word, (void *)reader->image);
+			 ->running_g(thread->general, read_image_word, (void *)reader->image);
 
 	return WORD(g, g, m);
 }

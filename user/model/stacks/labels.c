@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/written_text.h"
 
 /* A string, and a slice without its capacity: a pointer and a length. */
 #define STRING_SIZE ((size_t)16)
@@ -224,20 +225,14 @@ static void print_labels(FILE *stream, const struct label_set *set)
 /* NULL: out of memory. */
 static char *text_of_set(struct label_set *set)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *stream;
+	struct grf_written_text text;
+	FILE *stream = grf_written_text_open(&text);
 
 	if (set->labels.count)
 		qsort(set->labels.items, set->labels.count, sizeof(*set->labels.items), by_key);
-	stream = open_memstream(&text, &size);
-	if (!stream)
-		return NULL;
-	print_labels(stream, set);
-	if (!fclose(stream))
-		return text;
-	free(text);
-	return NULL;
+	if (stream)
+		print_labels(stream, set);
+	return grf_written_text_close(&text);
 }
 
 bool grf_labels_text(const struct grf_image *image, const struct grf_layout *layout, uint64_t set,

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "model/types/types_private.h"
 
-#define SIZE_LIMIT ((uint64_t)1 << 47)
 /* Types that one name may need. */
 #define NAME_STEPS 256
 
@@ -82,7 +82,8 @@ bool grf_descriptor_read(struct grf_types *types, uint64_t address, struct grf_d
 	    .tail = address + (uint64_t)common,
 	};
 	ret->direct = (kind & form->direct_kind) || (ret->tflag & form->direct_tflag);
-	if (ret->kind == GRF_KIND_UNKNOWN || ret->kind > GRF_KIND_LAST || ret->size >= SIZE_LIMIT ||
+	if (ret->kind == GRF_KIND_UNKNOWN || ret->kind > GRF_KIND_LAST ||
+	    ret->size >= grf_image_arch(types->image)->address_limit ||
 	    ret->pointer_bytes > ret->size || ret->pointer_bytes % GRF_WORD_BYTES)
 		return false;
 	return !size_of_kind(ret->kind) || ret->size == size_of_kind(ret->kind);
