@@ -147,11 +147,13 @@ static struct grf_flow_graph make_graph(void)
 }
 
 /* The immediate one of a node's dominators is that which has the most dominators itself. */
-static void assert_dominators_by_definition(const uint32_t *dominators)
+static void assert_dominators_by_definition(const struct grf_dominator_tree *tree)
 {
 	static bool reached[NODES], without[NODES][NODES];
-	uint32_t depth[NODES] = {0};
+	uint32_t depth[NODES] = {0}, dominators[NODES];
 
+	for (uint32_t i = 0; i < drawn.nodes; i++)
+		dominators[i] = grf_dominator_of(tree, i);
 	reach(GRF_DOMINATORS_NONE, reached);
 	for (uint32_t i = 0; i < drawn.nodes; i++)
 		reach(i, without[i]);
@@ -171,16 +173,33 @@ static void assert_dominators_by_definition(const uint32_t *dominators)
 	}
 }
 
+/* What dominates two nodes, or is one of them: of these the one that comes last. */
+static void assert_common_by_definition(const struct grf_dominator_tree *tree)
+{
+	for (uint32_t left = 0; left < tree->count; left++)
+		for (uint32_t right = 0; right < tree->count; right++) {
+			uint32_t a = left, b = right;
+
+			while (a != b)
+				if (a > b)
+					a = tree->dominator[a];
+				else
+					b = tree->dominator[b];
+			assert_int_equal(grf_dominator_of_both(tree, left, right), a);
+		}
+}
+
 static void assert_dominators(void)
 {
 	struct grf_flow_graph graph = make_graph();
-	uint32_t *dominators;
+	struct grf_dominator_tree tree;
 
-	assert_null(grf_dominators(&graph, &dominators));
+	assert_null(grf_dominators(&graph, &tree));
 	assert_null(graph.first);
 	assert_null(graph.targets);
-	assert_dominators_by_definition(dominators);
-	free(dominators);
+	assert_dominators_by_definition(&tree);
+	assert_common_by_definition(&tree);
+	grf_dominator_tree_free(&tree);
 }
 
 static void test_random_graphs(void **state)
@@ -207,7 +226,7 @@ static void test_the_example_of_the_literature(void **state)
 	static const uint32_t expected[] = {0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 7, 0, 4};
 	static const char names[] = "RABCDEFGHIJKL";
 	struct grf_flow_graph graph;
-	uint32_t *dominators;
+	struct grf_dominator_tree tree;
 
 	(void)state;
 	drawn.nodes = 13;
@@ -216,9 +235,10 @@ static void test_the_example_of_the_literature(void **state)
 		edge((uint32_t)(strchr(names, at[0]) - names),
 		     (uint32_t)(strchr(names, at[1]) - names));
 	graph = make_graph();
-	assert_null(grf_dominators(&graph, &dominators));
-	assert_memory_equal(dominators, expected, sizeof(expected));
-	free(dominators);
+	assert_null(grf_dominators(&graph, &tree));
+	for (uint32_t i = 0; i < drawn.nodes; i++)
+		assert_int_equal(grf_dominator_of(&tree, i), expected[i]);
+	grf_dominator_tree_free(&tree);
 }
 
 /* A list of a million, whose every element knows its first and the one before it: no recursion, and
@@ -227,7 +247,8 @@ static void test_a_long_chain(void **state)
 {
 	const uint32_t count = 1000000;
 	struct grf_flow_graph graph = {.node_count = count};
-	uint32_t *dominators, edges = 0;
+	struct grf_dominator_tree tree;
+	uint32_t edges = 0;
 
 	(void)state;
 	graph.first = calloc(count + 1, sizeof(uint32_t));
@@ -242,10 +263,11 @@ static void test_a_long_chain(void **state)
 			graph.targets[edges++] = i + 1;
 		graph.first[i + 1] = edges;
 	}
-	assert_null(grf_dominators(&graph, &dominators));
+	assert_null(grf_dominators(&graph, &tree));
 	for (uint32_t i = 1; i < count; i++)
-		assert_int_equal(dominators[i], i - 1);
-	free(dominators);
+		assert_int_equal(grf_dominator_of(&tree, i), i - 1);
+	assert_int_equal(grf_dominator_of_both(&tree, count - 1, count / 2), count / 2);
+	grf_dominator_tree_free(&tree);
 }
 
 int main(void)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Finds the dominators in passes over arrays: depth-first search, semidominators by path
- * compression, then the tree of dominators from the top down. */
+ * compression, then the tree of dominators from the top down. What is common to two nodes is found
+ * by heavy paths: each node goes on to the one below it that has most below itself, and a way up
+ * changes from path to path no more often than the number of nodes can be halved. */
 #include "graph/owners/dominators.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/cleanup.h"
 
 /*
  * Nodes by the order of a depth-first search ("ranks"), the root being 0. What the search does not
@@ -182,6 +186,44 @@ static void find_dominators(struct dominators *work)
 	}
 }
 
+/*
+ * Cuts the tree into paths, `head` being the first node of each. A dominator has a lower rank than
+ * what it dominates, so that one pass up has all sizes, and one down all heads.
+ */
+static bool find_paths(struct grf_dominator_tree *tree)
+{
+	uint32_t *sizes = new_numbers(tree->count), *heaviest = new_numbers(tree->count);
+	bool made = sizes && heaviest && (tree->head = new_numbers(tree->count));
+
+	for (uint32_t i = tree->count; made && i-- > 1;) {
+		uint32_t above = tree->dominator[i];
+
+		sizes[i]++;
+		sizes[above] += sizes[i];
+		if (!heaviest[above] || sizes[heaviest[above]] <= sizes[i])
+			heaviest[above] = i;
+	}
+	for (uint32_t i = 1; made && i < tree->count; i++) {
+		uint32_t above = tree->dominator[i];
+
+		tree->head[i] = heaviest[above] == i ? tree->head[above] : i;
+	}
+	free(sizes);
+	free(heaviest);
+	return made;
+}
+
+uint32_t grf_dominator_of_both(const struct grf_dominator_tree *tree, uint32_t left, uint32_t right)
+{
+	/* The path that begins later has no ancestor of the other one's beginning. */
+	while (tree->head[left] != tree->head[right])
+		if (tree->head[left] > tree->head[right])
+			left = tree->dominator[tree->head[left]];
+		else
+			right = tree->dominator[tree->head[right]];
+	return left < right ? left : right;
+}
+
 static struct grf_error *prepare_work(struct dominators *work, const struct grf_flow_graph *graph)
 {
 	work->node_count = graph->node_count;
@@ -194,10 +236,8 @@ static struct grf_error *prepare_work(struct dominators *work, const struct grf_
 	return NULL;
 }
 
-static struct grf_error *find_all(struct dominators *work, uint32_t **ret)
+static struct grf_error *find_all(struct dominators *work, struct grf_dominator_tree *ret)
 {
-	uint32_t *dominators;
-
 	/* The ranks of nodes are not needed until they can be read off node_at[]. */
 	free(work->rank_of);
 	work->rank_of = NULL;
@@ -209,26 +249,42 @@ static struct grf_error *find_all(struct dominators *work, uint32_t **ret)
 	free(work->above);
 	work->sources = work->first_source = work->least = work->above = NULL;
 	find_dominators(work);
-	dominators = new_numbers(work->node_count);
-	if (!dominators)
+	free(work->semi);
+	work->semi = NULL;
+	*ret = (struct grf_dominator_tree){
+	    .count = work->count,
+	    .rank_of = new_numbers(work->node_count),
+	    .node_at = grf_take(work->node_at),
+	    .dominator = grf_take(work->dominator),
+	};
+	if (!ret->rank_of || !find_paths(ret))
 		return grf_error_no_memory();
-	memset(dominators, 0xff, work->node_count * sizeof(*dominators));
-	for (uint32_t i = 0; i < work->count; i++)
-		dominators[work->node_at[i]] = work->node_at[work->dominator[i]];
-	*ret = dominators;
+	memset(ret->rank_of, 0xff, work->node_count * sizeof(*ret->rank_of));
+	for (uint32_t i = 0; i < ret->count; i++)
+		ret->rank_of[ret->node_at[i]] = i;
 	return NULL;
 }
 
-struct grf_error *grf_dominators(struct grf_flow_graph *graph, uint32_t **ret)
+struct grf_error *grf_dominators(struct grf_flow_graph *graph, struct grf_dominator_tree *ret)
 {
 	struct dominators work = {0};
 	struct grf_error *error;
 
 	assert(graph->node_count && graph->node_count != GRF_DOMINATORS_NONE);
+	*ret = (struct grf_dominator_tree){0};
 	error = prepare_work(&work, graph);
 	grf_flow_graph_free(graph);
 	if (!error)
 		error = find_all(&work, ret);
 	dominators_free(&work);
 	return error;
+}
+
+void grf_dominator_tree_free(struct grf_dominator_tree *tree)
+{
+	free(tree->rank_of);
+	free(tree->node_at);
+	free(tree->dominator);
+	free(tree->head);
+	*tree = (struct grf_dominator_tree){0};
 }

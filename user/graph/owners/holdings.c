@@ -3,20 +3,39 @@
 #include <stdlib.h>
 
 #include "graph/owners/retained_private.h"
+#include "graph/plan_mask.h"
+
+/* Finds the objects whose tier is not the first one. */
+static void mark_later(struct grf_holdings *holdings)
+{
+	const struct grf_graph *graph = holdings->graph;
+	uint64_t ids = graph->model->heap->object_ids;
+
+	for (uint64_t id = 0; id < ids; id++)
+		if (holdings->tiers[grf_graph_kind_index(graph, id)])
+			grf_bit_set(holdings->later, id);
+}
 
 bool grf_holdings_create(const struct grf_graph *graph, struct grf_holdings *ret)
 {
 	ret->graph = graph;
 	ret->tiers = calloc((size_t)graph->kind_count + 1, sizeof(*ret->tiers));
-	for (uint32_t i = 1; ret->tiers && i < graph->kind_count; i++)
+	ret->later =
+	    calloc(grf_bitmap_words(graph->model->heap->object_ids) + 1, sizeof(*ret->later));
+	if (!ret->tiers || !ret->later)
+		return false;
+	for (uint32_t i = 1; i < graph->kind_count; i++)
 		ret->tiers[i] = grf_root_tier(graph->tree->nodes[graph->kinds[i].node].root_class);
-	return ret->tiers;
+	mark_later(ret);
+	return true;
 }
 
 void grf_holdings_free(struct grf_holdings *holdings)
 {
 	free(holdings->tiers);
+	free(holdings->later);
 	holdings->tiers = NULL;
+	holdings->later = NULL;
 }
 
 struct held {
@@ -40,8 +59,7 @@ static void visit_word(void *context, uint64_t address, uint64_t value)
 	if (slot >= span->slot_count || (!span->division && value >= span->limit))
 		return;
 	id = (uint32_t)(span->first_object + slot);
-	if (grf_graph_reached(held->holdings->graph, id) &&
-	    grf_holdings_tier(held->holdings, id) != held->tier)
+	if (grf_holdings_tier(held->holdings, id) != held->tier)
 		return;
 	held->visit(held->context, id);
 }

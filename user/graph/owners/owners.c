@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Finds the owner of every reached object. One pass over all edges finds those that one node alone
- * holds, whose owner that is. What is left, and all that leads there (the core), becomes a graph of
- * its own, whose dominators are found.
+ * holds, whose owner that is. What holds the others, and all that leads there (the core), becomes a
+ * graph of its own, whose dominators are found. Of the others those that hold none themselves take
+ * no part in it: they are owned by what is common to all that hold them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ struct search {
 	const struct grf_holdings *holdings;
 	struct grf_ranked_set core; /* ids of objects */
 	uint32_t root_count;
-	uint32_t holder; /* the node whose edges are visited */
+	uint32_t
+	    holder; /* the node whose edges are visited; of the core, its number or rank there */
 	struct {
 		uint32_t holder, id;
 	} ring[RING];
@@ -31,8 +33,19 @@ struct search {
 	/* The core as a graph: the roots, then its objects in order. */
 	struct grf_flow_graph flow;
 	GRF_ARRAY(uint32_t) targets;
+	struct grf_dominator_tree dominators; /* of the core */
 	bool no_memory;
 };
+
+static uint32_t owner_of(const struct search *search, uint64_t id)
+{
+	return grf_node_number(&search->retained->owners, id);
+}
+
+static void set_owner(struct search *search, uint64_t id, uint32_t owner)
+{
+	grf_node_number_set(&search->retained->owners, id, owner);
+}
 
 static bool is_object(const struct search *search, uint32_t owner)
 {
@@ -48,22 +61,21 @@ static void add_to_core(struct search *search, uint32_t node)
 /* One more pointer to an object. */
 static void note_holder(struct search *search, uint32_t holder, uint32_t id)
 {
-	uint32_t *owner = &search->retained->owners[id], known = *owner;
+	uint32_t known = owner_of(search, id);
 
 	if (known == holder || known == GRF_NODE_NONE || known == GRF_ROOT_OF_DESCRIPTORS ||
 	    holder == search->root_count + id)
 		return;
 	if (known == GRF_OWNER_UNKNOWN) {
-		*owner = holder;
+		set_owner(search, id, holder);
 		return;
 	}
 	add_to_core(search, holder);
 	if (known == GRF_OWNER_SEVERAL)
 		return;
 	add_to_core(search, known);
-	grf_ranked_set_add(&search->core, id);
 	grf_bit_set(search->retained->shared, id);
-	*owner = GRF_OWNER_SEVERAL;
+	set_owner(search, id, GRF_OWNER_SEVERAL);
 }
 
 static void visit_held(void *context, uint32_t id)
@@ -75,7 +87,7 @@ static void visit_held(void *context, uint32_t id)
 		note_holder(search, search->ring[at].holder, search->ring[at].id);
 	search->ring[at].holder = search->holder;
 	search->ring[at].id = id;
-	__builtin_prefetch(&search->retained->owners[id], 1);
+	grf_node_number_prefetch(&search->retained->owners, id);
 }
 
 static void empty_ring(struct search *search)
@@ -95,8 +107,7 @@ static void note_roots(struct search *search)
 
 	for (size_t i = 0; i < roots->edges.count; i++)
 		if (roots->edges.items[i].root == GRF_ROOT_OF_DESCRIPTORS)
-			search->retained->owners[roots->edges.items[i].object] =
-			    GRF_ROOT_OF_DESCRIPTORS;
+			set_owner(search, roots->edges.items[i].object, GRF_ROOT_OF_DESCRIPTORS);
 	for (size_t i = 0; i < roots->edges.count; i++)
 		if (grf_holdings_has(search->holdings, roots, &roots->edges.items[i]))
 			note_holder(search, roots->edges.items[i].root,
@@ -140,19 +151,23 @@ static struct grf_error *find_single_holders(struct search *search)
 /* Adds what the core's objects hang from. */
 static void complete_core(struct search *search)
 {
-	const uint32_t *owners = search->retained->owners;
-
 	for (uint64_t word = 0; word < search->core.words; word++)
 		for (uint64_t left = search->core.bits[word]; left; left &= left - 1) {
 			uint64_t id = word * 64 + (uint64_t)__builtin_ctzll(left);
-			uint32_t owner = owners[id];
+			uint32_t owner = owner_of(search, id);
 
 			while (is_object(search, owner) &&
 			       !grf_ranked_set_has(&search->core, owner - search->root_count)) {
 				add_to_core(search, owner);
-				owner = owners[owner - search->root_count];
+				owner = owner_of(search, owner - search->root_count);
 			}
 		}
+}
+
+/* The node of an object of the core in its graph. */
+static uint32_t core_node(const struct search *search, uint64_t id)
+{
+	return search->root_count + grf_ranked_set_rank(&search->core, id);
 }
 
 static void add_target(struct search *search, uint32_t target)
@@ -175,8 +190,8 @@ static void visit_in_core(void *context, uint32_t id)
 	struct search *search = context;
 
 	if (grf_ranked_set_has(&search->core, id) &&
-	    search->retained->owners[id] != GRF_ROOT_OF_DESCRIPTORS)
-		add_target(search, search->root_count + grf_ranked_set_rank(&search->core, id));
+	    owner_of(search, id) != GRF_ROOT_OF_DESCRIPTORS)
+		add_target(search, core_node(search, id));
 }
 
 static void add_roots_to_flow(struct search *search)
@@ -196,89 +211,167 @@ static void add_roots_to_flow(struct search *search)
 			    !grf_holdings_has(search->holdings, roots, &roots->edges.items[edge]))
 				continue;
 			if (root == GRF_ROOT_OF_DESCRIPTORS ||
-			    search->retained->owners[id] != GRF_ROOT_OF_DESCRIPTORS)
-				add_target(search, search->root_count +
-						       grf_ranked_set_rank(&search->core, id));
+			    owner_of(search, id) != GRF_ROOT_OF_DESCRIPTORS)
+				add_target(search, core_node(search, id));
 		}
 	}
 }
 
-static struct grf_error *make_flow(struct search *search, uint32_t core_count)
-{
-	const struct grf_graph *graph = search->retained->graph;
-	uint32_t node = search->root_count;
+typedef void visit_core(struct search *search, uint64_t id);
 
-	search->flow.node_count = search->root_count + core_count;
+/* Calls begin() for each object of the core, and then visit() for what it holds. */
+static struct grf_error *visit_core_edges(struct search *search, visit_core *begin,
+					  grf_held_visit *visit)
+{
+	const struct grf_heap *heap = search->retained->graph->model->heap;
+
+	for (size_t i = 0; i < heap->span_count; i++) {
+		const struct grf_span *span = &heap->spans[i];
+
+		if (!(i % BREATH) && grf_interrupted())
+			return grf_error_interrupted();
+		for (uint32_t slot = 0; slot < span->slot_count && !search->no_memory; slot++) {
+			uint64_t id = span->first_object + slot;
+
+			if (!grf_ranked_set_has(&search->core, id))
+				continue;
+			begin(search, id);
+			if (span->pointer_layout != GRF_POINTERS_NONE &&
+			    !grf_holdings_of_object(search->holdings, span, slot, visit, search))
+				search->no_memory = true;
+		}
+	}
+	return search->no_memory ? grf_error_no_memory() : NULL;
+}
+
+static void begin_in_flow(struct search *search, uint64_t id)
+{
+	search->holder = core_node(search, id);
+	search->flow.first[search->holder] = (uint32_t)search->targets.count;
+}
+
+static struct grf_error *make_flow(struct search *search)
+{
+	struct grf_error *error;
+
+	search->flow.node_count = search->root_count + search->core.count;
 	search->flow.first =
 	    malloc(((size_t)search->flow.node_count + 1) * sizeof(*search->flow.first));
 	if (!search->flow.first)
 		return grf_error_no_memory();
 	add_roots_to_flow(search);
-	for (size_t i = 0; i < graph->model->heap->span_count; i++) {
-		const struct grf_span *span = &graph->model->heap->spans[i];
-
-		if (!(i % BREATH) && grf_interrupted())
-			return grf_error_interrupted();
-		for (uint32_t slot = 0; slot < span->slot_count && !search->no_memory; slot++) {
-			if (!grf_ranked_set_has(&search->core, span->first_object + slot))
-				continue;
-			search->holder = node;
-			search->flow.first[node++] = (uint32_t)search->targets.count;
-			if (span->pointer_layout != GRF_POINTERS_NONE &&
-			    !grf_holdings_of_object(search->holdings, span, slot, visit_in_core,
-						    search))
-				search->no_memory = true;
-		}
-	}
-	search->flow.first[node] = (uint32_t)search->targets.count;
+	error = visit_core_edges(search, begin_in_flow, visit_in_core);
+	search->flow.first[search->flow.node_count] = (uint32_t)search->targets.count;
 	search->flow.targets = search->targets.items;
 	search->targets.items = NULL;
-	return search->no_memory ? grf_error_no_memory() : NULL;
+	return error;
 }
 
-/* Takes the dominators of the core for owners. `ids` is for the ids of its objects in order. */
-static void take_dominators(struct search *search, const uint32_t *dominators, uint32_t *ids)
+/* ---- what holds nothing that several hold ---- */
+
+/* One more holder of such an object, by rank. Until all are known its owner is a rank, too: that of
+ * what is common to those that were met. */
+static void join_holder(struct search *search, uint32_t rank, uint32_t id)
 {
+	uint32_t known;
+
+	if (rank == GRF_DOMINATORS_NONE || !grf_bit(search->retained->shared, id) ||
+	    grf_ranked_set_has(&search->core, id))
+		return;
+	known = owner_of(search, id);
+	if (known == GRF_OWNER_SEVERAL)
+		set_owner(search, id, rank);
+	else if (known != rank)
+		set_owner(search, id, grf_dominator_of_both(&search->dominators, known, rank));
+}
+
+static void visit_outside_core(void *context, uint32_t id)
+{
+	struct search *search = context;
+
+	join_holder(search, search->holder, id);
+}
+
+static void begin_by_rank(struct search *search, uint64_t id)
+{
+	search->holder = search->dominators.rank_of[core_node(search, id)];
+}
+
+static struct grf_error *find_common_owners(struct search *search)
+{
+	const struct grf_root_nodes *roots = &search->retained->roots;
+
+	for (size_t i = 0; i < roots->edges.count; i++)
+		if (grf_holdings_has(search->holdings, roots, &roots->edges.items[i]))
+			join_holder(search, search->dominators.rank_of[roots->edges.items[i].root],
+				    roots->edges.items[i].object);
+	return visit_core_edges(search, begin_by_rank, visit_outside_core);
+}
+
+/* ---- owners from dominators ---- */
+
+/* The node of all that a node of the core's graph is. `ids` has the objects of the core in order.
+ */
+static uint32_t node_of_core(const struct search *search, const uint32_t *ids, uint32_t node)
+{
+	return node < search->root_count ? node
+					 : search->root_count + ids[node - search->root_count];
+}
+
+/* Takes the dominators of the core for owners, and for ranks what they are of. */
+static void take_dominators(struct search *search, uint32_t *ids)
+{
+	const struct grf_dominator_tree *tree = &search->dominators;
+	const uint64_t *shared = search->retained->shared;
 	uint32_t count = 0;
 
 	for (uint64_t word = 0; word < search->core.words; word++)
 		for (uint64_t left = search->core.bits[word]; left; left &= left - 1)
 			ids[count++] = (uint32_t)(word * 64 + (uint64_t)__builtin_ctzll(left));
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t dominator = dominators[search->root_count + i];
+		uint32_t owner = grf_dominator_of(tree, search->root_count + i);
 
-		if (dominator == GRF_DOMINATORS_NONE)
-			dominator = GRF_OWNER_UNKNOWN;
-		else if (dominator >= search->root_count)
-			dominator = search->root_count + ids[dominator - search->root_count];
-		search->retained->owners[ids[i]] = dominator;
+		set_owner(search, ids[i],
+			  owner == GRF_DOMINATORS_NONE ? GRF_OWNER_UNKNOWN
+						       : node_of_core(search, ids, owner));
 	}
+	for (uint64_t word = 0; word < search->core.words; word++)
+		for (uint64_t left = shared[word] & ~search->core.bits[word]; left;
+		     left &= left - 1) {
+			uint64_t id = word * 64 + (uint64_t)__builtin_ctzll(left);
+			uint32_t rank = owner_of(search, id);
+
+			set_owner(search, id,
+				  rank == GRF_OWNER_SEVERAL
+				      ? GRF_OWNER_UNKNOWN
+				      : node_of_core(search, ids, tree->node_at[rank]));
+		}
 }
 
 static struct grf_error *find_owners_in_core(struct search *search)
 {
-	uint32_t *dominators, *ids, core_count;
 	struct grf_error *error;
+	uint32_t *ids;
 
 	complete_core(search);
-	core_count = grf_ranked_set_count(&search->core);
-	if (core_count >= GRF_OWNER_MAX - search->root_count)
+	if (grf_ranked_set_count(&search->core) >= GRF_OWNER_MAX - search->root_count)
 		return grf_error_create(GRF_ERROR_UNSUPPORTED, "more than 2^32 objects");
-	error = make_flow(search, core_count);
+	error = make_flow(search);
 	if (error)
 		return error;
-	grf_debug("owners: %u objects in the core, %zu edges", core_count, search->targets.count);
-	error = grf_dominators(&search->flow, &dominators);
+	grf_debug("owners: %u objects in the core, %zu edges", search->core.count,
+		  search->targets.count);
+	error = grf_dominators(&search->flow, &search->dominators);
+	if (!error)
+		error = find_common_owners(search);
 	if (error)
 		return error;
-	ids = malloc(((size_t)core_count + 1) * sizeof(*ids));
-	if (ids)
-		take_dominators(search, dominators, ids);
-	else
-		error = grf_error_no_memory();
+	ids = malloc(((size_t)search->core.count + 1) * sizeof(*ids));
+	if (!ids)
+		return grf_error_no_memory();
+	take_dominators(search, ids);
 	free(ids);
-	free(dominators);
-	return error;
+	return NULL;
 }
 
 /* What nothing was found to hold is everybody's. */
@@ -287,9 +380,9 @@ static void take_unheld(struct search *search)
 	struct grf_retained *retained = search->retained;
 
 	for (uint64_t id = 0; id < retained->graph->model->heap->object_ids; id++) {
-		if (retained->owners[id] != GRF_OWNER_UNKNOWN)
+		if (owner_of(search, id) != GRF_OWNER_UNKNOWN)
 			continue;
-		retained->owners[id] = GRF_ROOT_ALL;
+		set_owner(search, id, GRF_ROOT_ALL);
 		grf_bit_set(retained->shared, id);
 		retained->unheld++;
 	}
@@ -300,13 +393,14 @@ static bool prepare_search(struct search *search)
 	struct grf_retained *retained = search->retained;
 	uint64_t ids = retained->graph->model->heap->object_ids;
 
-	retained->owners = calloc(ids + 1, sizeof(*retained->owners));
-	retained->shared = calloc(grf_bitmap_words(ids) + 1, sizeof(*retained->shared));
-	if (!retained->owners || !retained->shared || !grf_ranked_set_create(&search->core, ids))
+	retained->shared = calloc(ids / 64 + 2, sizeof(*retained->shared));
+	if (!grf_node_numbers_create(&retained->owners, ids, retained->node_count) ||
+	    !retained->shared || !grf_ranked_set_create(&search->core, ids))
 		return false;
 	for (uint64_t id = 0; id < ids; id++)
-		retained->owners[id] =
-		    grf_graph_reached(retained->graph, id) ? GRF_OWNER_UNKNOWN : GRF_NODE_NONE;
+		set_owner(search, id,
+			  grf_graph_reached(retained->graph, id) ? GRF_OWNER_UNKNOWN
+								 : GRF_NODE_NONE);
 	return true;
 }
 
@@ -338,6 +432,7 @@ struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
 	grf_progress_end();
 	grf_flow_graph_free(&search.flow);
 	grf_array_free(&search.targets);
+	grf_dominator_tree_free(&search.dominators);
 	retained->holding = search.core.bits;
 	search.core.bits = NULL;
 	grf_ranked_set_free(&search.core);

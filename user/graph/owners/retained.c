@@ -10,7 +10,7 @@
 #include "graph/owners/retained_private.h"
 #include "graph/plan_mask.h"
 
-/* grf_retained_entry.waits: added to its owner. */
+/* An entry's number of those that it waits for: it is added to its owner. */
 #define DONE UINT32_MAX
 
 /* How many objects ahead it is looked for where what is known of their owner stands. */
@@ -29,15 +29,18 @@ static bool make_entries(struct grf_retained *retained)
 
 	if (!owning || !grf_ranked_set_create(&retained->tall, retained->node_count))
 		return false;
-	for (uint64_t id = 0; id < ids; id++)
-		if (retained->owners[id] != GRF_NODE_NONE)
-			grf_bit_set(owning, retained->owners[id]);
+	for (uint64_t id = 0; id < ids; id++) {
+		uint32_t owner = grf_node_number(&retained->owners, id);
+
+		if (owner != GRF_NODE_NONE)
+			grf_bit_set(owning, owner);
+	}
 	for (uint32_t root = 0; root < retained->roots.nodes.count; root++)
 		grf_ranked_set_add(&retained->tall, root);
 	for (uint64_t id = 0; id < ids; id++)
-		if (retained->owners[id] != GRF_NODE_NONE &&
-		    grf_bit(owning, grf_retained_node(retained, id)))
-			grf_ranked_set_add(&retained->tall, retained->owners[id]);
+		if (grf_bit(owning, grf_retained_node(retained, id)) &&
+		    grf_node_number(&retained->owners, id) != GRF_NODE_NONE)
+			grf_ranked_set_add(&retained->tall, grf_node_number(&retained->owners, id));
 	retained->entries =
 	    calloc((size_t)grf_ranked_set_count(&retained->tall) + 1, sizeof(*retained->entries));
 	return retained->entries;
@@ -45,67 +48,72 @@ static bool make_entries(struct grf_retained *retained)
 
 /* Counts an object at the nearest node up from it that has an entry: itself, its owner, or the
  * owner of that. */
-static void count_object(struct grf_retained *retained, uint64_t id, uint64_t size)
+static void count_object(struct grf_retained *retained, uint32_t *waits, uint64_t id, uint64_t size)
 {
-	uint32_t node = grf_retained_node(retained, id), owner = retained->owners[id];
-	struct grf_retained_entry *entry;
+	uint32_t node = grf_retained_node(retained, id), owner = grf_retained_owner(retained, node);
 
 	if (grf_ranked_set_has(&retained->tall, node)) {
-		entry_of(retained, owner)->waits++;
+		waits[grf_ranked_set_rank(&retained->tall, owner)]++;
 		owner = node;
 	} else if (!grf_ranked_set_has(&retained->tall, owner)) {
 		owner = grf_retained_owner(retained, owner);
 	}
-	entry = entry_of(retained, owner);
-	entry->objects++;
-	entry->bytes += size;
+	grf_retained_entry_add(entry_of(retained, owner), (struct grf_retained_size){size, 1});
 	retained->objects++;
 	retained->bytes += size;
 }
 
-static void count_span(struct grf_retained *retained, const struct grf_span *span)
+static void count_span(struct grf_retained *retained, uint32_t *waits, const struct grf_span *span)
 {
 	uint64_t ids = retained->graph->model->heap->object_ids;
 
 	for (uint32_t slot = 0; slot < span->slot_count; slot++) {
 		uint64_t id = span->first_object + slot, ahead = id + PREFETCH_AHEAD;
+		uint32_t owner =
+		    ahead < ids ? grf_node_number(&retained->owners, ahead) : GRF_NODE_NONE;
 
-		if (ahead < ids && retained->owners[ahead] != GRF_NODE_NONE)
-			__builtin_prefetch(entry_of(retained, retained->owners[ahead]), 1);
-		if (retained->owners[id] != GRF_NODE_NONE)
-			count_object(retained, id, span->element_size);
+		if (owner != GRF_NODE_NONE)
+			__builtin_prefetch(entry_of(retained, owner), 1);
+		if (grf_node_number(&retained->owners, id) != GRF_NODE_NONE)
+			count_object(retained, waits, id, span->element_size);
 	}
 }
 
 /* Adds a node to its owner when all that it waits for has been added to it, and so on. */
-static void add_up_from(struct grf_retained *retained, uint32_t node)
+static void add_up_from(struct grf_retained *retained, uint32_t *waits, uint32_t node)
 {
-	struct grf_retained_entry *entry = entry_of(retained, node), *above;
+	uint32_t rank = grf_ranked_set_rank(&retained->tall, node), above;
 
-	while (node != GRF_ROOT_ALL && !entry->waits) {
-		entry->waits = DONE;
+	for (; node != GRF_ROOT_ALL && !waits[rank]; rank = above) {
+		waits[rank] = DONE;
 		node = grf_retained_owner(retained, node);
-		above = entry_of(retained, node);
-		above->bytes += entry->bytes;
-		above->objects += entry->objects;
-		above->waits--;
-		entry = above;
+		above = grf_ranked_set_rank(&retained->tall, node);
+		grf_retained_entry_add(&retained->entries[above],
+				       grf_retained_entry_size(&retained->entries[rank]));
+		waits[above]--;
 	}
 }
 
-static void add_up(struct grf_retained *retained)
+/* Adds up what is retained. `waits` is by entry: for how many others it waits. */
+static bool add_up(struct grf_retained *retained)
 {
 	const struct grf_heap *heap = retained->graph->model->heap;
+	_cleanup_free_ uint32_t *waits = calloc((size_t)retained->tall.count + 1, sizeof(*waits));
 
+	if (!waits)
+		return false;
 	for (size_t i = 0; i < heap->span_count; i++)
-		count_span(retained, &heap->spans[i]);
+		count_span(retained, waits, &heap->spans[i]);
 	for (uint32_t root = 1; root < retained->roots.nodes.count; root++)
-		entry_of(retained, retained->roots.nodes.items[root].parent)->waits++;
+		waits[grf_ranked_set_rank(&retained->tall,
+					  retained->roots.nodes.items[root].parent)]++;
 	for (uint64_t word = 0; word < retained->tall.words; word++)
 		for (uint64_t left = retained->tall.bits[word]; left; left &= left - 1)
-			add_up_from(retained,
+			add_up_from(retained, waits,
 				    (uint32_t)(word * 64 + (uint64_t)__builtin_ctzll(left)));
-	retained->unheld += retained->objects - entry_of(retained, GRF_ROOT_ALL)->objects;
+	retained->unheld +=
+	    retained->objects - grf_retained_entry_size(entry_of(retained, GRF_ROOT_ALL)).objects;
+	return true;
 }
 
 /* Sorts ids by one digit of their owners, from `from` to `to`, and leaves others of the same digit
@@ -116,11 +124,11 @@ static void sort_by_digit(const struct grf_retained *retained, const uint32_t *f
 	uint32_t ends[256] = {0}, sum = 0;
 
 	for (uint32_t i = 0; i < retained->shared_count; i++)
-		ends[retained->owners[from[i]] >> shift & 255]++;
+		ends[grf_node_number(&retained->owners, from[i]) >> shift & 255]++;
 	for (uint32_t i = 0; i < 256; i++)
 		ends[i] = sum += ends[i];
 	for (uint32_t i = retained->shared_count; i-- > 0;)
-		to[--ends[retained->owners[from[i]] >> shift & 255]] = from[i];
+		to[--ends[grf_node_number(&retained->owners, from[i]) >> shift & 255]] = from[i];
 }
 
 /* The shared objects by owner. */
@@ -166,10 +174,7 @@ static struct grf_error *make_retained(struct grf_retained *retained)
 	if (error)
 		return error;
 	grf_debug("owners: found after %.3f s", (double)(grf_now() - began) / 1e9);
-	if (!make_entries(retained))
-		return grf_error_no_memory();
-	add_up(retained);
-	if (!sort_shared(retained))
+	if (!make_entries(retained) || !add_up(retained) || !sort_shared(retained))
 		return grf_error_no_memory();
 	grf_debug("owners: %zu roots, %u shared objects, %llu not held; %.3f s",
 		  retained->roots.nodes.count, retained->shared_count,
@@ -200,7 +205,7 @@ void grf_retained_destroy(struct grf_retained *retained)
 		return;
 	grf_root_nodes_free(&retained->roots);
 	grf_ranked_set_free(&retained->tall);
-	free(retained->owners);
+	grf_node_numbers_free(&retained->owners);
 	free(retained->shared);
 	free(retained->holding);
 	free(retained->entries);
@@ -236,7 +241,7 @@ struct held_alone {
 
 static bool is_held_alone(const struct grf_retained *retained, uint32_t owner, uint32_t id)
 {
-	return retained->owners[id] == owner &&
+	return grf_node_number(&retained->owners, id) == owner &&
 	       !grf_retained_is_shared(retained, grf_retained_node(retained, id));
 }
 
@@ -318,7 +323,7 @@ static uint32_t first_shared(const struct grf_retained *retained, uint32_t owner
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (retained->owners[retained->shared_ids[middle]] < owner)
+		if (grf_node_number(&retained->owners, retained->shared_ids[middle]) < owner)
 			low = middle + 1;
 		else
 			high = middle;
@@ -334,7 +339,9 @@ bool grf_retained_children(const struct grf_retained *retained, uint32_t owner,
 	else if (!visit_held_by_object(retained, owner, visit, context))
 		return false;
 	for (uint32_t i = first_shared(retained, owner);
-	     i < retained->shared_count && retained->owners[retained->shared_ids[i]] == owner; i++)
+	     i < retained->shared_count &&
+	     grf_node_number(&retained->owners, retained->shared_ids[i]) == owner;
+	     i++)
 		visit(context, grf_retained_node(retained, retained->shared_ids[i]));
 	return true;
 }
@@ -355,13 +362,10 @@ static void add_object(void *context, uint32_t node)
 
 struct grf_retained_size grf_retained_of(const struct grf_retained *retained, uint32_t node)
 {
-	const struct grf_retained_entry *entry;
 	struct sum sum = {.retained = retained};
 
-	if (grf_ranked_set_has(&retained->tall, node)) {
-		entry = entry_of(retained, node);
-		return (struct grf_retained_size){entry->bytes, entry->objects};
-	}
+	if (grf_ranked_set_has(&retained->tall, node))
+		return grf_retained_entry_size(entry_of(retained, node));
 	add_object(&sum, node);
 	grf_retained_children(retained, node, add_object, &sum);
 	return sum.size;

@@ -11,6 +11,7 @@
 #ifndef GRF_GRAPH_OWNERS_RETAINED_H
 #define GRF_GRAPH_OWNERS_RETAINED_H
 
+#include "graph/owners/node_numbers.h"
 #include "graph/owners/ranked_set.h"
 #include "graph/owners/root_nodes.h"
 
@@ -28,10 +29,10 @@ struct grf_retained {
 	uint32_t node_count;
 	uint64_t objects, bytes; /* of all that is reached */
 	uint64_t unheld;         /* objects that no edge leads to: none, unless the walk is wrong */
-	uint32_t *owners;        /* by object id */
-	uint64_t *shared;        /* by object id: several hold it */
-	uint64_t *holding;       /* by object id: what holds a shared one, or leads there */
-	struct grf_ranked_set tall; /* nodes that own an owner, and all roots */
+	struct grf_node_numbers owners; /* by object id */
+	uint64_t *shared;               /* by object id: several hold it */
+	uint64_t *holding;              /* by object id: it holds a shared one, or leads there */
+	struct grf_ranked_set tall;     /* nodes that own an owner, and all roots */
 	struct grf_retained_entry *entries;
 	uint32_t *shared_ids; /* by owner, then by id */
 	uint32_t shared_count;
@@ -75,7 +76,7 @@ static inline uint32_t grf_retained_owner(const struct grf_retained *retained, u
 {
 	if (grf_retained_is_root(retained, node))
 		return retained->roots.nodes.items[node].parent;
-	return retained->owners[grf_retained_object(retained, node)];
+	return grf_node_number(&retained->owners, grf_retained_object(retained, node));
 }
 
 /* Whether several nodes hold an object, so that its owner may not be one of them. */

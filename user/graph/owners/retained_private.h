@@ -10,25 +10,54 @@
 #define GRF_OWNER_UNKNOWN 0xfffffffdu /* no holder was met */
 #define GRF_OWNER_MAX     0xfffffffcu
 
+/* Bytes of an object are a multiple of it. */
+#define GRF_RETAINED_GRAIN 8u
+
+/* What a node retains, in ten bytes: there are very many. */
 struct grf_retained_entry {
-	uint64_t bytes;
 	uint32_t objects;
-	uint32_t waits; /* while sizes are added up: for how many entries */
-};
+	uint32_t grains;
+	uint16_t high_grains;
+} __attribute__((packed, aligned(2)));
+
+static inline struct grf_retained_size
+grf_retained_entry_size(const struct grf_retained_entry *entry)
+{
+	uint64_t grains = entry->grains | (uint64_t)entry->high_grains << 32;
+
+	return (struct grf_retained_size){grains * GRF_RETAINED_GRAIN, entry->objects};
+}
+
+static inline void grf_retained_entry_add(struct grf_retained_entry *entry,
+					  struct grf_retained_size size)
+{
+	uint64_t grains = size.bytes / GRF_RETAINED_GRAIN;
+
+	grains += entry->grains | (uint64_t)entry->high_grains << 32;
+	entry->objects += (uint32_t)size.objects;
+	entry->grains = (uint32_t)grains;
+	entry->high_grains = (uint16_t)(grains >> 32);
+}
 
 /* What decides on owners: the edges within a tier. Others go back to what an earlier one has, or to
  * structures of the scheduler, which are reached from the runtime's roots alone. */
 struct grf_holdings {
 	const struct grf_graph *graph;
 	uint8_t *tiers; /* by kind */
+	/* By object id: it is not of the first tier. Most are, and what they lead to mostly is:
+	 * then no place has to be looked up. */
+	uint64_t *later;
 };
 
 /* False: out of memory. */
 bool grf_holdings_create(const struct grf_graph *graph, struct grf_holdings *ret);
 void grf_holdings_free(struct grf_holdings *holdings);
 
+/* The tier of a reached object; 0 of one that is not reached. */
 static inline uint8_t grf_holdings_tier(const struct grf_holdings *holdings, uint64_t id)
 {
+	if (!(holdings->later[id >> 6] >> (id & 63) & 1))
+		return 0;
 	return holdings->tiers[grf_graph_kind_index(holdings->graph, id)];
 }
 
