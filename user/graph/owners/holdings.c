@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Edges by the ids of what they lead to, as far as they decide on owners. */
+/* Edges by the ids of what they lead to, as far as they decide on owners. An edge waits until the
+ * span that it leads to is near, and then until the owner of the object there is. */
 #include <stdlib.h>
 
+#include "graph/object_pointers.h"
 #include "graph/owners/retained_private.h"
 #include "graph/plan_mask.h"
 
@@ -38,42 +40,89 @@ void grf_holdings_free(struct grf_holdings *holdings)
 	holdings->later = NULL;
 }
 
-struct held {
-	const struct grf_holdings *holdings;
-	const struct grf_heap *heap;
-	grf_held_visit *visit;
-	void *context;
-	uint8_t tier;
-};
-
-static void visit_word(void *context, uint64_t address, uint64_t value)
+/* The object of a slot is near now, if there is one that decides. */
+static void take_word(struct grf_holding_stream *stream, uint64_t at)
 {
-	struct held *held = context;
-	const struct grf_span *span = grf_heap_span(held->heap, value);
+	const struct grf_span *span = stream->words[at].span;
+	uint64_t value = stream->words[at].value, to = stream->held_count % GRF_STREAM_AHEAD;
 	uint32_t slot, id;
 
-	(void)address;
-	if (!span || value < span->base)
+	if (value < span->base)
 		return;
 	slot = grf_span_slot(span, value);
 	if (slot >= span->slot_count || (!span->division && value >= span->limit))
 		return;
 	id = (uint32_t)(span->first_object + slot);
-	if (grf_holdings_tier(held->holdings, id) != held->tier)
+	if (grf_holdings_tier(stream->holdings, id) != stream->words[at].tier)
 		return;
-	held->visit(held->context, id);
+	if (stream->held_count++ >= GRF_STREAM_AHEAD)
+		stream->visit(stream->context, stream->held[to].holder, stream->held[to].id);
+	stream->held[to].holder = stream->words[at].holder;
+	stream->held[to].id = id;
+	grf_node_number_prefetch(stream->owners, id);
 }
 
-bool grf_holdings_of_object(const struct grf_holdings *holdings, const struct grf_span *span,
-			    uint32_t slot, grf_held_visit *visit, void *context)
+static void add_word(struct grf_holding_stream *stream, uint64_t value)
 {
-	struct held held = {
-	    .holdings = holdings,
-	    .heap = holdings->graph->model->heap,
-	    .visit = visit,
-	    .context = context,
-	    .tier = grf_holdings_tier(holdings, span->first_object + slot),
-	};
+	const struct grf_span *span = grf_heap_span(stream->holdings->graph->model->heap, value);
+	uint64_t at = stream->word_count % GRF_STREAM_AHEAD;
 
-	return grf_graph_edges(holdings->graph, span, slot, visit_word, &held);
+	if (!span)
+		return;
+	if (stream->word_count++ >= GRF_STREAM_AHEAD)
+		take_word(stream, at);
+	stream->words[at].span = span;
+	stream->words[at].value = value;
+	stream->words[at].holder = stream->holder;
+	stream->words[at].tier = stream->tier;
+	__builtin_prefetch(span);
+	__builtin_prefetch(&span->slot_count);
+}
+
+static void visit_word(void *context, uint64_t address, uint64_t value)
+{
+	(void)address;
+	add_word(context, value);
+}
+
+/* As grf_graph_edges(), of an object with heap bits. */
+static void add_by_bits(struct grf_holding_stream *stream, const struct grf_span *span,
+			uint32_t slot)
+{
+	uint64_t first = slot * span->element_size / 8, end = first + span->element_size / 8;
+
+	for (; first < end; first += 64) {
+		uint64_t words = end - first < 64 ? end - first : 64;
+
+		for (uint64_t left = grf_span_mask(span, first, words); left; left &= left - 1)
+			add_word(stream,
+				 grf_load_u64(span->memory +
+					      (first + (uint64_t)__builtin_ctzll(left)) * 8));
+	}
+}
+
+bool grf_holding_stream_add(struct grf_holding_stream *stream, const struct grf_span *span,
+			    uint32_t slot, uint32_t holder)
+{
+	stream->holder = holder;
+	stream->tier = grf_holdings_tier(stream->holdings, span->first_object + slot);
+	if (!span->pointer_bits)
+		return grf_graph_edges(stream->holdings->graph, span, slot, visit_word, stream);
+	if (span->pointer_layout != GRF_POINTERS_NONE)
+		add_by_bits(stream, span, slot);
+	return true;
+}
+
+void grf_holding_stream_end(struct grf_holding_stream *stream)
+{
+	uint64_t from =
+	    stream->word_count < GRF_STREAM_AHEAD ? 0 : stream->word_count - GRF_STREAM_AHEAD;
+
+	for (; from < stream->word_count; from++)
+		take_word(stream, from % GRF_STREAM_AHEAD);
+	from = stream->held_count < GRF_STREAM_AHEAD ? 0 : stream->held_count - GRF_STREAM_AHEAD;
+	for (; from < stream->held_count; from++)
+		stream->visit(stream->context, stream->held[from % GRF_STREAM_AHEAD].holder,
+			      stream->held[from % GRF_STREAM_AHEAD].id);
+	stream->word_count = stream->held_count = 0;
 }

@@ -13,9 +13,6 @@
 #include "graph/owners/retained_private.h"
 #include "graph/plan_mask.h"
 
-/* How far apart finding an edge and looking at what it leads to are, for the cache miss. */
-#define RING 16
-
 /* Spans between two looks at interruption. */
 #define BREATH 1024
 
@@ -24,14 +21,9 @@ struct search {
 	const struct grf_holdings *holdings;
 	struct grf_ranked_set core; /* ids of objects */
 	uint32_t root_count;
-	uint32_t
-	    holder; /* the node whose edges are visited; of the core, its number or rank there */
-	struct {
-		uint32_t holder, id;
-	} ring[RING];
-	uint64_t ring_count; /* ever written */
 	/* The core as a graph: the roots, then its objects in order. */
 	struct grf_flow_graph flow;
+	uint32_t flowing; /* the node of which edges are added */
 	GRF_ARRAY(uint32_t) targets;
 	struct grf_dominator_tree dominators; /* of the core */
 	bool no_memory;
@@ -78,26 +70,19 @@ static void note_holder(struct search *search, uint32_t holder, uint32_t id)
 	set_owner(search, id, GRF_OWNER_SEVERAL);
 }
 
-static void visit_held(void *context, uint32_t id)
+static void visit_held(void *context, uint32_t holder, uint32_t id)
 {
-	struct search *search = context;
-	uint64_t at = search->ring_count++ % RING;
-
-	if (search->ring_count > RING)
-		note_holder(search, search->ring[at].holder, search->ring[at].id);
-	search->ring[at].holder = search->holder;
-	search->ring[at].id = id;
-	grf_node_number_prefetch(&search->retained->owners, id);
+	note_holder(context, holder, id);
 }
 
-static void empty_ring(struct search *search)
+static struct grf_holding_stream stream_to(struct search *search, grf_held_visit *visit)
 {
-	uint64_t count = search->ring_count < RING ? search->ring_count : RING;
-
-	/* Which one is first does not matter: what they tell has no order. */
-	for (uint64_t i = 0; i < count; i++)
-		note_holder(search, search->ring[i].holder, search->ring[i].id);
-	search->ring_count = 0;
+	return (struct grf_holding_stream){
+	    .holdings = search->holdings,
+	    .owners = &search->retained->owners,
+	    .visit = visit,
+	    .context = search,
+	};
 }
 
 /* Descriptors first: nothing else owns them. */
@@ -114,7 +99,8 @@ static void note_roots(struct search *search)
 				    roots->edges.items[i].object);
 }
 
-static void visit_span(struct search *search, const struct grf_span *span)
+static void add_span(struct search *search, struct grf_holding_stream *stream,
+		     const struct grf_span *span)
 {
 	const struct grf_graph *graph = search->retained->graph;
 
@@ -123,10 +109,8 @@ static void visit_span(struct search *search, const struct grf_span *span)
 	for (uint32_t slot = 0; slot < span->slot_count && !search->no_memory; slot++) {
 		uint32_t id = (uint32_t)(span->first_object + slot);
 
-		if (!grf_graph_reached(graph, id))
-			continue;
-		search->holder = search->root_count + id;
-		if (!grf_holdings_of_object(search->holdings, span, slot, visit_held, search))
+		if (grf_graph_reached(graph, id) &&
+		    !grf_holding_stream_add(stream, span, slot, search->root_count + id))
 			search->no_memory = true;
 	}
 }
@@ -134,6 +118,7 @@ static void visit_span(struct search *search, const struct grf_span *span)
 static struct grf_error *find_single_holders(struct search *search)
 {
 	const struct grf_heap *heap = search->retained->graph->model->heap;
+	struct grf_holding_stream stream = stream_to(search, visit_held);
 
 	note_roots(search);
 	for (size_t i = 0; i < heap->span_count && !search->no_memory; i++) {
@@ -142,9 +127,9 @@ static struct grf_error *find_single_holders(struct search *search)
 			if (grf_interrupted())
 				return grf_error_interrupted();
 		}
-		visit_span(search, &heap->spans[i]);
+		add_span(search, &stream, &heap->spans[i]);
 	}
-	empty_ring(search);
+	grf_holding_stream_end(&stream);
 	return search->no_memory ? grf_error_no_memory() : NULL;
 }
 
@@ -170,11 +155,19 @@ static uint32_t core_node(const struct search *search, uint64_t id)
 	return search->root_count + grf_ranked_set_rank(&search->core, id);
 }
 
-static void add_target(struct search *search, uint32_t target)
+/* Edges of `node` come now; nodes before it have no more. */
+static void begin_in_flow(struct search *search, uint32_t node)
+{
+	while (search->flowing < node)
+		search->flow.first[++search->flowing] = (uint32_t)search->targets.count;
+}
+
+static void add_target(struct search *search, uint32_t node, uint32_t target)
 {
 	uint32_t *added;
 
-	if (search->targets.count > search->flow.first[search->holder] &&
+	begin_in_flow(search, node);
+	if (search->targets.count > search->flow.first[node] &&
 	    search->targets.items[search->targets.count - 1] == target)
 		return;
 	added = search->targets.count < GRF_OWNER_MAX ? grf_array_add(&search->targets) : NULL;
@@ -185,13 +178,13 @@ static void add_target(struct search *search, uint32_t target)
 }
 
 /* As visit_held(), for the core's graph, whose nodes have numbers of their own. */
-static void visit_in_core(void *context, uint32_t id)
+static void visit_in_core(void *context, uint32_t holder, uint32_t id)
 {
 	struct search *search = context;
 
 	if (grf_ranked_set_has(&search->core, id) &&
 	    owner_of(search, id) != GRF_ROOT_OF_DESCRIPTORS)
-		add_target(search, core_node(search, id));
+		add_target(search, holder, core_node(search, id));
 }
 
 static void add_roots_to_flow(struct search *search)
@@ -200,10 +193,8 @@ static void add_roots_to_flow(struct search *search)
 	size_t edge = 0;
 
 	for (uint32_t root = 0; root < search->root_count; root++) {
-		search->holder = root;
-		search->flow.first[root] = (uint32_t)search->targets.count;
 		for (uint32_t i = roots->first_child[root]; i < roots->first_child[root + 1]; i++)
-			add_target(search, roots->children[i]);
+			add_target(search, root, roots->children[i]);
 		for (; edge < roots->edges.count && roots->edges.items[edge].root == root; edge++) {
 			uint32_t id = roots->edges.items[edge].object;
 
@@ -212,42 +203,37 @@ static void add_roots_to_flow(struct search *search)
 				continue;
 			if (root == GRF_ROOT_OF_DESCRIPTORS ||
 			    owner_of(search, id) != GRF_ROOT_OF_DESCRIPTORS)
-				add_target(search, core_node(search, id));
+				add_target(search, root, core_node(search, id));
 		}
 	}
 }
 
-typedef void visit_core(struct search *search, uint64_t id);
+typedef uint32_t name_holder(const struct search *search, uint64_t id);
 
-/* Calls begin() for each object of the core, and then visit() for what it holds. */
-static struct grf_error *visit_core_edges(struct search *search, visit_core *begin,
+/* Calls visit() for what objects of the core hold. The holder is what name() says. */
+static struct grf_error *visit_core_edges(struct search *search, name_holder *name,
 					  grf_held_visit *visit)
 {
 	const struct grf_heap *heap = search->retained->graph->model->heap;
+	struct grf_holding_stream stream = stream_to(search, visit);
 
 	for (size_t i = 0; i < heap->span_count; i++) {
 		const struct grf_span *span = &heap->spans[i];
 
 		if (!(i % BREATH) && grf_interrupted())
 			return grf_error_interrupted();
+		if (span->pointer_layout == GRF_POINTERS_NONE)
+			continue;
 		for (uint32_t slot = 0; slot < span->slot_count && !search->no_memory; slot++) {
 			uint64_t id = span->first_object + slot;
 
-			if (!grf_ranked_set_has(&search->core, id))
-				continue;
-			begin(search, id);
-			if (span->pointer_layout != GRF_POINTERS_NONE &&
-			    !grf_holdings_of_object(search->holdings, span, slot, visit, search))
+			if (grf_ranked_set_has(&search->core, id) &&
+			    !grf_holding_stream_add(&stream, span, slot, name(search, id)))
 				search->no_memory = true;
 		}
 	}
+	grf_holding_stream_end(&stream);
 	return search->no_memory ? grf_error_no_memory() : NULL;
-}
-
-static void begin_in_flow(struct search *search, uint64_t id)
-{
-	search->holder = core_node(search, id);
-	search->flow.first[search->holder] = (uint32_t)search->targets.count;
 }
 
 static struct grf_error *make_flow(struct search *search)
@@ -259,9 +245,10 @@ static struct grf_error *make_flow(struct search *search)
 	    malloc(((size_t)search->flow.node_count + 1) * sizeof(*search->flow.first));
 	if (!search->flow.first)
 		return grf_error_no_memory();
+	search->flow.first[0] = 0;
 	add_roots_to_flow(search);
-	error = visit_core_edges(search, begin_in_flow, visit_in_core);
-	search->flow.first[search->flow.node_count] = (uint32_t)search->targets.count;
+	error = visit_core_edges(search, core_node, visit_in_core);
+	begin_in_flow(search, search->flow.node_count);
 	search->flow.targets = search->targets.items;
 	search->targets.items = NULL;
 	return error;
@@ -285,16 +272,14 @@ static void join_holder(struct search *search, uint32_t rank, uint32_t id)
 		set_owner(search, id, grf_dominator_of_both(&search->dominators, known, rank));
 }
 
-static void visit_outside_core(void *context, uint32_t id)
+static void visit_outside_core(void *context, uint32_t rank, uint32_t id)
 {
-	struct search *search = context;
-
-	join_holder(search, search->holder, id);
+	join_holder(context, rank, id);
 }
 
-static void begin_by_rank(struct search *search, uint64_t id)
+static uint32_t core_rank(const struct search *search, uint64_t id)
 {
-	search->holder = search->dominators.rank_of[core_node(search, id)];
+	return search->dominators.rank_of[core_node(search, id)];
 }
 
 static struct grf_error *find_common_owners(struct search *search)
@@ -305,7 +290,7 @@ static struct grf_error *find_common_owners(struct search *search)
 		if (grf_holdings_has(search->holdings, roots, &roots->edges.items[i]))
 			join_holder(search, search->dominators.rank_of[roots->edges.items[i].root],
 				    roots->edges.items[i].object);
-	return visit_core_edges(search, begin_by_rank, visit_outside_core);
+	return visit_core_edges(search, core_rank, visit_outside_core);
 }
 
 /* ---- owners from dominators ---- */

@@ -376,16 +376,14 @@ struct all_holders {
 	const struct grf_retained *retained;
 	grf_holder_visit *visit;
 	void *context;
-	uint32_t holder;
 };
 
-static void visit_held(void *context, uint32_t id)
+static void visit_held(void *context, uint32_t holder, uint32_t id)
 {
 	const struct all_holders *all = context;
 
-	if (!grf_bit(all->retained->shared, id))
-		return;
-	all->visit(all->context, all->holder, grf_retained_node(all->retained, id));
+	if (grf_bit(all->retained->shared, id))
+		all->visit(all->context, holder, grf_retained_node(all->retained, id));
 }
 
 static void visit_holding_roots(const struct all_holders *all, const struct grf_holdings *holdings)
@@ -408,6 +406,12 @@ struct grf_error *grf_retained_holders(const struct grf_retained *retained, grf_
 	struct all_holders all = {.retained = retained, .visit = visit, .context = context};
 	const struct grf_heap *heap = retained->graph->model->heap;
 	struct grf_holdings holdings;
+	struct grf_holding_stream stream = {
+	    .holdings = &holdings,
+	    .owners = &retained->owners,
+	    .visit = visit_held,
+	    .context = &all,
+	};
 	struct grf_error *error =
 	    grf_holdings_create(retained->graph, &holdings) ? NULL : grf_error_no_memory();
 
@@ -423,13 +427,14 @@ struct grf_error *grf_retained_holders(const struct grf_retained *retained, grf_
 		for (uint32_t slot = 0; !error && slot < span->slot_count; slot++) {
 			uint64_t id = span->first_object + slot;
 
-			if (!grf_bit(retained->holding, id))
-				continue;
-			all.holder = grf_retained_node(retained, id);
-			if (!grf_holdings_of_object(&holdings, span, slot, visit_held, &all))
+			if (grf_bit(retained->holding, id) &&
+			    !grf_holding_stream_add(&stream, span, slot,
+						    grf_retained_node(retained, id)))
 				error = grf_error_no_memory();
 		}
 	}
+	if (!error)
+		grf_holding_stream_end(&stream);
 	grf_holdings_free(&holdings);
 	return error;
 }

@@ -61,12 +61,40 @@ static inline uint8_t grf_holdings_tier(const struct grf_holdings *holdings, uin
 	return holdings->tiers[grf_graph_kind_index(holdings->graph, id)];
 }
 
-typedef void grf_held_visit(void *context, uint32_t id);
+/* `holder`, as named to the stream, holds the object with an id, which may not be reached. */
+typedef void grf_held_visit(void *context, uint32_t holder, uint32_t id);
 
-/* Calls visit() for each slot that a reached object holds; it may hold no object that is reached.
+/* How far apart an edge, the span that it leads to and the object there are, for the cache misses.
+ */
+#define GRF_STREAM_AHEAD 16
+
+/* Goes through what objects hold, one after the other. */
+struct grf_holding_stream {
+	const struct grf_holdings *holdings;
+	const struct grf_node_numbers *owners; /* of what is held, an owner is asked for next */
+	grf_held_visit *visit;
+	void *context;
+	uint32_t holder; /* whose edges come now */
+	uint8_t tier;
+	uint64_t word_count, held_count; /* ever written to: */
+	struct {
+		const struct grf_span *span;
+		uint64_t value;
+		uint32_t holder;
+		uint8_t tier;
+	} words[GRF_STREAM_AHEAD];
+	struct {
+		uint32_t holder, id;
+	} held[GRF_STREAM_AHEAD];
+};
+
+/* Calls visit() for each slot that a reached object holds, in their order, some time from now.
  * False: out of memory. */
-bool grf_holdings_of_object(const struct grf_holdings *holdings, const struct grf_span *span,
-			    uint32_t slot, grf_held_visit *visit, void *context);
+bool grf_holding_stream_add(struct grf_holding_stream *stream, const struct grf_span *span,
+			    uint32_t slot, uint32_t holder);
+
+/* Calls visit() for what has not been visited yet. */
+void grf_holding_stream_end(struct grf_holding_stream *stream);
 
 /* Whether a root's edge decides. */
 static inline bool grf_holdings_has(const struct grf_holdings *holdings,
