@@ -43,7 +43,7 @@ struct making {
 	GRF_ARRAY(struct group) groups;
 	struct grf_pair_map group_of_type; /* (type, 0) -> index of groups */
 	uint32_t *group_of_kind;           /* 1 + index of groups; 0: none */
-	uint32_t *tops; /* by index of retained->tall: the node below all; 0: not known */
+	uint32_t *tops; /* by index of retained->holding: the node below all; 0: not known */
 	struct grf_pair_map holders; /* (group, node below all) -> index of pointers */
 	GRF_ARRAY(struct tally) tallies;
 	bool no_memory;
@@ -155,27 +155,40 @@ static void list_top(struct making *making)
 
 /* ---- who holds what several hold ---- */
 
-/* The node below all that a node is owned by in the end. What was found on the way is remembered
- * where something is kept of a node anyway: three steps from each other at the most. */
+/* Of a holder that is an object: where it is remembered what is above it. */
+static uint32_t *remembered_top(struct making *making, uint32_t node)
+{
+	const struct grf_retained *retained = making->retained;
+	uint64_t id = grf_retained_object(retained, node);
+
+	if (grf_retained_is_root(retained, node) || !grf_ranked_set_has(&retained->holding, id))
+		return NULL;
+	return &making->tops[grf_ranked_set_rank(&retained->holding, id)];
+}
+
+/* The node below all that a holder is owned by in the end. What owns it leads to what it holds, and
+ * is remembered for the next one. */
 static uint32_t top_of(struct making *making, uint32_t node)
 {
 	const struct grf_retained *retained = making->retained;
-	uint32_t at = node, top, owner;
+	uint32_t at = node, top, owner, *remembered;
 
 	for (;; at = owner) {
 		owner = grf_retained_owner(retained, at);
 		top = at;
 		if (owner == GRF_ROOT_ALL)
 			break;
-		if (grf_ranked_set_has(&retained->tall, at) &&
-		    making->tops[grf_ranked_set_rank(&retained->tall, at)]) {
-			top = making->tops[grf_ranked_set_rank(&retained->tall, at)];
+		remembered = remembered_top(making, at);
+		if (remembered && *remembered) {
+			top = *remembered;
 			break;
 		}
 	}
-	for (; node != at; node = grf_retained_owner(retained, node))
-		if (grf_ranked_set_has(&retained->tall, node))
-			making->tops[grf_ranked_set_rank(&retained->tall, node)] = top;
+	for (; node != at; node = grf_retained_owner(retained, node)) {
+		remembered = remembered_top(making, node);
+		if (remembered)
+			*remembered = top;
+	}
 	return top;
 }
 
@@ -359,7 +372,7 @@ static struct grf_error *make_owners(struct making *making)
 
 	making->group_of_kind =
 	    calloc((size_t)making->graph->kind_count + 1, sizeof(*making->group_of_kind));
-	making->tops = calloc((size_t)making->retained->tall.count + 1, sizeof(*making->tops));
+	making->tops = calloc((size_t)making->retained->holding.count + 1, sizeof(*making->tops));
 	if (!making->group_of_kind || !making->tops)
 		return grf_error_no_memory();
 	list_top(making);

@@ -34,6 +34,10 @@ struct descent {
 	/* The type that was asked for last, and whether it is a part of a container. */
 	const struct grf_type *known;
 	bool known_part;
+	/* The kind of what is not shared that was asked for last (0: none), and what it is called.
+	 */
+	uint32_t named_kind;
+	const char *named;
 	struct grf_owner_path *path;
 	GRF_ARRAY(uint32_t) alone; /* the nodes of the way as long as there is one at a time */
 	bool no_memory;
@@ -53,7 +57,7 @@ static bool is_part(struct descent *descent, const struct grf_type *type)
 }
 
 /* What one of many is called: where its element says nothing, its type does. */
-static const char *element_of_many(struct descent *descent, uint32_t node)
+static const char *name_one_of_many(struct descent *descent, uint32_t node)
 {
 	const char *element = grf_owner_element(descent->retained, node);
 	const struct grf_type *type = grf_owner_type(descent->retained, node);
@@ -63,6 +67,22 @@ static const char *element_of_many(struct descent *descent, uint32_t node)
 	if (is_part(descent, type))
 		return NULL;
 	return element ? element : grf_owner_type_name(descent->retained, type);
+}
+
+/* What is not shared is called by its kind, which those beside each other mostly have in common. */
+static const char *element_of_many(struct descent *descent, uint32_t node)
+{
+	const struct grf_retained *retained = descent->retained;
+	uint32_t kind;
+
+	if (grf_retained_is_root(retained, node) || grf_retained_is_shared(retained, node))
+		return name_one_of_many(descent, node);
+	kind = grf_graph_kind_index(retained->graph, grf_retained_object(retained, node));
+	if (kind != descent->named_kind) {
+		descent->named = name_one_of_many(descent, node);
+		descent->named_kind = kind;
+	}
+	return descent->named;
 }
 
 /* Elements of an array are alike, whatever their index. */

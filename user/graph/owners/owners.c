@@ -418,8 +418,6 @@ struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
 	grf_flow_graph_free(&search.flow);
 	grf_array_free(&search.targets);
 	grf_dominator_tree_free(&search.dominators);
-	retained->holding = search.core.bits;
-	search.core.bits = NULL;
-	grf_ranked_set_free(&search.core);
+	retained->holding = search.core;
 	return error;
 }

@@ -154,6 +154,25 @@ static bool sort_shared(struct grf_retained *retained)
 	return true;
 }
 
+/* Fills in `span_at`. False: out of memory. */
+static bool index_spans(struct grf_retained *retained)
+{
+	const struct grf_heap *heap = retained->graph->model->heap;
+	uint64_t count = heap->object_ids / GRF_RETAINED_IDS + 1;
+	size_t span = 0;
+
+	retained->span_at = malloc((count + 1) * sizeof(*retained->span_at));
+	if (!retained->span_at)
+		return false;
+	for (uint64_t i = 0; i <= count; i++) {
+		while (span + 1 < heap->span_count &&
+		       heap->spans[span + 1].first_object <= i * GRF_RETAINED_IDS)
+			span++;
+		retained->span_at[i] = (uint32_t)span;
+	}
+	return true;
+}
+
 static struct grf_error *make_retained(struct grf_retained *retained)
 {
 	uint64_t ids = retained->graph->model->heap->object_ids, began = grf_now();
@@ -174,7 +193,8 @@ static struct grf_error *make_retained(struct grf_retained *retained)
 	if (error)
 		return error;
 	grf_debug("owners: found after %.3f s", (double)(grf_now() - began) / 1e9);
-	if (!make_entries(retained) || !add_up(retained) || !sort_shared(retained))
+	if (!make_entries(retained) || !add_up(retained) || !sort_shared(retained) ||
+	    !index_spans(retained))
 		return grf_error_no_memory();
 	grf_debug("owners: %zu roots, %u shared objects, %llu not held; %.3f s",
 		  retained->roots.nodes.count, retained->shared_count,
@@ -207,9 +227,10 @@ void grf_retained_destroy(struct grf_retained *retained)
 	grf_ranked_set_free(&retained->tall);
 	grf_node_numbers_free(&retained->owners);
 	free(retained->shared);
-	free(retained->holding);
+	grf_ranked_set_free(&retained->holding);
 	free(retained->entries);
 	free(retained->shared_ids);
+	free(retained->span_at);
 	free(retained);
 }
 
@@ -217,7 +238,8 @@ const struct grf_span *grf_retained_span(const struct grf_retained *retained, ui
 {
 	const struct grf_heap *heap = retained->graph->model->heap;
 	uint64_t id = grf_retained_object(retained, node);
-	size_t low = 0, high = heap->span_count;
+	size_t low = retained->span_at[id / GRF_RETAINED_IDS];
+	size_t high = retained->span_at[id / GRF_RETAINED_IDS + 1] + 1ul;
 
 	assert(id < heap->object_ids);
 	while (high - low > 1) {
@@ -231,58 +253,100 @@ const struct grf_span *grf_retained_span(const struct grf_retained *retained, ui
 	return &heap->spans[low];
 }
 
-/* The objects that one object alone holds, as its edges give them. */
-struct held_alone {
+/* What an object holds, as its edges give it: first addresses, then ids. What is looked at next of
+ * each is asked for at once, as the cache has none of it. */
+struct held_nodes {
 	const struct grf_retained *retained;
-	uint32_t owner;
-	GRF_ARRAY(uint32_t) nodes;
+	GRF_ARRAY(uint64_t) items;
 	bool no_memory;
 };
 
-static bool is_held_alone(const struct grf_retained *retained, uint32_t owner, uint32_t id)
+static bool is_held_alone(const struct grf_retained *retained, uint32_t owner, uint64_t id)
 {
-	return grf_node_number(&retained->owners, id) == owner &&
-	       !grf_retained_is_shared(retained, grf_retained_node(retained, id));
+	return grf_node_number(&retained->owners, id) == owner && !grf_bit(retained->shared, id);
 }
 
 static void visit_edge(void *context, uint64_t address, uint64_t value)
 {
-	struct held_alone *held = context;
-	const struct grf_span *span;
-	uint32_t slot, *added, id;
+	struct held_nodes *held = context;
+	const struct grf_span *span = grf_heap_span(held->retained->graph->model->heap, value);
+	uint64_t *added;
 
 	(void)address;
-	if (!grf_heap_find(held->retained->graph->model->heap, value, &span, &slot))
+	if (!span)
 		return;
-	id = (uint32_t)(span->first_object + slot);
-	if (!is_held_alone(held->retained, held->owner, id))
-		return;
-	added = grf_array_add(&held->nodes);
+	__builtin_prefetch(span);
+	__builtin_prefetch(&span->slot_count);
+	added = grf_array_add(&held->items);
 	if (added)
-		*added = grf_retained_node(held->retained, id);
+		*added = value;
 	else
 		held->no_memory = true;
 }
 
+/* Makes addresses ids. */
+static void find_ids(struct held_nodes *held)
+{
+	const struct grf_graph *graph = held->retained->graph;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < held->items.count; i++) {
+		uint64_t value = held->items.items[i], id;
+		const struct grf_span *span = grf_heap_span(graph->model->heap, value);
+		uint32_t slot = value < span->base ? span->slot_count : grf_span_slot(span, value);
+
+		if (slot >= span->slot_count || (!span->division && value >= span->limit))
+			continue;
+		id = span->first_object + slot;
+		grf_node_number_prefetch(&held->retained->owners, id);
+		grf_places_prefetch(&graph->places, id);
+		held->items.items[kept++] = id;
+	}
+	held->items.count = kept;
+}
+
 static int by_number(const void *left, const void *right)
 {
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
 
 	return a < b ? -1 : a > b;
+}
+
+/* Leaves the ids of what `owner` alone holds, each once and in order. */
+static void keep_held_alone(struct held_nodes *held, uint32_t owner)
+{
+	uint64_t *ids = held->items.items;
+	size_t kept = 0, apart = 0;
+	bool sorted = true;
+
+	for (size_t i = 0; i < held->items.count; i++)
+		if (is_held_alone(held->retained, owner, ids[i])) {
+			sorted &= !kept || ids[kept - 1] <= ids[i];
+			ids[kept++] = ids[i];
+		}
+	if (!sorted)
+		qsort(ids, kept, sizeof(*ids), by_number);
+	for (size_t i = 0; i < kept; i++)
+		if (!apart || ids[apart - 1] != ids[i])
+			ids[apart++] = ids[i];
+	held->items.count = apart;
 }
 
 static bool visit_held_by_object(const struct grf_retained *retained, uint32_t owner,
 				 grf_node_visit *visit, void *context)
 {
-	struct held_alone held = {.retained = retained, .owner = owner};
-	bool found = grf_retained_edges(retained, owner, visit_edge, &held) && !held.no_memory;
+	struct held_nodes held = {.retained = retained};
+	const struct grf_span *span = grf_retained_span(retained, owner);
+	bool found;
 
-	if (found && held.nodes.count)
-		qsort(held.nodes.items, held.nodes.count, sizeof(*held.nodes.items), by_number);
-	for (size_t i = 0; found && i < held.nodes.count; i++)
-		if (!i || held.nodes.items[i] != held.nodes.items[i - 1])
-			visit(context, held.nodes.items[i]);
-	grf_array_free(&held.nodes);
+	if (span->pointer_layout == GRF_POINTERS_NONE)
+		return true;
+	found = grf_retained_edges(retained, owner, visit_edge, &held) && !held.no_memory;
+	find_ids(&held);
+	keep_held_alone(&held, owner);
+	for (size_t i = 0; found && i < held.items.count; i++)
+		visit(context, grf_retained_node(retained, held.items.items[i]));
+	grf_array_free(&held.items);
 	return found;
 }
 
@@ -427,7 +491,7 @@ struct grf_error *grf_retained_holders(const struct grf_retained *retained, grf_
 		for (uint32_t slot = 0; !error && slot < span->slot_count; slot++) {
 			uint64_t id = span->first_object + slot;
 
-			if (grf_bit(retained->holding, id) &&
+			if (grf_ranked_set_has(&retained->holding, id) &&
 			    !grf_holding_stream_add(&stream, span, slot,
 						    grf_retained_node(retained, id)))
 				error = grf_error_no_memory();

@@ -31,11 +31,15 @@ struct grf_retained {
 	uint64_t unheld;         /* objects that no edge leads to: none, unless the walk is wrong */
 	struct grf_node_numbers owners; /* by object id */
 	uint64_t *shared;               /* by object id: several hold it */
-	uint64_t *holding;              /* by object id: it holds a shared one, or leads there */
-	struct grf_ranked_set tall;     /* nodes that own an owner, and all roots */
+	/* Ids of objects that hold a shared one, or lead there; an owner of one is one, or a root.
+	 */
+	struct grf_ranked_set holding;
+	struct grf_ranked_set tall; /* nodes that own an owner, and all roots */
 	struct grf_retained_entry *entries;
 	uint32_t *shared_ids; /* by owner, then by id */
 	uint32_t shared_count;
+	uint32_t
+	    *span_at; /* by object id, of GRF_RETAINED_IDS in turn the first: index of its span */
 };
 
 /**

@@ -39,6 +39,9 @@ static inline void grf_retained_entry_add(struct grf_retained_entry *entry,
 	entry->high_grains = (uint16_t)(grains >> 32);
 }
 
+/* So many ids have one entry of `span_at`. */
+#define GRF_RETAINED_IDS 256u
+
 /* What decides on owners: the edges within a tier. Others go back to what an earlier one has, or to
  * structures of the scheduler, which are reached from the runtime's roots alone. */
 struct grf_holdings {
