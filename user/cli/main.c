@@ -2,6 +2,7 @@
 /* Chooses the command, after it has put the standard descriptors and their limit in order. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,6 +10,9 @@
 
 #include "cli/cli.h"
 #include "cli/view.h"
+
+/* Bytes; a block of the queue of a walk is less. */
+#define LARGE_ARRAY ((1 << 20) + 4096)
 
 static const struct grf_command *const first_commands[] = {
     &grf_command_attach, &grf_command_core, &grf_command_snapshot, &grf_command_report, NULL};
@@ -108,6 +112,13 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Large arrays go back to the system when they are freed, whatever was freed before. Without this
+ * the C library keeps those that are smaller than the largest one that was. */
+static void give_back_arrays(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_ARRAY);
+}
+
 /* What was printed and did not get to where it should is a failure too. */
 static int finish_output(int status)
 {
@@ -127,6 +138,7 @@ int main(int argc, char **argv)
 	program_invocation_name = (char *)"grf-bpf";
 	secure_descriptors();
 	raise_descriptor_limit();
+	give_back_arrays();
 	if (!name) {
 		print_usage(stderr);
 		return GRF_EXIT_USAGE;

@@ -3,6 +3,7 @@
 #include "graph/owners/retained.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -16,9 +17,19 @@
 /* How many objects ahead it is looked for where what is known of their owner stands. */
 #define PREFETCH_AHEAD 16
 
-static struct grf_retained_entry *entry_of(const struct grf_retained *retained, uint32_t node)
+static uint64_t entry_of(const struct grf_retained *retained, uint32_t node)
 {
-	return &retained->entries[grf_ranked_set_rank(&retained->tall, node)];
+	return grf_ranked_set_rank(&retained->tall, node);
+}
+
+/* Numbers that an entry needs for what all objects have together. */
+static uint32_t words_of_entries(const struct grf_heap *heap)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < heap->span_count; i++)
+		bytes += heap->spans[i].slot_count * heap->spans[i].element_size;
+	return bytes / GRF_RETAINED_GRAIN > UINT32_MAX ? GRF_RETAINED_HIGH + 1 : GRF_RETAINED_HIGH;
 }
 
 /* Finds who owns an owner, and makes entries for them. */
@@ -41,8 +52,10 @@ static bool make_entries(struct grf_retained *retained)
 		if (grf_bit(owning, grf_retained_node(retained, id)) &&
 		    grf_node_number(&retained->owners, id) != GRF_NODE_NONE)
 			grf_ranked_set_add(&retained->tall, grf_node_number(&retained->owners, id));
+	retained->entry_words = words_of_entries(retained->graph->model->heap);
 	retained->entries =
-	    calloc((size_t)grf_ranked_set_count(&retained->tall) + 1, sizeof(*retained->entries));
+	    calloc(((size_t)grf_ranked_set_count(&retained->tall) + 1) * retained->entry_words,
+		   sizeof(*retained->entries));
 	return retained->entries;
 }
 
@@ -58,7 +71,8 @@ static void count_object(struct grf_retained *retained, uint32_t *waits, uint64_
 	} else if (!grf_ranked_set_has(&retained->tall, owner)) {
 		owner = grf_retained_owner(retained, owner);
 	}
-	grf_retained_entry_add(entry_of(retained, owner), (struct grf_retained_size){size, 1});
+	grf_retained_entry_add(retained, entry_of(retained, owner),
+			       (struct grf_retained_size){size, 1});
 	retained->objects++;
 	retained->bytes += size;
 }
@@ -73,7 +87,9 @@ static void count_span(struct grf_retained *retained, uint32_t *waits, const str
 		    ahead < ids ? grf_node_number(&retained->owners, ahead) : GRF_NODE_NONE;
 
 		if (owner != GRF_NODE_NONE)
-			__builtin_prefetch(entry_of(retained, owner), 1);
+			__builtin_prefetch(retained->entries +
+					       entry_of(retained, owner) * retained->entry_words,
+					   1);
 		if (grf_node_number(&retained->owners, id) != GRF_NODE_NONE)
 			count_object(retained, waits, id, span->element_size);
 	}
@@ -88,8 +104,7 @@ static void add_up_from(struct grf_retained *retained, uint32_t *waits, uint32_t
 		waits[rank] = DONE;
 		node = grf_retained_owner(retained, node);
 		above = grf_ranked_set_rank(&retained->tall, node);
-		grf_retained_entry_add(&retained->entries[above],
-				       grf_retained_entry_size(&retained->entries[rank]));
+		grf_retained_entry_add(retained, above, grf_retained_entry(retained, rank));
 		waits[above]--;
 	}
 }
@@ -111,8 +126,8 @@ static bool add_up(struct grf_retained *retained)
 		for (uint64_t left = retained->tall.bits[word]; left; left &= left - 1)
 			add_up_from(retained, waits,
 				    (uint32_t)(word * 64 + (uint64_t)__builtin_ctzll(left)));
-	retained->unheld +=
-	    retained->objects - grf_retained_entry_size(entry_of(retained, GRF_ROOT_ALL)).objects;
+	retained->unheld += retained->objects -
+			    grf_retained_entry(retained, entry_of(retained, GRF_ROOT_ALL)).objects;
 	return true;
 }
 
@@ -192,6 +207,8 @@ static struct grf_error *make_retained(struct grf_retained *retained)
 	grf_holdings_free(&holdings);
 	if (error)
 		return error;
+	/* What the search had is not needed any more, and it was a lot. */
+	malloc_trim(0);
 	grf_debug("owners: found after %.3f s", (double)(grf_now() - began) / 1e9);
 	if (!make_entries(retained) || !add_up(retained) || !sort_shared(retained) ||
 	    !index_spans(retained))
@@ -429,7 +446,7 @@ struct grf_retained_size grf_retained_of(const struct grf_retained *retained, ui
 	struct sum sum = {.retained = retained};
 
 	if (grf_ranked_set_has(&retained->tall, node))
-		return grf_retained_entry_size(entry_of(retained, node));
+		return grf_retained_entry(retained, entry_of(retained, node));
 	add_object(&sum, node);
 	grf_retained_children(retained, node, add_object, &sum);
 	return sum.size;

@@ -35,8 +35,9 @@ struct grf_retained {
 	 */
 	struct grf_ranked_set holding;
 	struct grf_ranked_set tall; /* nodes that own an owner, and all roots */
-	struct grf_retained_entry *entries;
-	uint32_t *shared_ids; /* by owner, then by id */
+	uint32_t *entries;          /* by index of `tall`: what it retains */
+	uint32_t entry_words;       /* of each of them */
+	uint32_t *shared_ids;       /* by owner, then by id */
 	uint32_t shared_count;
 	uint32_t
 	    *span_at; /* by object id, of GRF_RETAINED_IDS in turn the first: index of its span */

@@ -13,30 +13,31 @@
 /* Bytes of an object are a multiple of it. */
 #define GRF_RETAINED_GRAIN 8u
 
-/* What a node retains, in ten bytes: there are very many. */
-struct grf_retained_entry {
-	uint32_t objects;
-	uint32_t grains;
-	uint16_t high_grains;
-} __attribute__((packed, aligned(2)));
+/* What a node retains: objects, grains, and, only where a heap may have more, the upper half of the
+ * grains. There are very many. */
+enum { GRF_RETAINED_OBJECTS, GRF_RETAINED_LOW, GRF_RETAINED_HIGH };
 
-static inline struct grf_retained_size
-grf_retained_entry_size(const struct grf_retained_entry *entry)
+static inline struct grf_retained_size grf_retained_entry(const struct grf_retained *retained,
+							  uint64_t index)
 {
-	uint64_t grains = entry->grains | (uint64_t)entry->high_grains << 32;
+	const uint32_t *entry = retained->entries + index * retained->entry_words;
+	uint64_t grains = entry[GRF_RETAINED_LOW];
 
-	return (struct grf_retained_size){grains * GRF_RETAINED_GRAIN, entry->objects};
+	if (retained->entry_words > GRF_RETAINED_HIGH)
+		grains |= (uint64_t)entry[GRF_RETAINED_HIGH] << 32;
+	return (struct grf_retained_size){grains * GRF_RETAINED_GRAIN, entry[GRF_RETAINED_OBJECTS]};
 }
 
-static inline void grf_retained_entry_add(struct grf_retained_entry *entry,
+static inline void grf_retained_entry_add(struct grf_retained *retained, uint64_t index,
 					  struct grf_retained_size size)
 {
-	uint64_t grains = size.bytes / GRF_RETAINED_GRAIN;
+	uint32_t *entry = retained->entries + index * retained->entry_words;
+	uint64_t grains = size.bytes / GRF_RETAINED_GRAIN + entry[GRF_RETAINED_LOW];
 
-	grains += entry->grains | (uint64_t)entry->high_grains << 32;
-	entry->objects += (uint32_t)size.objects;
-	entry->grains = (uint32_t)grains;
-	entry->high_grains = (uint16_t)(grains >> 32);
+	entry[GRF_RETAINED_OBJECTS] += (uint32_t)size.objects;
+	entry[GRF_RETAINED_LOW] = (uint32_t)grains;
+	if (retained->entry_words > GRF_RETAINED_HIGH)
+		entry[GRF_RETAINED_HIGH] += (uint32_t)(grains >> 32);
 }
 
 /* So many ids have one entry of `span_at`. */

@@ -2,6 +2,7 @@
 /* Makes the graph of a model: walks it class by class, and adds up the totals. */
 #include "graph/graph.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -176,6 +177,8 @@ static struct grf_error *make_graph(struct grf_graph *graph,
 		take_walk(walk, graph);
 	walk_free(walk);
 	free(walk);
+	/* Queues came and went, and what comes next has other sizes. */
+	malloc_trim(0);
 	return error;
 }
 
