@@ -28,7 +28,7 @@ BY_NATURE = (
     },
 )
 # What has a table of all that rooms above it offer, and where these are.
-TABLES = {"arch/arch": "arch/", "capture/capture": "capture/ways/"}
+TABLES = {"arch/arch": "arch/", "capture/capture": "capture/ways/", "views/views": "views/"}
 
 
 def read_symbols(objects):

@@ -40,6 +40,7 @@ ROOMS = {
     "capture": ("copy", "probes", "precopy", ".", "ways"),
     "model": ("release", "heap", "code", "stacks", "types", "types/generics", "types/flow", "variables", "."),
     "graph": (".", "inference", "walk", "owners"),
+    "views": (".", "owners", "types", "suspects"),
 }
 # What names a register, or another thing of one architecture.
 NAMES = re.compile(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the view of holders says of a heap made by hand, and whose code a name is of. */
-#include "views/holders.h"
+#include "views/types/holders.h"
 #include "walk_world.h"
 
 #include "table_row.h"

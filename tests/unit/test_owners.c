@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the view of the owners says of a heap made by hand. */
-#include "views/owners.h"
+#include "views/owners/owners.h"
 #include "walk_world.h"
 
 #include "table_row.h"

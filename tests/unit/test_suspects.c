@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What stands out in heaps made by hand, and what does not. */
-#include "views/suspects.h"
+#include "views/suspects/suspects.h"
 #include "walk_world.h"
 
 static struct grf_suspects *suspects;

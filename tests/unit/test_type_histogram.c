@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the view of types says of a heap made by hand. */
-#include "views/type_histogram.h"
+#include "views/types/type_histogram.h"
 #include "walk_world.h"
 
 #include "table_row.h"

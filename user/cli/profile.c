@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 #include "model/model.h"
 #include "outputs/summary.h"
-#include "views/suspects.h"
+#include "views/suspects/suspects.h"
 #include "views/view.h"
 
 /* The summary of a profile has suspects where there are no more objects than this: they take some

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "outputs/words.h"
 #include "outputs/writer.h"
+#include "views/suspects/suspects.h"
 
 /* Raised when a member goes or means something else; new members may come at any time. */
 #define SCHEMA_VERSION 1

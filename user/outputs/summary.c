@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "outputs/words.h"
 #include "outputs/wrapped.h"
+#include "views/suspects/suspects.h"
 
 /* Suspects stand in this column, and a sentence or a path takes so many lines. */
 #define SUSPECT_INDENT 14

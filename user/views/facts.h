@@ -6,9 +6,10 @@
 #include "graph/graph.h"
 #include "image/provenance.h"
 #include "views/shown_tree.h"
-#include "views/suspects.h"
 #include "views/table.h"
 #include "views/verification.h"
+
+struct grf_suspects;
 
 #define GRF_FACTS_LARGEST 10u
 

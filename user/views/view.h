@@ -9,10 +9,11 @@
 #include "graph/graph.h"
 #include "graph/owners/retained.h"
 #include "views/facts.h"
-#include "views/owners.h"
 #include "views/shown_tree.h"
 #include "views/table.h"
 #include "views/verification.h"
+
+struct grf_owners;
 
 /* What must be there before a view can be made. Each has all those before it. */
 enum grf_view_needs {
