@@ -96,6 +96,8 @@ static const struct grf_provenance provenance = {
     .registers_by = GRF_REGISTERS_BY_PTRACE,
     .goroutines_by = GRF_GOROUTINES_BY_EBPF,
     .goroutine_records = 2,
+    .goroutines_expected = 19,
+    .goroutines_limit = 20,
     .pause = {36, 1, 2, 3, 4, 5, 6, 7, GRF_CLOCK_EBPF},
     .preparation = 8,
     .reaping = 9,
@@ -254,6 +256,8 @@ static void expect_same(const struct grf_provenance *found)
 	assert_int_equal(found->registers_by, wanted->registers_by);
 	assert_int_equal(found->goroutines_by, wanted->goroutines_by);
 	assert_int_equal(found->goroutine_records, wanted->goroutine_records);
+	assert_int_equal(found->goroutines_expected, wanted->goroutines_expected);
+	assert_int_equal(found->goroutines_limit, wanted->goroutines_limit);
 	assert_memory_equal(&found->pause, &wanted->pause,
 			    offsetof(struct grf_pause, clock) + sizeof(wanted->pause.clock));
 	assert_memory_equal(&found->preparation, &wanted->preparation,

@@ -26,6 +26,8 @@ _Static_assert(GRF_FREEZE_POINT_GC == 2 && GRF_COPIED_SOFT_DIRTY == 3 &&
 _Static_assert(RECORD_WORDS == 11 &&
 		   sizeof(struct grf_goroutine_fields) == FIELDS * sizeof(uint16_t),
 	       "snapshot.proto lists them");
+_Static_assert(sizeof(struct grf_provenance) == 368,
+	       "a new member is packed and read here, and has a field in snapshot.proto");
 
 typedef Grf__Snapshot__Snapshot packed_note;
 typedef Grf__Snapshot__Provenance packed_provenance;
@@ -61,6 +63,8 @@ static void fill_provenance(const struct grf_provenance *from, struct packed_lis
 	ret->registers_by = from->registers_by;
 	ret->goroutines_by = from->goroutines_by;
 	ret->goroutine_records = from->goroutine_records;
+	ret->goroutines_expected = from->goroutines_expected;
+	ret->goroutines_limit = from->goroutines_limit;
 	ret->pause_clock = pause->clock;
 	memcpy(lists->pause,
 	       (uint64_t[]){pause->total, pause->stop, pause->copying, pause->scanning,
@@ -220,6 +224,8 @@ static bool read_provenance(const packed_provenance *from, struct grf_provenance
 	    .registers_by = from->registers_by,
 	    .goroutines_by = from->goroutines_by,
 	    .goroutine_records = from->goroutine_records,
+	    .goroutines_expected = from->goroutines_expected,
+	    .goroutines_limit = from->goroutines_limit,
 	    .pause = {from->pause[0], from->pause[1], from->pause[2], from->pause[3],
 		      from->pause[4], from->pause[5], from->pause[6], from->pause[7],
 		      from->pause_clock},
