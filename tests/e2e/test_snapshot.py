@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from gating import pairs, times
-from running import BAD_INPUT, MISMATCH, OK, OUTPUT, USAGE, grf, start_grf, wait_until
+from running import BAD_INPUT, MISMATCH, NO_ROOM, OK, OUTPUT, USAGE, Target, grf, start_grf, wait_until
 from toolchains import versions
 
 PROGRAMS = ("demo", "goroutines", "maps", "closures", "buffers")
@@ -65,7 +65,7 @@ def test_file(start, tmp_path):
     found = path.stat()
     assert stat.S_IMODE(found.st_mode) == 0o600
     assert found.st_size - found.st_blocks * 512 > 64 << 20, found
-    assert str(path) in said.stderr and not said.stdout
+    assert f"successfully output to `{path}`" in said.stdout and not said.stderr
     assert [entry.name for entry in tmp_path.iterdir()] == ["snapshot"]
     target.check_runs()
 
@@ -99,6 +99,32 @@ def test_a_reader_that_goes(start, tmp_path):
     said = process.communicate()[1]
     assert process.returncode == OUTPUT and "Broken pipe" in said, said
     target.check_runs()
+
+
+def test_no_more_than_may_be(start, tmp_path):
+    """Where it is known before, and where it is not."""
+    target, path = start("demo"), tmp_path / "snapshot"
+    grf("snapshot", target.pid, "--max-bytes", "1G", "-o", path).expect(OK)
+    path.unlink()
+    grf("snapshot", target.pid, "--max-bytes", "4M", "-o", path).expect(NO_ROOM, "--max-bytes")
+    grf("snapshot", target.pid, "--max-bytes", "4M", "-o", "/dev/null").expect(NO_ROOM, "--max-bytes")
+    grf("attach", target.pid, "--max-bytes", "4M").expect(USAGE)
+    assert not list(tmp_path.iterdir())
+    target.check_runs()
+
+
+def test_memory_while_copying(build, tmp_path):
+    """The copy is in the file, and not in memory as well."""
+    peaks = {}
+    with Target(build("scale"), "-scale", "0.6") as target:
+        for kind, path in (("file", tmp_path / "snapshot"), ("memory", "/dev/null")):
+            process = start_grf("snapshot", target.pid, "-o", path)
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == OK, process.stderr.read()
+            process.stderr.close()
+            peaks[kind] = used.ru_maxrss >> 10
+    assert 2 * peaks["file"] < peaks["memory"], peaks
 
 
 @pytest.fixture

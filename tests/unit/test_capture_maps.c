@@ -244,12 +244,53 @@ static void test_space(void **state)
 	munmap(data, 0x800000);
 }
 
+/* Where the copy is a file, all of it is there, without gaps, and the longest run can grow. */
+static void test_space_in_a_file(void **state)
+{
+	static const struct grf_run runs[] = {{0x400000, 0x401000},
+					      {0xc000000000, 0xc000400000},
+					      {0xc000400000, 0xc000800000},
+					      {0xc000c00000, 0xc000d00000},
+					      {0x7f0000000000, 0x7f0000100000}};
+	static const uint64_t expected[][2] = {{0x400000, 0x1000},
+					       {0xc000c00000, 0x2000},
+					       {0x7f0000000000, 0x102000},
+					       {0xc000000000, 0x202000},
+					       {0xc0007ff000, 0xa01000}};
+	struct grf_space space = {0};
+	uint64_t end, offset;
+	uint8_t *data;
+
+	(void)state;
+	assert_null(grf_space_reserve(&space, 5, run_of, runs));
+	assert_true(grf_space_spill_all(&space, 5, run_of, runs, 0x1000));
+	assert_int_equal(space.extents_end, 0xa02000);
+	for (size_t i = 0; i < 5; i++) {
+		data = grf_space_find(&space, expected[i][0], expected[i][0] + 0x1000, &end);
+		assert_int_equal(end, expected[i][0] + 0x1000);
+		assert_true(grf_space_is_spilled(&space, data, &offset));
+		assert_int_equal(offset, expected[i][1]);
+	}
+	/* What was not known is in memory, and cut off from what was. */
+	data = grf_space_find(&space, 0xc000700000, 0xc000d80000, &end);
+	assert_int_equal(end, 0xc000800000);
+	data = grf_space_find(&space, end, 0xc000d80000, &end);
+	assert_int_equal(end, 0xc000c00000);
+	assert_false(grf_space_is_spilled(&space, data, &offset));
+	assert_true(grf_space_open(data, 0x1000));
+	data = grf_space_find(&space, 0xc000d00000, 0xc000d80000, &end);
+	assert_int_equal(end, 0xc000d80000);
+	assert_false(grf_space_is_spilled(&space, data, &offset));
+	grf_space_release(&space, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_parse_fields),  cmocka_unit_test(test_parse_sequence),
-	    cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_part),
-	    cmocka_unit_test(test_resident),      cmocka_unit_test(test_space),
+	    cmocka_unit_test(test_parse_fields),    cmocka_unit_test(test_parse_sequence),
+	    cmocka_unit_test(test_parse_refuses),   cmocka_unit_test(test_part),
+	    cmocka_unit_test(test_resident),        cmocka_unit_test(test_space),
+	    cmocka_unit_test(test_space_in_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -321,6 +321,39 @@ static void test_file_that_may_not_grow(void **state)
 	end(&copied);
 }
 
+/* A file that stays has holes where the copy is zero, also where it was something else before. */
+static void test_zeros_are_holes(void **state)
+{
+	static uint8_t pages[64 * PAGE], found[64 * PAGE];
+	char path[] = "/var/tmp/grf-test-XXXXXX";
+	int fd = mkstemp(path);
+	struct grf_spill spill;
+	struct stat facts;
+
+	(void)state;
+	assert_true(fd >= 0);
+	unlink(path);
+	grf_spill_init(&spill);
+	assert_null(grf_spill_use(&spill, fd, path, 1, 1 << 20));
+	memset(pages, 7, sizeof(pages));
+	assert_true(grf_spill_write(&spill, pages, sizeof(pages), PAGE));
+	memset(pages + 3 * PAGE, 0, 40 * PAGE);
+	/* Too few to be worth it. */
+	memset(pages + 50 * PAGE, 0, 2 * PAGE);
+	memset(pages + 56 * PAGE, 0, 8 * PAGE);
+	assert_true(grf_spill_write(&spill, pages, sizeof(pages), PAGE));
+	assert_true(grf_spill_finish(&spill, 65 * PAGE));
+	assert_null(grf_spill_explain(&spill, 1));
+	fsync(fd);
+	assert_int_equal(fstat(fd, &facts), 0);
+	assert_int_equal(facts.st_size, 65 * PAGE);
+	assert_int_equal(facts.st_blocks * 512, 16 * PAGE);
+	assert_int_equal(pread(fd, found, sizeof(found), PAGE), sizeof(found));
+	assert_memory_equal(found, pages, sizeof(found));
+	grf_spill_close(&spill);
+	assert_int_equal(close(fd), 0);
+}
+
 static void expect_refused(const char *directory, uint64_t bytes, const char *words)
 {
 	struct grf_error *error;
@@ -370,6 +403,7 @@ int main(void)
 	    cmocka_unit_test(test_pass_is_broken_off),
 	    cmocka_unit_test(test_full_disk),
 	    cmocka_unit_test(test_file_that_may_not_grow),
+	    cmocka_unit_test(test_zeros_are_holes),
 	    cmocka_unit_test(test_places),
 	};
 

@@ -3,7 +3,8 @@
  * Where the copy goes. It goes to memory as far as there is memory for it, and for the analysis
  * after it: what is free in the system and in our control groups, and no more than the user allows.
  * The rest goes to a file, from the end of the largest areas, which in a Go program is the heap;
- * the runtime's own records, which the analysis reads again and again, lie elsewhere.
+ * the runtime's own records, which the analysis reads again and again, lie elsewhere. Where the
+ * copy is to be a file, all of it goes there at once.
  *
  * Our reading brings back what of the target is swapped out, at the expense of the target's control
  * groups. Where these have no room for it the kernel would swap out something else of the target
@@ -11,8 +12,10 @@
  */
 #include "capture/session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/cleanup.h"
 #include "base/files/fields.h"
@@ -197,6 +200,62 @@ static struct grf_error *use_file(struct grf_session *session, const struct budg
 	return spill_bytes(session, spilled);
 }
 
+static void piece_bounds(const void *context, size_t index, uint64_t *start, uint64_t *end)
+{
+	const struct grf_plan *plan = context;
+
+	*start = plan->pieces[index].start;
+	*end = plan->pieces[index].end;
+}
+
+/* Whether the file that the copy goes to may take so much. */
+static struct grf_error *check_file(const struct grf_capture_file *file, uint64_t bytes)
+{
+	struct statvfs facts;
+
+	if (file->max_bytes && bytes > file->max_bytes)
+		return grf_error_create(GRF_ERROR_NO_MEMORY,
+					"%llu MiB are to be copied, and --max-bytes allows %s to "
+					"take %llu MiB",
+					GRF_MIB(bytes), file->path, GRF_MIB(file->max_bytes));
+	if (!fstatvfs(file->fd, &facts) && (uint64_t)facts.f_bavail * facts.f_frsize < bytes)
+		return grf_error_errno(
+		    GRF_ERROR_OUTPUT, ENOSPC,
+		    "cannot write %s: %llu MiB are to be copied, and %llu MiB are "
+		    "free there",
+		    file->path, GRF_MIB(bytes), GRF_MIB((uint64_t)facts.f_bavail * facts.f_frsize));
+	return NULL;
+}
+
+/* Has the copy go to the file that was given. *ret_used: that was done. */
+static struct grf_error *use_given_file(struct grf_session *session, const struct budget *budget,
+					bool *ret_used)
+{
+	const struct grf_capture_file *file = session->options->file;
+	struct grf_error *error = check_file(file, budget->copy);
+
+	*ret_used = true;
+	if (error)
+		return error;
+	session->spill.drop =
+	    budget->copy + budget->analysis > budget->room.bytes || budget->room.limit;
+	error =
+	    grf_spill_use(&session->spill, file->fd, file->path, session->copiers + 1, HELD_MOST);
+	if (error && error->code == GRF_ERROR_UNSUPPORTED) {
+		grf_verbose("%s: the copy is in memory first", error->message);
+		grf_error_free(error);
+		*ret_used = false;
+		return NULL;
+	}
+	if (error)
+		return error;
+	session->planned_spill = budget->copy;
+	if (!grf_space_spill_all(&session->space, session->first.piece_count, piece_bounds,
+				 &session->first, file->offset))
+		return grf_error_create(GRF_ERROR_NO_MEMORY, "no address space for a copy");
+	return grf_plan_place(&session->first, &session->space);
+}
+
 static struct grf_error *decide_budget(struct grf_session *session, struct budget *budget)
 {
 	uint64_t max_memory = session->options->max_memory, held, in_memory;
@@ -232,15 +291,21 @@ struct grf_error *grf_session_find_room(struct grf_session *session)
 	uint64_t swapped = swapped_out(session);
 	struct budget budget = {0};
 	struct grf_error *error = check_swapped(session, swapped);
+	bool in_file = false;
 
 	if (error)
 		return error;
 	budget.copy =
 	    grf_copy_measure(&session->copy, session->first.pieces, session->first.piece_count);
 	session->planned_bytes = budget.copy;
-	budget.analysis = ANALYSIS_BASE + budget.copy / ANALYSIS_SHARE;
+	budget.analysis = ANALYSIS_BASE;
+	if (!session->options->file || session->options->file->analysed)
+		budget.analysis += budget.copy / ANALYSIS_SHARE;
 	grf_memory_room_for_us(session->target.pid, &budget.room);
-	error = decide_budget(session, &budget);
+	if (session->options->file)
+		error = use_given_file(session, &budget, &in_file);
+	if (!error && !in_file)
+		error = decide_budget(session, &budget);
 	free(budget.room.limit);
 	return error;
 }

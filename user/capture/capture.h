@@ -32,14 +32,26 @@ enum grf_copy_way {
 	GRF_COPY_STOP,    /* all at the stop */
 };
 
+/* A file that the copy goes to, see image/snapshot.h. Borrowed. */
+struct grf_capture_file {
+	int fd;             /* for reading and writing; has nothing in it */
+	const char *path;   /* in messages */
+	uint64_t offset;    /* of what is copied; whole pages */
+	uint64_t max_bytes; /* that it may take; 0: any */
+	bool analysed;      /* the analysis follows, in this process */
+};
+
 struct grf_capture_options {
 	/* The process as it was before anything else here was read of it, so that it is known when
 	 * it runs another program meanwhile; NULL: whatever it runs. Borrowed. */
 	const struct grf_target *target;
 	enum grf_copy_way copy;
 	struct grf_injection_site injection; /* for pre-copy and fork */
-	uint64_t max_pause;          /* for which the target may stand; ns; 0: for any time */
-	uint64_t max_memory;         /* that we may use, as far as we can know; 0: what is free */
+	uint64_t max_pause;  /* for which the target may stand; ns; 0: for any time */
+	uint64_t max_memory; /* that we may use, as far as we can know; 0: what is free */
+	/* Where what is copied goes, instead of memory; NULL: nowhere. Where its file system has no
+	 * holes, it does not, and parts->file_end is 0. */
+	const struct grf_capture_file *file;
 	const char *spill_directory; /* for what does not fit into memory; NULL: see spill.h */
 	enum grf_freeze_wish freeze;
 	uint64_t gc_wait;                           /* how long to wait for the collection; ns */

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/session.h"
 
@@ -191,12 +192,57 @@ static void fill_provenance(struct grf_session *session)
 	provenance->stop_bytes = session->stop_bytes;
 	provenance->stop_pages = session->stop_bytes / GRF_PAGE;
 	provenance->given_up = session->given_up;
-	provenance->spilled = session->spill.written;
+	provenance->spilled = session->spill.given ? 0 : session->spill.written;
 	if (session->method->describe)
 		session->method->describe(session, provenance);
 	take_own_times(session, &provenance->pause);
 	take_kernel_times(session, &provenance->pause);
 	take_place(provenance, report->released);
+}
+
+/* Writes a piece to the end of the file. */
+static bool append_piece(struct grf_session *session, const struct grf_piece *piece,
+			 uint64_t *ret_offset)
+{
+	uint64_t length = piece->end - piece->start;
+
+	*ret_offset = session->space.extents_end;
+	session->space.extents_end += length;
+	return grf_spill_write(&session->spill, piece->data, length, *ret_offset);
+}
+
+/*
+ * Says where each piece is in the file that was given, *ret, the caller's. What was not there
+ * before the stop is in memory, and goes to the end of the file: first what goes on there.
+ */
+static struct grf_error *place_in_file(struct grf_session *session, uint64_t **ret)
+{
+	const struct grf_plan *plan = &session->final;
+	const struct grf_space *space = &session->space;
+	uint64_t *offsets = calloc(plan->piece_count + 1, sizeof(*offsets)), end = 0, last = 0;
+	bool written = true;
+
+	if (!offsets)
+		return grf_error_no_memory();
+	*ret = offsets;
+	for (size_t i = 0; i < space->extent_count; i++)
+		if (space->extents[i].offset >= last) {
+			last = space->extents[i].offset;
+			end = space->extents[i].end;
+		}
+	for (size_t i = 0; i < plan->piece_count && written; i++) {
+		const struct grf_piece *piece = &plan->pieces[i];
+
+		if (grf_space_is_spilled(space, piece->data, &offsets[i]) || piece->start != end)
+			continue;
+		written = append_piece(session, piece, &offsets[i]);
+		end = piece->end;
+	}
+	for (size_t i = 0; i < plan->piece_count && written; i++)
+		if (!offsets[i])
+			written = append_piece(session, &plan->pieces[i], &offsets[i]);
+	session->parts->file_end = space->extents_end;
+	return written ? NULL : grf_spill_explain(&session->spill, session->target.pid);
 }
 
 /* Puts what is in the file where the pieces say that it is. */
@@ -205,7 +251,9 @@ static struct grf_error *map_spilled(struct grf_session *session)
 	const struct grf_plan *plan = &session->final;
 	uint64_t offset;
 
-	if (session->spill.fd < 0 || !grf_spill_finish(&session->spill, session->space.file_length))
+	if (session->spill.fd < 0 ||
+	    !grf_spill_finish(&session->spill, session->spill.given ? session->space.extents_end
+								    : session->space.file_length))
 		return grf_spill_explain(&session->spill, session->target.pid);
 	for (size_t i = 0; i < plan->piece_count; i++) {
 		const struct grf_piece *piece = &plan->pieces[i];
@@ -257,8 +305,9 @@ static struct grf_error *take_left_out(struct grf_session *session)
 				      &parts->left_out_count);
 }
 
-/* Pieces that touch, in both address spaces, are one range. */
-static struct grf_error *build_ranges(struct grf_session *session)
+/* Pieces that touch, in both address spaces and in the file, are one range. `offsets`: in the file;
+ * NULL: there is none. */
+static struct grf_error *build_ranges(struct grf_session *session, const uint64_t *offsets)
 {
 	struct grf_image_parts *parts = session->parts;
 	const struct grf_plan *plan = &session->final;
@@ -271,16 +320,19 @@ static struct grf_error *build_ranges(struct grf_session *session)
 		const struct grf_piece *piece = &plan->pieces[i];
 		struct grf_image_range *last =
 		    parts->range_count ? &parts->ranges[parts->range_count - 1] : NULL;
+		uint64_t offset = offsets ? offsets[i] : 0;
 
 		if (last && last->end == piece->start && last->flags == piece->flags &&
-		    last->data + (last->end - last->start) == piece->data)
+		    last->data + (last->end - last->start) == piece->data &&
+		    (!offsets || last->offset + (last->end - last->start) == offset))
 			last->end = piece->end;
 		else
 			parts->ranges[parts->range_count++] =
 			    (struct grf_image_range){.start = piece->start,
 						     .end = piece->end,
 						     .flags = piece->flags,
-						     .data = piece->data};
+						     .data = piece->data,
+						     .offset = offset};
 	}
 	grf_space_release(&session->space, parts->ranges, parts->range_count);
 	return NULL;
@@ -312,6 +364,7 @@ static struct grf_error *build_mappings(struct grf_session *session)
 
 struct grf_error *grf_session_finish(struct grf_session *session)
 {
+	_cleanup_free_ uint64_t *offsets = NULL;
 	struct grf_error *error;
 
 	fill_provenance(session);
@@ -330,10 +383,12 @@ struct grf_error *grf_session_finish(struct grf_session *session)
 	error = build_mappings(session);
 	if (!error)
 		error = grf_session_finish_goroutines(session);
+	if (!error && session->spill.given)
+		error = place_in_file(session, &offsets);
 	if (!error)
 		error = map_spilled(session);
 	if (!error)
 		error = take_left_out(session);
 	/* Last, because it hands the memory over to the ranges. */
-	return error ? error : build_ranges(session);
+	return error ? error : build_ranges(session, offsets);
 }

@@ -101,13 +101,13 @@ static struct grf_error *run_attach(void *input, int *ret_status)
 	if (!error)
 		error = check_apart(options, &results);
 	if (!error)
-		error = grf_saving_open(&options->saving, &options->live, &saving);
+		error = grf_saving_open(&options->saving, true, &options->live, &saving);
 	if (!error)
 		error = grf_saving_check_apart(&saving, &results);
 	if (!error)
 		error = grf_source_of_process(&options->live, &source);
 	if (!error)
-		error = grf_saving_write(&saving, &source, NULL);
+		error = grf_saving_write(&saving, &source);
 	if (error)
 		return error;
 	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->common.no_sandbox);

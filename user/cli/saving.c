@@ -5,23 +5,61 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "base/units.h"
+#include "cli/values.h"
 #include "image/image.h"
 #include "image/snapshot.h"
 
+enum { OPTION_MAX_BYTES = 0x500 };
+
+static const struct argp_option saving_options[] = {
+    {NULL, 0, NULL, 0, "Of a snapshot:", 6},
+    {"max-bytes", OPTION_MAX_BYTES, "SIZE", 0,
+     "Leave no snapshot that takes more than this on the disk, such as 512M or 2G: end (13) before "
+     "the process is held, as far as that is known then",
+     6},
+    {0},
+};
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	(void)key;
-	(void)argument;
-	(void)state;
-	return ARGP_ERR_UNKNOWN;
+	struct grf_saving_options *options = state->input;
+
+	switch (key) {
+	case OPTION_MAX_BYTES:
+		options->max_bytes = grf_parse_size(state, argument);
+		return 0;
+	case ARGP_KEY_END:
+		if (options->max_bytes && !options->path)
+			argp_error(state, "--max-bytes is for a snapshot (--snapshot FILE)");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
-const struct argp grf_saving_argp = {.parser = parse_option};
+const struct argp grf_saving_argp = {.options = saving_options, .parser = parse_option};
 
-struct grf_error *grf_saving_open(const struct grf_saving_options *options,
-				  const struct grf_process_options *process, struct grf_saving *ret)
+/* Has the capture write to the file, where there is one. */
+static void copy_to_file(struct grf_saving *saving, bool analysed,
+			 struct grf_process_options *process)
+{
+	int fd = grf_output_descriptor(saving->output);
+
+	if (fd < 0)
+		return;
+	saving->file = (struct grf_capture_file){
+	    .fd = fd,
+	    .path = grf_output_path(saving->output),
+	    .offset = GRF_SNAPSHOT_MEMORY,
+	    .max_bytes = saving->max_bytes,
+	    .analysed = analysed,
+	};
+	process->capture.file = &saving->file;
+}
+
+struct grf_error *grf_saving_open(const struct grf_saving_options *options, bool analysed,
+				  struct grf_process_options *process, struct grf_saving *ret)
 {
 	struct grf_saving saving = {0};
 	struct grf_error *error;
@@ -37,11 +75,14 @@ struct grf_error *grf_saving_open(const struct grf_saving_options *options,
 		error = grf_output_check_apart(saving.output, process->executable);
 	if (!error)
 		error = grf_output_check_apart(saving.output, process->debug.file);
-	if (error)
+	if (error) {
 		grf_saving_close(&saving);
-	else
-		*ret = saving;
-	return error;
+		return error;
+	}
+	saving.max_bytes = options->max_bytes;
+	*ret = saving;
+	copy_to_file(ret, analysed, process);
+	return NULL;
 }
 
 void grf_saving_close(struct grf_saving *saving)
@@ -62,45 +103,48 @@ struct grf_error *grf_saving_check_apart(const struct grf_saving *saving,
 }
 
 struct sink {
-	struct grf_output *output;
+	struct grf_saving *saving;
 	uint64_t written, total;
 };
+
+static struct grf_error *check_size(const struct grf_saving *saving, uint64_t bytes)
+{
+	if (!saving->max_bytes || bytes <= saving->max_bytes)
+		return NULL;
+	return grf_error_create(GRF_ERROR_NO_MEMORY,
+				"the snapshot %s takes more than the %llu MiB of --max-bytes",
+				grf_output_path(saving->output), GRF_MIB(saving->max_bytes));
+}
 
 static struct grf_error *write_sink(void *context, const void *data, size_t size)
 {
 	struct sink *sink = context;
+	struct grf_error *error;
 
 	sink->written += size;
 	grf_progress("writing the snapshot", sink->written, sink->total);
-	return grf_output_write(sink->output, data, size);
+	error = check_size(sink->saving, sink->written);
+	return error ? error : grf_output_write(sink->saving->output, data, size);
 }
 
 static struct grf_error *skip_sink(void *context, uint64_t size)
 {
 	struct sink *sink = context;
 
-	return grf_output_skip(sink->output, size);
+	return grf_output_skip(sink->saving->output, size);
 }
 
-struct grf_error *grf_saving_write(struct grf_saving *saving, const struct grf_source *source,
-				   FILE *said)
+struct grf_error *grf_saving_write(struct grf_saving *saving, const struct grf_source *source)
 {
-	struct sink sink = {.output = saving->output,
-			    .total = grf_image_provenance(source->image)->bytes};
+	struct sink sink = {.saving = saving};
 	struct grf_error *error;
 
 	if (!saving->output)
 		return NULL;
+	sink.total = grf_image_provenance(source->image)->bytes;
 	error = grf_source_write(source, &(struct grf_snapshot_sink){write_sink, skip_sink, &sink});
 	grf_progress_end();
 	if (!error)
-		error = grf_output_commit(saving->output);
-	if (error || !said)
-		return error;
-	fprintf(said, "%s of memory in the snapshot `", grf_format_bytes(sink.written));
-	grf_text_print(said, grf_output_is_standard(saving->output)
-				 ? "/dev/stdout"
-				 : grf_output_path(saving->output));
-	fputs("`\n", said);
-	return NULL;
+		error = check_size(saving, grf_output_room(saving->output));
+	return error ? error : grf_output_commit(saving->output);
 }

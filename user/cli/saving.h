@@ -9,7 +9,8 @@
 
 /* Paths are borrowed from the command line. */
 struct grf_saving_options {
-	const char *path; /* NULL: no snapshot is wanted */
+	const char *path;   /* NULL: no snapshot is wanted */
+	uint64_t max_bytes; /* that it may take on the disk; 0: any */
 };
 
 /* An argp child for all but the path; its input is a struct grf_saving_options. */
@@ -18,13 +19,17 @@ extern const struct argp grf_saving_argp;
 /* A snapshot in the making; all zero: none is wanted. */
 struct grf_saving {
 	struct grf_output *output; /* owned */
+	struct grf_capture_file file;
+	uint64_t max_bytes;
 };
 
-/* Finds out that the snapshot can be written, and is none of the files that are read for
- * `process`. The caller closes it. Errors: OUTPUT. */
-struct grf_error *grf_saving_open(const struct grf_saving_options *options,
-				  const struct grf_process_options *process,
-				  struct grf_saving *ret);
+/**
+ * Finds out that the snapshot can be written, and is none of the files that are read for `process`,
+ * which is told to copy to the file where it can. The caller closes it, and does not move it.
+ * `analysed`: an analysis follows. Errors: OUTPUT.
+ */
+struct grf_error *grf_saving_open(const struct grf_saving_options *options, bool analysed,
+				  struct grf_process_options *process, struct grf_saving *ret);
 void grf_saving_close(struct grf_saving *saving);
 
 /* Refuses a snapshot that is one of the results too. */
@@ -37,9 +42,8 @@ static inline void grf_saving_cleanup_fn(struct grf_saving *saving)
 }
 #define _cleanup_saving_ __attribute__((cleanup(grf_saving_cleanup_fn)))
 
-/* Writes the snapshot, gives it its name, and says so on `said` (NULL: does not). Does nothing
- * where none is wanted. Errors: OUTPUT, NO_MEMORY, INTERRUPTED. */
-struct grf_error *grf_saving_write(struct grf_saving *saving, const struct grf_source *source,
-				   FILE *said);
+/* Writes the snapshot, and gives it its name. Does nothing where none is wanted. Errors: OUTPUT,
+ * NO_MEMORY (also for more than may be written), INTERRUPTED. */
+struct grf_error *grf_saving_write(struct grf_saving *saving, const struct grf_source *source);
 
 #endif

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command `snapshot`: copies a running process to a file, and analyses nothing. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 
+#include "base/log.h"
+#include "base/text.h"
+#include "base/units.h"
 #include "cli/live.h"
 #include "cli/saving.h"
 #include "cli/values.h"
+#include "outputs/summary.h"
 
 #define DEFAULT_SNAPSHOT "grf.core"
 
@@ -67,6 +72,28 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
+/* Says how the process was held, and where the snapshot is: on standard error where that itself
+ * goes to standard output. */
+static struct grf_error *say_written(const struct grf_saving *saving,
+				     const struct grf_source *source)
+{
+	bool to_standard = grf_output_is_standard(saving->output);
+	FILE *stream = to_standard ? stderr : stdout;
+	uint64_t room = grf_output_room(saving->output);
+
+	fputc('\n', stream);
+	grf_summary_print_held(stream, grf_image_provenance(source->image),
+			       grf_log_verbosity() > 0);
+	if (room)
+		fprintf(stream, "  %-12s %s on the disk\n", "snapshot", grf_format_bytes(room));
+	fputs("\nsuccessfully output to `", stream);
+	grf_text_print(stream, to_standard ? "/dev/stdout" : grf_output_path(saving->output));
+	fputs("`\n", stream);
+	if (fflush(stream))
+		return grf_error_errno(GRF_ERROR_OUTPUT, errno, "cannot write the summary");
+	return NULL;
+}
+
 static struct grf_error *run_snapshot(void *input, int *ret_status)
 {
 	struct snapshot_options *options = input;
@@ -75,10 +102,12 @@ static struct grf_error *run_snapshot(void *input, int *ret_status)
 	struct grf_error *error;
 
 	(void)ret_status;
-	error = grf_saving_open(&options->saving, &options->live, &saving);
+	error = grf_saving_open(&options->saving, false, &options->live, &saving);
 	if (!error)
 		error = grf_source_of_process(&options->live, &source);
-	return error ? error : grf_saving_write(&saving, &source, stderr);
+	if (!error)
+		error = grf_saving_write(&saving, &source);
+	return error ? error : say_written(&saving, &source);
 }
 
 static const struct argp_child children[] = {{&grf_saving_argp, 0, NULL, 0},

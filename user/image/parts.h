@@ -35,6 +35,9 @@ struct grf_image_parts {
 	uint64_t *auxv;                               /* pairs type, value; ends with AT_NULL */
 	size_t auxv_count;                            /* words, two for each pair */
 	struct grf_provenance provenance;
+	/* Where ranges end in the snapshot that they were copied to, at their offsets; 0: to none,
+	 * they are in memory. */
+	uint64_t file_end;
 };
 
 /* Frees the parts and unmaps the ranges; NULL is allowed. */

@@ -18,6 +18,9 @@
 /* The version of the format that is written; those from 1 on are read. */
 #define GRF_SNAPSHOT_VERSION 1u
 
+/* Where memory begins in one that is written; bytes. */
+#define GRF_SNAPSHOT_MEMORY GRF_PAGE
+
 /* A file that is in a snapshot beside the memory. */
 enum grf_snapshot_file_kind {
 	GRF_SNAPSHOT_EXECUTABLE = 1,
@@ -69,7 +72,8 @@ struct grf_snapshot_facts {
 
 /**
  * Writes a snapshot of an image that was made of a live process (grf_image_create()), with the
- * executable that it was made with. Errors: those of the sink, NO_MEMORY.
+ * executable that it was made with. Where its memory was copied to the file that the sink writes
+ * to (struct grf_capture_file), it is skipped. Errors: those of the sink, NO_MEMORY.
  */
 struct grf_error *grf_snapshot_write(const struct grf_image *image,
 				     const struct grf_executable *executable,

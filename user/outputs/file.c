@@ -24,6 +24,7 @@
 #define NAME_TRIES  100
 #define COPY_BYTES  65536
 #define RESULT_MODE 0600
+#define STAT_BLOCK  512u /* st_blocks counts these, on any file system */
 
 enum output_kind {
 	OUTPUT_FILE,   /* `name` in the folder */
@@ -408,6 +409,20 @@ struct grf_error *grf_output_write(struct grf_output *output, const void *data, 
 		return output_failed(output, "write");
 	output->skipped = 0;
 	return write_all(output->fd, data, size) ? NULL : output_failed(output, "write");
+}
+
+int grf_output_descriptor(const struct grf_output *output)
+{
+	return output->kind == OUTPUT_FILE && output->nameless ? output->fd : -1;
+}
+
+uint64_t grf_output_room(const struct grf_output *output)
+{
+	struct stat status;
+
+	return output->kind == OUTPUT_FILE && !fstat(output->fd, &status)
+		   ? (uint64_t)status.st_blocks * STAT_BLOCK
+		   : 0;
 }
 
 struct grf_error *grf_output_skip(struct grf_output *output, uint64_t size)

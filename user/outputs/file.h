@@ -72,6 +72,13 @@ struct grf_error *grf_output_check_apart(const struct grf_output *output, const 
 /* Adds `size` bytes. Errors: OUTPUT. */
 struct grf_error *grf_output_write(struct grf_output *output, const void *data, size_t size);
 
+/* The descriptor of a file that others may write to as well, for reading and writing; what is
+ * skipped stays as they wrote it. -1: what is written does not go to a file, or not yet. */
+int grf_output_descriptor(const struct grf_output *output);
+
+/* How much room a result takes on the disk by now, as far as that is known; 0: none. */
+uint64_t grf_output_room(const struct grf_output *output);
+
 /* Adds `size` zeros: in a file, as a hole. Errors: OUTPUT. */
 struct grf_error *grf_output_skip(struct grf_output *output, uint64_t size);
 

@@ -72,7 +72,7 @@ static void print_copy(FILE *stream, const struct grf_provenance *from)
 		fprintf(stream, "  %-12s from the copied memory\n", "stack roots");
 }
 
-static void print_held(FILE *stream, const struct grf_provenance *from, bool details)
+void grf_summary_print_held(FILE *stream, const struct grf_provenance *from, bool details)
 {
 	if (from->origin == GRF_ORIGIN_CORE) {
 		fprintf(stream, "  %-12s core file\n", "held");
@@ -213,7 +213,7 @@ static void print_marks(FILE *stream, const struct grf_marks *marks)
 static void print_verified(FILE *stream, const struct grf_facts *facts)
 {
 	print_version(stream, facts->go_version);
-	print_held(stream, facts->provenance, facts->details);
+	grf_summary_print_held(stream, facts->provenance, facts->details);
 	print_marks(stream, &facts->verification->marks);
 	fprintf(stream, "  %-12s %.2f%% of the reachable bytes\n\n", "typed",
 		percent_of(facts->reachable_bytes - facts->untyped_bytes, facts->reachable_bytes));
@@ -232,7 +232,7 @@ void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 		return;
 	}
 	print_version(stream, facts->go_version);
-	print_held(stream, facts->provenance, facts->details);
+	grf_summary_print_held(stream, facts->provenance, facts->details);
 	/* The runtime's own are counted apart, as runtime.NumGoroutine does. */
 	fprintf(stream, "  %-12s %s, and %s of the runtime\n", "goroutines",
 		grf_format_count_of(facts->goroutines),

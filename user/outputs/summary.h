@@ -9,4 +9,7 @@
 
 void grf_summary_print(FILE *stream, const struct grf_facts *facts);
 
+/* Of the summary, how the process was held and copied; `details`: all of that. */
+void grf_summary_print_held(FILE *stream, const struct grf_provenance *from, bool details);
+
 #endif

@@ -77,6 +77,34 @@ struct grf_error *grf_space_reserve(struct grf_space *space, size_t count,
 	return NULL;
 }
 
+/* The first extent that ends behind an address; their count: none. */
+static size_t extent_behind(const struct grf_space *space, uint64_t address)
+{
+	size_t low = 0, high = space->extent_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (space->extents[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The end of what begins at `start` and is in one extent, or in none, up to `end`. */
+static uint64_t end_alike(const struct grf_space *space, uint64_t start, uint64_t end)
+{
+	size_t i = extent_behind(space, start);
+	uint64_t edge;
+
+	if (i == space->extent_count)
+		return end;
+	edge = space->extents[i].start <= start ? space->extents[i].end : space->extents[i].start;
+	return edge < end ? edge : end;
+}
+
 uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end, uint64_t *ret_end)
 {
 	for (size_t i = 0; i < space->count; i++) {
@@ -86,6 +114,7 @@ uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end, u
 			*ret_end = end < area->end ? end : area->end;
 			if (start < area->spilled_from && area->spilled_from < *ret_end)
 				*ret_end = area->spilled_from;
+			*ret_end = end_alike(space, start, *ret_end);
 			return area->base + (start - area->start);
 		}
 		if (area->start > start && area->start < end)
@@ -101,6 +130,67 @@ bool grf_space_spill(struct grf_area *area, uint64_t from)
 	return !mprotect(area->base + (from - area->start), area->end - from, PROT_NONE);
 }
 
+/* Puts each run at the end of the last extent if it touches it, or into one of its own. */
+static void join_runs(struct grf_space *space, size_t count,
+		      void (*get)(const void *context, size_t index, uint64_t *start,
+				  uint64_t *end),
+		      const void *context)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct grf_extent *last =
+		    space->extent_count ? &space->extents[space->extent_count - 1] : NULL;
+		uint64_t start, end;
+
+		get(context, i, &start, &end);
+		if (last && last->end == start)
+			last->end = end;
+		else
+			space->extents[space->extent_count++] =
+			    (struct grf_extent){.start = start, .end = end};
+	}
+}
+
+bool grf_space_spill_all(struct grf_space *space, size_t count,
+			 void (*get)(const void *context, size_t index, uint64_t *start,
+				     uint64_t *end),
+			 const void *context, uint64_t offset)
+{
+	size_t longest = 0;
+
+	space->extents = calloc(count + 1, sizeof(*space->extents));
+	if (!space->extents)
+		return false;
+	join_runs(space, count, get, context);
+	for (size_t i = 1; i < space->extent_count; i++)
+		if (space->extents[i].end - space->extents[i].start >
+		    space->extents[longest].end - space->extents[longest].start)
+			longest = i;
+	for (size_t k = 0; k < space->extent_count; k++) {
+		/* The others in order, then the longest. */
+		size_t i = k + 1 == space->extent_count ? longest : k + (k >= longest);
+		struct grf_extent *extent = &space->extents[i];
+		uint64_t end;
+		uint8_t *data = grf_space_find(space, extent->start, extent->end, &end);
+
+		if (!data || mprotect(data, end - extent->start, PROT_NONE))
+			return false;
+		extent->offset = offset;
+		offset += extent->end - extent->start;
+	}
+	space->extents_end = offset;
+	return true;
+}
+
+static bool is_in_extent(const struct grf_space *space, uint64_t address, uint64_t *ret_offset)
+{
+	size_t i = extent_behind(space, address);
+
+	if (i == space->extent_count || space->extents[i].start > address)
+		return false;
+	*ret_offset = space->extents[i].offset + (address - space->extents[i].start);
+	return true;
+}
+
 bool grf_space_is_spilled(const struct grf_space *space, const uint8_t *data, uint64_t *ret_offset)
 {
 	for (size_t i = 0; i < space->count; i++) {
@@ -109,6 +199,8 @@ bool grf_space_is_spilled(const struct grf_space *space, const uint8_t *data, ui
 
 		if (within >= area->end - area->start)
 			continue;
+		if (space->extents)
+			return is_in_extent(space, area->start + within, ret_offset);
 		*ret_offset = area->offset + within;
 		return within >= area->spilled_from - area->start;
 	}
@@ -148,5 +240,6 @@ void grf_space_release(struct grf_space *space, const struct grf_image_range *ra
 	for (i = 0; i < space->count; i++)
 		release_area(&space->areas[i], ranges, count);
 	free(space->areas);
+	free(space->extents);
 	*space = (struct grf_space){0};
 }

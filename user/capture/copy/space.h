@@ -7,8 +7,9 @@
  * ends: heaps grow up, what the kernel chose the place of grows down. Only pages that are written
  * to cost memory. A page's copy stays where it is, whatever its mapping has become since.
  *
- * The end of an area may be kept in a file (spill.h). Its addresses stay without access until all
- * is copied; then the file is mapped there.
+ * The end of an area may be kept in a file (spill.h), or, where the copy is to be a file, all that
+ * is known before. Its addresses stay without access until all is copied; then the file is mapped
+ * there.
  */
 #ifndef GRF_CAPTURE_COPY_SPACE_H
 #define GRF_CAPTURE_COPY_SPACE_H
@@ -28,11 +29,21 @@ struct grf_area {
 	uint64_t offset;       /* of `start` in the file */
 };
 
+/* What is kept in a file of its own layout. */
+struct grf_extent {
+	uint64_t start, end; /* of the target's addresses */
+	uint64_t offset;     /* of `start` in the file */
+};
+
 struct grf_space {
 	struct grf_area *areas;
 	size_t count;
 	size_t capacity;
 	uint64_t file_length; /* of all areas */
+	/* Ascending; NULL: what areas say holds. */
+	struct grf_extent *extents;
+	size_t extent_count;
+	uint64_t extents_end; /* in the file */
 };
 
 /* Covers `runs` (ascending), `get` reading run `index`; leaves room for further areas. */
@@ -49,6 +60,16 @@ uint8_t *grf_space_find(struct grf_space *space, uint64_t start, uint64_t end, u
 
 /* Has what an area mirrors from `from` on be in the file; before anything is copied. */
 bool grf_space_spill(struct grf_area *area, uint64_t from);
+
+/*
+ * Has all of `runs` (ascending) be in the file, from `offset` on, in the order of their addresses,
+ * but the longest of those that touch each other comes last, so that it can grow; before anything
+ * is copied. False: out of memory or address space.
+ */
+bool grf_space_spill_all(struct grf_space *space, size_t count,
+			 void (*get)(const void *context, size_t index, uint64_t *start,
+				     uint64_t *end),
+			 const void *context, uint64_t offset);
 
 /* Whether the copy at `data` is in the file, and where. */
 bool grf_space_is_spilled(const struct grf_space *space, const uint8_t *data, uint64_t *ret_offset);

@@ -31,12 +31,15 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/load.h"
 #include "base/log.h"
 #include "base/pages.h"
 #include "base/units.h"
 
 /* How much is written before the disk is told. */
 #define SETTLE_BYTES (16ull << 20)
+/* So many pages of zeros become a hole: a call for each costs as much as to write some. */
+#define LEAST_HOLE 4u
 
 void grf_spill_init(struct grf_spill *spill)
 {
@@ -159,13 +162,8 @@ static uint8_t *make_memory(size_t size)
 	return memory;
 }
 
-struct grf_error *grf_spill_open(struct grf_spill *spill, const char *directory, uint64_t bytes,
-				 unsigned int threads, size_t held)
+static struct grf_error *make_buffers(struct grf_spill *spill, unsigned int threads, size_t held)
 {
-	struct grf_error *error = find_directory(spill, directory, bytes);
-
-	if (error)
-		return error;
 	spill->buffer_count = threads;
 	spill->taken = calloc(threads, sizeof(*spill->taken));
 	spill->buffers = make_memory((size_t)threads * GRF_SPILL_BUFFER);
@@ -177,6 +175,30 @@ struct grf_error *grf_spill_open(struct grf_spill *spill, const char *directory,
 		return grf_error_no_memory();
 	memset(spill->parts, 0, held / GRF_PAGE * sizeof(*spill->parts));
 	return NULL;
+}
+
+struct grf_error *grf_spill_open(struct grf_spill *spill, const char *directory, uint64_t bytes,
+				 unsigned int threads, size_t held)
+{
+	struct grf_error *error = find_directory(spill, directory, bytes);
+
+	return error ? error : make_buffers(spill, threads, held);
+}
+
+struct grf_error *grf_spill_use(struct grf_spill *spill, int fd, const char *name,
+				unsigned int threads, size_t held)
+{
+	spill->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (spill->fd < 0)
+		return grf_error_errno(GRF_ERROR_OTHER, errno, "%s", name);
+	if (!can_have_holes(spill->fd)) {
+		close(spill->fd);
+		spill->fd = -1;
+		return grf_error_create(GRF_ERROR_UNSUPPORTED, "%s cannot have holes", name);
+	}
+	spill->given = true;
+	spill->name = strdup(name);
+	return spill->name ? make_buffers(spill, threads, held) : grf_error_no_memory();
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -210,7 +232,7 @@ static void settle_spill(struct grf_spill *spill)
 		posix_fadvise(spill->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
-static bool write_all(struct grf_spill *spill, const uint8_t *data, size_t size, uint64_t offset)
+static bool write_bytes(struct grf_spill *spill, const uint8_t *data, size_t size, uint64_t offset)
 {
 	while (size) {
 		ssize_t length = pwrite(spill->fd, data, size, (off_t)offset);
@@ -225,6 +247,55 @@ static bool write_all(struct grf_spill *spill, const uint8_t *data, size_t size,
 		size -= (size_t)length;
 		offset += (uint64_t)length;
 		__atomic_fetch_add(&spill->written, (uint64_t)length, __ATOMIC_RELAXED);
+	}
+	return true;
+}
+
+/* How many of the whole pages at `data` are zero. */
+static size_t count_zero_pages(const uint8_t *data, size_t size)
+{
+	size_t count = 0;
+
+	while (size >= GRF_PAGE && !grf_load_u64(data) &&
+	       !memcmp(data, data + sizeof(uint64_t), GRF_PAGE - sizeof(uint64_t))) {
+		count++;
+		data += GRF_PAGE;
+		size -= GRF_PAGE;
+	}
+	return count;
+}
+
+/* Writes a part; of a file that stays, longer runs of zeros become holes, also where something
+ * else stood before. */
+static bool write_all(struct grf_spill *spill, const uint8_t *data, size_t size, uint64_t offset)
+{
+	size_t from = 0;
+
+	if (!spill->given || offset % GRF_PAGE)
+		return write_bytes(spill, data, size, offset);
+	for (size_t at = 0; at < size;) {
+		size_t zeros = count_zero_pages(data + at, size - at);
+
+		if (zeros < LEAST_HOLE) {
+			at += (zeros + 1) * GRF_PAGE;
+			continue;
+		}
+		if (!write_bytes(spill, data + from, at - from, offset + from))
+			return false;
+		grf_spill_discard(spill, offset + at, zeros * GRF_PAGE);
+		at += zeros * GRF_PAGE;
+		from = at;
+	}
+	return from >= size || write_bytes(spill, data + from, size - from, offset + from);
+}
+
+bool grf_spill_write(struct grf_spill *spill, const uint8_t *data, uint64_t size, uint64_t offset)
+{
+	for (uint64_t at = 0, part; at < size; at += part) {
+		part = size - at < GRF_SPILL_BUFFER ? size - at : GRF_SPILL_BUFFER;
+		if (!write_all(spill, data + at, part, offset + at))
+			return false;
+		settle_spill(spill);
 	}
 	return true;
 }
@@ -336,6 +407,10 @@ struct grf_error *grf_spill_explain(const struct grf_spill *spill, int pid)
 {
 	if (!spill->error)
 		return NULL;
+	if (spill->given)
+		return grf_error_create(GRF_ERROR_OUTPUT, "cannot write %s after %llu MiB: %s",
+					spill->name, GRF_MIB(spill->written),
+					strerror(spill->error));
 	return grf_error_create(GRF_ERROR_NO_MEMORY,
 				"process %d: what does not fit into memory cannot be written to a "
 				"file in %s after %llu MiB: %s",

@@ -23,7 +23,8 @@ struct grf_spill_part {
 
 struct grf_spill {
 	int fd;     /* -1: none, all is in memory */
-	char *name; /* of the folder */
+	char *name; /* of the folder, or of the file that was given */
+	bool given; /* the file stays: what is all zero becomes holes in it */
 	bool drop;  /* what was written is taken out of the page cache */
 	int error;  /* atomic: errno of the first write that failed */
 
@@ -52,6 +53,10 @@ struct grf_spill {
  */
 struct grf_error *grf_spill_open(struct grf_spill *spill, const char *directory, uint64_t bytes,
 				 unsigned int threads, size_t held);
+/* The same with a file that is there, whose name in messages is `name`; `fd` stays the caller's.
+ * Errors: NO_MEMORY; UNSUPPORTED: its file system has no holes. */
+struct grf_error *grf_spill_use(struct grf_spill *spill, int fd, const char *name,
+				unsigned int threads, size_t held);
 /* Whether a file can be made in `directory`, before it is needed. Errors: OUTPUT. */
 struct grf_error *grf_spill_check(const char *directory);
 void grf_spill_init(struct grf_spill *spill);
@@ -75,6 +80,9 @@ void grf_spill_flush(struct grf_spill *spill);
 
 /* [offset, offset + length) reads as zero from now on. */
 void grf_spill_discard(struct grf_spill *spill, uint64_t offset, uint64_t length);
+
+/* Writes to a place of the file what is in memory, while the target runs. False: it failed. */
+bool grf_spill_write(struct grf_spill *spill, const uint8_t *data, uint64_t size, uint64_t offset);
 
 /* Maps a part of the file over `data`, which is our own address space; to be read only. */
 bool grf_spill_map(struct grf_spill *spill, uint8_t *data, uint64_t length, uint64_t offset);

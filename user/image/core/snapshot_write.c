@@ -106,10 +106,13 @@ static struct grf_error *write_tail(struct writing *writing,
 	return error ? error : write_bytes(writing, tail, size);
 }
 
-/* Puts the ranges one behind the other. Returns where they end. */
+/* Puts the ranges one behind the other, unless they are in the file. Returns where they end. */
 static uint64_t place_ranges(struct grf_image_parts *parts)
 {
-	uint64_t at = GRF_PAGE;
+	uint64_t at = GRF_SNAPSHOT_MEMORY;
+
+	if (parts->file_end)
+		return parts->file_end;
 
 	for (size_t i = 0; i < parts->range_count; i++) {
 		struct grf_image_range *range = &parts->ranges[i];
@@ -141,7 +144,7 @@ struct grf_error *grf_snapshot_write(const struct grf_image *image,
 		return error;
 	header = grf_snapshot_header(&layout, image->arch);
 	error = write_bytes(&writing, &header, sizeof(header));
-	for (size_t i = 0; !error && i < image->parts->range_count; i++)
+	for (size_t i = 0; !error && !image->parts->file_end && i < image->parts->range_count; i++)
 		error = write_range(&writing, &image->parts->ranges[i]);
 	if (!error)
 		error = write_tail(&writing, &layout, notes);
