@@ -236,10 +236,12 @@ static void collect_descriptors(struct collection *collection)
 }
 
 /* Timers that nothing but the runtime holds are in the list of one of its processors: in which one
- * is an accident, and they are not that one's. */
+ * is an accident, and they are not that one's. From Go 1.23 on, those of package time have a
+ * channel beside them. */
 static void collect_timers(struct collection *collection)
 {
 	collect_of_type(collection, GRF_ROOT_OF_RUNTIME, "runtime.timer");
+	collect_of_type(collection, GRF_ROOT_OF_RUNTIME, "runtime.timeTimer");
 }
 
 static int by_root(const void *left, const void *right)
