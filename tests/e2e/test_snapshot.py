@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from gating import pairs, times
 from running import BAD_INPUT, MISMATCH, NO_ROOM, OK, OUTPUT, USAGE, Target, grf, start_grf, wait_until
-from toolchains import versions
+from toolchains import go_build, versions
 
 PROGRAMS = ("demo", "goroutines", "maps", "closures", "buffers")
 FORMATS = ("pb.gz", "json", "txt")
@@ -188,6 +188,44 @@ def test_executable_by_build_id(moved, tmp_path):
     place.mkdir(parents=True)
     shutil.move(folder / "server", place / name[2:])
     grf("report", snapshot, "--debug-dir", folder, "-o", tmp_path / "out").expect(OK)
+
+
+def test_with_the_executable(start, build, tmp_path):
+    """On a host that has neither: what `report` says is what `attach` said."""
+    copy, snapshot = shutil.copy(start("demo").executable, tmp_path / "server"), tmp_path / "snapshot"
+    with Target(copy) as target:
+        grf("attach", target.pid, "--snapshot", snapshot, "--with-exe", "-o", tmp_path / "attach.txt").expect(OK)
+    os.unlink(copy)
+    grf("report", snapshot, "-o", tmp_path / "report.txt").expect(OK)
+    assert (tmp_path / "attach.txt").read_bytes() == (tmp_path / "report.txt").read_bytes()
+    # What is named goes before what is in it.
+    grf("report", snapshot, "--exe", build("maps"), "-o", tmp_path / "out").expect(MISMATCH)
+
+
+def test_with_debug_information(start, tmp_path):
+    """That stands in a file of its own."""
+    if not shutil.which("objcopy"):
+        pytest.skip("objcopy is not installed")
+    copy, snapshot = shutil.copy(start("demo").executable, tmp_path / "server"), tmp_path / "snapshot"
+    subprocess.run(["objcopy", "--only-keep-debug", copy, tmp_path / "debug"], check=True)
+    subprocess.run(["strip", copy], check=True)
+    named = ("--debug-file", tmp_path / "debug")
+    with Target(copy) as target:
+        grf("attach", target.pid, "--snapshot", snapshot, "--with-exe", *named, "-o", tmp_path / "attach").expect(OK)
+    os.unlink(copy)
+    os.unlink(tmp_path / "debug")
+    grf("report", snapshot, "-o", tmp_path / "report").expect(OK)
+    assert (tmp_path / "attach").read_bytes() == (tmp_path / "report").read_bytes()
+
+
+def test_with_a_plugin(toolchain, tmp_path):
+    plugin = go_build(toolchain(), "plugin", tmp_path / "plugin.so", "-buildmode=plugin")
+    host, snapshot = go_build(toolchain(), "pluginhost", tmp_path / "host"), tmp_path / "snapshot"
+    with Target(host, plugin) as target:
+        grf("attach", target.pid, "--snapshot", snapshot, "--with-exe", "-o", tmp_path / "attach").expect(OK)
+    os.unlink(plugin)
+    grf("report", snapshot, "-o", tmp_path / "report").expect(OK)
+    assert (tmp_path / "attach").read_bytes() == (tmp_path / "report").read_bytes()
 
 
 def test_other_cores(start, tmp_path):

@@ -185,9 +185,10 @@ static struct grf_error *skip_stream(void *context, uint64_t size)
 	return NULL;
 }
 
-static void write_snapshot(void)
+static void write_snapshot(bool with_files)
 {
-	const struct grf_snapshot_facts facts = {"go1.26.8", "mod\tserver\n"};
+	const struct grf_snapshot_facts facts = {
+	    .go_version = "go1.26.8", .modules = "mod\tserver\n", .with_files = with_files};
 	struct grf_snapshot_sink sink = {write_stream, skip_stream, NULL};
 	const char *keep = getenv("GRF_TEST_KEEP_SNAPSHOT");
 
@@ -333,7 +334,7 @@ static void expect_snapshot(const char *path)
 static void test_comes_back(void **state)
 {
 	(void)state;
-	write_snapshot();
+	write_snapshot(false);
 	expect_snapshot(world.path);
 }
 
@@ -344,6 +345,33 @@ static void test_oldest(void **state)
 	expect_snapshot(OLDEST);
 }
 
+/* The executable in it has the same bytes, and begins with a page. */
+static void test_with_files(void **state)
+{
+	struct grf_core_program program;
+	struct grf_core_file *file;
+	const uint8_t *bytes;
+	uint64_t size;
+
+	(void)state;
+	write_snapshot(true);
+	expect_snapshot(world.path);
+	write_snapshot(true);
+	open_executable();
+	assert_null(grf_core_file_open(world.path, &file));
+	assert_null(grf_core_program_read(file, &program));
+	assert_int_equal(program.files.count, 1);
+	assert_int_equal(program.files.items[0].kind, GRF_SNAPSHOT_EXECUTABLE);
+	assert_string_equal(program.files.items[0].path, "/opt/server");
+	assert_int_equal(program.files.items[0].offset % PAGE, 0);
+	bytes = grf_executable_bytes(world.executable, &size);
+	assert_int_equal(program.files.items[0].size, size);
+	assert_memory_equal(file->memory + program.files.items[0].offset, bytes, size);
+	grf_core_program_free(&program);
+	grf_core_file_leave(file);
+	close_world();
+}
+
 /* Debuggers see that it is not there: the file has less of the segment than memory had. */
 static void test_left_out_segments(void **state)
 {
@@ -352,7 +380,7 @@ static void test_left_out_segments(void **state)
 	size_t loads = 0;
 
 	(void)state;
-	write_snapshot();
+	write_snapshot(false);
 	assert_null(grf_core_file_open(world.path, &file));
 	memcpy(&header, file->memory, sizeof(header));
 	for (size_t i = 0; i < header.e_phnum; i++) {
@@ -450,7 +478,7 @@ static void test_broken_notes(void **state)
 /* Each byte of a whole note changed: refused, or read as something else within bounds. */
 static void test_changed_notes(void **state)
 {
-	struct grf_snapshot_facts facts = {"go1.26.8", "mod\tserver\n"};
+	struct grf_snapshot_facts facts = {.go_version = "go1.26.8", .modules = "mod\tserver\n"};
 	struct grf_snapshot_note note = {.facts = &facts};
 	uint8_t *packed = NULL;
 	size_t size = 0;
@@ -484,9 +512,10 @@ static void test_changed_notes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_comes_back),        cmocka_unit_test(test_oldest),
-	    cmocka_unit_test(test_left_out_segments), cmocka_unit_test(test_refused_writes),
-	    cmocka_unit_test(test_broken_notes),      cmocka_unit_test(test_changed_notes),
+	    cmocka_unit_test(test_comes_back),     cmocka_unit_test(test_oldest),
+	    cmocka_unit_test(test_with_files),     cmocka_unit_test(test_left_out_segments),
+	    cmocka_unit_test(test_refused_writes), cmocka_unit_test(test_broken_notes),
+	    cmocka_unit_test(test_changed_notes),
 	};
 
 	return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);

@@ -10,13 +10,17 @@
 #include "image/image.h"
 #include "image/snapshot.h"
 
-enum { OPTION_MAX_BYTES = 0x500 };
+enum { OPTION_MAX_BYTES = 0x500, OPTION_WITH_EXE };
 
 static const struct argp_option saving_options[] = {
     {NULL, 0, NULL, 0, "Of a snapshot:", 6},
     {"max-bytes", OPTION_MAX_BYTES, "SIZE", 0,
      "Leave no snapshot that takes more than this on the disk, such as 512M or 2G: end (13) before "
      "the process is held, as far as that is known then",
+     6},
+    {"with-exe", OPTION_WITH_EXE, NULL, 0,
+     "Put the executable into the snapshot, with its debug information and its plugins: for a host "
+     "that has none of them",
      6},
     {0},
 };
@@ -29,9 +33,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_MAX_BYTES:
 		options->max_bytes = grf_parse_size(state, argument);
 		return 0;
+	case OPTION_WITH_EXE:
+		options->with_exe = true;
+		return 0;
 	case ARGP_KEY_END:
-		if (options->max_bytes && !options->path)
-			argp_error(state, "--max-bytes is for a snapshot (--snapshot FILE)");
+		if (!options->path && (options->max_bytes || options->with_exe))
+			argp_error(state, "--%s is for a snapshot (--snapshot FILE)",
+				   options->max_bytes ? "max-bytes" : "with-exe");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -52,7 +60,7 @@ static void copy_to_file(struct grf_saving *saving, bool analysed,
 	    .fd = fd,
 	    .path = grf_output_path(saving->output),
 	    .offset = GRF_SNAPSHOT_MEMORY,
-	    .max_bytes = saving->max_bytes,
+	    .max_bytes = saving->options->max_bytes,
 	    .analysed = analysed,
 	};
 	process->capture.file = &saving->file;
@@ -79,7 +87,7 @@ struct grf_error *grf_saving_open(const struct grf_saving_options *options, bool
 		grf_saving_close(&saving);
 		return error;
 	}
-	saving.max_bytes = options->max_bytes;
+	saving.options = options;
 	*ret = saving;
 	copy_to_file(ret, analysed, process);
 	return NULL;
@@ -109,11 +117,11 @@ struct sink {
 
 static struct grf_error *check_size(const struct grf_saving *saving, uint64_t bytes)
 {
-	if (!saving->max_bytes || bytes <= saving->max_bytes)
+	if (!saving->options->max_bytes || bytes <= saving->options->max_bytes)
 		return NULL;
-	return grf_error_create(GRF_ERROR_NO_MEMORY,
-				"the snapshot %s takes more than the %llu MiB of --max-bytes",
-				grf_output_path(saving->output), GRF_MIB(saving->max_bytes));
+	return grf_error_create(
+	    GRF_ERROR_NO_MEMORY, "the snapshot %s takes more than the %llu MiB of --max-bytes",
+	    grf_output_path(saving->output), GRF_MIB(saving->options->max_bytes));
 }
 
 static struct grf_error *write_sink(void *context, const void *data, size_t size)
@@ -142,7 +150,8 @@ struct grf_error *grf_saving_write(struct grf_saving *saving, const struct grf_s
 	if (!saving->output)
 		return NULL;
 	sink.total = grf_image_provenance(source->image)->bytes;
-	error = grf_source_write(source, &(struct grf_snapshot_sink){write_sink, skip_sink, &sink});
+	error = grf_source_write(source, saving->options->with_exe,
+				 &(struct grf_snapshot_sink){write_sink, skip_sink, &sink});
 	grf_progress_end();
 	if (!error)
 		error = check_size(saving, grf_output_room(saving->output));

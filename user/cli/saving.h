@@ -11,6 +11,7 @@
 struct grf_saving_options {
 	const char *path;   /* NULL: no snapshot is wanted */
 	uint64_t max_bytes; /* that it may take on the disk; 0: any */
+	bool with_exe;      /* put the executable in, and what belongs to it */
 };
 
 /* An argp child for all but the path; its input is a struct grf_saving_options. */
@@ -20,7 +21,7 @@ extern const struct argp grf_saving_argp;
 struct grf_saving {
 	struct grf_output *output; /* owned */
 	struct grf_capture_file file;
-	uint64_t max_bytes;
+	const struct grf_saving_options *options;
 };
 
 /**

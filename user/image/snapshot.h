@@ -68,6 +68,7 @@ struct grf_snapshot_sink {
 struct grf_snapshot_facts {
 	const char *go_version; /* NULL: not known */
 	const char *modules;
+	bool with_files; /* put the executable in, its debug information and its libraries */
 };
 
 /**

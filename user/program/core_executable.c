@@ -18,6 +18,7 @@
 #define PATH_BYTES 8192
 
 struct search {
+	struct grf_core_file *core;
 	const struct grf_core_program *program;
 	struct grf_executable *found;
 };
@@ -112,6 +113,70 @@ static bool by_server(struct search *search)
 	return fd >= 0 && take_file(search, fd, path ? path : "what debuginfod found", true);
 }
 
+/* Opens a file that is in a snapshot. NULL: it is broken, which -v says. */
+static struct grf_executable *open_part(struct grf_core_file *core,
+					const struct grf_snapshot_file *file)
+{
+	const struct grf_executable_part part = {core->fd, file->offset, file->size,
+						 file->kind == GRF_SNAPSHOT_DEBUG};
+	_cleanup_free_ char *path = NULL;
+	struct grf_executable *opened = NULL;
+	struct grf_error *error;
+
+	if (asprintf(&path, "%s(%s)", core->path, file->path ? file->path : "") < 0) {
+		path = NULL;
+		return NULL;
+	}
+	if (file->offset % GRF_PAGE || file->offset > core->size ||
+	    file->size > core->size - file->offset)
+		error = grf_error_create(GRF_ERROR_BAD_INPUT, "%s: not in the file", path);
+	else
+		error = grf_executable_read_part(&part, path, &opened);
+	if (!error)
+		return opened;
+	grf_verbose("executable: %s", error->message);
+	grf_error_free(error);
+	return NULL;
+}
+
+static const struct grf_snapshot_file *find_file(const struct grf_core_program *program,
+						 enum grf_snapshot_file_kind kind, const char *path)
+{
+	for (size_t i = 0; i < program->files.count; i++) {
+		const struct grf_snapshot_file *file = &program->files.items[i];
+
+		if (file->kind == kind && (!path || (file->path && !strcmp(file->path, path))))
+			return file;
+	}
+	return NULL;
+}
+
+/* In the snapshot itself, with its debug information. */
+static bool in_snapshot(struct search *search)
+{
+	const struct grf_snapshot_file *file =
+	    find_file(search->program, GRF_SNAPSHOT_EXECUTABLE, NULL);
+	struct grf_executable *debug;
+	bool known;
+
+	search->found = file ? open_part(search->core, file) : NULL;
+	if (!search->found)
+		return false;
+	if (!is_same_build(search->program, search->found, &known)) {
+		grf_verbose("the executable in %s is not what the process ran", search->core->path);
+		grf_executable_destroy(search->found);
+		search->found = NULL;
+		return false;
+	}
+	file = find_file(search->program, GRF_SNAPSHOT_DEBUG, NULL);
+	debug = file ? open_part(search->core, file) : NULL;
+	if (debug && grf_executable_same_build(search->found, debug, &known))
+		grf_executable_set_debug(search->found, debug);
+	else
+		grf_executable_destroy(debug);
+	return true;
+}
+
 static struct grf_error *not_found(const struct grf_core_file *core,
 				   const struct grf_core_program *program)
 {
@@ -135,7 +200,8 @@ static bool search_places(struct search *search, const char *folder)
 {
 	const char *path = search->program->path;
 
-	return (path && *path == '/' && !search->program->deleted &&
+	return in_snapshot(search) ||
+	       (path && *path == '/' && !search->program->deleted &&
 		try_path(search, path, true)) ||
 	       (folder && (by_build_id(search, folder) || by_name(search, folder))) ||
 	       by_build_id(search, DEBUG_ROOT) || by_server(search);
@@ -146,7 +212,7 @@ struct grf_error *grf_core_executable_find(struct grf_core_file *core,
 					   struct grf_executable **ret)
 {
 	_cleanup_core_program_ struct grf_core_program program = {0};
-	struct search search = {.program = &program};
+	struct search search = {.core = core, .program = &program};
 	struct grf_error *error = NULL;
 
 	if (debug->directory)
@@ -159,4 +225,13 @@ struct grf_error *grf_core_executable_find(struct grf_core_file *core,
 		return not_found(core, &program);
 	*ret = search.found;
 	return NULL;
+}
+
+struct grf_executable *grf_core_library_find(struct grf_core_file *core,
+					     const struct grf_core_program *program,
+					     const char *path)
+{
+	const struct grf_snapshot_file *file = find_file(program, GRF_SNAPSHOT_LIBRARY, path);
+
+	return file ? open_part(core, file) : NULL;
 }

@@ -3,15 +3,30 @@
 
 #include <stdlib.h>
 
+#include "image/snapshot.h"
 #include "program/core_executable.h"
 #include "program/go_library.h"
 #include "program/source.h"
+
+/* A core, and what it says of its program. */
+struct inside {
+	struct grf_core_file *core;
+	struct grf_core_program program;
+};
+
+static struct grf_executable *open_inside(void *context, const char *path)
+{
+	const struct inside *inside = context;
+
+	return grf_core_library_find(inside->core, &inside->program, path);
+}
 
 /* The Go libraries that a process had loaded. The core is opened with the program: they must belong
  * together. */
 static struct grf_error *find_libraries(struct grf_core_file *core, struct grf_executable *program,
 					struct grf_go_libraries *ret)
 {
+	struct inside inside = {.core = core};
 	const struct grf_mapping *mappings;
 	_cleanup_image_ struct grf_image *image = NULL;
 	struct grf_error *error;
@@ -19,10 +34,13 @@ static struct grf_error *find_libraries(struct grf_core_file *core, struct grf_e
 
 	*ret = (struct grf_go_libraries){0};
 	error = grf_image_of_core_file(core, program, &image);
+	if (!error)
+		error = grf_core_program_read(core, &inside.program);
 	if (error)
 		return error;
 	mappings = grf_image_mappings(image, &count);
-	error = grf_go_libraries_find(mappings, count, ret);
+	error = grf_go_libraries_find(mappings, count, open_inside, &inside, ret);
+	grf_core_program_free(&inside.program);
 	return error;
 }
 

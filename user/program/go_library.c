@@ -94,19 +94,32 @@ static bool is_go(struct grf_executable *executable)
 	       grf_executable_section(executable, ".go.buildinfo", &section);
 }
 
+/* Where mapped files are looked for. */
+struct places {
+	pid_t pid; /* 0: the process is gone */
+	grf_open_library *open;
+	void *context;
+};
+
 /* Opens a mapped file. False: it is no Go library. */
-static bool open_library(pid_t pid, const struct grf_mapping *mapping, struct grf_go_library *ret)
+static bool open_library(const struct places *places, const struct grf_mapping *mapping,
+			 struct grf_go_library *ret)
 {
 	_cleanup_error_ struct grf_error *error = NULL;
 	int fd = -1;
 
 	*ret = (struct grf_go_library){.path = strdup(mapping->path)};
-	error = open_mapped(pid, mapping, &ret->opened, &fd);
+	if (places->open)
+		ret->executable = places->open(places->context, mapping->path);
+	if (ret->executable)
+		ret->opened = strdup(grf_executable_path(ret->executable));
+	else
+		error = open_mapped(places->pid, mapping, &ret->opened, &fd);
 	if (error)
 		grf_verbose("not looked into: %s", error->message);
-	else
+	else if (!ret->executable)
 		error = grf_executable_read(fd, mapping->path, &ret->executable);
-	if (!error && ret->path && grf_executable_is_library(ret->executable) &&
+	if (!error && ret->path && ret->opened && grf_executable_is_library(ret->executable) &&
 	    is_go(ret->executable) && grf_executable_place(ret->executable, mapping))
 		return true;
 	discard_library(ret);
@@ -122,8 +135,8 @@ static bool is_first_of_file(const struct grf_mapping *mappings, size_t index)
 		strcmp(mappings[index - 1].path, mapping->path) != 0);
 }
 
-static struct grf_error *find_libraries(const struct grf_mapping *mappings, size_t count, pid_t pid,
-					struct grf_go_libraries *ret)
+static struct grf_error *find_libraries(const struct grf_mapping *mappings, size_t count,
+					const struct places *places, struct grf_go_libraries *ret)
 {
 	library_array found = {0};
 	unsigned int files = 0;
@@ -134,7 +147,7 @@ static struct grf_error *find_libraries(const struct grf_mapping *mappings, size
 		if (!is_first_of_file(mappings, i))
 			continue;
 		files++;
-		if (!open_library(pid, &mappings[i], &library))
+		if (!open_library(places, &mappings[i], &library))
 			continue;
 		added = grf_array_add(&found);
 		if (!added) {
@@ -149,9 +162,10 @@ static struct grf_error *find_libraries(const struct grf_mapping *mappings, size
 }
 
 struct grf_error *grf_go_libraries_find(const struct grf_mapping *mappings, size_t count,
+					grf_open_library *open, void *context,
 					struct grf_go_libraries *ret)
 {
-	return find_libraries(mappings, count, 0, ret);
+	return find_libraries(mappings, count, &(struct places){0, open, context}, ret);
 }
 
 void grf_go_libraries_destroy(struct grf_go_libraries *libraries)
@@ -270,9 +284,10 @@ struct grf_error *grf_go_libraries_of_process(pid_t pid, struct grf_go_libraries
 	error = grf_process_maps_read(pid, &text, &length);
 	if (error)
 		return error;
-	error = parse_maps(text, length, &mappings)
-		    ? find_libraries(mappings.items, mappings.count, pid, ret)
-		    : grf_error_no_memory();
+	error =
+	    parse_maps(text, length, &mappings)
+		? find_libraries(mappings.items, mappings.count, &(struct places){.pid = pid}, ret)
+		: grf_error_no_memory();
 	for (size_t i = 0; i < mappings.count; i++)
 		free((char *)mappings.items[i].path);
 	grf_array_free(&mappings);

@@ -24,8 +24,13 @@ struct grf_go_libraries {
 	size_t count;
 };
 
-/* Opens those among the mapped files of a process that is gone, by their names. */
+/* Opens a library by its path in the process; NULL: it has none of that path. The caller owns it.
+ */
+typedef struct grf_executable *grf_open_library(void *context, const char *path);
+
+/* Opens those among the mapped files of a process that is gone: by `open`, or by their names. */
 struct grf_error *grf_go_libraries_find(const struct grf_mapping *mappings, size_t count,
+					grf_open_library *open, void *context,
 					struct grf_go_libraries *ret);
 
 /* The same for a running process, whose mappings it reads. */

@@ -27,7 +27,7 @@ struct grf_error *grf_check_executable(struct grf_executable *executable)
 	return grf_version_find(executable, NULL, &version);
 }
 
-struct grf_error *grf_source_write(const struct grf_source *source,
+struct grf_error *grf_source_write(const struct grf_source *source, bool with_files,
 				   const struct grf_snapshot_sink *sink)
 {
 	struct grf_version version;
@@ -36,7 +36,9 @@ struct grf_error *grf_source_write(const struct grf_source *source,
 
 	if (error)
 		return error;
-	return grf_snapshot_write(
-	    source->image, source->executable,
-	    &(struct grf_snapshot_facts){.go_version = version.text, .modules = modules}, sink);
+	return grf_snapshot_write(source->image, source->executable,
+				  &(struct grf_snapshot_facts){.go_version = version.text,
+							       .modules = modules,
+							       .with_files = with_files},
+				  sink);
 }

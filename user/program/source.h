@@ -62,10 +62,11 @@ struct grf_error *grf_source_of_core(const char *executable, const char *core,
 				     const struct grf_debug_options *debug, struct grf_source *ret);
 
 /**
- * Writes a source of a process as a snapshot. Errors: those of the sink, NO_MEMORY.
+ * Writes a source of a process as a snapshot. `with_files`: with the executable, its debug
+ * information and its libraries. Errors: those of the sink, NO_MEMORY.
  */
 struct grf_snapshot_sink;
-struct grf_error *grf_source_write(const struct grf_source *source,
+struct grf_error *grf_source_write(const struct grf_source *source, bool with_files,
 				   const struct grf_snapshot_sink *sink);
 
 /* Checks what can be checked of an executable before anything else is done: that it is a Go

@@ -116,7 +116,13 @@ void grf_mapped_file_forget(const void *memory)
 
 struct grf_error *grf_mapped_file_open(int fd, uint64_t size, const char *path, uint8_t **ret)
 {
-	void *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	return grf_mapped_file_open_part(fd, 0, size, path, ret);
+}
+
+struct grf_error *grf_mapped_file_open_part(int fd, uint64_t offset, uint64_t size,
+					    const char *path, uint8_t **ret)
+{
+	void *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, (off_t)offset);
 
 	if (memory == MAP_FAILED)
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot map %s", path);

@@ -25,6 +25,9 @@
  * descriptor stays the caller's. Errors: the kernel's.
  */
 struct grf_error *grf_mapped_file_open(int fd, uint64_t size, const char *path, uint8_t **ret);
+/* The same of a part of it, from `offset` on, a multiple of a page. */
+struct grf_error *grf_mapped_file_open_part(int fd, uint64_t offset, uint64_t size,
+					    const char *path, uint8_t **ret);
 /* Ends that; unmaps memory that is no file, too. NULL is allowed. */
 void grf_mapped_file_close(uint8_t *memory, uint64_t size);
 

@@ -14,7 +14,6 @@
 #define PAUSE_TIMES   8
 #define FIELDS        10
 #define RECORD_WORDS  (sizeof(struct grf_goroutine_record) / sizeof(uint64_t))
-#define MAX_FILES     64u
 #define MAX_PATH_SIZE 4096u
 #define MAX_TEXT_SIZE ((size_t)1 << 20)
 
@@ -158,7 +157,7 @@ struct grf_error *grf_snapshot_note_pack(const struct grf_snapshot_note *note, u
 					 size_t *ret_size)
 {
 	_cleanup_free_ uint64_t *left_out = list_left_out(note->parts);
-	Grf__Snapshot__File files[MAX_FILES], *file_pointers[MAX_FILES];
+	Grf__Snapshot__File files[GRF_SNAPSHOT_FILES], *file_pointers[GRF_SNAPSHOT_FILES];
 	struct packed_lists lists;
 	packed_note packed;
 	packed_provenance provenance;
@@ -339,7 +338,7 @@ static bool copy_text(const ProtobufCBinaryData *bytes, char **ret)
 static struct grf_error *read_files(const packed_note *note, const char *path,
 				    struct grf_core_program *ret)
 {
-	if (note->n_files > MAX_FILES)
+	if (note->n_files > GRF_SNAPSHOT_FILES)
 		return broken_note(path);
 	for (size_t i = 0; i < note->n_files; i++) {
 		const Grf__Snapshot__File *from = note->files[i];

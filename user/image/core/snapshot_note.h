@@ -9,6 +9,9 @@
 #define GRF_SNAPSHOT_NOTE_NAME "grf-bpf"
 #define GRF_SNAPSHOT_NOTE_TYPE 1u
 
+/* Files in a snapshot, at the most. */
+#define GRF_SNAPSHOT_FILES 64u
+
 /* What is to be packed; all borrowed. */
 struct grf_snapshot_note {
 	const struct grf_image_parts *parts;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/files/mapped_file.h"
 #include "base/log.h"
 #include "image/core/core_notes.h"
 #include "image/core/snapshot_layout.h"
@@ -123,31 +124,102 @@ static uint64_t place_ranges(struct grf_image_parts *parts)
 	return at;
 }
 
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* Files that go into a snapshot behind its memory. */
+struct files {
+	struct grf_snapshot_file items[GRF_SNAPSHOT_FILES];
+	const struct grf_executable *executables[GRF_SNAPSHOT_FILES];
+	size_t count;
+	uint64_t end; /* in the file */
+};
+
+static void add_file(struct files *files, enum grf_snapshot_file_kind kind,
+		     const struct grf_executable *executable)
+{
+	struct grf_snapshot_file *file = &files->items[files->count];
+
+	if (!executable || files->count == GRF_SNAPSHOT_FILES)
+		return;
+	*file = (struct grf_snapshot_file){
+	    .kind = kind,
+	    .path = (char *)grf_executable_name(executable),
+	    .offset = files->end,
+	};
+	grf_executable_bytes(executable, &file->size);
+	files->executables[files->count++] = executable;
+	files->end += (file->size + GRF_PAGE - 1) & ~(GRF_PAGE - 1);
+}
+
+static void add_files(struct files *files, const struct grf_executable *executable)
+{
+	struct grf_executable *const *libraries;
+	size_t count;
+
+	add_file(files, GRF_SNAPSHOT_EXECUTABLE, executable);
+	add_file(files, GRF_SNAPSHOT_DEBUG, grf_executable_debug(executable));
+	libraries = grf_executable_libraries(executable, &count);
+	for (size_t i = 0; i < count; i++)
+		add_file(files, GRF_SNAPSHOT_LIBRARY, libraries[i]);
+}
+
+static struct grf_error *write_file(struct writing *writing, const struct files *files,
+				    size_t index)
+{
+	struct grf_error *error = skip_to(writing, files->items[index].offset);
+	uint64_t size;
+	const uint8_t *bytes = grf_executable_bytes(files->executables[index], &size);
+
+	for (uint64_t at = 0, part; !error && at < size; at += part) {
+		if (grf_interrupted())
+			return grf_error_interrupted();
+		part = size - at < PART ? size - at : PART;
+		error = write_bytes(writing, bytes + at, part);
+	}
+	return error;
+}
+
+/* Memory, unless it is in the file, and files. */
+static struct grf_error *write_contents(struct writing *writing, const struct files *files)
+{
+	const struct grf_image_parts *parts = writing->parts;
+	struct grf_error *error = NULL;
+
+	for (size_t i = 0; !error && !parts->file_end && i < parts->range_count; i++)
+		error = write_range(writing, &parts->ranges[i]);
+	for (size_t i = 0; !error && i < files->count; i++)
+		error = write_file(writing, files, i);
+	return error;
+}
+
 struct grf_error *grf_snapshot_write(const struct grf_image *image,
 				     const struct grf_executable *executable,
 				     const struct grf_snapshot_facts *facts,
 				     const struct grf_snapshot_sink *sink)
 {
-	const struct grf_snapshot_note note = {image->parts, executable, facts, NULL, 0};
+	struct files files = {.end = place_ranges(image->parts)};
 	struct writing writing = {.parts = image->parts, .sink = sink};
 	struct grf_snapshot_layout layout = {0};
+	struct grf_snapshot_note note = {image->parts, executable, facts, files.items, 0};
 	_cleanup_free_ uint8_t *notes = NULL;
-	uint64_t end = place_ranges(image->parts);
 	struct grf_error *error;
 	size_t note_size;
 	Elf64_Ehdr header;
 
+	if (facts->with_files)
+		add_files(&files, executable);
+	note.file_count = files.count;
 	error = grf_core_notes_make(&note, &notes, &note_size);
 	if (!error)
-		error = grf_snapshot_lay_out(image->parts, end, note_size, &layout);
+		error = grf_snapshot_lay_out(image->parts, files.end, note_size, &layout);
 	if (error)
 		return error;
 	header = grf_snapshot_header(&layout, image->arch);
 	error = write_bytes(&writing, &header, sizeof(header));
-	for (size_t i = 0; !error && !image->parts->file_end && i < image->parts->range_count; i++)
-		error = write_range(&writing, &image->parts->ranges[i]);
+	if (!error)
+		error = write_contents(&writing, &files);
 	if (!error)
 		error = write_tail(&writing, &layout, notes);
 	grf_array_free(&layout.headers);
-	return error;
+	return error ? error : grf_mapped_files_check();
 }

@@ -243,7 +243,7 @@ static struct grf_error *take_named(struct grf_executable *executable, const cha
 
 static void look_for(struct grf_executable *executable, const char *path, const char *directory)
 {
-	if (grf_executable_has_dwarf(executable) ||
+	if (grf_executable_has_dwarf(executable) || executable->debug ||
 	    (directory && by_build_id(executable, directory)) ||
 	    by_build_id(executable, DEBUG_ROOT) || by_link(executable, path, directory))
 		return;

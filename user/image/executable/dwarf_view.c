@@ -128,8 +128,8 @@ static uint8_t *lay_out(const struct grf_executable *executable, uint64_t size)
 	if (memory == MAP_FAILED)
 		return NULL;
 	/* Of the first page there is a copy, whose header is written to. */
-	if (mmap(memory, executable->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, executable->fd, 0) ==
-		MAP_FAILED ||
+	if (mmap(memory, executable->size, PROT_READ, MAP_PRIVATE | MAP_FIXED, executable->fd,
+		 (off_t)executable->offset) == MAP_FAILED ||
 	    mprotect(memory, GRF_PAGE, PROT_READ | PROT_WRITE) ||
 	    !grf_mapped_file_watch(memory, executable->size, executable->fd, executable->path)) {
 		munmap(memory, size);

@@ -32,20 +32,23 @@ static struct grf_error *bad_file(const char *path, const char *what)
 	return grf_error_create(GRF_ERROR_BAD_INPUT, "%s: %s", path, what);
 }
 
-static struct grf_error *map_file(struct grf_executable *executable)
+/* `part` NULL: all of the file. */
+static struct grf_error *map_file(struct grf_executable *executable,
+				  const struct grf_executable_part *part)
 {
 	struct stat status;
 
 	if (fstat(executable->fd, &status))
 		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot look at %s",
 				       executable->path);
-	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(Elf64_Ehdr))
+	executable->size = part ? part->size : (uint64_t)status.st_size;
+	executable->offset = part ? part->offset : 0;
+	if (!S_ISREG(status.st_mode) || executable->size < sizeof(Elf64_Ehdr))
 		return bad_file(executable->path, "not an ELF executable");
-	if ((uint64_t)status.st_size > MAX_FILE)
+	if (executable->size > MAX_FILE)
 		return bad_file(executable->path, "larger than any executable");
-	executable->size = (uint64_t)status.st_size;
-	return grf_mapped_file_open(executable->fd, executable->size, executable->path,
-				    &executable->file);
+	return grf_mapped_file_open_part(executable->fd, executable->offset, executable->size,
+					 executable->path, &executable->file);
 }
 
 static struct grf_error *check_header(struct grf_executable *executable, GElf_Ehdr *header)
@@ -202,6 +205,7 @@ static void read_note_sections(struct grf_executable *executable)
 
 /* Reads the file of a descriptor, which it takes over. */
 static struct grf_error *read_file(int fd, const char *path, bool debug,
+				   const struct grf_executable_part *part,
 				   struct grf_executable **ret)
 {
 	struct grf_executable *executable = calloc(1, sizeof(*executable));
@@ -215,7 +219,7 @@ static struct grf_error *read_file(int fd, const char *path, bool debug,
 	executable->fd = fd;
 	executable->path = strdup(path);
 	elf_version(EV_CURRENT);
-	error = executable->path ? map_file(executable) : grf_error_no_memory();
+	error = executable->path ? map_file(executable, part) : grf_error_no_memory();
 	if (!error)
 		error = check_header(executable, &header);
 	if (!error && !debug)
@@ -241,17 +245,38 @@ struct grf_error *grf_executable_open(const char *path, struct grf_executable **
 		return grf_error_no_memory();
 	}
 	error = grf_named_file_open(path, what, &fd);
-	return error ? error : read_file(fd, path, false, ret);
+	return error ? error : read_file(fd, path, false, NULL, ret);
 }
 
 struct grf_error *grf_executable_read(int fd, const char *path, struct grf_executable **ret)
 {
-	return read_file(fd, path, false, ret);
+	return read_file(fd, path, false, NULL, ret);
 }
 
 struct grf_error *grf_executable_read_debug(int fd, const char *path, struct grf_executable **ret)
 {
-	return read_file(fd, path, true, ret);
+	return read_file(fd, path, true, NULL, ret);
+}
+
+struct grf_error *grf_executable_read_part(const struct grf_executable_part *part, const char *path,
+					   struct grf_executable **ret)
+{
+	int fd = fcntl(part->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return grf_error_errno(GRF_ERROR_OTHER, errno, "cannot open %s", path);
+	return read_file(fd, path, part->debug, part, ret);
+}
+
+const uint8_t *grf_executable_bytes(const struct grf_executable *executable, uint64_t *ret_size)
+{
+	*ret_size = executable->size;
+	return executable->file;
+}
+
+const struct grf_executable *grf_executable_debug(const struct grf_executable *executable)
+{
+	return executable->debug;
 }
 
 void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug)

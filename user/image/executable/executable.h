@@ -32,6 +32,15 @@ struct grf_error *grf_executable_read(int fd, const char *path, struct grf_execu
 /* The same for a file that has only the debug information of an executable: nothing that can be
  * loaded. */
 struct grf_error *grf_executable_read_debug(int fd, const char *path, struct grf_executable **ret);
+/* The same of a file that is a part of another one, [offset, offset + size) of it, which lies in
+ * that, and begins with a page. */
+struct grf_executable_part {
+	int fd; /* stays the caller's */
+	uint64_t offset, size;
+	bool debug; /* has only debug information */
+};
+struct grf_error *grf_executable_read_part(const struct grf_executable_part *part, const char *path,
+					   struct grf_executable **ret);
 void grf_executable_destroy(struct grf_executable *executable);
 
 static inline void grf_executable_cleanup_fn(struct grf_executable **executable)
@@ -42,6 +51,12 @@ static inline void grf_executable_cleanup_fn(struct grf_executable **executable)
 
 /* Has symbols and DWARF, where `executable` lacks them, come from `debug`, which it takes over. */
 void grf_executable_set_debug(struct grf_executable *executable, struct grf_executable *debug);
+
+/* All bytes of the file. */
+const uint8_t *grf_executable_bytes(const struct grf_executable *executable, uint64_t *ret_size);
+
+/* What was set by grf_executable_set_debug(), or NULL. */
+const struct grf_executable *grf_executable_debug(const struct grf_executable *executable);
 
 /* The path by which it was opened. */
 const char *grf_executable_path(const struct grf_executable *executable);

@@ -29,6 +29,7 @@ struct grf_executable {
 	int fd;
 	uint8_t *file; /* mapped */
 	uint64_t size;
+	uint64_t offset; /* of it in what `fd` leads to */
 	const struct grf_arch *arch;
 	Elf *elf;
 	Dwarf *dwarf; /* of this file */
