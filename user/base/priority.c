@@ -18,7 +18,6 @@
  */
 #include "base/priority.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
