@@ -48,6 +48,22 @@ static inline bool grf_array_grow(void **items, size_t count, size_t *capacity, 
 						  sizeof(*(array)->items))                         \
 	     : NULL)
 
+/* Gives back what is behind the last element. Without memory for that all stays as it is. */
+static inline void grf_array_shrink(void **items, size_t count, size_t *capacity, size_t size)
+{
+	void *fitting = count && count < *capacity ? realloc(*items, count * size) : NULL;
+
+	if (!fitting)
+		return;
+	*items = fitting;
+	*capacity = count;
+}
+
+/* For an array that stays as it is, and is large. */
+#define grf_array_fit(array)                                                                       \
+	grf_array_shrink((void **)&(array)->items, (array)->count, &(array)->capacity,             \
+			 sizeof(*(array)->items))
+
 #define grf_array_free(array)                                                                      \
 	do {                                                                                       \
 		free((array)->items);                                                              \

@@ -12,7 +12,7 @@
 #include "graph/plan_mask.h"
 
 /* An entry's number of those that it waits for: it is added to its owner. */
-#define DONE UINT32_MAX
+#define DONE GRF_NODE_NONE
 
 /* How many objects ahead it is looked for where what is known of their owner stands. */
 #define PREFETCH_AHEAD 16
@@ -59,14 +59,20 @@ static bool make_entries(struct grf_retained *retained)
 	return retained->entries;
 }
 
+static void wait_for_more(struct grf_node_numbers *waits, uint64_t entry, int more)
+{
+	grf_node_number_set(waits, entry, grf_node_number(waits, entry) + (uint32_t)more);
+}
+
 /* Counts an object at the nearest node up from it that has an entry: itself, its owner, or the
  * owner of that. */
-static void count_object(struct grf_retained *retained, uint32_t *waits, uint64_t id, uint64_t size)
+static void count_object(struct grf_retained *retained, struct grf_node_numbers *waits, uint64_t id,
+			 uint64_t size)
 {
 	uint32_t node = grf_retained_node(retained, id), owner = grf_retained_owner(retained, node);
 
 	if (grf_ranked_set_has(&retained->tall, node)) {
-		waits[grf_ranked_set_rank(&retained->tall, owner)]++;
+		wait_for_more(waits, entry_of(retained, owner), 1);
 		owner = node;
 	} else if (!grf_ranked_set_has(&retained->tall, owner)) {
 		owner = grf_retained_owner(retained, owner);
@@ -77,7 +83,8 @@ static void count_object(struct grf_retained *retained, uint32_t *waits, uint64_
 	retained->bytes += size;
 }
 
-static void count_span(struct grf_retained *retained, uint32_t *waits, const struct grf_span *span)
+static void count_span(struct grf_retained *retained, struct grf_node_numbers *waits,
+		       const struct grf_span *span)
 {
 	uint64_t ids = retained->graph->model->heap->object_ids;
 
@@ -96,38 +103,49 @@ static void count_span(struct grf_retained *retained, uint32_t *waits, const str
 }
 
 /* Adds a node to its owner when all that it waits for has been added to it, and so on. */
-static void add_up_from(struct grf_retained *retained, uint32_t *waits, uint32_t node)
+static void add_up_from(struct grf_retained *retained, struct grf_node_numbers *waits,
+			uint32_t node)
 {
 	uint32_t rank = grf_ranked_set_rank(&retained->tall, node), above;
 
-	for (; node != GRF_ROOT_ALL && !waits[rank]; rank = above) {
-		waits[rank] = DONE;
+	for (; node != GRF_ROOT_ALL && !grf_node_number(waits, rank); rank = above) {
+		grf_node_number_set(waits, rank, DONE);
 		node = grf_retained_owner(retained, node);
 		above = grf_ranked_set_rank(&retained->tall, node);
 		grf_retained_entry_add(retained, above, grf_retained_entry(retained, rank));
-		waits[above]--;
+		wait_for_more(waits, above, -1);
 	}
 }
 
-/* Adds up what is retained. `waits` is by entry: for how many others it waits. */
-static bool add_up(struct grf_retained *retained)
+static void add_up_all(struct grf_retained *retained, struct grf_node_numbers *waits)
 {
 	const struct grf_heap *heap = retained->graph->model->heap;
-	_cleanup_free_ uint32_t *waits = calloc((size_t)retained->tall.count + 1, sizeof(*waits));
 
-	if (!waits)
-		return false;
 	for (size_t i = 0; i < heap->span_count; i++)
 		count_span(retained, waits, &heap->spans[i]);
 	for (uint32_t root = 1; root < retained->roots.nodes.count; root++)
-		waits[grf_ranked_set_rank(&retained->tall,
-					  retained->roots.nodes.items[root].parent)]++;
+		wait_for_more(waits, entry_of(retained, retained->roots.nodes.items[root].parent),
+			      1);
 	for (uint64_t word = 0; word < retained->tall.words; word++)
 		for (uint64_t left = retained->tall.bits[word]; left; left &= left - 1)
 			add_up_from(retained, waits,
 				    (uint32_t)(word * 64 + (uint64_t)__builtin_ctzll(left)));
 	retained->unheld += retained->objects -
 			    grf_retained_entry(retained, entry_of(retained, GRF_ROOT_ALL)).objects;
+}
+
+/* Adds up what is retained. False: out of memory. */
+static bool add_up(struct grf_retained *retained)
+{
+	/* By entry: for how many others it waits. */
+	struct grf_node_numbers waits;
+
+	if (!grf_node_numbers_create(&waits, retained->tall.count, retained->node_count))
+		return false;
+	for (uint32_t i = 0; i < retained->tall.count; i++)
+		grf_node_number_set(&waits, i, 0);
+	add_up_all(retained, &waits);
+	grf_node_numbers_free(&waits);
 	return true;
 }
 

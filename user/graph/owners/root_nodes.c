@@ -312,6 +312,8 @@ struct grf_error *grf_root_nodes_collect(const struct grf_graph *graph, struct g
 	if (collection.no_memory || !sort_children(ret))
 		return grf_error_no_memory();
 	sort_edges(ret);
+	grf_array_fit(&ret->edges);
+	grf_array_fit(&ret->nodes);
 	return NULL;
 }
 

@@ -148,8 +148,10 @@ static void take_walk(struct grf_walk *walk, struct grf_graph *graph)
 	if (grf_places_kept(&walk->places)) {
 		graph->places = walk->places;
 		walk->places = (struct grf_places){0};
+		walk->claims.count = sort_claims(walk->claims.items, walk->claims.count);
+		grf_array_fit(&walk->claims);
 		graph->claims = grf_take(walk->claims.items);
-		graph->claim_count = sort_claims(graph->claims, walk->claims.count);
+		graph->claim_count = walk->claims.count;
 	}
 	tree->heap_objects = walk->heap->allocated_count;
 	tree->heap_bytes = walk->heap->allocated_bytes;

@@ -578,6 +578,7 @@ static struct grf_error *read_all(struct goroutine_reader *reader, uint64_t allg
 		}
 	}
 	grf_progress_end();
+	grf_array_fit(&items);
 	goroutines->items = items.items;
 	goroutines->count = items.count;
 	return error;
