@@ -127,6 +127,30 @@ def test_memory_while_copying(build, tmp_path):
     assert 2 * peaks["file"] < peaks["memory"], peaks
 
 
+def test_compressed(start, tmp_path):
+    """Much smaller than what it holds; zstd unpacks it; `report` says the same of both."""
+    target, snapshot, plain = start("demo"), tmp_path / "snapshot.zst", tmp_path / "snapshot"
+    names = both(target, tmp_path, "--compress")
+    check_same(names)
+    (tmp_path / "snapshot").rename(snapshot)
+    if shutil.which("zstd"):
+        subprocess.run(["zstd", "-q", "-d", snapshot, "-o", plain], check=True)
+        assert plain.stat().st_size > 4 * snapshot.stat().st_size
+        grf("report", plain, "-o", tmp_path / "plain.txt").expect(OK)
+        assert (tmp_path / "plain.txt").read_bytes() == names["report"][-1].read_bytes()
+    for cut in (100, snapshot.stat().st_size // 2):
+        (tmp_path / "cut").write_bytes(snapshot.read_bytes()[:-cut])
+        grf("report", tmp_path / "cut").expect(BAD_INPUT, "zstd -d")
+
+
+def test_compressed_with_the_executable(start, tmp_path):
+    copy, snapshot = shutil.copy(start("demo").executable, tmp_path / "server"), tmp_path / "snapshot"
+    with Target(copy) as target:
+        grf("snapshot", target.pid, "--compress", "--with-exe", "-o", snapshot).expect(OK)
+    os.unlink(copy)
+    assert "main.Session" in grf("types", snapshot).expect(OK).stdout
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     disk = tmp_path / "disk"

@@ -4,19 +4,26 @@
 
 #include <stdio.h>
 
+#include "base/files/packed_file.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "base/units.h"
 #include "cli/values.h"
 #include "image/image.h"
 #include "image/snapshot.h"
 
-enum { OPTION_MAX_BYTES = 0x500, OPTION_WITH_EXE };
+enum { OPTION_MAX_BYTES = 0x500, OPTION_WITH_EXE, OPTION_COMPRESS };
 
 static const struct argp_option saving_options[] = {
     {NULL, 0, NULL, 0, "Of a snapshot:", 6},
     {"max-bytes", OPTION_MAX_BYTES, "SIZE", 0,
      "Leave no snapshot that takes more than this on the disk, such as 512M or 2G: end (13) before "
      "the process is held, as far as that is known then",
+     6},
+    {"compress", OPTION_COMPRESS, NULL, 0,
+     "Compress it (zstd); `report' reads it as it is, zstd -d makes a core of it for other tools. "
+     "The "
+     "copy is in memory first",
      6},
     {"with-exe", OPTION_WITH_EXE, NULL, 0,
      "Put the executable into the snapshot, with its debug information and its plugins: for a host "
@@ -33,13 +40,19 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case OPTION_MAX_BYTES:
 		options->max_bytes = grf_parse_size(state, argument);
 		return 0;
+	case OPTION_COMPRESS:
+		options->compress = true;
+		return 0;
 	case OPTION_WITH_EXE:
 		options->with_exe = true;
 		return 0;
 	case ARGP_KEY_END:
-		if (!options->path && (options->max_bytes || options->with_exe))
+		if (!options->path &&
+		    (options->max_bytes || options->with_exe || options->compress))
 			argp_error(state, "--%s is for a snapshot (--snapshot FILE)",
-				   options->max_bytes ? "max-bytes" : "with-exe");
+				   options->max_bytes  ? "max-bytes"
+				   : options->with_exe ? "with-exe"
+						       : "compress");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -54,7 +67,7 @@ static void copy_to_file(struct grf_saving *saving, bool analysed,
 {
 	int fd = grf_output_descriptor(saving->output);
 
-	if (fd < 0)
+	if (fd < 0 || saving->options->compress)
 		return;
 	saving->file = (struct grf_capture_file){
 	    .fd = fd,
@@ -112,7 +125,9 @@ struct grf_error *grf_saving_check_apart(const struct grf_saving *saving,
 
 struct sink {
 	struct grf_saving *saving;
-	uint64_t written, total;
+	struct grf_packer *packer; /* NULL: nothing is compressed */
+	uint64_t written;          /* to the file */
+	uint64_t added, total;     /* before it is compressed */
 };
 
 static struct grf_error *check_size(const struct grf_saving *saving, uint64_t bytes)
@@ -130,28 +145,46 @@ static struct grf_error *write_sink(void *context, const void *data, size_t size
 	struct grf_error *error;
 
 	sink->written += size;
-	grf_progress("writing the snapshot", sink->written, sink->total);
 	error = check_size(sink->saving, sink->written);
 	return error ? error : grf_output_write(sink->saving->output, data, size);
 }
 
-static struct grf_error *skip_sink(void *context, uint64_t size)
+static struct grf_error *add_to_sink(void *context, const void *data, size_t size)
 {
 	struct sink *sink = context;
 
-	return grf_output_skip(sink->saving->output, size);
+	sink->added += size;
+	grf_progress("writing the snapshot", sink->added, sink->total);
+	return sink->packer ? grf_packer_add(sink->packer, data, size)
+			    : write_sink(sink, data, size);
+}
+
+static struct grf_error *skip_in_sink(void *context, uint64_t size)
+{
+	struct sink *sink = context;
+
+	return sink->packer ? grf_packer_skip(sink->packer, size)
+			    : grf_output_skip(sink->saving->output, size);
 }
 
 struct grf_error *grf_saving_write(struct grf_saving *saving, const struct grf_source *source)
 {
 	struct sink sink = {.saving = saving};
-	struct grf_error *error;
+	struct grf_error *error = NULL;
 
 	if (!saving->output)
 		return NULL;
 	sink.total = grf_image_provenance(source->image)->bytes;
-	error = grf_source_write(source, saving->options->with_exe,
-				 &(struct grf_snapshot_sink){write_sink, skip_sink, &sink});
+	if (saving->options->compress)
+		error =
+		    grf_packer_create(grf_available_processors(), write_sink, &sink, &sink.packer);
+	if (!error)
+		error =
+		    grf_source_write(source, saving->options->with_exe,
+				     &(struct grf_snapshot_sink){add_to_sink, skip_in_sink, &sink});
+	if (!error && sink.packer)
+		error = grf_packer_finish(sink.packer);
+	grf_packer_destroy(sink.packer);
 	grf_progress_end();
 	if (!error)
 		error = check_size(saving, grf_output_room(saving->output));

@@ -11,6 +11,7 @@
 struct grf_saving_options {
 	const char *path;   /* NULL: no snapshot is wanted */
 	uint64_t max_bytes; /* that it may take on the disk; 0: any */
+	bool compress;      /* by zstd, so that each part can be unpacked by itself */
 	bool with_exe;      /* put the executable in, and what belongs to it */
 };
 

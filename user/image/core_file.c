@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Opens a core file, maps it, and lists what of it is in no hole. */
+/* Opens a core file, unpacks it where it is packed, maps it, and lists what of it is in no hole. */
 #include "image/core_file.h"
 
 #include <stdio.h>
@@ -11,7 +11,12 @@
 #include "base/cleanup.h"
 #include "base/files/file_data.h"
 #include "base/files/mapped_file.h"
+#include "base/files/packed_file.h"
 #include "base/files/regular_file.h"
+#include "base/memory/memory.h"
+
+/* Of what is free, so much is left for the analysis where the core itself is in memory. */
+#define ANALYSIS_SHARE 8
 
 /* Moves the offset of the descriptor. */
 static struct grf_error *list_data(struct grf_core_file *file)
@@ -29,6 +34,26 @@ static struct grf_error *list_data(struct grf_core_file *file)
 	return NULL;
 }
 
+/* Puts a file in memory in the place of one that is packed. */
+static struct grf_error *unpack_file(struct grf_core_file *file)
+{
+	struct grf_memory_room room;
+	struct grf_error *error;
+	int unpacked;
+
+	if (!grf_file_is_packed(file->fd))
+		return NULL;
+	grf_memory_room_of(getpid(), &room);
+	free(room.limit);
+	error = grf_file_unpack(file->fd, file->path, room.bytes - room.bytes / ANALYSIS_SHARE,
+				&unpacked);
+	if (error)
+		return error;
+	close(file->fd);
+	file->fd = unpacked;
+	return NULL;
+}
+
 static struct grf_error *open_file(struct grf_core_file *file)
 {
 	_cleanup_free_ char *what = NULL;
@@ -40,6 +65,8 @@ static struct grf_error *open_file(struct grf_core_file *file)
 		return grf_error_no_memory();
 	}
 	error = grf_named_file_open(file->path, what, &file->fd);
+	if (!error)
+		error = unpack_file(file);
 	if (error)
 		return error;
 	if (fstat(file->fd, &status) || !status.st_size)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A core or snapshot file, open and mapped, for as many as use it. Its holes cost nothing and are
- * not held by an image of it.
+ * not held by an image of it. One that is packed (base/files/packed_file.h) is unpacked into
+ * memory.
  */
 #ifndef GRF_IMAGE_CORE_FILE_H
 #define GRF_IMAGE_CORE_FILE_H
@@ -23,7 +24,8 @@ struct grf_core_file {
 	unsigned int users;
 };
 
-/* Opens and maps one, for one user. Errors: those of grf_named_file_open(), BAD_INPUT (empty). */
+/* Opens and maps one, for one user. Errors: those of grf_named_file_open() and grf_file_unpack(),
+ * BAD_INPUT (empty). */
 struct grf_error *grf_core_file_open(const char *path, struct grf_core_file **ret);
 
 /* Adds a user, and takes one away; the last one closes it. NULL is allowed. */
