@@ -11,7 +11,7 @@
 #include "capture/copy/copy.h"
 #include "capture/copy/dead_stacks.h"
 #include "capture/copy/plan.h"
-#include "capture/copy/pool.h"
+#include "base/pool.h"
 #include "capture/copy/space.h"
 #include "capture/copy/spill.h"
 #include "capture/precopy/precopy.h"

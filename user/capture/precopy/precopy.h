@@ -12,7 +12,7 @@
 #include "base/pace.h"
 #include "capture/copy/copy.h"
 #include "capture/copy/plan.h"
-#include "capture/copy/pool.h"
+#include "base/pool.h"
 #include "capture/precopy/touched.h"
 #include "capture/precopy/tracker.h"
 

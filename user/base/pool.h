@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Threads that wait for work, made before the stop so that none has to be made during it. */
-#ifndef GRF_CAPTURE_COPY_POOL_H
-#define GRF_CAPTURE_COPY_POOL_H
+/* Threads that wait for work, made before it comes. */
+#ifndef GRF_BASE_POOL_H
+#define GRF_BASE_POOL_H
 
 #include "base/error.h"
 

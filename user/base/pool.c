@@ -3,7 +3,7 @@
  * A mutex and two conditions: each start is a new generation of work, which every thread does
  * once.
  */
-#include "capture/copy/pool.h"
+#include "base/pool.h"
 
 #include <assert.h>
 #include <pthread.h>
