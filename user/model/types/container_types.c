@@ -476,20 +476,22 @@ struct grf_type *grf_container_contents(struct grf_types *types, struct grf_type
 struct grf_type *grf_container_channel(struct grf_types *types, struct grf_type *element)
 {
 	struct grf_type_source *source = element->source;
-	const char *name = source ? grf_types_intern_format(types, "chan %s", element->name) : NULL;
 	struct grf_type *container;
+	const char *name;
 
-	if (!name)
-		return NULL;
-	if (!source->channel) {
+	if (source && !source->channel) {
+		name = grf_types_intern_format(types, "chan %s", element->name);
+		if (!name)
+			return NULL;
 		container = grf_types_make(types, GRF_KIND_CHAN, name, GRF_WORD_BYTES, 0);
 		if (!container)
 			return NULL;
 		grf_type_source(container)->shape.element = element;
 		source->channel = grf_container_contents(types, container);
 	}
-	if (source->channel)
-		grf_type_plan(types, source->channel);
+	if (!source || !source->channel)
+		return NULL;
+	grf_type_plan(types, source->channel);
 	return source->channel;
 }
 

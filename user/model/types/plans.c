@@ -377,7 +377,8 @@ void grf_type_plan(struct grf_types *types, struct grf_type *type)
 	struct grf_type_source *source = type->source;
 
 	/* A Go type does not contain itself, nor nest so deeply. */
-	if (type->planned || !source || source->planning || types->depth >= GRF_TYPES_DEPTH_MAX)
+	if (type->planned || !source || source->planning || types->depth >= GRF_TYPES_DEPTH_MAX ||
+	    !grf_types_may_make(types))
 		return;
 	source->planning = true;
 	type->array_unnamed |= types->naming->folds(type->name);

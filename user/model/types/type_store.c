@@ -34,7 +34,7 @@ void *grf_types_allocate(struct grf_types *types, size_t size)
 	struct grf_arena_chunk *chunk = types->arena;
 	void *memory;
 
-	if (size > SIZE_MAX / 2)
+	if (size > SIZE_MAX / 2 || !grf_types_may_make(types))
 		return NULL;
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 	if (!chunk || chunk->size - chunk->used < size) {

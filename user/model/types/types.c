@@ -41,7 +41,7 @@ const struct grf_shape *grf_types_shape(struct grf_types *types, struct grf_type
 		return &nothing;
 	if (source->shaped)
 		return &source->shape;
-	if (types->depth >= GRF_TYPES_DEPTH_MAX)
+	if (types->depth >= GRF_TYPES_DEPTH_MAX || !grf_types_may_make(types))
 		return &nothing;
 	/* Set first: a type that asks for its own shape finds none. */
 	source->shaped = true;
@@ -184,7 +184,7 @@ struct grf_type *grf_types_by_descriptor(struct grf_types *types, uint64_t addre
 	HASH_FIND(hh, types->by_descriptor, &address, sizeof(address), entry);
 	if (entry)
 		return entry->type;
-	if (HASH_COUNT(types->by_descriptor) >= DESCRIPTORS_MAX)
+	if (HASH_COUNT(types->by_descriptor) >= DESCRIPTORS_MAX || !grf_types_may_make(types))
 		return NULL;
 	type = find_descriptor(types, address);
 	add_entry(types, &types->by_descriptor, address, type);

@@ -152,6 +152,15 @@ static inline bool grf_type_is_one_of(const struct grf_type *type, const char *c
 	return false;
 }
 
+/**
+ * While types are frozen, several threads may ask for them at a time. What would have to be read or
+ * made first counts as missing then: the caller learns it from grf_types_lacked(), and asks again
+ * when they are not frozen. Until then the answers since the last grf_types_lacked() are void.
+ */
+void grf_types_freeze(struct grf_types *types, bool frozen);
+/* Whether something was missing to this thread since the last call. */
+bool grf_types_lacked(void);
+
 /* True when the executable has usable DWARF. */
 bool grf_types_have_dwarf(const struct grf_types *types);
 /* True when it has, and some of its packages were compiled without. */

@@ -183,6 +183,7 @@ struct grf_types {
 	struct grf_type_entry *by_descriptor; /* by address; type may be NULL: not plausible */
 	struct grf_interface_entry *by_interface;
 	unsigned int depth; /* of nested planning and naming */
+	bool frozen;
 
 	struct grf_type *byte; /* what strings point to */
 };
@@ -192,6 +193,11 @@ struct grf_types {
 
 /* No more entries of a dictionary of generic code are read. */
 #define GRF_DICTIONARY_ENTRIES 4096
+
+/* --- frozen.c --------------------------------------------------------------------------------- */
+
+/* Whether something may be read or made: types are not frozen. False: that is noted as missing. */
+bool grf_types_may_make(const struct grf_types *types);
 
 /* --- type_store.c ----------------------------------------------------------------------------- */
 

@@ -561,6 +561,8 @@ static struct closure *closure_at(struct grf_types *types, uint64_t pc)
 	HASH_FIND(hh, closures->by_pc, &pc, sizeof(pc), closure);
 	if (closure)
 		return closure;
+	if (!grf_types_may_make(types))
+		return NULL;
 	closure = calloc(1, sizeof(*closure));
 	if (!closure)
 		return NULL;
@@ -591,6 +593,8 @@ static struct grf_type *instance_type(struct grf_types *types, struct closure *c
 	for (size_t i = 0; i < closure->instances.count; i++)
 		if (closure->instances.items[i].dictionary == dictionary)
 			return closure->instances.items[i].type;
+	if (!grf_types_may_make(types))
+		return NULL;
 	instance =
 	    closure->instances.count < INSTANCES_MAX ? grf_array_add(&closure->instances) : NULL;
 	if (!instance)

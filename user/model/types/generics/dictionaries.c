@@ -119,6 +119,8 @@ static const struct grf_dictionary *find_dictionary(struct grf_types *types, uin
 	HASH_FIND(hh, types->dictionaries->by_address, &key, sizeof(key), found);
 	if (found)
 		return found;
+	if (!grf_types_may_make(types))
+		return NULL;
 	symbol = symbol_at(types, address, &offset, &size);
 	return symbol && !offset && grf_instance_is_dictionary(symbol, function)
 		   ? make_dictionary(types, address, function, symbol, size)
