@@ -60,20 +60,66 @@ static void test_frontier_keeps_order_across_blocks(void **state)
 	grf_frontier_free(&frontier);
 }
 
-static void test_frontier_peek_sees_what_will_be_popped(void **state)
+static void test_frontier_gives_places_side_by_side(void **state)
 {
 	struct grf_frontier frontier = {0};
+	const struct grf_place *places;
 	struct grf_place place = {0};
+	uint64_t taken = 0, count;
 
 	(void)state;
-	for (uint64_t i = 0; i < 10; i++) {
-		place.address = i;
+	assert_int_equal(grf_frontier_next(&frontier, &places), 0);
+	for (place.address = 0; place.address < 150000; place.address++)
 		assert_true(grf_frontier_push(&frontier, &place));
+	while ((count = grf_frontier_next(&frontier, &places))) {
+		count = count < 1000 ? count : 1000;
+		for (uint64_t i = 0; i < count; i++)
+			assert_int_equal(places[i].address, taken + i);
+		grf_frontier_take(&frontier, count);
+		taken += count;
+		/* What is appended meanwhile does not disturb what was taken. */
+		assert_true(taken > 150000 || grf_frontier_push(&frontier, &place));
+		place.address++;
+		assert_int_equal(places[0].address, taken - count);
 	}
-	assert_true(grf_frontier_pop(&frontier, &place));
-	assert_int_equal(grf_frontier_peek(&frontier, 0)->address, 1);
-	assert_int_equal(grf_frontier_peek(&frontier, 8)->address, 9);
-	assert_null(grf_frontier_peek(&frontier, 9));
+	assert_int_equal(taken, place.address > taken ? taken : place.address);
+	assert_true(taken > 150000);
+	grf_frontier_free(&frontier);
+}
+
+static void test_frontier_is_filled_from_several_sides(void **state)
+{
+	static const size_t sizes[] = {10, 0, 65000, 70000, 1, 140000};
+	struct grf_frontier_cursor whole, parts[6];
+	struct grf_frontier frontier = {0};
+	struct grf_place place = {.address = 0};
+	uint64_t total = 0, at = 0;
+
+	(void)state;
+	/* A place that is there before. */
+	assert_true(grf_frontier_push(&frontier, &place));
+	for (size_t i = 0; i < 6; i++)
+		total += sizes[i];
+	assert_true(grf_frontier_append(&frontier, total, &whole));
+	for (size_t i = 0; i < 6; i++) {
+		parts[i] = whole;
+		grf_frontier_skip(&whole, sizes[i]);
+	}
+	/* The last part first. */
+	for (size_t i = 6; i-- > 0;) {
+		uint64_t first = 1;
+
+		for (size_t k = 0; k < i; k++)
+			first += sizes[k];
+		for (size_t k = 0; k < sizes[i]; k++) {
+			place.address = first + k;
+			grf_frontier_fill(&parts[i], &place);
+		}
+	}
+	assert_int_equal(frontier.count, total + 1);
+	while (grf_frontier_pop(&frontier, &place))
+		assert_int_equal(place.address, at++);
+	assert_int_equal(at, total + 1);
 	grf_frontier_free(&frontier);
 }
 
@@ -164,7 +210,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pair_map_tells_pairs_apart),
 	    cmocka_unit_test(test_frontier_keeps_order_across_blocks),
-	    cmocka_unit_test(test_frontier_peek_sees_what_will_be_popped),
+	    cmocka_unit_test(test_frontier_gives_places_side_by_side),
+	    cmocka_unit_test(test_frontier_is_filled_from_several_sides),
 	    cmocka_unit_test(test_object_states_know_free_slots),
 	    cmocka_unit_test(test_places_become_wide),
 	    cmocka_unit_test(test_masks_of_spans),

@@ -39,6 +39,7 @@ enum grf_exit {
 struct grf_common_options {
 	int verbosity;
 	bool no_sandbox;
+	unsigned int jobs; /* threads that walk; 0: as many as there are processors to use */
 	const struct grf_naming *naming; /* NULL: the default */
 };
 
@@ -81,9 +82,9 @@ struct grf_tree_options {
 	struct grf_shown_elements shown;
 };
 
-/* From a source to results, which it commits, and a summary: model, graph, writers. `naming`: as of
- * grf_common_options. */
-struct grf_error *grf_make_profile(const struct grf_source *source, const struct grf_naming *naming,
+/* From a source to results, which it commits, and a summary: model, graph, writers. */
+struct grf_error *grf_make_profile(const struct grf_source *source,
+				   const struct grf_common_options *common,
 				   const struct grf_tree_options *options,
 				   struct grf_results *results);
 

@@ -7,6 +7,7 @@
 #include "cli/values.h"
 
 #define MAX_MAX_DEPTH 100000
+#define MAX_JOBS      256
 
 enum {
 	OPTION_MAX_DEPTH = 0x100,
@@ -23,6 +24,10 @@ enum {
 static const struct argp_option common_options[] = {
     {"verbose", 'v', NULL, 0, "Tell what is done and why; twice for more", 0},
     {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "Keep all privileges during the analysis", 0},
+    {"jobs", 'j', "N", 0,
+     "Threads that walk the heap (default: as many as there are processors to use, up to 8). The "
+     "result does not depend on it",
+     0},
     {"names", OPTION_NAMES, "NAMING", 0,
      "How the elements of chains are named: go (the default) or goref", 0},
     {0},
@@ -35,6 +40,10 @@ static error_t parse_common_option(int key, char *argument, struct argp_state *s
 	switch (key) {
 	case 'v':
 		options->verbosity++;
+		return 0;
+	case 'j':
+		options->jobs =
+		    (unsigned int)grf_parse_number(state, "--jobs", argument, 1, MAX_JOBS);
 		return 0;
 	case OPTION_NO_SANDBOX:
 		options->no_sandbox = true;

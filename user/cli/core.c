@@ -116,7 +116,7 @@ static struct grf_error *analyse_core(void *input, int *ret_status)
 		return error;
 	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->common.no_sandbox);
 	if (!error)
-		error = grf_make_profile(&source, options->common.naming, &options->tree, &results);
+		error = grf_make_profile(&source, &options->common, &options->tree, &results);
 	return error;
 }
 

@@ -109,7 +109,8 @@ static struct grf_error *write_views(const struct grf_graph *graph,
 	return error ? error : grf_print_summary(results, &facts);
 }
 
-struct grf_error *grf_make_profile(const struct grf_source *source, const struct grf_naming *naming,
+struct grf_error *grf_make_profile(const struct grf_source *source,
+				   const struct grf_common_options *common,
 				   const struct grf_tree_options *options,
 				   struct grf_results *results)
 {
@@ -122,9 +123,10 @@ struct grf_error *grf_make_profile(const struct grf_source *source, const struct
 	/* Who asks for every step gets it. */
 	if (options->graph.no_fold && !results->samples_given)
 		results->limits.samples = 0;
-	error = grf_model_create(source->image, source->executable, naming, &model);
+	error = grf_model_create(source->image, source->executable, common->naming, &model);
 	if (error)
 		return error;
+	graph_options.threads = common->jobs;
 	graph_options.places =
 	    grf_results_have_tables(results) || model->heap->allocated_count <= SUMMARY_OBJECTS;
 	error = grf_graph_create(model, &graph_options, &graph);

@@ -22,6 +22,8 @@ enum grf_object_state {
 	GRF_OBJECT_VISITED = 4,
 	/* What it was reached as is only a part of it, as far as is known. */
 	GRF_OBJECT_WIDER = 8,
+	/* Reached, and not looked at yet: how, one thread alone finds out. */
+	GRF_OBJECT_UNSETTLED = 16,
 	/* A free slot, without an object. Never together with the others. */
 	GRF_OBJECT_FREE = 0x80,
 };

@@ -30,6 +30,12 @@ void grf_places_free(struct grf_places *places);
 /* Gives all four bytes. False: out of memory, and nothing has changed. */
 bool grf_places_widen(struct grf_places *places);
 
+/* Makes all places wide where numbers of up to `count` would not fit. False: out of memory. */
+static inline bool grf_places_make_room(struct grf_places *places, uint32_t count)
+{
+	return !places->narrow || count <= GRF_PLACES_NARROW || grf_places_widen(places);
+}
+
 static inline bool grf_places_kept(const struct grf_places *places)
 {
 	return places->narrow || places->wide;

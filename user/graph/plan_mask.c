@@ -68,6 +68,16 @@ static bool fill_stored(struct grf_stored_type *stored, struct grf_types *types,
 	return true;
 }
 
+const struct grf_stored_type *grf_stored_type_known(const struct grf_stored_types *stored,
+						    uint64_t address, uint64_t room)
+{
+	uint32_t index = grf_pair_map_get(&stored->by_address, address, 0);
+
+	return index != GRF_PAIR_MAP_NONE && stored->items[index].size <= room
+		   ? &stored->items[index]
+		   : NULL;
+}
+
 const struct grf_stored_type *grf_stored_type_get(struct grf_stored_types *stored,
 						  struct grf_types *types, uint64_t address,
 						  uint64_t room, bool *ret_no_memory)

@@ -73,6 +73,9 @@ struct grf_stored_types {
 const struct grf_stored_type *grf_stored_type_get(struct grf_stored_types *stored,
 						  struct grf_types *types, uint64_t address,
 						  uint64_t room, bool *ret_no_memory);
+/* The same where it was asked for before. NULL: it was not, or is larger than the object. */
+const struct grf_stored_type *grf_stored_type_known(const struct grf_stored_types *stored,
+						    uint64_t address, uint64_t room);
 void grf_stored_types_free(struct grf_stored_types *stored);
 
 #endif

@@ -44,4 +44,11 @@ uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class roo
  */
 uint32_t grf_tree_child(struct grf_tree_builder *builder, uint32_t parent, const char *name);
 
+/* The same where it was asked for before, else GRF_TREE_NONE. */
+static inline uint32_t grf_tree_known_child(const struct grf_tree_builder *builder, uint32_t parent,
+					    const char *name)
+{
+	return grf_pair_map_get(&builder->children, parent, (uintptr_t)name);
+}
+
 #endif

@@ -54,12 +54,12 @@ void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uin
 		end = view->end;
 	words = end > view->first ? (end + 63) / 64 - first : 0;
 	if (!grf_places_kept(&walk->places) || !words) {
-		grf_walk_value(walk, spot, view);
+		grf_walker_value(&walk->main, spot, view);
 		return;
 	}
 	if (!remember_pending(walk, view->pending + first, words))
 		return;
-	grf_walk_value(walk, spot, view);
+	grf_walker_value(&walk->main, spot, view);
 	for (uint64_t w = 0; w < words; w++) {
 		uint64_t taken = walk->unclaimed[w] & ~view->pending[first + w];
 

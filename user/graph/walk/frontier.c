@@ -36,6 +36,43 @@ bool grf_frontier_push(struct grf_frontier *frontier, const struct grf_place *pl
 	return true;
 }
 
+bool grf_frontier_append(struct grf_frontier *frontier, size_t count,
+			 struct grf_frontier_cursor *ret)
+{
+	if (!frontier->tail && !add_block(frontier))
+		return false;
+	*ret = (struct grf_frontier_cursor){frontier->tail, frontier->written};
+	while (count) {
+		size_t room = BLOCK_PLACES - frontier->written;
+
+		if (!room) {
+			if (!add_block(frontier))
+				return false;
+			continue;
+		}
+		room = room < count ? room : count;
+		frontier->written += room;
+		frontier->count += room;
+		count -= room;
+	}
+	return true;
+}
+
+void grf_frontier_skip(struct grf_frontier_cursor *cursor, size_t count)
+{
+	cursor->at += count;
+	while (cursor->at > BLOCK_PLACES) {
+		cursor->block = cursor->block->next;
+		cursor->at -= BLOCK_PLACES;
+	}
+}
+
+void grf_frontier_fill(struct grf_frontier_cursor *cursor, const struct grf_place *place)
+{
+	grf_frontier_skip(cursor, 1);
+	cursor->block->places[cursor->at - 1] = *place;
+}
+
 bool grf_frontier_pop(struct grf_frontier *frontier, struct grf_place *ret)
 {
 	struct grf_frontier_block *block = frontier->head;
@@ -57,13 +94,26 @@ bool grf_frontier_pop(struct grf_frontier *frontier, struct grf_place *ret)
 	return true;
 }
 
-const struct grf_place *grf_frontier_peek(const struct grf_frontier *frontier, size_t ahead)
+size_t grf_frontier_next(struct grf_frontier *frontier, const struct grf_place **ret)
 {
-	size_t at = frontier->read + ahead;
+	struct grf_frontier_block *block = frontier->head;
 
-	if (ahead >= frontier->count || at >= BLOCK_PLACES)
-		return NULL;
-	return &frontier->head->places[at];
+	if (!frontier->count)
+		return 0;
+	if (frontier->read == BLOCK_PLACES) {
+		frontier->head = block->next;
+		frontier->read = 0;
+		free(block);
+		block = frontier->head;
+	}
+	*ret = &block->places[frontier->read];
+	return (block == frontier->tail ? frontier->written : BLOCK_PLACES) - frontier->read;
+}
+
+void grf_frontier_take(struct grf_frontier *frontier, size_t count)
+{
+	frontier->read += count;
+	frontier->count -= count;
 }
 
 void grf_frontier_free(struct grf_frontier *frontier)

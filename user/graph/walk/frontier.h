@@ -28,12 +28,29 @@ struct grf_frontier {
 /* False: out of memory. */
 bool grf_frontier_push(struct grf_frontier *frontier, const struct grf_place *place);
 
+/* Where places that were appended are filled in. */
+struct grf_frontier_cursor {
+	struct grf_frontier_block *block;
+	size_t at;
+};
+
+/* Appends `count` places, to be filled in through *ret. False: out of memory. */
+bool grf_frontier_append(struct grf_frontier *frontier, size_t count,
+			 struct grf_frontier_cursor *ret);
+/* Goes on by `count` places. */
+void grf_frontier_skip(struct grf_frontier_cursor *cursor, size_t count);
+/* Fills in the next place. */
+void grf_frontier_fill(struct grf_frontier_cursor *cursor, const struct grf_place *place);
+
 /* Takes the first place out. False: empty. */
 bool grf_frontier_pop(struct grf_frontier *frontier, struct grf_place *ret);
 
-/* The place `ahead` of the next one, for prefetching. NULL: it is past the end, or in another
- * block. */
-const struct grf_place *grf_frontier_peek(const struct grf_frontier *frontier, size_t ahead);
+/* The first places, which stand at *ret side by side until this is called again. Returns how many
+ * there are so: 0 when the queue is empty. */
+size_t grf_frontier_next(struct grf_frontier *frontier, const struct grf_place **ret);
+
+/* Takes the first `count` of these out. */
+void grf_frontier_take(struct grf_frontier *frontier, size_t count);
 
 void grf_frontier_free(struct grf_frontier *frontier);
 

@@ -7,7 +7,12 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/pace.h"
+#include "graph/walk/batch.h"
 #include "graph/walk/walk.h"
+
+/* More are of little use to a walk of a heap of usual size. */
+#define USUAL_THREADS 8u
 
 static void walk_free(struct grf_walk *walk)
 {
@@ -34,8 +39,9 @@ static void walk_free(struct grf_walk *walk)
 	grf_spots_free(&walk->spots);
 	grf_tree_builder_free(&walk->builder);
 	grf_array_free(&walk->claims);
+	grf_walker_free(&walk->main);
+	grf_batch_destroy(walk->batch);
 	free(walk->unclaimed);
-	free(walk->scratch);
 	free(walk->states);
 	grf_places_free(&walk->places);
 }
@@ -71,10 +77,19 @@ static struct grf_error *index_scheduler(struct grf_walk *walk)
 	return NULL;
 }
 
-static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
+static unsigned int usual_threads(void)
+{
+	unsigned int processors = grf_available_processors();
+
+	return processors < USUAL_THREADS ? processors : USUAL_THREADS;
+}
+
+static struct grf_error *walk_all(struct grf_walk *walk, bool keep, unsigned int threads)
 {
 	struct grf_error *error = grf_object_states_create(walk->heap, &walk->states);
 
+	if (!error)
+		error = grf_batch_create(walk, threads ? threads : usual_threads(), &walk->batch);
 	if (!error && keep && !grf_places_create(&walk->places, walk->heap->object_ids))
 		error = grf_error_no_memory();
 	if (!error)
@@ -88,6 +103,8 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 		grf_debug("root class %d: %llu objects after %.3f s", root_class,
 			  (unsigned long long)walk->reached, (double)(grf_now() - began) / 1e9);
 	}
+	if (walk->batch)
+		grf_batch_count(walk->batch);
 	grf_progress_end();
 	if (!error && keep)
 		error = grf_walk_wholes(walk);
@@ -170,9 +187,11 @@ static struct grf_error *make_graph(struct grf_graph *graph,
 	walk->model = model;
 	walk->heap = model->heap;
 	walk->types = model->types;
+	walk->main.walk = walk;
+	walk->main.settles = true;
 	grf_tree_builder_init(&walk->builder, graph->tree, options);
 	grf_spots_init(&walk->spots, model->types, &walk->builder);
-	error = walk_all(walk, options->places);
+	error = walk_all(walk, options->places, options->threads);
 	if (!error && options->places && !make_kinds(&walk->spots, graph))
 		error = grf_error_no_memory();
 	if (!error)

@@ -113,7 +113,7 @@ void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct 
 	    .known = &whole.known,
 	    .end = whole.count,
 	};
-	grf_walk_value(walk, spot, &view);
+	grf_walker_value(&walk->main, spot, &view);
 	for (uint64_t taken = before & ~whole.pending; taken; taken &= taken - 1) {
 		uint64_t word = (uint64_t)__builtin_ctzll(taken);
 		uint64_t bit = (whole.address[word] - area->start) / GRF_WORD_BYTES;

@@ -208,6 +208,21 @@ struct unnamed {
 	struct grf_code_object made;
 };
 
+/* Takes a pointer to what the code that stored it says it points to. False: the object is something
+ * else, or has a stored type. */
+static bool emit_made(struct grf_walk *walk, uint64_t address, const struct grf_code_object *object,
+		      uint32_t spot)
+{
+	const struct grf_span *span;
+	uint32_t slot;
+
+	if (!grf_walk_made_fits(walk, address, object, &span, &slot))
+		return false;
+	grf_walk_emit(walk, span->base + slot * span->element_size,
+		      grf_walk_found_spot(walk, spot, object->type, object->array));
+	return true;
+}
+
 static void follow_unnamed(struct grf_walk *walk, const struct unnamed *word, uint32_t spot)
 {
 	if (!spot)
@@ -215,7 +230,7 @@ static void follow_unnamed(struct grf_walk *walk, const struct unnamed *word, ui
 	if (walk->inference && word->before &&
 	    grf_walk_emit_interface(walk, word->before, word->value, spot))
 		return;
-	if (word->is_made && grf_walk_emit_made(walk, word->value, &word->made, spot))
+	if (word->is_made && emit_made(walk, word->value, &word->made, spot))
 		return;
 	grf_walk_defer(walk, word->value, spot);
 }

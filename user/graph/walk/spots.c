@@ -61,13 +61,32 @@ static bool is_pool_type(const struct grf_type *type)
 	return type && !strcmp(type->name, "sync.poolLocal");
 }
 
+static uint64_t spot_place(uint32_t node, enum grf_content content, bool inferred)
+{
+	return (uint64_t)node << 3 | (uint64_t)inferred << 2 | content;
+}
+
+static uint32_t known_spot(const struct grf_spots *spots, uint64_t place,
+			   const struct grf_type *type)
+{
+	uint32_t id = grf_pair_map_get(&spots->index, place, (uintptr_t)type);
+
+	return id == GRF_PAIR_MAP_NONE ? 0 : id;
+}
+
+uint32_t grf_spot_known(const struct grf_spots *spots, uint32_t node, const struct grf_type *type,
+			enum grf_content content)
+{
+	return known_spot(spots, spot_place(node, content, false), type);
+}
+
 static uint32_t get_spot(struct grf_spots *spots, uint32_t node, struct grf_type *type,
 			 enum grf_content content, bool inferred)
 {
-	uint64_t place = (uint64_t)node << 3 | (uint64_t)inferred << 2 | content;
-	uint32_t id = grf_pair_map_get(&spots->index, place, (uintptr_t)type);
+	uint64_t place = spot_place(node, content, inferred);
+	uint32_t id = known_spot(spots, place, type);
 
-	if (id != GRF_PAIR_MAP_NONE)
+	if (id)
 		return id;
 	if (spots->count / GRF_SPOT_BLOCK >= spots->block_count && !add_block(spots))
 		return 0;
@@ -187,18 +206,11 @@ uint32_t grf_spot_make_child(struct grf_spots *spots, uint32_t id, uint32_t chil
 uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index)
 {
 	const struct grf_spot *spot = grf_spot_at(spots, id);
-	const char *const *names;
-	uint32_t child;
+	uint32_t child = grf_spot_element_child(spot, index);
+	const char *const *names = spot->type->array_unnamed ? NULL : spot->type->element_names;
 
-	if (spot->type->array_unnamed)
-		return grf_spot_child(spots, id, 0, NULL, 0, spot->type, GRF_CONTENT_ONE);
-	names = spot->type->element_names;
-	if (index < 0)
-		child = GRF_ELEMENT_BEFORE;
-	else
-		child = index < GRF_ELEMENT_LATER ? (uint32_t)index : GRF_ELEMENT_LATER;
-	return grf_spot_child(spots, id, child, names ? &names[child] : NULL, names ? 1 : 0,
-			      spot->type, GRF_CONTENT_ONE);
+	return grf_spot_make_child(spots, id, child, names ? &names[child] : NULL, names ? 1 : 0,
+				   spot->type, GRF_CONTENT_ONE);
 }
 
 /* The node in place of `node` whose element has the type in it. GRF_TREE_NONE: out of memory. */
@@ -243,6 +255,23 @@ uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,
 		spot->dynamic_spot = made;
 	}
 	return spot->dynamic_spot;
+}
+
+uint32_t grf_spot_dynamic_known(const struct grf_spots *spots, uint32_t id, const void *key,
+				const struct grf_type *type, const char *name)
+{
+	const struct grf_spot *spot = grf_spot_at(spots, id);
+	uint32_t node = spot->node;
+
+	if (!type && !name)
+		return id;
+	if (spot->dynamic_key == key && spot->dynamic_spot)
+		return spot->dynamic_spot;
+	if (name && spots->builder->tree->nodes[node].parent != GRF_TREE_NONE)
+		node = grf_pair_map_get(&spots->typed, node, (uintptr_t)name);
+	if (node == GRF_TREE_NONE)
+		return 0;
+	return type || node != spot->node ? grf_spot_known(spots, node, type, GRF_CONTENT_ONE) : id;
 }
 
 uint32_t grf_spot_sub_objects(struct grf_spots *spots, uint32_t id)

@@ -24,6 +24,13 @@ enum grf_stored_choice {
 	GRF_CHOICE_NEITHER,         /* the spot's type has no pointers: the object's are untyped */
 };
 
+/* Which slots objects of a spot's type fill. */
+enum grf_slot_sizes {
+	GRF_SIZES_UNKNOWN, /* nobody has asked yet */
+	GRF_SIZES_ANY,
+	GRF_SIZES_OWN, /* those of the type's size class */
+};
+
 struct grf_spot {
 	struct grf_type *type; /* NULL: unknown */
 	uint32_t node;
@@ -34,7 +41,8 @@ struct grf_spot {
 	bool timer;            /* the type is that of a timer */
 	uint8_t stored_choice; /* enum grf_stored_choice for `stored_address` and `stored_key` */
 	bool inferred;         /* nothing but likeness tells the type */
-	uint32_t filled;       /* bytes of slots that the type is known to fill; 0: none yet */
+	uint8_t sizes;         /* enum grf_slot_sizes */
+	uint32_t filled;       /* OWN_SIZES: bytes of slots that the type is known to fill */
 	uint32_t dynamic_spot; /* the last child by dynamic type, that of `dynamic_key` */
 	const void *dynamic_key;
 	/* What was last found out for a small object (visit_small.c): which of its words the type
@@ -74,7 +82,11 @@ static inline struct grf_spot *grf_spot_at(const struct grf_spots *spots, uint32
 	return &spots->blocks[id / GRF_SPOT_BLOCK][id % GRF_SPOT_BLOCK];
 }
 
-/* The spot of a node with a type. 0: out of memory. */
+/* The spot of a node with a type, where there is one. 0: not yet. */
+uint32_t grf_spot_known(const struct grf_spots *spots, uint32_t node, const struct grf_type *type,
+			enum grf_content content);
+
+/* The same, made where it is missing. 0: out of memory. */
 uint32_t grf_spot_get(struct grf_spots *spots, uint32_t node, struct grf_type *type,
 		      enum grf_content content);
 
@@ -91,20 +103,18 @@ uint32_t grf_spot_make_child(struct grf_spots *spots, uint32_t id, uint32_t chil
 			     const char *const *path, uint32_t path_length, struct grf_type *type,
 			     enum grf_content content);
 
-/* The child spot if it was made before, else makes it. */
-static inline uint32_t grf_spot_child(struct grf_spots *spots, uint32_t id, uint32_t child,
-				      const char *const *path, uint32_t path_length,
-				      struct grf_type *type, enum grf_content content)
+/* The child of an array spot, prepared, that element `index` has. A negative index is before the
+ * beginning of the slice. */
+static inline uint32_t grf_spot_element_child(const struct grf_spot *spot, int64_t index)
 {
-	uint32_t known = spots->pool[grf_spot_at(spots, id)->children + child];
-
-	if (known)
-		return known;
-	return grf_spot_make_child(spots, id, child, path, path_length, type, content);
+	if (spot->type->array_unnamed)
+		return 0;
+	if (index < 0)
+		return GRF_ELEMENT_BEFORE;
+	return index < GRF_ELEMENT_LATER ? (uint32_t)index : GRF_ELEMENT_LATER;
 }
 
-/* The spot for element `index` of an array spot. A negative index is before the beginning of the
- * slice. */
+/* Makes the spot for element `index` of an array spot. 0: out of memory. */
 uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index);
 
 /* The spot of `id`'s node with another type; NULL: with what it has. `key` tells the types of one
@@ -112,6 +122,10 @@ uint32_t grf_spot_element(struct grf_spots *spots, uint32_t id, int64_t index);
  * `name`, it is that of another element beside it; NULL: not. 0: out of memory. */
 uint32_t grf_spot_dynamic(struct grf_spots *spots, uint32_t id, const void *key,
 			  struct grf_type *type, const char *name);
+
+/* The same where it was asked for before. 0: not yet. */
+uint32_t grf_spot_dynamic_known(const struct grf_spots *spots, uint32_t id, const void *key,
+				const struct grf_type *type, const char *name);
 
 /* The untyped spot "$sub_objects$" below `id`. */
 uint32_t grf_spot_sub_objects(struct grf_spots *spots, uint32_t id);

@@ -2,7 +2,7 @@
 /* Shared by the visits of all forms: words that no type covers, and objects with such words. */
 #include "graph/walk/visit.h"
 
-void grf_visited_defer(struct grf_walk *walk, uint32_t spot, const uint8_t *memory,
+void grf_visited_defer(struct grf_walker *walker, uint32_t spot, const uint8_t *memory,
 		       const uint64_t *bits, uint64_t words)
 {
 	uint32_t below = 0;
@@ -13,43 +13,46 @@ void grf_visited_defer(struct grf_walk *walk, uint32_t spot, const uint8_t *memo
 
 			if (at >= words || !(value = grf_load_u64(memory + at * 8)))
 				continue;
-			if (!below && !(below = grf_spot_sub_objects(&walk->spots, spot))) {
-				grf_walk_fail(walk);
+			if (!below && !(below = grf_walker_sub_objects(walker, spot))) {
+				grf_walker_fail(walker);
 				return;
 			}
-			grf_walk_defer(walk, value, below);
+			grf_walker_defer(walker, value, below);
 		}
 	}
 }
 
-struct grf_partial *grf_visited_partial(struct grf_walk *walk, const struct grf_visited *object,
+struct grf_partial *grf_visited_partial(struct grf_walker *walker, const struct grf_visited *object,
 					bool add)
 {
-	uint32_t index = grf_pair_map_get(&walk->partial_index, object->id, 0);
+	uint32_t index = grf_pair_map_get(&walker->walk->partial_index, object->id, 0);
 	struct grf_place place = {.where = GRF_PLACE_PARTIAL};
 	struct grf_partial *partial;
 
 	if (index != GRF_PAIR_MAP_NONE)
-		return &walk->partials.items[index];
+		return &walker->walk->partials.items[index];
 	if (!add)
 		return NULL;
-	place.spot = (uint32_t)walk->partials.count;
-	partial = grf_array_add(&walk->partials);
-	if (!partial || !grf_pair_map_put(&walk->partial_index, object->id, 0, place.spot) ||
-	    !grf_frontier_push(&walk->deferred, &place)) {
-		grf_walk_fail(walk);
+	place.spot = (uint32_t)walker->walk->partials.count;
+	partial = grf_array_add(&walker->walk->partials);
+	if (!partial ||
+	    !grf_pair_map_put(&walker->walk->partial_index, object->id, 0, place.spot) ||
+	    !grf_frontier_push(&walker->walk->deferred, &place)) {
+		grf_walker_fail(walker);
 		return NULL;
 	}
 	partial->address = object->address;
 	partial->id = object->id;
-	partial->span = (uint32_t)(object->span - walk->heap->spans);
+	partial->span = (uint32_t)(object->span - walker->walk->heap->spans);
 	return partial;
 }
 
-void grf_visited_leave(struct grf_walk *walk, const struct grf_visited *object, uint32_t spot,
+void grf_visited_leave(struct grf_walker *walker, const struct grf_visited *object, uint32_t spot,
 		       uint64_t pending, bool stored)
 {
-	struct grf_partial *partial = grf_visited_partial(walk, object, true);
+	struct grf_partial *partial = !grf_walker_lacks_whole(walker) && grf_walker_may_make(walker)
+					  ? grf_visited_partial(walker, object, true)
+					  : NULL;
 
 	if (!partial)
 		return;
@@ -57,6 +60,6 @@ void grf_visited_leave(struct grf_walk *walk, const struct grf_visited *object, 
 	partial->value = object->value;
 	partial->spot = spot;
 	partial->stored = stored;
-	walk->states[object->id] |= GRF_OBJECT_PARTIAL;
-	grf_walk_place_wider(walk, object->id);
+	walker->walk->states[object->id] |= GRF_OBJECT_PARTIAL;
+	grf_walk_place_wider(walker->walk, object->id);
 }

@@ -13,6 +13,9 @@
 /* Objects whose mask fits one word. Since Go 1.22, all objects with heap bits do. */
 #define GRF_SMALL_BYTES 512
 
+/* Objects of more bytes are shared out in parts. */
+#define GRF_LONG_BYTES (UINT64_C(128) << 10)
+
 /* One object, found from a place. */
 struct grf_visited {
 	const struct grf_span *span;
@@ -26,39 +29,39 @@ struct grf_visited {
 };
 
 /* Hangs the words of `bits` below `spot` untyped. */
-void grf_visited_defer(struct grf_walk *walk, uint32_t spot, const uint8_t *memory,
+void grf_visited_defer(struct grf_walker *walker, uint32_t spot, const uint8_t *memory,
 		       const uint64_t *bits, uint64_t words);
 
 /* The object's entry in the partial table; `add`: made if missing. NULL: it has none, or memory is
  * out. */
-struct grf_partial *grf_visited_partial(struct grf_walk *walk, const struct grf_visited *object,
+struct grf_partial *grf_visited_partial(struct grf_walker *walker, const struct grf_visited *object,
 					bool add);
 
 /* Notes what is left over of an object, for later typed pointers to it. */
-void grf_visited_leave(struct grf_walk *walk, const struct grf_visited *object, uint32_t spot,
+void grf_visited_leave(struct grf_walker *walker, const struct grf_visited *object, uint32_t spot,
 		       uint64_t pending, bool stored);
 
 /* Finds what an object is as a whole, in which there is the value that `spot` describes: what the
  * code says that it made, else the only type that fits, else what the contents speak for. */
-bool grf_visited_whole(struct grf_walk *walk, const struct grf_visited *object,
+bool grf_visited_whole(struct grf_walker *walker, const struct grf_visited *object,
 		       const struct grf_spot *spot, struct grf_inferred *ret);
 
 /* Objects whose mask fits a word. grf_finish_small(): all typed pointers were followed. */
-void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id);
-void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+void grf_visit_small(struct grf_walker *walker, const struct grf_visited *object, uint32_t id);
+void grf_revisit_small(struct grf_walker *walker, const struct grf_visited *object, uint32_t id,
 		       struct grf_partial *partial);
-void grf_finish_small(struct grf_walk *walk, const struct grf_visited *object,
+void grf_finish_small(struct grf_walker *walker, const struct grf_visited *object,
 		      struct grf_partial *partial);
 
 /* Objects with a larger bitmap: Go before 1.22. */
-void grf_visit_bitmap(struct grf_walk *walk, const struct grf_visited *object, uint32_t id);
-void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+void grf_visit_bitmap(struct grf_walker *walker, const struct grf_visited *object, uint32_t id);
+void grf_revisit_bitmap(struct grf_walker *walker, const struct grf_visited *object, uint32_t id,
 			struct grf_partial *partial);
-void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
+void grf_finish_bitmap(struct grf_walker *walker, const struct grf_visited *object,
 		       struct grf_partial *partial);
 
 /* An object for which the runtime stores a type. `finish`: all typed pointers were followed. */
-void grf_visit_stored(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+void grf_visit_stored(struct grf_walker *walker, const struct grf_visited *object, uint32_t id,
 		      bool revisit, bool finish);
 
 static inline uint64_t grf_low_bits(uint64_t count)
@@ -67,17 +70,18 @@ static inline uint64_t grf_low_bits(uint64_t count)
 }
 
 /* The spot for the true type of an object whose static type is only its beginning. */
-static inline uint32_t grf_visited_variant(struct grf_walk *walk, uint32_t id,
+static inline uint32_t grf_visited_variant(struct grf_walker *walker, uint32_t id,
 					   const struct grf_visited *object)
 {
-	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	const struct grf_spot *spot = grf_spot_at(&walker->walk->spots, id);
 	struct grf_type *type = spot->type, *real;
 	uint64_t offset = object->value - object->address;
 
 	if (!type || type->variant == GRF_VARIANT_NONE || spot->content != GRF_CONTENT_ONE)
 		return id;
-	real = grf_type_variant(walk->types, type, object->memory + offset, object->size - offset);
-	return real ? grf_spot_dynamic(&walk->spots, id, real, real, NULL) : id;
+	real = grf_type_variant(walker->walk->types, type, object->memory + offset,
+				object->size - offset);
+	return real ? grf_walker_dynamic(walker, id, real, real, NULL) : id;
 }
 
 /* A view of the bytes of an object that a spot's content covers, from byte `payload` on. False: it

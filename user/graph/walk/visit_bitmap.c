@@ -7,14 +7,14 @@
 /* A large object with words left over is followed as a whole so many times at most. */
 #define LONG_VISITS 16
 
-static bool load_bitmap(struct grf_walk *walk, const struct grf_visited *object)
+static bool load_bitmap(struct grf_walker *walker, const struct grf_visited *object)
 {
 	uint64_t first = (object->address - object->span->base) / 8, words = object->size / 8;
 
-	if (!grf_walk_scratch(walk, words))
+	if (grf_walker_lacks_whole(walker) || !grf_walker_scratch(walker, words))
 		return false;
 	for (uint64_t at = 0; at < words; at += 64)
-		walk->scratch[at / 64] =
+		walker->scratch[at / 64] =
 		    grf_span_mask(object->span, first + at, words - at < 64 ? words - at : 64);
 	return true;
 }
@@ -27,9 +27,9 @@ static bool is_clear(const uint64_t *bits, uint64_t count)
 	return true;
 }
 
-/* Whether the object's mask, in walk->scratch, repeats that of `type` from the object's beginning
+/* Whether the object's mask, in walker->scratch, repeats that of `type` from the object's beginning
  * to its last pointer. */
-static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
+static bool is_repeated(struct grf_walker *walker, const struct grf_visited *object,
 			struct grf_type *type)
 {
 	uint64_t words = object->size / 8, last, *marks, top;
@@ -41,12 +41,12 @@ static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
 	marks = calloc(last + 1, sizeof(*marks));
 	same = marks != NULL;
 	for (uint64_t at = 0; same && at + type->size <= object->size; at += type->size)
-		grf_plan_mark(walk->types, type, marks, at / 8, words);
-	while (last && !walk->scratch[last])
+		grf_plan_mark(walker->walk->types, type, marks, at / 8, words);
+	while (last && !walker->scratch[last])
 		last--;
 	for (uint64_t w = 0; same && w < last; w++)
-		same = marks[w] == walk->scratch[w];
-	top = walk->scratch[last];
+		same = marks[w] == walker->scratch[w];
+	top = walker->scratch[last];
 	if (same && top)
 		same = (marks[last] & (UINT64_MAX >> __builtin_clzll(top))) == top;
 	free(marks);
@@ -54,92 +54,92 @@ static bool is_repeated(struct grf_walk *walk, const struct grf_visited *object,
 }
 
 /* The view of what `id` describes of an object. Of an array that is but a field of the object, as
- * the mask in walk->scratch shows, it is the first element; *id is its spot then. False: it
+ * the mask in walker->scratch shows, it is the first element; *id is its spot then. False: it
  * describes nothing. */
-static bool proven_view(struct grf_walk *walk, const struct grf_visited *object, uint64_t *pending,
-			uint32_t *id, struct grf_window *ret)
+static bool proven_view(struct grf_walker *walker, const struct grf_visited *object,
+			uint64_t *pending, uint32_t *id, struct grf_window *ret)
 {
-	const struct grf_spot *spot = grf_spot_at(&walk->spots, *id);
+	const struct grf_spot *spot = grf_spot_at(&walker->walk->spots, *id);
 
 	if (!grf_visited_view(spot, object, 0, pending, ret))
 		return false;
 	if (spot->content != GRF_CONTENT_ARRAY || !spot->type->size ||
 	    (!((object->value - object->address) % spot->type->size) &&
-	     is_repeated(walk, object, spot->type)))
+	     is_repeated(walker, object, spot->type)))
 		return true;
 	if (!grf_visited_first_element(spot, object, pending, ret))
 		return false;
-	*id = grf_spot_prepare(&walk->spots, *id) ? grf_spot_element(&walk->spots, *id, 0) : 0;
+	*id = grf_walker_prepare(walker, *id) ? grf_walker_element(walker, *id, 0) : 0;
 	if (!*id)
-		grf_walk_fail(walk);
+		grf_walker_fail(walker);
 	return *id;
 }
 
-void grf_visit_bitmap(struct grf_walk *walk, const struct grf_visited *object, uint32_t id)
+void grf_visit_bitmap(struct grf_walker *walker, const struct grf_visited *object, uint32_t id)
 {
 	uint64_t words = object->size / 8, bytes = grf_bitmap_words(words) * sizeof(uint64_t);
 	struct grf_partial *partial;
 	struct grf_window view;
 	uint32_t proven;
 
-	id = grf_visited_variant(walk, id, object);
+	id = grf_visited_variant(walker, id, object);
 	if (!id) {
-		grf_walk_fail(walk);
+		grf_walker_fail(walker);
 		return;
 	}
-	if (!load_bitmap(walk, object))
+	if (!load_bitmap(walker, object))
 		return;
 	proven = id;
-	if (proven_view(walk, object, walk->scratch, &proven, &view))
-		grf_walk_value(walk, proven, &view);
-	if (is_clear(walk->scratch, words))
+	if (proven_view(walker, object, walker->scratch, &proven, &view))
+		grf_walker_value(walker, proven, &view);
+	if (is_clear(walker->scratch, words))
 		return;
-	if (!object->keep || !grf_spot_at(&walk->spots, id)->type) {
-		grf_visited_defer(walk, id, object->memory, walk->scratch, words);
+	if (!object->keep || !grf_spot_at(&walker->walk->spots, id)->type) {
+		grf_visited_defer(walker, id, object->memory, walker->scratch, words);
 		return;
 	}
-	grf_visited_leave(walk, object, id, 0, false);
-	partial = grf_visited_partial(walk, object, false);
+	grf_visited_leave(walker, object, id, 0, false);
+	partial = grf_visited_partial(walker, object, false);
 	if (!partial)
 		return;
 	partial->bits = malloc(bytes);
 	if (partial->bits)
-		memcpy(partial->bits, walk->scratch, bytes);
+		memcpy(partial->bits, walker->scratch, bytes);
 	else
-		grf_walk_fail(walk);
+		grf_walker_fail(walker);
 }
 
 /* Another typed pointer to such an object. The words left over are not counted. An element is
  * followed quickly; an array as a whole only LONG_VISITS times, as a million slices may share it.
  */
-void grf_revisit_bitmap(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+void grf_revisit_bitmap(struct grf_walker *walker, const struct grf_visited *object, uint32_t id,
 			struct grf_partial *partial)
 {
 	const struct grf_spot *spot;
 	struct grf_window view;
 
-	id = grf_visited_variant(walk, id, object);
+	id = grf_visited_variant(walker, id, object);
 	if (!id) {
-		grf_walk_fail(walk);
+		grf_walker_fail(walker);
 		return;
 	}
-	spot = grf_spot_at(&walk->spots, id);
+	spot = grf_spot_at(&walker->walk->spots, id);
 	if (!spot->type)
 		return;
 	if ((spot->content != GRF_CONTENT_ONE || spot->type->size > GRF_SMALL_BYTES) &&
 	    partial->long_visits++ >= LONG_VISITS)
 		return;
-	if (spot->content == GRF_CONTENT_ARRAY && !load_bitmap(walk, object))
+	if (spot->content == GRF_CONTENT_ARRAY && !load_bitmap(walker, object))
 		return;
-	if (proven_view(walk, object, partial->bits, &id, &view))
-		grf_walk_value(walk, id, &view);
+	if (proven_view(walker, object, partial->bits, &id, &view))
+		grf_walker_value(walker, id, &view);
 }
 
 /* Follows what is left of an object by the plan of what the code says that it is as a whole. */
-static void finish_made(struct grf_walk *walk, const struct grf_visited *object,
+static void finish_made(struct grf_walker *walker, const struct grf_visited *object,
 			const struct grf_partial *partial)
 {
-	const struct grf_spot *spot = grf_spot_at(&walk->spots, partial->spot);
+	const struct grf_spot *spot = grf_spot_at(&walker->walk->spots, partial->spot);
 	const struct grf_window view = {
 	    .memory = object->memory,
 	    .room = object->size,
@@ -149,42 +149,44 @@ static void finish_made(struct grf_walk *walk, const struct grf_visited *object,
 	struct grf_inferred made;
 	uint32_t found;
 
-	if (!spot->type || !grf_walk_made(walk, object->id, &made) ||
-	    !grf_inferred_holds(walk->types, made, spot->type, object->value - object->address))
+	if (!spot->type || !grf_walk_made(walker->walk, object->id, &made) ||
+	    !grf_inferred_holds(walker->walk->types, made, spot->type,
+				object->value - object->address))
 		return;
-	grf_type_plan(walk->types, made.type);
-	found = grf_walk_found_spot(walk, partial->spot, made.type, made.array);
+	grf_type_plan(walker->walk->types, made.type);
+	found = grf_walk_found_spot(walker->walk, partial->spot, made.type, made.array);
 	if (found)
-		grf_walk_value(walk, found, &view);
+		grf_walker_value(walker, found, &view);
 	else
-		grf_walk_fail(walk);
-	grf_walk_place_whole(walk, object->id, made, true);
+		grf_walker_fail(walker);
+	grf_walk_place_whole(walker->walk, object->id, made, true);
 }
 
 /* Follows what is left of such an object in the end; see grf_finish_small(). */
-void grf_finish_bitmap(struct grf_walk *walk, const struct grf_visited *object,
+void grf_finish_bitmap(struct grf_walker *walker, const struct grf_visited *object,
 		       struct grf_partial *partial)
 {
-	struct grf_spot repeated = *grf_spot_at(&walk->spots, partial->spot);
+	struct grf_spot repeated = *grf_spot_at(&walker->walk->spots, partial->spot);
 	struct grf_type *type = repeated.type;
 	struct grf_window view;
 
 	repeated.content = GRF_CONTENT_ARRAY;
-	if (grf_spot_at(&walk->spots, partial->spot)->content == GRF_CONTENT_ONE && type &&
+	if (grf_spot_at(&walker->walk->spots, partial->spot)->content == GRF_CONTENT_ONE && type &&
 	    type->size >= 8 && !(type->size & 7) && object->size >= 2 * type->size &&
 	    grf_visited_view(&repeated, object, 0, partial->bits, &view) && !view.first &&
-	    load_bitmap(walk, object) && is_repeated(walk, object, type)) {
+	    load_bitmap(walker, object) && is_repeated(walker, object, type)) {
 		for (uint64_t at = 0; at + type->size <= object->size; at += type->size) {
 			struct grf_window element = view;
 
 			element.memory += at;
 			element.room = type->size;
 			element.first = at / 8;
-			grf_walk_value(walk, partial->spot, &element);
+			grf_walker_value(walker, partial->spot, &element);
 		}
-		grf_walk_place_whole(walk, object->id, (struct grf_inferred){type, true}, true);
+		grf_walk_place_whole(walker->walk, object->id, (struct grf_inferred){type, true},
+				     true);
 	}
-	finish_made(walk, object, partial);
-	grf_visited_defer(walk, partial->spot, object->memory, partial->bits, object->size / 8);
+	finish_made(walker, object, partial);
+	grf_visited_defer(walker, partial->spot, object->memory, partial->bits, object->size / 8);
 	free(partial->bits);
 }

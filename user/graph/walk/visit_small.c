@@ -12,7 +12,7 @@ static uint64_t small_mask(const struct grf_visited *object)
 }
 
 /* The words of a small object that a spot's plan covers. */
-static uint64_t plan_coverage(struct grf_walk *walk, struct grf_spot *spot,
+static uint64_t plan_coverage(struct grf_walker *walker, struct grf_spot *spot,
 			      const struct grf_visited *object)
 {
 	uint64_t key = 1 + (object->size << 16 | (object->value - object->address));
@@ -21,24 +21,31 @@ static uint64_t plan_coverage(struct grf_walk *walk, struct grf_spot *spot,
 
 	if (spot->coverage_key == key)
 		return spot->coverage;
+	/* What is worked out once is remembered. */
+	if (!spot->coverage_key && !grf_walker_may_make(walker))
+		return 0;
 	if (grf_visited_view(spot, object, 0, NULL, &view)) {
 		uint64_t stride = spot->type->size;
 
 		if (spot->content == GRF_CONTENT_POINTERS)
 			bits = grf_low_bits(words);
 		else if (spot->content == GRF_CONTENT_ONE)
-			grf_plan_mark(walk->types, spot->type, &bits, view.first, words);
+			grf_plan_mark(walker->walk->types, spot->type, &bits, view.first, words);
 		else if (stride >= 8 && !(stride & 7))
 			for (uint64_t at = view.first * 8; at + stride <= object->size;
 			     at += stride)
-				grf_plan_mark(walk->types, spot->type, &bits, at / 8, words);
+				grf_plan_mark(walker->walk->types, spot->type, &bits, at / 8,
+					      words);
 	}
-	spot->coverage_key = key;
-	spot->coverage = bits;
+	if (!walker->reads_only) {
+		spot->coverage_key = key;
+		spot->coverage = bits;
+	}
 	return bits;
 }
 
-static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct grf_visited *object,
+static struct grf_enclosing enclosing_type(struct grf_walker *walker,
+					   const struct grf_visited *object,
 					   const struct grf_spot *spot)
 {
 	const struct grf_enclosed enclosed = {
@@ -48,16 +55,19 @@ static struct grf_enclosing enclosing_type(struct grf_walk *walk, const struct g
 	    .field = spot->type,
 	};
 
-	if (!walk->enclosing)
-		walk->enclosing = grf_enclosing_types_create(walk->types, walk->heap);
-	return walk->enclosing ? grf_enclosing_type(walk->enclosing, &enclosed)
-			       : (struct grf_enclosing){0};
+	if (!grf_walker_may_make(walker))
+		return (struct grf_enclosing){0};
+	if (!walker->walk->enclosing)
+		walker->walk->enclosing =
+		    grf_enclosing_types_create(walker->walk->types, walker->walk->heap);
+	return walker->walk->enclosing ? grf_enclosing_type(walker->walk->enclosing, &enclosed)
+				       : (struct grf_enclosing){0};
 }
 
 /* Whether an object is an array of the type of `spot`, to which a slice of it leads. A slice of an
  * array that is a field has that type too: then the mask is another one, or, behind the object's
  * beginning, a struct that the code makes fits as well. */
-static bool is_whole_array(struct grf_walk *walk, const struct grf_visited *object,
+static bool is_whole_array(struct grf_walker *walker, const struct grf_visited *object,
 			   struct grf_spot *spot)
 {
 	uint64_t mask = small_mask(object), offset = object->value - object->address;
@@ -65,85 +75,85 @@ static bool is_whole_array(struct grf_walk *walk, const struct grf_visited *obje
 	struct grf_enclosing enclosing;
 
 	if (!type->size || offset % type->size ||
-	    (plan_coverage(walk, spot, object) != mask &&
-	     !grf_type_repeats(walk->heap, type, mask, object->size) &&
-	     !grf_type_is_alone(walk->heap, type, mask, object->size)))
+	    (plan_coverage(walker, spot, object) != mask &&
+	     !grf_type_repeats(walker->walk->heap, type, mask, object->size) &&
+	     !grf_type_is_alone(walker->walk->heap, type, mask, object->size)))
 		return false;
 	if (!offset)
 		return true;
-	enclosing = enclosing_type(walk, object, spot);
+	enclosing = enclosing_type(walker, object, spot);
 	return !enclosing.several && (!enclosing.whole.type || enclosing.whole.array);
 }
 
 /* Follows the pending words of a small object as what `id` describes: of an array that may be but a
  * field of it, the first element. */
-static void follow_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+static void follow_small(struct grf_walker *walker, const struct grf_visited *object, uint32_t id,
 			 uint64_t *pending)
 {
-	struct grf_spot *spot = grf_spot_at(&walk->spots, id);
+	struct grf_spot *spot = grf_spot_at(&walker->walk->spots, id);
 	struct grf_window view;
 
 	if (!grf_visited_view(spot, object, 0, pending, &view))
 		return;
-	if (spot->content == GRF_CONTENT_ARRAY && !is_whole_array(walk, object, spot)) {
+	if (spot->content == GRF_CONTENT_ARRAY && !is_whole_array(walker, object, spot)) {
 		if (!grf_visited_first_element(spot, object, pending, &view))
 			return;
-		id = grf_spot_prepare(&walk->spots, id) ? grf_spot_element(&walk->spots, id, 0) : 0;
+		id = grf_walker_prepare(walker, id) ? grf_walker_element(walker, id, 0) : 0;
 		if (!id) {
-			grf_walk_fail(walk);
+			grf_walker_fail(walker);
 			return;
 		}
 	}
-	grf_walk_value(walk, id, &view);
+	grf_walker_value(walker, id, &view);
 }
 
-void grf_visit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id)
+void grf_visit_small(struct grf_walker *walker, const struct grf_visited *object, uint32_t id)
 {
 	uint64_t mask = small_mask(object), pending = mask;
 	struct grf_spot *spot;
 
 	if (!mask)
 		return;
-	id = grf_visited_variant(walk, id, object);
+	id = grf_visited_variant(walker, id, object);
 	if (!id) {
-		grf_walk_fail(walk);
+		grf_walker_fail(walker);
 		return;
 	}
-	spot = grf_spot_at(&walk->spots, id);
-	if (plan_coverage(walk, spot, object) == mask &&
+	spot = grf_spot_at(&walker->walk->spots, id);
+	if (plan_coverage(walker, spot, object) == mask &&
 	    (spot->content != GRF_CONTENT_ARRAY || object->value == object->address)) {
-		follow_small(walk, object, id, NULL);
+		follow_small(walker, object, id, NULL);
 		return;
 	}
-	follow_small(walk, object, id, &pending);
+	follow_small(walker, object, id, &pending);
 	if (!pending)
 		return;
 	if (object->keep && spot->type)
-		grf_visited_leave(walk, object, id, pending, false);
+		grf_visited_leave(walker, object, id, pending, false);
 	else
-		grf_visited_defer(walk, id, object->memory, &pending, object->size / 8);
+		grf_visited_defer(walker, id, object->memory, &pending, object->size / 8);
 }
 
 /* Another typed pointer to a small object with words left over. */
-void grf_revisit_small(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+void grf_revisit_small(struct grf_walker *walker, const struct grf_visited *object, uint32_t id,
 		       struct grf_partial *partial)
 {
 	uint64_t pending = partial->pending;
 
-	id = grf_visited_variant(walk, id, object);
+	id = grf_visited_variant(walker, id, object);
 	if (!id) {
-		grf_walk_fail(walk);
+		grf_walker_fail(walker);
 		return;
 	}
-	if (!(plan_coverage(walk, grf_spot_at(&walk->spots, id), object) & pending))
+	if (!(plan_coverage(walker, grf_spot_at(&walker->walk->spots, id), object) & pending))
 		return;
-	follow_small(walk, object, id, &pending);
+	follow_small(walker, object, id, &pending);
 	partial->pending = pending;
 	if (!pending)
-		walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
+		walker->walk->states[object->id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
 }
 
-bool grf_visited_whole(struct grf_walk *walk, const struct grf_visited *object,
+bool grf_visited_whole(struct grf_walker *walker, const struct grf_visited *object,
 		       const struct grf_spot *spot, struct grf_inferred *ret)
 {
 	const struct grf_known_field field = {spot->type, object->value - object->address};
@@ -151,37 +161,38 @@ bool grf_visited_whole(struct grf_walk *walk, const struct grf_visited *object,
 
 	if (!spot->type || spot->content == GRF_CONTENT_POINTERS)
 		return false;
-	if (grf_walk_made(walk, object->id, ret) &&
-	    grf_inferred_holds(walk->types, *ret, field.type, field.offset))
+	if (grf_walk_made(walker->walk, object->id, ret) &&
+	    grf_inferred_holds(walker->walk->types, *ret, field.type, field.offset))
 		return true;
 	if (object->size > GRF_SMALL_BYTES)
 		return false;
-	enclosing = enclosing_type(walk, object, spot);
+	enclosing = enclosing_type(walker, object, spot);
 	if (enclosing.several)
-		return grf_walk_inference(walk) &&
-		       grf_type_infer(walk->inference, object->span, object->slot, &field, ret);
+		return grf_walk_inference(walker->walk) &&
+		       grf_type_infer(walker->walk->inference, object->span, object->slot, &field,
+				      ret);
 	*ret = enclosing.whole;
 	if (ret->type)
 		return true;
 	*ret = (struct grf_inferred){spot->type, true};
 	return spot->type->size && !(field.offset % spot->type->size) &&
-	       grf_type_repeats(walk->heap, spot->type, small_mask(object), object->size);
+	       grf_type_repeats(walker->walk->heap, spot->type, small_mask(object), object->size);
 }
 
 /* Follows what is left of a small object as the elements of an array, to one of which, or to
  * several, the pointer of spot `id` leads. */
-static void finish_array(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+static void finish_array(struct grf_walker *walker, const struct grf_visited *object, uint32_t id,
 			 uint64_t *pending)
 {
-	struct grf_spot array = *grf_spot_at(&walk->spots, id);
+	struct grf_spot array = *grf_spot_at(&walker->walk->spots, id);
 	uint64_t stride = array.type->size;
 	struct grf_window view;
 
 	array.content = GRF_CONTENT_ARRAY;
 	if (!grf_visited_view(&array, object, 0, pending, &view))
 		return;
-	if (grf_spot_at(&walk->spots, id)->content == GRF_CONTENT_ARRAY) {
-		grf_walk_value(walk, id, &view);
+	if (grf_spot_at(&walker->walk->spots, id)->content == GRF_CONTENT_ARRAY) {
+		grf_walker_value(walker, id, &view);
 		return;
 	}
 	for (uint64_t at = 0; at + stride <= view.room; at += stride) {
@@ -190,12 +201,12 @@ static void finish_array(struct grf_walk *walk, const struct grf_visited *object
 		element.memory += at;
 		element.room = stride;
 		element.first += at / 8;
-		grf_walk_value(walk, id, &element);
+		grf_walker_value(walker, id, &element);
 	}
 }
 
 /* Follows what is left of a small object by the plan of what it is as a whole. */
-static void finish_whole(struct grf_walk *walk, const struct grf_visited *object, uint32_t id,
+static void finish_whole(struct grf_walker *walker, const struct grf_visited *object, uint32_t id,
 			 struct grf_inferred whole, uint64_t *pending)
 {
 	const struct grf_window view = {
@@ -206,16 +217,17 @@ static void finish_whole(struct grf_walk *walk, const struct grf_visited *object
 	};
 	uint32_t found;
 
-	if (whole.array && grf_type_is_same(whole.type, grf_spot_at(&walk->spots, id)->type)) {
-		finish_array(walk, object, id, pending);
+	if (whole.array &&
+	    grf_type_is_same(whole.type, grf_spot_at(&walker->walk->spots, id)->type)) {
+		finish_array(walker, object, id, pending);
 		return;
 	}
-	grf_type_plan(walk->types, whole.type);
-	found = grf_walk_found_spot(walk, id, whole.type, whole.array);
+	grf_type_plan(walker->walk->types, whole.type);
+	found = grf_walk_found_spot(walker->walk, id, whole.type, whole.array);
 	if (found)
-		grf_walk_value(walk, found, &view);
+		grf_walker_value(walker, found, &view);
 	else
-		grf_walk_fail(walk);
+		grf_walker_fail(walker);
 }
 
 /*
@@ -223,16 +235,16 @@ static void finish_whole(struct grf_walk *walk, const struct grf_visited *object
  * element of an array, or to a field, looks like a pointer to a lone value. Where nothing tells
  * what is around it, the rest is untyped.
  */
-void grf_finish_small(struct grf_walk *walk, const struct grf_visited *object,
+void grf_finish_small(struct grf_walker *walker, const struct grf_visited *object,
 		      struct grf_partial *partial)
 {
 	uint64_t pending = partial->pending;
 	uint32_t id = partial->spot;
 	struct grf_inferred whole;
 
-	if (grf_visited_whole(walk, object, grf_spot_at(&walk->spots, id), &whole)) {
-		finish_whole(walk, object, id, whole, &pending);
-		grf_walk_place_whole(walk, object->id, whole, true);
+	if (grf_visited_whole(walker, object, grf_spot_at(&walker->walk->spots, id), &whole)) {
+		finish_whole(walker, object, id, whole, &pending);
+		grf_walk_place_whole(walker->walk, object->id, whole, true);
 	}
-	grf_visited_defer(walk, id, object->memory, &pending, object->size / 8);
+	grf_visited_defer(walker, id, object->memory, &pending, object->size / 8);
 }

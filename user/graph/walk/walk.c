@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The queues and the ring of the walk: takes a pointer, finds its object, counts it once and
- * queues its place. walk_run.c takes places out again; their pointers come back here.
+ * Settles pointers: counts the object that one leads to once, and queues its place. walk_run.c
+ * takes places out again; the pointers of what is there come back here.
  */
 #include "graph/walk/walk.h"
 #include "model/types/flow/code_types.h"
@@ -9,6 +9,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Records between the prefetch of an object's state and its own turn. */
+#define STATES_AHEAD 48
 
 static void push_place(struct grf_walk *walk, struct grf_frontier *frontier, uint64_t address,
 		       uint32_t spot, uint32_t where)
@@ -19,31 +22,64 @@ static void push_place(struct grf_walk *walk, struct grf_frontier *frontier, uin
 		grf_walk_fail(walk);
 }
 
-void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot)
+/* Notes that an object is reached, and by the pointer to `address` that `spot` describes. */
+static void mark_reached(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
+			 uint64_t address, uint32_t spot)
 {
-	if (address && spot)
-		push_place(walk, &walk->deferred, address, spot, 0);
-}
-
-/* Counts an object at the node of the spot by whose pointer to `address` it was reached. */
-static void reach_object(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
-			 uint64_t address, uint32_t spot_id)
-{
-	const struct grf_spot *spot = grf_spot_at(&walk->spots, spot_id);
-	struct grf_tree_node *node = &walk->builder.tree->nodes[spot->node];
-
 	walk->states[id] = GRF_OBJECT_REACHED;
 	if (span->pointer_layout == GRF_POINTERS_NONE)
 		walk->states[id] |= GRF_OBJECT_VISITED;
 	if (grf_places_kept(&walk->places))
-		grf_walk_place(walk, id, span, address, spot_id);
+		grf_walk_place(walk, id, span, address, spot);
+}
+
+static void end_tally_node(struct grf_tally_node *tally, struct grf_walk *walk)
+{
+	struct grf_tree_node *node = &walk->builder.tree->nodes[tally->node];
+
+	if (!tally->objects)
+		return;
+	__atomic_fetch_add(&node->objects, tally->objects, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&node->bytes, tally->bytes, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&walk->reached, tally->objects, __ATOMIC_RELAXED);
+	*tally = (struct grf_tally_node){0};
+}
+
+void grf_tally_add(struct grf_tally *tally, struct grf_walk *walk, const struct grf_record *record)
+{
+	uint32_t node = grf_spot_at(&walk->spots, record->spot)->node;
+	struct grf_tally_node *at = &tally->nodes[node % GRF_TALLY_NODES];
+
+	if (at->node != node)
+		end_tally_node(at, walk);
+	at->node = node;
+	at->objects++;
+	at->bytes += walk->heap->spans[record->where].element_size;
+}
+
+void grf_tally_end(struct grf_tally *tally, struct grf_walk *walk)
+{
+	for (unsigned int i = 0; i < GRF_TALLY_NODES; i++)
+		end_tally_node(&tally->nodes[i], walk);
+}
+
+/* Reaches an object, alone: counts it at the node of the spot by whose pointer to `address` it was
+ * reached. */
+static void reach_object(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
+			 uint64_t address, uint32_t spot_id)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, spot_id);
+	struct grf_tree *tree = walk->builder.tree;
+
+	mark_reached(walk, id, span, address, spot_id);
 	walk->reached++;
-	node->objects++;
-	node->bytes += span->element_size;
+	tree->nodes[spot->node].objects++;
+	tree->nodes[spot->node].bytes += span->element_size;
 	/* A nameless root or an unsafe.Pointer leads to it, so it counts at that element. */
-	if (!spot->type && !node->untyped && span->pointer_layout != GRF_POINTERS_NONE) {
-		walk->builder.tree->untyped_objects++;
-		walk->builder.tree->untyped_bytes += span->element_size;
+	if (!spot->type && !tree->nodes[spot->node].untyped &&
+	    span->pointer_layout != GRF_POINTERS_NONE) {
+		tree->untyped_objects++;
+		tree->untyped_bytes += span->element_size;
 	}
 }
 
@@ -110,19 +146,6 @@ uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type
 	return grf_spot_get(&walk->spots, node, type, array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE);
 }
 
-bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
-			const struct grf_code_object *object, uint32_t spot)
-{
-	const struct grf_span *span;
-	uint32_t slot;
-
-	if (!grf_walk_made_fits(walk, address, object, &span, &slot))
-		return false;
-	grf_walk_emit(walk, span->base + slot * span->element_size,
-		      grf_walk_found_spot(walk, spot, object->type, object->array));
-	return true;
-}
-
 /* The spot for an object that an untyped pointer leads to, if its type can be found: the element
  * "?. (type)" in place of "$sub_objects$". 0: it cannot. */
 static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_span *span,
@@ -135,136 +158,168 @@ static uint32_t found_spot(struct grf_walk *walk, uint32_t id, const struct grf_
 	return grf_walk_found_spot(walk, id, found.type, found.array);
 }
 
-/* The spot for an object that is larger than the shape which a pointer gives it, and none of whose
+/* Whether an object may be larger than the shape which a pointer gives it, and none of whose
  * pointers the shape explains. An example is a node of a HashTrieMap, whose own types are known
- * only as shapes. The object keeps its node. 0: the object is none such, or its type is not found.
- */
+ * only as shapes. */
+static bool may_be_larger(const struct grf_spot *spot, const struct grf_span *span,
+			  uint64_t address)
+{
+	return spot->type && spot->type->planned && !spot->type->pointer_bytes &&
+	       !spot->type->variant && spot->content == GRF_CONTENT_ONE && span->pointer_bits &&
+	       grf_type_is_bare_shape(spot->type) &&
+	       address == span->base + grf_span_slot(span, address) * span->element_size;
+}
+
+/* The spot for such an object, by its true type. It keeps its node. 0: the type is not found. */
 static uint32_t larger_spot(struct grf_walk *walk, uint32_t id, const struct grf_span *span,
-			    uint64_t address)
+			    uint32_t slot)
 {
 	const struct grf_spot *spot = grf_spot_at(&walk->spots, id);
-	uint32_t slot = grf_span_slot(span, address);
 	struct grf_inferred found;
 
-	if (!spot->type || !spot->type->planned || spot->type->pointer_bytes ||
-	    spot->type->variant || spot->content != GRF_CONTENT_ONE || !span->pointer_bits ||
-	    !grf_type_is_bare_shape(spot->type) ||
-	    address != span->base + slot * span->element_size || !grf_walk_inference(walk) ||
+	if (!grf_walk_inference(walk) ||
 	    !grf_type_infer(walk->inference, span, slot, NULL, &found) || found.array)
 		return 0;
 	grf_type_plan(walk->types, found.type);
 	return grf_spot_get(&walk->spots, spot->node, found.type, GRF_CONTENT_ONE);
 }
 
-/* Handles a found object when its turn in the ring has come. */
-static void settle_found(struct grf_walk *walk, const struct grf_found *found)
+/* Another pointer to an object that was reached. */
+static uint64_t judge_reached(const struct grf_walk *walk, const struct grf_record *record,
+			      uint8_t state)
 {
-	const struct grf_span *span = &walk->heap->spans[found->span];
-	const struct grf_spot *spot = grf_spot_at(&walk->spots, found->spot);
-	uint8_t state = walk->states[found->id];
-	uint64_t payload = 0, address = found->address;
-	uint32_t id = found->spot, known;
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, record->spot);
+	const struct grf_span *span = &walk->heap->spans[record->where];
+	/* It waits for its visit, or has words left over. */
+	bool again = (!(state & GRF_OBJECT_VISITED) || state & GRF_OBJECT_PARTIAL) &&
+		     span->pointer_layout != GRF_POINTERS_NONE && spot->type &&
+		     spot->type->pointer_bytes;
 
-	if (state & GRF_OBJECT_WIDER)
-		grf_walk_place_again(walk, found->id, span, address, id);
-	/* Another pointer to an object that waits for its visit, or has words left over. */
-	if ((state & ~GRF_OBJECT_WIDER) == GRF_OBJECT_REACHED || state & GRF_OBJECT_PARTIAL) {
-		if (spot->type && spot->type->pointer_bytes)
-			push_place(walk, &walk->typed, found->address, found->spot,
-				   found->span | GRF_PLACE_REVISIT);
-		return;
-	}
+	if (state & GRF_OBJECT_UNSETTLED)
+		return again ? GRF_RECORD_GROWS_AGAIN : GRF_RECORD_GROWS;
+	if (state & GRF_OBJECT_WIDER &&
+	    grf_walk_place_may_grow(walk, record->id, span, record->address, record->spot))
+		return again ? GRF_RECORD_GROWS_AGAIN : GRF_RECORD_GROWS;
+	return again ? GRF_RECORD_AGAIN : GRF_RECORD_NOTHING;
+}
+
+/* What becomes of a pointer to an object. */
+static uint64_t judge_object(struct grf_walk *walk, const struct grf_record *record)
+{
+	const uint8_t seen = GRF_OBJECT_VISITED | GRF_OBJECT_PARTIAL | GRF_OBJECT_WIDER;
+	uint8_t state = walk->states[record->id];
+	const struct grf_span *span;
+	const struct grf_spot *spot;
+	uint64_t payload;
+	bool leaf;
+
+	/* Most pointers lead to what was visited and is known. */
+	if (state & GRF_OBJECT_FREE || (state & seen) == GRF_OBJECT_VISITED)
+		return GRF_RECORD_NOTHING;
 	if (state)
-		return;
-	if (!spot->type && is_schedulers(walk, found->id)) {
-		push_place(walk, &walk->left_to_runtime, found->address, found->spot, 0);
-		return;
-	}
+		return judge_reached(walk, record, state);
+	spot = grf_spot_at(&walk->spots, record->spot);
+	span = &walk->heap->spans[record->where];
+	leaf = span->pointer_layout == GRF_POINTERS_NONE;
+	if (!spot->type && is_schedulers(walk, record->id))
+		return GRF_RECORD_SCHEDULER;
 	/* An untyped pointer waits for typed ones, unless the object itself has a stored type. */
 	if (!spot->type &&
-	    !grf_span_stored_type(span, grf_span_slot(span, found->address), &payload)) {
-		push_place(walk, &walk->deferred, found->address, found->spot, 0);
-		return;
+	    !grf_span_stored_type(span, grf_span_slot(span, record->address), &payload))
+		return GRF_RECORD_UNTYPED;
+	if (!spot->type || may_be_larger(spot, span, record->address) ||
+	    (grf_places_kept(&walk->places) && spot->sizes == GRF_SIZES_UNKNOWN)) {
+		walk->states[record->id] = GRF_OBJECT_REACHED | GRF_OBJECT_UNSETTLED;
+		return leaf ? GRF_RECORD_FIND_LEAF : GRF_RECORD_FIND_TYPE;
 	}
-	known = larger_spot(walk, id, span, address);
+	mark_reached(walk, record->id, span, record->address, record->spot);
+	return leaf ? GRF_RECORD_LEAF : GRF_RECORD_VISIT;
+}
+
+void grf_walk_judge(struct grf_walk *walk, struct grf_record *record)
+{
+	if (record->id < GRF_RECORD_MARKS)
+		record->id = judge_object(walk, record);
+}
+
+/* Reaches the object to which a record leads, once more is known of it. */
+static void find_record_type(struct grf_walk *walk, struct grf_record *record)
+{
+	const struct grf_span *span = &walk->heap->spans[record->where];
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, record->spot);
+	uint32_t slot = grf_span_slot(span, record->address), known = 0;
+	uint64_t payload;
+
+	if (!spot->type) {
+		known = found_spot(walk, record->spot, span, slot);
+		grf_span_stored_type(span, slot, &payload);
+		if (known)
+			record->address = span->base + slot * span->element_size + payload;
+	} else if (may_be_larger(spot, span, record->address)) {
+		known = larger_spot(walk, record->spot, span, slot);
+	}
 	if (known)
-		id = known;
-	known = found_spot(walk, id, span, grf_span_slot(span, address));
-	if (known) {
-		id = known;
-		address = span->base + grf_span_slot(span, address) * span->element_size + payload;
-	}
-	reach_object(walk, found->id, span, address, id);
-	if (span->pointer_layout != GRF_POINTERS_NONE)
-		push_place(walk, &walk->typed, address, id, found->span);
+		record->spot = known;
+	reach_object(walk, span->first_object + slot, span, record->address, record->spot);
 }
 
-/* A pointer outside the heap: into the current stack, or into a data segment. Objects that the
- * linker laid out there have no names of their own; their types come from the pointers to them. */
-static void emit_outside(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_t where)
+static void grow_place(struct grf_walk *walk, const struct grf_record *record)
 {
-	const struct grf_spot *at = grf_spot_at(&walk->spots, spot);
+	const struct grf_span *span = &walk->heap->spans[record->where];
+	uint64_t id = span->first_object + grf_span_slot(span, record->address);
 
-	if (!at->type || !at->type->pointer_bytes)
-		return;
-	if (walk->stack && address >= walk->stack->start && address < walk->stack->end)
-		push_place(walk, &walk->in_stack, address, spot, where);
-	else if (grf_walk_area(walk, address))
-		push_place(walk, &walk->typed, address, spot, where);
+	if (walk->states[id] & GRF_OBJECT_WIDER)
+		grf_walk_place_again(walk, id, span, record->address, record->spot);
 }
 
-static void emit_pointer(struct grf_walk *walk, uint64_t address, uint32_t spot, uint32_t where)
+void grf_walk_settle_special(struct grf_walk *walk, struct grf_record *record)
 {
-	const struct grf_span *span = grf_heap_span(walk->heap, address);
-	struct grf_found *found;
-	uint32_t slot;
-
-	if (!spot) {
-		grf_walk_fail(walk);
-		return;
+	switch (record->id) {
+	case GRF_RECORD_FIND_TYPE:
+	case GRF_RECORD_FIND_LEAF:
+		find_record_type(walk, record);
+		break;
+	case GRF_RECORD_GROWS:
+	case GRF_RECORD_GROWS_AGAIN:
+		grow_place(walk, record);
+		break;
+	case GRF_RECORD_UNTYPED:
+		push_place(walk, &walk->deferred, record->address, record->spot, 0);
+		break;
+	case GRF_RECORD_SCHEDULER:
+		push_place(walk, &walk->left_to_runtime, record->address, record->spot, 0);
+		break;
+	default:
+		push_place(walk, &walk->pools, record->address, record->spot, record->where);
 	}
-	if (grf_spot_at(&walk->spots, spot)->scheduler && !walk->runtime_only) {
-		push_place(walk, &walk->left_to_runtime, address, spot, 0);
-		return;
-	}
-	if (grf_spot_at(&walk->spots, spot)->pooled && !walk->pools_followed) {
-		push_place(walk, &walk->pools, address, spot, where);
-		return;
-	}
-	if (!span) {
-		emit_outside(walk, address, spot, where);
-		return;
-	}
-	if (address < span->base || (slot = grf_span_slot(span, address)) >= span->slot_count ||
-	    (!span->division && address >= span->limit))
-		return;
-	if (walk->ring_written - walk->ring_read == GRF_RING_SIZE)
-		settle_found(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
-	found = &walk->ring[walk->ring_written++ % GRF_RING_SIZE];
-	found->address = address;
-	found->id = span->first_object + slot;
-	found->spot = spot;
-	found->span = (uint32_t)(span - walk->heap->spans);
-	__builtin_prefetch(&walk->states[found->id], 1);
-	grf_places_prefetch(&walk->places, found->id);
 }
 
-void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
+static void settle_record(struct grf_walk *walk, struct grf_record *record)
 {
-	emit_pointer(walk, address, spot, GRF_PLACE_AREA);
+	grf_walk_judge(walk, record);
+	if (grf_record_is_counted(record))
+		grf_tally_add(&walk->tally, walk, record);
+	if (grf_record_is_special(record))
+		grf_walk_settle_special(walk, record);
+	if (grf_record_is_visited(record))
+		push_place(walk, &walk->typed, record->address, record->spot,
+			   grf_record_where(record));
 }
 
-void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot, uint64_t count)
+void grf_walk_settle_records(struct grf_walk *walk, struct grf_record *records, size_t count)
 {
-	if (count > GRF_PLACE_ARRAY_MAX)
-		count = 1;
-	emit_pointer(walk, address, spot, GRF_PLACE_ARRAY + (uint32_t)count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (i + STATES_AHEAD < count && records[i + STATES_AHEAD].id < GRF_RECORD_MARKS)
+			grf_walk_prefetch(walk, records[i + STATES_AHEAD].id);
+		settle_record(walk, &records[i]);
+	}
 }
 
-void grf_walk_settle(struct grf_walk *walk)
+void grf_walker_settle(struct grf_walker *walker)
 {
-	while (walk->ring_read != walk->ring_written)
-		settle_found(walk, &walk->ring[walk->ring_read++ % GRF_RING_SIZE]);
+	grf_walk_settle_records(walker->walk, walker->records.items, walker->records.count);
+	walker->records.count = 0;
 }
 
 bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place)
@@ -296,24 +351,6 @@ bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place)
 		return true;
 	push_place(walk, &walk->typed, place->address, place->spot, place->where);
 	return false;
-}
-
-bool grf_walk_scratch(struct grf_walk *walk, uint64_t bits)
-{
-	uint64_t words = grf_bitmap_words(bits) + 1;
-
-	if (words > walk->scratch_words) {
-		uint64_t *grown = realloc(walk->scratch, words * sizeof(*grown));
-
-		if (!grown) {
-			grf_walk_fail(walk);
-			return false;
-		}
-		walk->scratch = grown;
-		walk->scratch_words = words;
-	}
-	memset(walk->scratch, 0, words * sizeof(*walk->scratch));
-	return true;
 }
 
 struct grf_area *grf_walk_area(struct grf_walk *walk, uint64_t address)

@@ -13,9 +13,9 @@
  * PARTIAL: the rest of its mask waits in a table for another typed pointer to the object, and in
  * the end hangs below it untyped.
  *
- * Finding an object and reading its state are up to 16 edges apart (the ring), so that the cache
- * miss for the state overlaps with other work. The object's memory is prefetched before its turn in
- * the queue. Edges are never stored.
+ * Places are visited in batches. Visits only take pointers down (walker.h); those are settled, in
+ * order, when the batch is through: until then the cache misses for objects' states overlap. An
+ * object's memory is prefetched before its turn. No edge is kept longer than that.
  */
 #ifndef GRF_GRAPH_WALK_WALK_H
 #define GRF_GRAPH_WALK_WALK_H
@@ -27,10 +27,8 @@
 #include "graph/objects.h"
 #include "graph/plan_mask.h"
 #include "graph/walk/frontier.h"
-#include "graph/walk/spots.h"
+#include "graph/walk/walker.h"
 #include "model/types/flow/code_types.h"
-
-#define GRF_RING_SIZE 16
 
 /* grf_place.where: a span's index with these marks. */
 #define GRF_PLACE_REVISIT 0x80000000u /* the object is PARTIAL and was reached before */
@@ -40,14 +38,6 @@
 #define GRF_PLACE_ARRAY_MAX 0x20000000u
 /* In the deferred queue: `spot` is an index into the partial table, `address` is not used. */
 #define GRF_PLACE_PARTIAL 0x7ffffffeu
-
-/* A found object whose state was not read yet. */
-struct grf_found {
-	uint64_t address;
-	uint64_t id;
-	uint32_t spot;
-	uint32_t span;
-};
 
 /* An object with a part of its mask not covered by types yet. */
 struct grf_partial {
@@ -84,6 +74,15 @@ struct grf_window {
 	const uint64_t *known; /* NULL: all words are; else those with a set bit, from `first` on */
 };
 
+/* Objects that were reached and not counted at their nodes yet; by the low bits of the node. */
+#define GRF_TALLY_NODES 256u
+struct grf_tally {
+	struct grf_tally_node {
+		uint32_t node;
+		uint64_t objects, bytes;
+	} nodes[GRF_TALLY_NODES];
+};
+
 struct grf_walk {
 	struct grf_model *model;
 	const struct grf_heap *heap;
@@ -103,8 +102,9 @@ struct grf_walk {
 	uint64_t *unclaimed; /* pending bits before a value was followed */
 	uint64_t unclaimed_words;
 	struct grf_frontier typed, deferred;
-	struct grf_found ring[GRF_RING_SIZE];
-	uint32_t ring_read, ring_written;
+	struct grf_tally tally;
+	struct grf_walker main; /* follows roots, and visits alone */
+	struct grf_batch *batch;
 	GRF_ARRAY(struct grf_partial) partials;
 	struct grf_pair_map partial_index; /* object id -> index */
 	GRF_ARRAY(struct grf_area) areas;
@@ -114,24 +114,34 @@ struct grf_walk {
 	    left_to_runtime;       /* places for the runtime's roots to reach first; see spots.c */
 	struct grf_frontier pools; /* places of what pools have */
 	struct grf_pair_map scheduler; /* ids of the scheduler's own objects */
-	uint64_t *scratch;             /* a bitmap for one object */
-	uint64_t scratch_words;
-	uint64_t reached;     /* objects, for progress */
-	uint64_t implausible; /* objects whose stored type could not be read */
+	uint64_t reached;              /* objects, for progress */
+	uint64_t implausible;          /* objects whose stored type could not be read */
 	bool runtime_only; /* the current class is the runtime's: its own structures are followed */
 	bool pools_followed;
 	bool no_memory;
 };
 
-/* Takes a pointer: if an object is at `address`, it is expected to be what `spot` describes. */
-void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot);
-
-/* Takes a pointer to an array of `count` elements, whose end is not known otherwise outside the
- * heap. */
-void grf_walk_emit_array(struct grf_walk *walk, uint64_t address, uint32_t spot, uint64_t count);
-
 /* Takes a *funcval, whose captured variables follow from its code. `spot` gives the node. */
-void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot);
+void grf_walker_emit_function(struct grf_walker *walker, uint64_t address, uint32_t spot);
+
+/* Follows the pointers of a value that `spot` describes. */
+void grf_walker_value(struct grf_walker *walker, uint32_t spot, const struct grf_window *view);
+
+/* Pointers that no visit takes, such as roots. */
+static inline void grf_walk_emit(struct grf_walk *walk, uint64_t address, uint32_t spot)
+{
+	grf_walker_emit(&walk->main, address, spot);
+}
+
+static inline void grf_walk_emit_function(struct grf_walk *walk, uint64_t address, uint32_t spot)
+{
+	grf_walker_emit_function(&walk->main, address, spot);
+}
+
+static inline void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot)
+{
+	grf_walker_defer(&walk->main, address, spot);
+}
 
 /*
  * Whether an interface's type word is valid. The collector does not follow type words, so no stack
@@ -169,27 +179,52 @@ void grf_walk_note_made(struct grf_walk *walk, uint64_t address,
 /* What it has said of an object. False: nothing, or several things. */
 bool grf_walk_made(const struct grf_walk *walk, uint64_t id, struct grf_inferred *ret);
 
-/* Takes a pointer to what the code that stored it says it points to. False: the object is something
- * else, or has a stored type. */
-bool grf_walk_emit_made(struct grf_walk *walk, uint64_t address,
-			const struct grf_code_object *object, uint32_t spot);
-
 /* The spot for an object's found type: the element "?. (type)" below the node of spot `id`, or
  * below the parent of "$sub_objects$". 0: out of memory. */
 uint32_t grf_walk_found_spot(struct grf_walk *walk, uint32_t id, struct grf_type *type, bool array);
 
-/* Takes a pointer of unknown type, for when no typed place is left. */
-void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint32_t spot);
+/* Settles what the walk's own walker has taken down. */
+static inline void grf_walk_settle(struct grf_walk *walk)
+{
+	grf_walker_settle(&walk->main);
+}
 
-/* Looks at the states of all objects in the ring. */
-void grf_walk_settle(struct grf_walk *walk);
+/* Settles records one after the other. */
+void grf_walk_settle_records(struct grf_walk *walk, struct grf_record *records, size_t count);
+
+/*
+ * The steps of settling a record. grf_walk_judge() looks at a pointer, in the order of all pointers
+ * to the same object: it marks the object as reached, and writes to record->id what becomes of the
+ * pointer. Threads may do that beside each other, each for objects of its own.
+ */
+void grf_walk_judge(struct grf_walk *walk, struct grf_record *record);
+/* Says that an object will be judged soon. */
+static inline __attribute__((always_inline)) void grf_walk_prefetch(const struct grf_walk *walk,
+								    uint64_t id)
+{
+	__builtin_prefetch(&walk->states[id], 1);
+	grf_places_prefetch(&walk->places, id);
+}
+
+/* Counts the object of a record that grf_record_is_counted(). Each thread has a tally of its own,
+ * which grf_tally_end() adds to the nodes. Threads may do both beside each other. */
+void grf_tally_add(struct grf_tally *tally, struct grf_walk *walk, const struct grf_record *record);
+void grf_tally_end(struct grf_tally *tally, struct grf_walk *walk);
+/* Settles what grf_record_is_special(), but does not put it into the typed queue. May change to
+ * what the record leads. */
+void grf_walk_settle_special(struct grf_walk *walk, struct grf_record *record);
+
+/* The mark for a record's place in the typed queue. */
+static inline uint32_t grf_record_where(const struct grf_record *record)
+{
+	bool again = record->id == GRF_RECORD_AGAIN || record->id == GRF_RECORD_GROWS_AGAIN;
+
+	return record->where | (again ? GRF_PLACE_REVISIT : 0);
+}
 
 /* Reaches the object of a deferred place if it was not reached before. True: its type is unknown
  * and it must be visited at once, by *place. */
 bool grf_walk_reach_deferred(struct grf_walk *walk, struct grf_place *place);
-
-/* Follows the pointers of a value that `spot` describes. */
-void grf_walk_value(struct grf_walk *walk, uint32_t spot, const struct grf_window *view);
 
 /* walk_place.c: notes as what an object is reached by a pointer to `address`, where places are
  * kept; and what another pointer to it says, which may be more. */
@@ -197,6 +232,14 @@ void grf_walk_place(struct grf_walk *walk, uint64_t id, const struct grf_span *s
 		    uint64_t address, uint32_t spot);
 void grf_walk_place_again(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
 			  uint64_t address, uint32_t spot);
+
+/* Whether grf_walk_place_again() may change anything. Threads may ask beside each other. */
+bool grf_walk_place_may_grow(const struct grf_walk *walk, uint64_t id, const struct grf_span *span,
+			     uint64_t address, uint32_t spot);
+
+/* The same of grf_walk_place_whole(); `wider`: of grf_walk_place_wider() before it. */
+bool grf_walk_place_changes(const struct grf_walk *walk, uint64_t id, struct grf_inferred whole,
+			    bool wider);
 
 /* Notes that more of an object has been found than its place says. */
 void grf_walk_place_wider(struct grf_walk *walk, uint64_t id);
@@ -208,8 +251,8 @@ void grf_walk_place_whole(struct grf_walk *walk, uint64_t id, struct grf_inferre
 /* wholes.c: finds what the rest of such objects are as a whole. What stays unknown is marked so. */
 struct grf_error *grf_walk_wholes(struct grf_walk *walk);
 
-/* claims.c: the same for one that stands in an area, whose pending bits the view has: no more than
- * the first `bytes` of it are the value's. */
+/* claims.c: follows a value as grf_walker_value(), but one that stands in an area, whose pending
+ * bits the view has: no more than the first `bytes` of it are the value's. */
 void grf_walk_area_value(struct grf_walk *walk, const struct grf_area *area, uint32_t spot,
 			 const struct grf_window *view, uint64_t bytes);
 
@@ -234,11 +277,8 @@ struct grf_error *grf_walk_run_pools(struct grf_walk *walk);
 /* Visits the places in the current goroutine's stack to which typed pointers led. */
 void grf_walk_run_stack(struct grf_walk *walk);
 
-/* Sets walk->scratch to a cleared bitmap of at least `bits` bits. False: out of memory. */
-bool grf_walk_scratch(struct grf_walk *walk, uint64_t bits);
-
 /* walk_visit.c: a place whose turn has come. */
-void grf_walk_visit(struct grf_walk *walk, const struct grf_place *place);
+void grf_walker_visit(struct grf_walker *walker, const struct grf_place *place);
 void grf_walk_visit_deferred(struct grf_walk *walk, const struct grf_place *place);
 
 /* The area that holds `address`, or NULL. */

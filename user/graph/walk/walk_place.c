@@ -19,19 +19,27 @@ static bool is_of_any_size(const struct grf_walk *walk, const struct grf_type *t
 	       grf_type_channel_element(walk->types, type);
 }
 
+/* Finds out which slots a spot's type fills. */
+static void learn_sizes(const struct grf_walk *walk, struct grf_spot *spot,
+			const struct grf_span *span)
+{
+	if (!spot->type || spot->content != GRF_CONTENT_ONE || is_of_any_size(walk, spot->type)) {
+		spot->sizes = GRF_SIZES_ANY;
+		return;
+	}
+	spot->sizes = GRF_SIZES_OWN;
+	if (grf_heap_slot_fits(walk->heap, spot->type->size, span->element_size))
+		spot->filled = (uint32_t)span->element_size;
+}
+
 /* Whether a value of a spot's type fills the slots of a span, as far as their size tells. */
 static bool fills_slot(const struct grf_walk *walk, struct grf_spot *spot,
 		       const struct grf_span *span)
 {
-	const struct grf_type *type = spot->type;
-
-	if (spot->filled == span->element_size || !type || spot->content != GRF_CONTENT_ONE)
-		return true;
-	if (!grf_heap_slot_fits(walk->heap, type->size, span->element_size) &&
-	    !is_of_any_size(walk, type))
-		return false;
-	spot->filled = (uint32_t)span->element_size;
-	return true;
+	if (spot->sizes == GRF_SIZES_UNKNOWN)
+		learn_sizes(walk, spot, span);
+	return spot->sizes == GRF_SIZES_ANY || spot->filled == span->element_size ||
+	       grf_heap_slot_fits(walk->heap, spot->type->size, span->element_size);
 }
 
 /* Whether `address` is inside an object, not at its beginning. */
@@ -74,6 +82,38 @@ static void set_place(struct grf_walk *walk, uint64_t id, struct grf_type *type,
 	walk->states[id] &= (uint8_t)~GRF_OBJECT_WIDER;
 }
 
+/* Whether a pointer says no more of an object than that it is there. */
+static bool says_nothing(const struct grf_spot *spot, const struct grf_span *span, uint64_t id,
+			 uint64_t address)
+{
+	return !spot->type || !spot->type->size || spot->content == GRF_CONTENT_POINTERS ||
+	       span->element_size > GRF_MASK_WORDS * GRF_WORD_BYTES || is_inside(span, id, address);
+}
+
+bool grf_walk_place_may_grow(const struct grf_walk *walk, uint64_t id, const struct grf_span *span,
+			     uint64_t address, uint32_t spot)
+{
+	return walk->states[id] & GRF_OBJECT_WIDER &&
+	       !says_nothing(grf_spot_at(&walk->spots, spot), span, id, address);
+}
+
+bool grf_walk_place_changes(const struct grf_walk *walk, uint64_t id, struct grf_inferred whole,
+			    bool wider)
+{
+	enum grf_content content = whole.array ? GRF_CONTENT_ARRAY : GRF_CONTENT_ONE;
+	const struct grf_spot *spot;
+	uint32_t place;
+
+	if (!grf_places_kept(&walk->places))
+		return false;
+	if (walk->states[id] & GRF_OBJECT_WIDER)
+		return true;
+	place = grf_places_get(&walk->places, id);
+	spot = grf_spot_at(&walk->spots, place & ~GRF_GRAPH_INSIDE);
+	return wider && (place & GRF_GRAPH_INSIDE || !spot->type ||
+			 !grf_type_is_same(spot->type, whole.type) || spot->content != content);
+}
+
 void grf_walk_place_again(struct grf_walk *walk, uint64_t id, const struct grf_span *span,
 			  uint64_t address, uint32_t spot_id)
 {
@@ -81,8 +121,7 @@ void grf_walk_place_again(struct grf_walk *walk, uint64_t id, const struct grf_s
 	uint64_t mask = 0, size = span->element_size;
 	struct grf_inferred what = {spot->type, spot->content == GRF_CONTENT_ARRAY};
 
-	if (!what.type || !what.type->size || spot->content == GRF_CONTENT_POINTERS ||
-	    size > GRF_MASK_WORDS * GRF_WORD_BYTES || is_inside(span, id, address))
+	if (says_nothing(spot, span, id, address))
 		return;
 	if (span->pointer_layout != GRF_POINTERS_NONE)
 		mask = grf_span_mask(span, (id - span->first_object) * size / GRF_WORD_BYTES,

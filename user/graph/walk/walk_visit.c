@@ -2,19 +2,19 @@
 /* Visits a place: an object, by the form of its mask, or a value outside the heap. */
 #include "graph/walk/visit.h"
 
-static void visit_object(struct grf_walk *walk, const struct grf_visited *object, uint32_t spot)
+static void visit_object(struct grf_walker *walker, const struct grf_visited *object, uint32_t spot)
 {
 	switch (object->span->pointer_layout) {
 	case GRF_POINTERS_HEADER:
 	case GRF_POINTERS_LARGE:
-		grf_visit_stored(walk, object, spot, false, false);
+		grf_visit_stored(walker, object, spot, false, false);
 		break;
 	case GRF_POINTERS_BITS:
 	case GRF_POINTERS_ARENA:
 		if (object->size <= GRF_SMALL_BYTES)
-			grf_visit_small(walk, object, spot);
+			grf_visit_small(walker, object, spot);
 		else
-			grf_visit_bitmap(walk, object, spot);
+			grf_visit_bitmap(walker, object, spot);
 		break;
 	default:
 		break;
@@ -73,30 +73,38 @@ static void visit_area(struct grf_walk *walk, const struct grf_place *place)
 	grf_walk_area_value(walk, area, place->spot, &view, bytes);
 }
 
-void grf_walk_visit(struct grf_walk *walk, const struct grf_place *place)
+void grf_walker_visit(struct grf_walker *walker, const struct grf_place *place)
 {
+	struct grf_walk *walk = walker->walk;
 	struct grf_partial *partial;
 	struct grf_visited object;
 
 	if (place->where >= GRF_PLACE_ARRAY && place->where <= GRF_PLACE_AREA) {
-		visit_area(walk, place);
+		if (grf_walker_may_make(walker))
+			visit_area(walk, place);
 		return;
 	}
 	object_at(walk, place->where & ~GRF_PLACE_REVISIT, place->address, &object);
 	if (!(place->where & GRF_PLACE_REVISIT)) {
-		walk->states[object.id] |= GRF_OBJECT_VISITED;
-		visit_object(walk, &object, place->spot);
+		if (!walker->reads_only)
+			walk->states[object.id] |= GRF_OBJECT_VISITED;
+		walker->is_long = object.size > GRF_LONG_BYTES && !walker->takes_long;
+		if (!walker->is_long)
+			visit_object(walker, &object, place->spot);
 		return;
 	}
-	partial = grf_visited_partial(walk, &object, false);
+	/* What is left over is taken by one after the other. */
+	if (!grf_walker_may_make(walker))
+		return;
+	partial = grf_visited_partial(walker, &object, false);
 	if (!partial || !(walk->states[object.id] & GRF_OBJECT_PARTIAL))
 		return;
 	if (partial->stored)
-		grf_visit_stored(walk, &object, place->spot, true, false);
+		grf_visit_stored(walker, &object, place->spot, true, false);
 	else if (partial->bits)
-		grf_revisit_bitmap(walk, &object, place->spot, partial);
+		grf_revisit_bitmap(walker, &object, place->spot, partial);
 	else
-		grf_revisit_small(walk, &object, place->spot, partial);
+		grf_revisit_small(walker, &object, place->spot, partial);
 }
 
 void grf_walk_visit_deferred(struct grf_walk *walk, const struct grf_place *place)
@@ -108,7 +116,7 @@ void grf_walk_visit_deferred(struct grf_walk *walk, const struct grf_place *plac
 		object_at(walk, place->where, place->address, &object);
 		object.keep = false;
 		walk->states[object.id] |= GRF_OBJECT_VISITED;
-		visit_object(walk, &object, place->spot);
+		visit_object(&walk->main, &object, place->spot);
 		return;
 	}
 	partial = walk->partials.items[place->spot];
@@ -117,12 +125,12 @@ void grf_walk_visit_deferred(struct grf_walk *walk, const struct grf_place *plac
 	walk->states[partial.id] &= (uint8_t)~GRF_OBJECT_PARTIAL;
 	object_at(walk, partial.span, partial.value, &object);
 	if (partial.stored) {
-		grf_visit_stored(walk, &object, partial.spot, false, true);
+		grf_visit_stored(&walk->main, &object, partial.spot, false, true);
 	} else if (partial.bits) {
 		walk->partials.items[place->spot].bits = NULL;
-		grf_finish_bitmap(walk, &object, &partial);
+		grf_finish_bitmap(&walk->main, &object, &partial);
 	} else {
-		grf_finish_small(walk, &object, &partial);
+		grf_finish_small(&walk->main, &object, &partial);
 	}
 }
 
@@ -136,5 +144,5 @@ void grf_walk_referents(struct grf_walk *walk, uint64_t address, uint32_t spot)
 		return;
 	object_at(walk, (uint32_t)(span - walk->heap->spans), address, &object);
 	object.keep = false;
-	visit_object(walk, &object, spot);
+	visit_object(&walk->main, &object, spot);
 }

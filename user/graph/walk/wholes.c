@@ -27,7 +27,7 @@ static void find_object(struct grf_walk *walk, const struct grf_span *span, uint
 
 	if (place & GRF_GRAPH_INSIDE)
 		return;
-	if (grf_visited_whole(walk, &object, grf_spot_at(&walk->spots, place), &whole))
+	if (grf_visited_whole(&walk->main, &object, grf_spot_at(&walk->spots, place), &whole))
 		grf_walk_place_whole(walk, object.id, whole, true);
 	else if (!grf_places_set(&walk->places, object.id, place | GRF_GRAPH_INSIDE))
 		grf_walk_fail(walk);
