@@ -292,6 +292,25 @@ def test_in_the_control_group_of_the_target(group, build, tmp_path):
         target.check_runs()
 
 
+def test_a_snapshot_larger_than_memory(group, build, tmp_path):
+    """A plain one is mapped, and needs memory for the analysis alone. One that is packed is unpacked
+    into memory, and refused where there is too little."""
+    plain, packed = tmp_path / "snapshot", tmp_path / "packed"
+    with Target(build("scale"), "-scale", "0.6") as target:
+        grf("snapshot", target.pid, *HURRIED, "-o", plain).expect(OK)
+        grf("snapshot", target.pid, *HURRIED, "--compress", "-o", packed).expect(OK)
+    held = plain.stat().st_blocks * 512
+    assert held > 350 * MIB
+    group.limit(held // 2)
+    whole = grf("report", plain, "-o", tmp_path / "whole").expect(OK)
+    part = grf("report", plain, "-o", tmp_path / "part", preexec_fn=group.enter).expect(OK)
+    assert (tmp_path / "part").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert part.stdout.replace("part", "whole") == whole.stdout
+    refused = grf("report", packed, "-o", tmp_path / "none", preexec_fn=group.enter)
+    refused.expect(NO_ROOM, "zstd -d")
+    assert group.killed() == 0
+
+
 HOG = """
 import sys, time
 blocks, size = [], int(sys.argv[1])
