@@ -402,6 +402,36 @@ static void test_left_out_segments(void **state)
 	close_world();
 }
 
+/* Some tools go by the types of notes alone: each of Linux's is there as often as it is to be. */
+static void test_types_of_notes(void **state)
+{
+	const uint32_t expected[] = {NT_PRSTATUS, NT_PRPSINFO, NT_PRSTATUS,
+				     NT_AUXV,     NT_FILE,     GRF_SNAPSHOT_NOTE_TYPE};
+	struct grf_core_file *file;
+	Elf64_Ehdr header;
+	Elf64_Phdr notes;
+	size_t count = 0;
+
+	(void)state;
+	write_snapshot(false);
+	assert_null(grf_core_file_open(world.path, &file));
+	memcpy(&header, file->memory, sizeof(header));
+	memcpy(&notes, file->memory + header.e_phoff, sizeof(notes));
+	assert_int_equal(notes.p_type, PT_NOTE);
+	for (uint64_t at = 0; at < notes.p_filesz;) {
+		uint32_t words[3];
+
+		memcpy(words, file->memory + notes.p_offset + at, sizeof(words));
+		assert_true(count < sizeof(expected) / sizeof(*expected));
+		assert_int_equal(words[2], expected[count++]);
+		at += sizeof(words) + ((words[0] + 3) & ~3u) + ((words[1] + 3) & ~3u);
+	}
+	assert_int_equal(count, sizeof(expected) / sizeof(*expected));
+	assert_true(GRF_SNAPSHOT_NOTE_TYPE > UINT16_MAX && GRF_SNAPSHOT_NOTE_TYPE != NT_FILE);
+	grf_core_file_leave(file);
+	close_world();
+}
+
 static struct grf_error *refuse_write(void *context, const void *data, size_t size)
 {
 	unsigned int *left = context;
@@ -514,8 +544,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_comes_back),     cmocka_unit_test(test_oldest),
 	    cmocka_unit_test(test_with_files),     cmocka_unit_test(test_left_out_segments),
-	    cmocka_unit_test(test_refused_writes), cmocka_unit_test(test_broken_notes),
-	    cmocka_unit_test(test_changed_notes),
+	    cmocka_unit_test(test_refused_writes), cmocka_unit_test(test_types_of_notes),
+	    cmocka_unit_test(test_broken_notes),   cmocka_unit_test(test_changed_notes),
 	};
 
 	return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);

@@ -7,7 +7,8 @@
 #include "image/snapshot.h"
 
 #define GRF_SNAPSHOT_NOTE_NAME "grf-bpf"
-#define GRF_SNAPSHOT_NOTE_TYPE 1u
+/* Like none of Linux's: some tools go by the type alone, and 1 is a thread for them. */
+#define GRF_SNAPSHOT_NOTE_TYPE 0x67726601u
 
 /* Files in a snapshot, at the most. */
 #define GRF_SNAPSHOT_FILES 64u
