@@ -110,7 +110,7 @@ struct grf_error *grf_batch_create(struct grf_walk *walk, unsigned int threads,
 				   struct grf_batch **ret)
 {
 	struct grf_batch *batch = calloc(1, sizeof(*batch));
-	struct grf_error *error = NULL;
+	struct grf_error *error;
 
 	if (!batch)
 		return grf_error_no_memory();
@@ -119,12 +119,14 @@ struct grf_error *grf_batch_create(struct grf_walk *walk, unsigned int threads,
 	batch->workers = aligned_alloc(_Alignof(struct worker), threads * sizeof(*batch->workers));
 	batch->outcomes = calloc(threads, sizeof(*batch->outcomes));
 	batch->weights = weigh_spans(walk->heap);
-	if (batch->workers)
-		memset(batch->workers, 0, threads * sizeof(*batch->workers));
-	if (!batch->workers || !batch->outcomes || !batch->weights)
-		error = grf_error_no_memory();
-	if (!error && threads > 1)
-		error = grf_pool_create(threads - 1, &batch->pool);
+	if (!batch->workers || !batch->outcomes || !batch->weights) {
+		free(batch->workers);
+		batch->workers = NULL;
+		grf_batch_destroy(batch);
+		return grf_error_no_memory();
+	}
+	memset(batch->workers, 0, threads * sizeof(*batch->workers));
+	error = threads > 1 ? grf_pool_create(threads - 1, &batch->pool) : NULL;
 	if (error) {
 		grf_batch_destroy(batch);
 		return error;
