@@ -20,6 +20,7 @@
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make layout     user/model/release/layout_table.h, from the DWARF of each Go release
 #   make format     make lint     make SANITIZE=1      (build in build-sanitize/)
+#   make SANITIZE=thread check-races    what threads do beside each other (build in build-thread/)
 #   make DEBUG=1    with assertions, as SANITIZE=1 has them     (build in build-debug/)
 
 VERSION   := 0.1.0
@@ -36,14 +37,15 @@ DEBUG     ?= $(SANITIZE)
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@))
 
-BUILD     := build$(if $(SANITIZE),-sanitize,$(if $(DEBUG),-debug))
+BUILD     := build$(if $(SANITIZE),-$(if $(filter thread,$(SANITIZE)),thread,sanitize),$(if $(DEBUG),-debug))
 # As the kernel names it, for eBPF; as Go does, for user/arch/*/live.
 ARCH      := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 LIVE_ARCH := $(ARCH:x86=amd64)
 
 comma     := ,
 CFLAGS    ?= -O2 -g
-CFLAGS    += $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
+SANITIZERS := $(if $(filter thread,$(SANITIZE)),thread,address$(comma)undefined)
+CFLAGS    += $(if $(SANITIZE),-fsanitize=$(SANITIZERS) -fno-omit-frame-pointer)
 # Assertions hold contracts of our own; what comes from a target is never asserted.
 CFLAGS    += $(if $(DEBUG),,-DNDEBUG)
 ALL_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -D_GNU_SOURCE -DGRF_VERSION='"$(VERSION)"' \
@@ -67,7 +69,7 @@ TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
 .PHONY: all clean unit unit-offline check test-binaries check-copy check-survival check-kernels e2e deps demo \
 	bench bench-builds bench-pause bench-latency exactness builds stops leaks servers install uninstall format \
-	lint layout layout-check check-hostile check-matrix check-long check-fuzz fuzz fuzz-replay
+	lint layout layout-check check-hostile check-matrix check-long check-fuzz check-races fuzz fuzz-replay
 all: $(BUILD)/grf-bpf
 
 $(BUILD)/grf-bpf: $(CLI_OBJECTS) $(BUILD)/libgrf.a
@@ -167,7 +169,12 @@ check-hostile: all fuzz-replay
 # The end-to-end tests with all releases, programs and repetitions (tests/e2e/gating.py).
 check-matrix: all
 	+$(Q)GRF_TEST_LONG=1 $(MAKE) --no-print-directory e2e
+# Threads that walk a heap, under the thread sanitizer.
+check-races: $(BUILD)/grf-bpf
+	GRF_BPF=$(abspath $<) /usr/bin/python3 -m pytest -q -n $(E2E_JOBS) tests/e2e/test_threads.py \
+		-k crowd $(E2E_ARGS)
 check-long: layout-check check-matrix check-hostile check-copy check-survival check-fuzz
+	+$(Q)$(MAKE) --no-print-directory SANITIZE=thread check-races
 
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_NAMES   := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=%)
@@ -270,7 +277,7 @@ lint: $(SKELETONS) $(PROTO_C) $(LIB_OBJECTS) $(CLI_OBJECTS)
 		-Iuser -Iinclude -I$(BUILD)/generated' lint
 
 clean:
-	rm -rf build build-debug build-sanitize build-fuzz
+	rm -rf build build-debug build-sanitize build-thread build-fuzz
 
 -include $(shell find $(BUILD) -path $(BUILD)/servers -prune -o -name '*.d' -print 2>/dev/null)
 .SECONDARY:

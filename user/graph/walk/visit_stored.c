@@ -204,7 +204,8 @@ void grf_visit_stored(struct grf_walker *walker, const struct grf_visited *objec
 		found = grf_stored_type_get(&walker->walk->stored, walker->walk->types, address,
 					    object->size - payload, &walker->walk->no_memory);
 	if (!found) {
-		walker->walk->implausible += !walker->blocked;
+		if (!walker->blocked)
+			walker->walk->implausible++;
 		return;
 	}
 	stored = *found;
