@@ -77,6 +77,10 @@ def test_a_library_in_a_c_program(version, way, toolchain, tmp_path):
         for executable in executables:
             goref("core", executable, core, "-o", tmp_path / "out").expect(OK)
             check_held(tmp_path / "out")
+        grf("snapshot", target.pid, "-o", tmp_path / "snapshot").expect(OK)
+        for named in ([], *(["--exe", executable] for executable in executables)):
+            goref("report", tmp_path / "snapshot", *named, "-o", tmp_path / "out").expect(OK)
+            check_held(tmp_path / "out")
     core.unlink()
 
 
@@ -290,7 +294,11 @@ def test_an_unpacked_program(kind, toolchain, tmp_path):
         refused = goref("attach", target.pid, other)
         assert refused.status in (MISMATCH, NOT_GO), str(refused)
         core = target.core(tmp_path / "core")
+        grf("snapshot", target.pid, program, "--with-exe", "-o", tmp_path / "snapshot").expect(OK)
         target.check_runs()
+    for named in ([], ["--exe", program]):
+        goref("report", tmp_path / "snapshot", *named, "-o", tmp_path / "out").expect(OK)
+        check_held(tmp_path / "out")
     goref("core", program, core, "-o", tmp_path / "out").expect(OK)
     check_held(tmp_path / "out")
     goref("core", other, core).expect(MISMATCH)

@@ -527,6 +527,57 @@ static void test_without_nameless_files(void **state)
 	assert_holds(path, "new");
 }
 
+/* One that may be too large for memory is beside its place then, and gone when it is given up. */
+static bool large_without_nameless_files(void)
+{
+	struct grf_output *output;
+
+	if (!deny(SYS_openat, O_TMPFILE & ~O_DIRECTORY, EOPNOTSUPP) ||
+	    grf_output_create_large(path, &output) || files(folder) != 1 ||
+	    grf_output_write(output, "old", 3))
+		return false;
+	grf_output_destroy(output);
+	if (files(folder) || grf_output_create_large(path, &output) ||
+	    grf_output_descriptor(output) < 0 || grf_output_write(output, "new", 3) ||
+	    grf_output_commit(output))
+		return false;
+	grf_output_destroy(output);
+	return files(folder) == 1 && mode_of(path) == (S_IFREG | 0600);
+}
+
+static void test_large_without_nameless_files(void **state)
+{
+	(void)state;
+	in_child(large_without_nameless_files);
+	assert_holds(path, "new");
+}
+
+/* What is skipped reads as zero, stays what others wrote to the descriptor, and is there at the end
+ * of the file too. */
+static void test_skipped(void **state)
+{
+	struct grf_output *output = NULL;
+	char bytes[10] = "", expected[10] = {'a', 0, 'x', 0, 'b'};
+	FILE *stream;
+
+	(void)state;
+	assert_null(grf_output_create_large(path, &output));
+	assert_int_equal(pwrite(grf_output_descriptor(output), "x", 1, 2), 1);
+	assert_null(grf_output_write(output, "a", 1));
+	assert_null(grf_output_skip(output, 1));
+	assert_null(grf_output_skip(output, 2));
+	assert_null(grf_output_write(output, "b", 1));
+	assert_null(grf_output_skip(output, 5));
+	assert_null(grf_output_commit(output));
+	grf_output_destroy(output);
+	stream = fopen(path, "re");
+	assert_non_null(stream);
+	assert_int_equal(fread(bytes, 1, sizeof(bytes), stream), sizeof(bytes));
+	assert_int_equal(fgetc(stream), EOF);
+	fclose(stream);
+	assert_memory_equal(bytes, expected, sizeof(bytes));
+}
+
 /* From the first look on, no file is opened. */
 static bool without_opening(void)
 {
@@ -605,6 +656,8 @@ int main(void)
 	    TEST(test_inputs),
 	    TEST(test_sticky_folder),
 	    TEST(test_without_nameless_files),
+	    TEST(test_large_without_nameless_files),
+	    TEST(test_skipped),
 	    TEST(test_without_opening),
 	};
 

@@ -55,6 +55,11 @@ struct grf_core_program {
  */
 struct grf_error *grf_core_program_read(struct grf_core_file *file, struct grf_core_program *ret);
 void grf_core_program_free(struct grf_core_program *program);
+
+/* Whether an executable is of the build that a core is of, as far as both say; *ret_known: they do.
+ */
+bool grf_core_program_is(const struct grf_core_program *program,
+			 const struct grf_executable *executable, bool *ret_known);
 #define _cleanup_core_program_ __attribute__((cleanup(grf_core_program_free)))
 
 /* Where a snapshot is written to, from its beginning to its end. Errors are passed on. */

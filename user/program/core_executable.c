@@ -23,24 +23,6 @@ struct search {
 	struct grf_executable *found;
 };
 
-/* Whether a file is of the build that the core is of, as far as both say; *ret_known: they do. */
-static bool is_same_build(const struct grf_core_program *program,
-			  const struct grf_executable *executable, bool *ret_known)
-{
-	const char *go_id = grf_executable_go_build_id(executable);
-	size_t size;
-	const uint8_t *id = grf_executable_gnu_build_id(executable, &size);
-
-	*ret_known = true;
-	if (*go_id && *program->go_build_id)
-		return !strcmp(go_id, program->go_build_id);
-	if (id && program->gnu_build_id_size)
-		return size == program->gnu_build_id_size &&
-		       !memcmp(id, program->gnu_build_id, size);
-	*ret_known = false;
-	return true;
-}
-
 /* Takes the file of a descriptor, which it takes over, if it is the one. `sure`: also where it does
  * not say. */
 static bool take_file(struct search *search, int fd, const char *path, bool sure)
@@ -53,7 +35,7 @@ static bool take_file(struct search *search, int fd, const char *path, bool sure
 		grf_error_free(error);
 		return false;
 	}
-	if (is_same_build(search->program, search->found, &known) && (known || sure)) {
+	if (grf_core_program_is(search->program, search->found, &known) && (known || sure)) {
 		grf_verbose("the executable is %s", path);
 		return true;
 	}
@@ -162,7 +144,7 @@ static bool in_snapshot(struct search *search)
 	search->found = file ? open_part(search->core, file) : NULL;
 	if (!search->found)
 		return false;
-	if (!is_same_build(search->program, search->found, &known)) {
+	if (!grf_core_program_is(search->program, search->found, &known)) {
 		grf_verbose("the executable in %s is not what the process ran", search->core->path);
 		grf_executable_destroy(search->found);
 		search->found = NULL;
@@ -233,5 +215,8 @@ struct grf_executable *grf_core_library_find(struct grf_core_file *core,
 {
 	const struct grf_snapshot_file *file = find_file(program, GRF_SNAPSHOT_LIBRARY, path);
 
+	/* Of a C program, what has Go's runtime is a library too. */
+	if (!file)
+		file = find_file(program, GRF_SNAPSHOT_EXECUTABLE, path);
 	return file ? open_part(core, file) : NULL;
 }

@@ -268,6 +268,13 @@ static struct grf_error *compare_build_info(const struct core_reader *reader)
 	return NULL;
 }
 
+/* Whether the executable is the C program that had loaded the Go library that a snapshot is of. */
+static bool is_host(const struct core_reader *reader)
+{
+	return reader->program.placed && *reader->program.go_build_id &&
+	       !*grf_executable_go_build_id(reader->executable);
+}
+
 static struct grf_error *compare_ids(struct core_reader *reader)
 {
 	const char *go_id = grf_executable_go_build_id(reader->executable);
@@ -275,6 +282,8 @@ static struct grf_error *compare_ids(struct core_reader *reader)
 	const uint8_t *gnu;
 	size_t gnu_size;
 
+	if (is_host(reader))
+		return NULL;
 	find_ids(reader);
 	gnu = grf_executable_gnu_build_id(reader->executable, &gnu_size);
 	if (*found->go_build_id && *go_id)
@@ -296,6 +305,8 @@ static struct grf_error *place_executable(struct core_reader *reader)
 {
 	const struct grf_core_program *program = &reader->program;
 
+	if (is_host(reader))
+		return grf_image_set_bias(reader->image, reader->executable);
 	if (program->placed && !grf_executable_is_placed(reader->executable))
 		grf_executable_place_at(reader->executable, program->bias);
 	if (program->path &&

@@ -47,3 +47,20 @@ void grf_core_ids_find(const struct grf_image *image, uint64_t headers, uint64_t
 			grf_notes_read(notes, header.p_filesz, header.p_align, take_id, ret);
 	}
 }
+
+bool grf_core_program_is(const struct grf_core_program *program,
+			 const struct grf_executable *executable, bool *ret_known)
+{
+	const char *go_id = grf_executable_go_build_id(executable);
+	size_t size;
+	const uint8_t *id = grf_executable_gnu_build_id(executable, &size);
+
+	*ret_known = true;
+	if (*go_id && *program->go_build_id)
+		return !strcmp(go_id, program->go_build_id);
+	if (id && program->gnu_build_id_size)
+		return size == program->gnu_build_id_size &&
+		       !memcmp(id, program->gnu_build_id, size);
+	*ret_known = false;
+	return true;
+}
