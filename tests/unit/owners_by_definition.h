@@ -14,6 +14,9 @@
 #include "base/array.h"
 #include "graph/owners/retained.h"
 
+/* Tallies are compared with each edge: of so many. */
+#define FEW_EDGES 10000u
+
 struct definition_edge {
 	uint32_t from, to;
 };
@@ -305,6 +308,58 @@ static void compare_definition(void)
 		differ("not held", 0, retained->unheld, 0);
 }
 
+/* What a tally calls a node below all. */
+static uint32_t definition_holder(uint32_t node)
+{
+	uint32_t roots = (uint32_t)by_definition.retained->roots.nodes.count;
+
+	while (by_definition.owner[node] != GRF_ROOT_ALL)
+		node = by_definition.owner[node];
+	return node < roots ? node
+			    : roots + grf_graph_kind_index(by_definition.graph, node - roots);
+}
+
+static uint64_t definition_pointers(uint32_t kind, uint32_t holder)
+{
+	uint32_t roots = (uint32_t)by_definition.retained->roots.nodes.count;
+	uint64_t pointers = 0;
+
+	for (size_t i = 0; i < by_definition.edges.count; i++) {
+		const struct definition_edge *edge = &by_definition.edges.items[i];
+
+		pointers += edge->to >= roots && edge->from != edge->to &&
+			    by_definition.owner[edge->to] == GRF_ROOT_ALL &&
+			    grf_graph_kind_index(by_definition.graph, edge->to - roots) == kind &&
+			    definition_holder(edge->from) == holder;
+	}
+	return pointers;
+}
+
+/* Every tally, and that there is one for each pointer. */
+static void compare_tallies(void)
+{
+	const struct grf_retained *retained = by_definition.retained;
+	uint32_t roots = (uint32_t)retained->roots.nodes.count;
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < retained->tallies.count; i++) {
+		const struct grf_holder_tally *tally = &retained->tallies.items[i];
+		uint64_t expected = definition_pointers(tally->kind, tally->holder);
+
+		if (tally->pointers != expected)
+			differ("pointers to a kind", tally->kind, tally->pointers, expected);
+		all += tally->pointers;
+	}
+	for (size_t i = 0; i < by_definition.edges.count; i++) {
+		const struct definition_edge *edge = &by_definition.edges.items[i];
+
+		all -= edge->to >= roots && edge->from != edge->to &&
+		       by_definition.owner[edge->to] == GRF_ROOT_ALL;
+	}
+	if (all)
+		differ("pointers", 0, all, 0);
+}
+
 /* How many differences there are; says the first ones. */
 static unsigned int owners_differ_from_definition(const struct grf_retained *retained)
 {
@@ -329,6 +384,8 @@ static unsigned int owners_differ_from_definition(const struct grf_retained *ret
 	iterate_definition();
 	size_definition();
 	compare_definition();
+	if (by_definition.edges.count < FEW_EDGES)
+		compare_tallies();
 	free(it->rooted);
 	free(it->descriptors);
 	free(it->first);

@@ -9,57 +9,33 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "graph/owners/dominators.h"
-#include "graph/owners/retained_private.h"
+#include "graph/owners/owner_search.h"
 #include "graph/plan_mask.h"
 
 /* Spans between two looks at interruption. */
 #define BREATH 1024
 
-struct search {
-	struct grf_retained *retained;
-	const struct grf_holdings *holdings;
-	struct grf_ranked_set core; /* ids of objects */
-	uint32_t root_count;
-	/* The core as a graph: the roots, then its objects in order. */
-	struct grf_flow_graph flow;
-	uint32_t flowing; /* the node of which edges are added */
-	GRF_ARRAY(uint32_t) targets;
-	struct grf_dominator_tree dominators; /* of the core */
-	bool no_memory;
-};
-
-static uint32_t owner_of(const struct search *search, uint64_t id)
-{
-	return grf_node_number(&search->retained->owners, id);
-}
-
-static void set_owner(struct search *search, uint64_t id, uint32_t owner)
-{
-	grf_node_number_set(&search->retained->owners, id, owner);
-}
-
-static bool is_object(const struct search *search, uint32_t owner)
+static bool is_object(const struct grf_owner_search *search, uint32_t owner)
 {
 	return owner <= GRF_OWNER_MAX && owner >= search->root_count;
 }
 
-static void add_to_core(struct search *search, uint32_t node)
+static void add_to_core(struct grf_owner_search *search, uint32_t node)
 {
 	if (is_object(search, node))
 		grf_ranked_set_add(&search->core, node - search->root_count);
 }
 
 /* One more pointer to an object. */
-static void note_holder(struct search *search, uint32_t holder, uint32_t id)
+static void note_holder(struct grf_owner_search *search, uint32_t holder, uint32_t id)
 {
-	uint32_t known = owner_of(search, id);
+	uint32_t known = grf_owner_search_owner(search, id);
 
 	if (known == holder || known == GRF_NODE_NONE || known == GRF_ROOT_OF_DESCRIPTORS ||
 	    holder == search->root_count + id)
 		return;
 	if (known == GRF_OWNER_UNKNOWN) {
-		set_owner(search, id, holder);
+		grf_owner_search_set(search, id, holder);
 		return;
 	}
 	add_to_core(search, holder);
@@ -67,7 +43,7 @@ static void note_holder(struct search *search, uint32_t holder, uint32_t id)
 		return;
 	add_to_core(search, known);
 	grf_bit_set(search->retained->shared, id);
-	set_owner(search, id, GRF_OWNER_SEVERAL);
+	grf_owner_search_set(search, id, GRF_OWNER_SEVERAL);
 }
 
 static void visit_held(void *context, uint32_t holder, uint32_t id)
@@ -75,31 +51,22 @@ static void visit_held(void *context, uint32_t holder, uint32_t id)
 	note_holder(context, holder, id);
 }
 
-static struct grf_holding_stream stream_to(struct search *search, grf_held_visit *visit)
-{
-	return (struct grf_holding_stream){
-	    .holdings = search->holdings,
-	    .owners = &search->retained->owners,
-	    .visit = visit,
-	    .context = search,
-	};
-}
-
 /* Descriptors first: nothing else owns them. */
-static void note_roots(struct search *search)
+static void note_roots(struct grf_owner_search *search)
 {
 	const struct grf_root_nodes *roots = &search->retained->roots;
 
 	for (size_t i = 0; i < roots->edges.count; i++)
 		if (roots->edges.items[i].root == GRF_ROOT_OF_DESCRIPTORS)
-			set_owner(search, roots->edges.items[i].object, GRF_ROOT_OF_DESCRIPTORS);
+			grf_owner_search_set(search, roots->edges.items[i].object,
+					     GRF_ROOT_OF_DESCRIPTORS);
 	for (size_t i = 0; i < roots->edges.count; i++)
 		if (grf_holdings_has(search->holdings, roots, &roots->edges.items[i]))
 			note_holder(search, roots->edges.items[i].root,
 				    roots->edges.items[i].object);
 }
 
-static void add_span(struct search *search, struct grf_holding_stream *stream,
+static void add_span(struct grf_owner_search *search, struct grf_holding_stream *stream,
 		     const struct grf_span *span)
 {
 	const struct grf_graph *graph = search->retained->graph;
@@ -115,10 +82,10 @@ static void add_span(struct search *search, struct grf_holding_stream *stream,
 	}
 }
 
-static struct grf_error *find_single_holders(struct search *search)
+static struct grf_error *find_single_holders(struct grf_owner_search *search)
 {
 	const struct grf_heap *heap = search->retained->graph->model->heap;
-	struct grf_holding_stream stream = stream_to(search, visit_held);
+	struct grf_holding_stream stream = grf_owner_search_stream(search, visit_held, search);
 
 	note_roots(search);
 	for (size_t i = 0; i < heap->span_count && !search->no_memory; i++) {
@@ -134,35 +101,29 @@ static struct grf_error *find_single_holders(struct search *search)
 }
 
 /* Adds what the core's objects hang from. */
-static void complete_core(struct search *search)
+static void complete_core(struct grf_owner_search *search)
 {
 	for (uint64_t word = 0; word < search->core.words; word++)
 		for (uint64_t left = search->core.bits[word]; left; left &= left - 1) {
 			uint64_t id = word * 64 + (uint64_t)__builtin_ctzll(left);
-			uint32_t owner = owner_of(search, id);
+			uint32_t owner = grf_owner_search_owner(search, id);
 
 			while (is_object(search, owner) &&
 			       !grf_ranked_set_has(&search->core, owner - search->root_count)) {
 				add_to_core(search, owner);
-				owner = owner_of(search, owner - search->root_count);
+				owner = grf_owner_search_owner(search, owner - search->root_count);
 			}
 		}
 }
 
-/* The node of an object of the core in its graph. */
-static uint32_t core_node(const struct search *search, uint64_t id)
-{
-	return search->root_count + grf_ranked_set_rank(&search->core, id);
-}
-
 /* Edges of `node` come now; nodes before it have no more. */
-static void begin_in_flow(struct search *search, uint32_t node)
+static void begin_in_flow(struct grf_owner_search *search, uint32_t node)
 {
 	while (search->flowing < node)
 		search->flow.first[++search->flowing] = (uint32_t)search->targets.count;
 }
 
-static void add_target(struct search *search, uint32_t node, uint32_t target)
+static void add_target(struct grf_owner_search *search, uint32_t node, uint32_t target)
 {
 	uint32_t *added;
 
@@ -180,14 +141,14 @@ static void add_target(struct search *search, uint32_t node, uint32_t target)
 /* As visit_held(), for the core's graph, whose nodes have numbers of their own. */
 static void visit_in_core(void *context, uint32_t holder, uint32_t id)
 {
-	struct search *search = context;
+	struct grf_owner_search *search = context;
 
 	if (grf_ranked_set_has(&search->core, id) &&
-	    owner_of(search, id) != GRF_ROOT_OF_DESCRIPTORS)
-		add_target(search, holder, core_node(search, id));
+	    grf_owner_search_owner(search, id) != GRF_ROOT_OF_DESCRIPTORS)
+		add_target(search, holder, grf_owner_search_node(search, id));
 }
 
-static void add_roots_to_flow(struct search *search)
+static void add_roots_to_flow(struct grf_owner_search *search)
 {
 	const struct grf_root_nodes *roots = &search->retained->roots;
 	size_t edge = 0;
@@ -202,41 +163,13 @@ static void add_roots_to_flow(struct search *search)
 			    !grf_holdings_has(search->holdings, roots, &roots->edges.items[edge]))
 				continue;
 			if (root == GRF_ROOT_OF_DESCRIPTORS ||
-			    owner_of(search, id) != GRF_ROOT_OF_DESCRIPTORS)
-				add_target(search, root, core_node(search, id));
+			    grf_owner_search_owner(search, id) != GRF_ROOT_OF_DESCRIPTORS)
+				add_target(search, root, grf_owner_search_node(search, id));
 		}
 	}
 }
 
-typedef uint32_t name_holder(const struct search *search, uint64_t id);
-
-/* Calls visit() for what objects of the core hold. The holder is what name() says. */
-static struct grf_error *visit_core_edges(struct search *search, name_holder *name,
-					  grf_held_visit *visit)
-{
-	const struct grf_heap *heap = search->retained->graph->model->heap;
-	struct grf_holding_stream stream = stream_to(search, visit);
-
-	for (size_t i = 0; i < heap->span_count; i++) {
-		const struct grf_span *span = &heap->spans[i];
-
-		if (!(i % BREATH) && grf_interrupted())
-			return grf_error_interrupted();
-		if (span->pointer_layout == GRF_POINTERS_NONE)
-			continue;
-		for (uint32_t slot = 0; slot < span->slot_count && !search->no_memory; slot++) {
-			uint64_t id = span->first_object + slot;
-
-			if (grf_ranked_set_has(&search->core, id) &&
-			    !grf_holding_stream_add(&stream, span, slot, name(search, id)))
-				search->no_memory = true;
-		}
-	}
-	grf_holding_stream_end(&stream);
-	return search->no_memory ? grf_error_no_memory() : NULL;
-}
-
-static struct grf_error *make_flow(struct search *search)
+static struct grf_error *make_flow(struct grf_owner_search *search)
 {
 	struct grf_error *error;
 
@@ -247,96 +180,41 @@ static struct grf_error *make_flow(struct search *search)
 		return grf_error_no_memory();
 	search->flow.first[0] = 0;
 	add_roots_to_flow(search);
-	error = visit_core_edges(search, core_node, visit_in_core);
+	error = grf_owner_search_edges(search, grf_owner_search_node, visit_in_core, search);
 	begin_in_flow(search, search->flow.node_count);
 	search->flow.targets = search->targets.items;
 	search->targets.items = NULL;
 	return error;
 }
 
-/* ---- what holds nothing that several hold ---- */
-
-/* One more holder of such an object, by rank. Until all are known its owner is a rank, too: that of
- * what is common to those that were met. */
-static void join_holder(struct search *search, uint32_t rank, uint32_t id)
-{
-	uint32_t known;
-
-	if (rank == GRF_DOMINATORS_NONE || !grf_bit(search->retained->shared, id) ||
-	    grf_ranked_set_has(&search->core, id))
-		return;
-	known = owner_of(search, id);
-	if (known == GRF_OWNER_SEVERAL)
-		set_owner(search, id, rank);
-	else if (known != rank)
-		set_owner(search, id, grf_dominator_of_both(&search->dominators, known, rank));
-}
-
-static void visit_outside_core(void *context, uint32_t rank, uint32_t id)
-{
-	join_holder(context, rank, id);
-}
-
-static uint32_t core_rank(const struct search *search, uint64_t id)
-{
-	return search->dominators.rank_of[core_node(search, id)];
-}
-
-static struct grf_error *find_common_owners(struct search *search)
-{
-	const struct grf_root_nodes *roots = &search->retained->roots;
-
-	for (size_t i = 0; i < roots->edges.count; i++)
-		if (grf_holdings_has(search->holdings, roots, &roots->edges.items[i]))
-			join_holder(search, search->dominators.rank_of[roots->edges.items[i].root],
-				    roots->edges.items[i].object);
-	return visit_core_edges(search, core_rank, visit_outside_core);
-}
-
 /* ---- owners from dominators ---- */
 
-/* The node of all that a node of the core's graph is. `ids` has the objects of the core in order.
- */
-static uint32_t node_of_core(const struct search *search, const uint32_t *ids, uint32_t node)
+/* Takes the dominators of the core for owners. False: out of memory. */
+static bool take_dominators(struct grf_owner_search *search)
 {
-	return node < search->root_count ? node
-					 : search->root_count + ids[node - search->root_count];
-}
-
-/* Takes the dominators of the core for owners, and for ranks what they are of. */
-static void take_dominators(struct search *search, uint32_t *ids)
-{
-	const struct grf_dominator_tree *tree = &search->dominators;
-	const uint64_t *shared = search->retained->shared;
 	uint32_t count = 0;
 
+	search->core_ids = malloc(((size_t)search->core.count + 1) * sizeof(*search->core_ids));
+	if (!search->core_ids)
+		return false;
 	for (uint64_t word = 0; word < search->core.words; word++)
 		for (uint64_t left = search->core.bits[word]; left; left &= left - 1)
-			ids[count++] = (uint32_t)(word * 64 + (uint64_t)__builtin_ctzll(left));
+			search->core_ids[count++] =
+			    (uint32_t)(word * 64 + (uint64_t)__builtin_ctzll(left));
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t owner = grf_dominator_of(tree, search->root_count + i);
+		uint32_t owner = grf_dominator_of(&search->dominators, search->root_count + i);
 
-		set_owner(search, ids[i],
-			  owner == GRF_DOMINATORS_NONE ? GRF_OWNER_UNKNOWN
-						       : node_of_core(search, ids, owner));
+		grf_owner_search_set(search, search->core_ids[i],
+				     owner == GRF_DOMINATORS_NONE
+					 ? GRF_OWNER_UNKNOWN
+					 : grf_owner_search_node_of_core(search, owner));
 	}
-	for (uint64_t word = 0; word < search->core.words; word++)
-		for (uint64_t left = shared[word] & ~search->core.bits[word]; left;
-		     left &= left - 1) {
-			uint64_t id = word * 64 + (uint64_t)__builtin_ctzll(left);
-			uint32_t rank = owner_of(search, id);
-
-			set_owner(search, id,
-				  rank == GRF_OWNER_SEVERAL
-				      ? GRF_OWNER_UNKNOWN
-				      : node_of_core(search, ids, tree->node_at[rank]));
-		}
+	return true;
 }
 
-static struct grf_error *find_owners_in_core(struct search *search)
+static struct grf_error *find_owners_in_core(struct grf_owner_search *search)
 {
 	struct grf_error *error;
-	uint32_t *ids;
 
 	complete_core(search);
 	if (grf_ranked_set_count(&search->core) >= GRF_OWNER_MAX - search->root_count)
@@ -347,33 +225,26 @@ static struct grf_error *find_owners_in_core(struct search *search)
 	grf_debug("owners: %u objects in the core, %zu edges", search->core.count,
 		  search->targets.count);
 	error = grf_dominators(&search->flow, &search->dominators);
-	if (!error)
-		error = find_common_owners(search);
-	if (error)
-		return error;
-	ids = malloc(((size_t)search->core.count + 1) * sizeof(*ids));
-	if (!ids)
-		return grf_error_no_memory();
-	take_dominators(search, ids);
-	free(ids);
-	return NULL;
+	if (!error && !take_dominators(search))
+		error = grf_error_no_memory();
+	return error ? error : grf_owner_search_common(search);
 }
 
 /* What nothing was found to hold is everybody's. */
-static void take_unheld(struct search *search)
+static void take_unheld(struct grf_owner_search *search)
 {
 	struct grf_retained *retained = search->retained;
 
 	for (uint64_t id = 0; id < retained->graph->model->heap->object_ids; id++) {
-		if (owner_of(search, id) != GRF_OWNER_UNKNOWN)
+		if (grf_owner_search_owner(search, id) != GRF_OWNER_UNKNOWN)
 			continue;
-		set_owner(search, id, GRF_ROOT_ALL);
+		grf_owner_search_set(search, id, GRF_ROOT_ALL);
 		grf_bit_set(retained->shared, id);
 		retained->unheld++;
 	}
 }
 
-static bool prepare_search(struct search *search)
+static bool prepare_search(struct grf_owner_search *search)
 {
 	struct grf_retained *retained = search->retained;
 	uint64_t ids = retained->graph->model->heap->object_ids;
@@ -383,13 +254,13 @@ static bool prepare_search(struct search *search)
 	    !retained->shared || !grf_ranked_set_create(&search->core, ids))
 		return false;
 	for (uint64_t id = 0; id < ids; id++)
-		set_owner(search, id,
-			  grf_graph_reached(retained->graph, id) ? GRF_OWNER_UNKNOWN
-								 : GRF_NODE_NONE);
+		grf_owner_search_set(search, id,
+				     grf_graph_reached(retained->graph, id) ? GRF_OWNER_UNKNOWN
+									    : GRF_NODE_NONE);
 	return true;
 }
 
-static struct grf_error *search_owners(struct search *search)
+static struct grf_error *search_owners(struct grf_owner_search *search)
 {
 	struct grf_error *error = find_single_holders(search);
 
@@ -403,7 +274,7 @@ static struct grf_error *search_owners(struct search *search)
 struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
 					   const struct grf_holdings *holdings)
 {
-	struct search search = {
+	struct grf_owner_search search = {
 	    .retained = retained,
 	    .holdings = holdings,
 	    .root_count = (uint32_t)retained->roots.nodes.count,
@@ -418,6 +289,7 @@ struct grf_error *grf_retained_find_owners(struct grf_retained *retained,
 	grf_flow_graph_free(&search.flow);
 	grf_array_free(&search.targets);
 	grf_dominator_tree_free(&search.dominators);
-	retained->holding = search.core;
+	grf_ranked_set_free(&search.core);
+	free(search.core_ids);
 	return error;
 }

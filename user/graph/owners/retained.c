@@ -17,7 +17,10 @@
 /* How many objects ahead it is looked for where what is known of their owner stands. */
 #define PREFETCH_AHEAD 16
 
-static uint64_t entry_of(const struct grf_retained *retained, uint32_t node)
+/* So many numbers are sorted without a function to compare two. */
+#define FEW 32
+
+static uint32_t entry_of(const struct grf_retained *retained, uint32_t node)
 {
 	return grf_ranked_set_rank(&retained->tall, node);
 }
@@ -64,41 +67,75 @@ static void wait_for_more(struct grf_node_numbers *waits, uint64_t entry, int mo
 	grf_node_number_set(waits, entry, grf_node_number(waits, entry) + (uint32_t)more);
 }
 
-/* Counts an object at the nearest node up from it that has an entry: itself, its owner, or the
- * owner of that. */
-static void count_object(struct grf_retained *retained, struct grf_node_numbers *waits, uint64_t id,
-			 uint64_t size)
+/* Where an object counts: at the nearest node up from it that has an entry, itself, its owner, or
+ * the owner of that. */
+static uint32_t counted_at(const struct grf_retained *retained, uint64_t id)
 {
-	uint32_t node = grf_retained_node(retained, id), owner = grf_retained_owner(retained, node);
+	uint32_t node = grf_retained_node(retained, id),
+		 owner = grf_node_number(&retained->owners, id);
 
-	if (grf_ranked_set_has(&retained->tall, node)) {
-		wait_for_more(waits, entry_of(retained, owner), 1);
-		owner = node;
-	} else if (!grf_ranked_set_has(&retained->tall, owner)) {
-		owner = grf_retained_owner(retained, owner);
-	}
-	grf_retained_entry_add(retained, entry_of(retained, owner),
-			       (struct grf_retained_size){size, 1});
-	retained->objects++;
-	retained->bytes += size;
+	if (grf_ranked_set_has(&retained->tall, node))
+		return node;
+	return grf_ranked_set_has(&retained->tall, owner) ? owner
+							  : grf_retained_owner(retained, owner);
 }
 
-static void count_span(struct grf_retained *retained, struct grf_node_numbers *waits,
-		       const struct grf_span *span)
+/* Objects on their way to being counted: the cache has neither their owners nor the entries. */
+struct counting {
+	struct grf_retained *retained;
+	struct grf_node_numbers *waits;
+	uint64_t near;                    /* ids below it have an entry here: */
+	uint32_t entries[PREFETCH_AHEAD]; /* by id, in turn; of what is reached */
+};
+
+/* Asks for what will be needed of the owner of an object. */
+static void ask_for_owner(const struct counting *counting, uint64_t id)
 {
+	const struct grf_retained *retained = counting->retained;
+	uint32_t owner = id < retained->graph->model->heap->object_ids
+			     ? grf_node_number(&retained->owners, id)
+			     : GRF_NODE_NONE;
+
+	if (owner != GRF_NODE_NONE && !grf_retained_is_root(retained, owner))
+		grf_node_number_prefetch(&retained->owners, grf_retained_object(retained, owner));
+}
+
+/* Finds the entries of the next objects, up to `end`. */
+static void find_entries(struct counting *counting, uint64_t end)
+{
+	struct grf_retained *retained = counting->retained;
+
+	for (; counting->near < end; counting->near++) {
+		uint32_t entry;
+
+		ask_for_owner(counting, counting->near + PREFETCH_AHEAD);
+		if (grf_node_number(&retained->owners, counting->near) == GRF_NODE_NONE)
+			continue;
+		entry = entry_of(retained, counted_at(retained, counting->near));
+		counting->entries[counting->near % PREFETCH_AHEAD] = entry;
+		__builtin_prefetch(retained->entries + (size_t)entry * retained->entry_words, 1);
+	}
+}
+
+static void count_span(struct counting *counting, const struct grf_span *span)
+{
+	struct grf_retained *retained = counting->retained;
 	uint64_t ids = retained->graph->model->heap->object_ids;
 
 	for (uint32_t slot = 0; slot < span->slot_count; slot++) {
-		uint64_t id = span->first_object + slot, ahead = id + PREFETCH_AHEAD;
-		uint32_t owner =
-		    ahead < ids ? grf_node_number(&retained->owners, ahead) : GRF_NODE_NONE;
+		uint64_t id = span->first_object + slot;
+		uint32_t node = grf_retained_node(retained, id);
 
-		if (owner != GRF_NODE_NONE)
-			__builtin_prefetch(retained->entries +
-					       entry_of(retained, owner) * retained->entry_words,
-					   1);
-		if (grf_node_number(&retained->owners, id) != GRF_NODE_NONE)
-			count_object(retained, waits, id, span->element_size);
+		find_entries(counting, id + PREFETCH_AHEAD < ids ? id + PREFETCH_AHEAD : ids);
+		if (grf_node_number(&retained->owners, id) == GRF_NODE_NONE)
+			continue;
+		if (grf_ranked_set_has(&retained->tall, node))
+			wait_for_more(counting->waits,
+				      entry_of(retained, grf_retained_owner(retained, node)), 1);
+		grf_retained_entry_add(retained, counting->entries[id % PREFETCH_AHEAD],
+				       (struct grf_retained_size){span->element_size, 1});
+		retained->objects++;
+		retained->bytes += span->element_size;
 	}
 }
 
@@ -120,9 +157,10 @@ static void add_up_from(struct grf_retained *retained, struct grf_node_numbers *
 static void add_up_all(struct grf_retained *retained, struct grf_node_numbers *waits)
 {
 	const struct grf_heap *heap = retained->graph->model->heap;
+	struct counting counting = {.retained = retained, .waits = waits};
 
 	for (size_t i = 0; i < heap->span_count; i++)
-		count_span(retained, waits, &heap->spans[i]);
+		count_span(&counting, &heap->spans[i]);
 	for (uint32_t root = 1; root < retained->roots.nodes.count; root++)
 		wait_for_more(waits, entry_of(retained, retained->roots.nodes.items[root].parent),
 			      1);
@@ -149,19 +187,21 @@ static bool add_up(struct grf_retained *retained)
 	return true;
 }
 
-/* Sorts ids by one digit of their owners, from `from` to `to`, and leaves others of the same digit
- * as they were. */
+/* Sorts ids by one of the two digits of their owners, from `from` to `to`, and leaves others of the
+ * same digit in their order. `ends` is room for a number for each digit. */
 static void sort_by_digit(const struct grf_retained *retained, const uint32_t *from, uint32_t *to,
-			  unsigned int shift)
+			  bool high, uint32_t *ends)
 {
-	uint32_t ends[256] = {0}, sum = 0;
+	uint32_t bits = retained->owners.width * 4, mask = (1u << bits) - 1, sum = 0;
+	uint32_t shift = high ? bits : 0;
 
+	memset(ends, 0, ((size_t)mask + 1) * sizeof(*ends));
 	for (uint32_t i = 0; i < retained->shared_count; i++)
-		ends[grf_node_number(&retained->owners, from[i]) >> shift & 255]++;
-	for (uint32_t i = 0; i < 256; i++)
+		ends[grf_node_number(&retained->owners, from[i]) >> shift & mask]++;
+	for (uint32_t i = 0; i <= mask; i++)
 		ends[i] = sum += ends[i];
 	for (uint32_t i = retained->shared_count; i-- > 0;)
-		to[--ends[grf_node_number(&retained->owners, from[i]) >> shift & 255]] = from[i];
+		to[--ends[grf_node_number(&retained->owners, from[i]) >> shift & mask]] = from[i];
 }
 
 /* The shared objects by owner. */
@@ -169,21 +209,20 @@ static bool sort_shared(struct grf_retained *retained)
 {
 	uint64_t ids = retained->graph->model->heap->object_ids;
 	_cleanup_free_ uint32_t *buffer = NULL;
+	_cleanup_free_ uint32_t *ends = calloc(1u << retained->owners.width * 4, sizeof(*ends));
 	uint32_t count = 0;
 
 	for (uint64_t id = 0; id < ids; id++)
 		count += grf_bit(retained->shared, id);
 	retained->shared_ids = calloc((size_t)count + 1, sizeof(*buffer));
 	buffer = calloc((size_t)count + 1, sizeof(*buffer));
-	if (!retained->shared_ids || !buffer)
+	if (!retained->shared_ids || !buffer || !ends)
 		return false;
 	for (uint64_t id = 0; id < ids; id++)
 		if (grf_bit(retained->shared, id))
 			retained->shared_ids[retained->shared_count++] = (uint32_t)id;
-	for (unsigned int shift = 0; shift < 32; shift += 16) {
-		sort_by_digit(retained, retained->shared_ids, buffer, shift);
-		sort_by_digit(retained, buffer, retained->shared_ids, shift + 8);
-	}
+	sort_by_digit(retained, retained->shared_ids, buffer, false, ends);
+	sort_by_digit(retained, buffer, retained->shared_ids, true, ends);
 	return true;
 }
 
@@ -262,7 +301,7 @@ void grf_retained_destroy(struct grf_retained *retained)
 	grf_ranked_set_free(&retained->tall);
 	grf_node_numbers_free(&retained->owners);
 	free(retained->shared);
-	grf_ranked_set_free(&retained->holding);
+	grf_array_free(&retained->tallies);
 	free(retained->entries);
 	free(retained->shared_ids);
 	free(retained->span_at);
@@ -347,6 +386,23 @@ static int by_number(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
+/* Most objects hold few others. */
+static void sort_numbers(uint64_t *numbers, size_t count)
+{
+	if (count > FEW) {
+		qsort(numbers, count, sizeof(*numbers), by_number);
+		return;
+	}
+	for (size_t i = 1; i < count; i++) {
+		uint64_t number = numbers[i];
+		size_t at = i;
+
+		for (; at && numbers[at - 1] > number; at--)
+			numbers[at] = numbers[at - 1];
+		numbers[at] = number;
+	}
+}
+
 /* Leaves the ids of what `owner` alone holds, each once and in order. */
 static void keep_held_alone(struct held_nodes *held, uint32_t owner)
 {
@@ -360,7 +416,7 @@ static void keep_held_alone(struct held_nodes *held, uint32_t owner)
 			ids[kept++] = ids[i];
 		}
 	if (!sorted)
-		qsort(ids, kept, sizeof(*ids), by_number);
+		sort_numbers(ids, kept);
 	for (size_t i = 0; i < kept; i++)
 		if (!apart || ids[apart - 1] != ids[i])
 			ids[apart++] = ids[i];
@@ -468,72 +524,4 @@ struct grf_retained_size grf_retained_of(const struct grf_retained *retained, ui
 	add_object(&sum, node);
 	grf_retained_children(retained, node, add_object, &sum);
 	return sum.size;
-}
-
-/* For grf_retained_holders(). */
-struct all_holders {
-	const struct grf_retained *retained;
-	grf_holder_visit *visit;
-	void *context;
-};
-
-static void visit_held(void *context, uint32_t holder, uint32_t id)
-{
-	const struct all_holders *all = context;
-
-	if (grf_bit(all->retained->shared, id))
-		all->visit(all->context, holder, grf_retained_node(all->retained, id));
-}
-
-static void visit_holding_roots(const struct all_holders *all, const struct grf_holdings *holdings)
-{
-	const struct grf_root_nodes *roots = &all->retained->roots;
-
-	for (size_t i = 0; i < roots->edges.count; i++) {
-		const struct grf_root_edge *edge = &roots->edges.items[i];
-
-		if (grf_bit(all->retained->shared, edge->object) &&
-		    grf_holdings_has(holdings, roots, edge))
-			all->visit(all->context, edge->root,
-				   grf_retained_node(all->retained, edge->object));
-	}
-}
-
-struct grf_error *grf_retained_holders(const struct grf_retained *retained, grf_holder_visit *visit,
-				       void *context)
-{
-	struct all_holders all = {.retained = retained, .visit = visit, .context = context};
-	const struct grf_heap *heap = retained->graph->model->heap;
-	struct grf_holdings holdings;
-	struct grf_holding_stream stream = {
-	    .holdings = &holdings,
-	    .owners = &retained->owners,
-	    .visit = visit_held,
-	    .context = &all,
-	};
-	struct grf_error *error =
-	    grf_holdings_create(retained->graph, &holdings) ? NULL : grf_error_no_memory();
-
-	if (!error)
-		visit_holding_roots(&all, &holdings);
-	for (size_t i = 0; !error && i < heap->span_count; i++) {
-		const struct grf_span *span = &heap->spans[i];
-
-		if (!(i & 1023) && grf_interrupted())
-			error = grf_error_interrupted();
-		if (span->pointer_layout == GRF_POINTERS_NONE)
-			continue;
-		for (uint32_t slot = 0; !error && slot < span->slot_count; slot++) {
-			uint64_t id = span->first_object + slot;
-
-			if (grf_ranked_set_has(&retained->holding, id) &&
-			    !grf_holding_stream_add(&stream, span, slot,
-						    grf_retained_node(retained, id)))
-				error = grf_error_no_memory();
-		}
-	}
-	if (!error)
-		grf_holding_stream_end(&stream);
-	grf_holdings_free(&holdings);
-	return error;
 }

@@ -11,6 +11,7 @@
 #ifndef GRF_GRAPH_OWNERS_RETAINED_H
 #define GRF_GRAPH_OWNERS_RETAINED_H
 
+#include "base/array.h"
 #include "graph/owners/node_numbers.h"
 #include "graph/owners/ranked_set.h"
 #include "graph/owners/root_nodes.h"
@@ -22,22 +23,30 @@ struct grf_retained_size {
 	uint64_t objects;
 };
 
-/* Private but for the roots, the counts, and `tall` as an index of what is remembered of a few. */
+/* Pointers that decide who owns what GRF_ROOT_ALL owns, but for those of an object to itself. */
+struct grf_holder_tally {
+	uint32_t kind; /* of what is held, by index */
+	/* What owns the holder in the end: a root just below all, or the number of roots and the
+	 * index of the kind of an object there. */
+	uint32_t holder;
+	uint64_t pointers;
+};
+
+/* Private but for the roots, the tallies, the counts, and `tall` as an index of what is remembered
+ * of a few. */
 struct grf_retained {
 	const struct grf_graph *graph; /* borrowed */
 	struct grf_root_nodes roots;
 	uint32_t node_count;
 	uint64_t objects, bytes; /* of all that is reached */
 	uint64_t unheld;         /* objects that no edge leads to: none, unless the walk is wrong */
-	struct grf_node_numbers owners; /* by object id */
-	uint64_t *shared;               /* by object id: several hold it */
-	/* Ids of objects that hold a shared one, or lead there; an owner of one is one, or a root.
-	 */
-	struct grf_ranked_set holding;
-	struct grf_ranked_set tall; /* nodes that own an owner, and all roots */
-	uint32_t *entries;          /* by index of `tall`: what it retains */
-	uint32_t entry_words;       /* of each of them */
-	uint32_t *shared_ids;       /* by owner, then by id */
+	struct grf_node_numbers owners;             /* by object id */
+	uint64_t *shared;                           /* by object id: several hold it */
+	GRF_ARRAY(struct grf_holder_tally) tallies; /* of what no single node owns, in no order */
+	struct grf_ranked_set tall;                 /* nodes that own an owner, and all roots */
+	uint32_t *entries;                          /* by index of `tall`: what it retains */
+	uint32_t entry_words;                       /* of each of them */
+	uint32_t *shared_ids;                       /* by owner, then by id */
 	uint32_t shared_count;
 	uint32_t
 	    *span_at; /* by object id, of GRF_RETAINED_IDS in turn the first: index of its span */
@@ -117,16 +126,5 @@ typedef void grf_node_visit(void *context, uint32_t node);
 /** Calls visit() for each node that `owner` is the immediate dominator of. False: out of memory. */
 bool grf_retained_children(const struct grf_retained *retained, uint32_t owner,
 			   grf_node_visit *visit, void *context);
-
-typedef void grf_holder_visit(void *context, uint32_t holder, uint32_t object);
-
-/**
- * Calls visit() for each pointer to a shared object that decides who owns it, from a root or an
- * object: in one pass over the edges of all that hold such. Both are nodes; a holder comes as often
- * as it has such pointers. Any other object has one holder: its owner. Errors: NO_MEMORY,
- * INTERRUPTED.
- */
-struct grf_error *grf_retained_holders(const struct grf_retained *retained, grf_holder_visit *visit,
-				       void *context);
 
 #endif

@@ -43,8 +43,7 @@ struct making {
 	GRF_ARRAY(struct group) groups;
 	struct grf_pair_map group_of_type; /* (type, 0) -> index of groups */
 	uint32_t *group_of_kind;           /* 1 + index of groups; 0: none */
-	uint32_t *tops; /* by index of retained->holding: the node below all; 0: not known */
-	struct grf_pair_map holders; /* (group, node below all) -> index of pointers */
+	struct grf_pair_map holders;       /* (group, node below all) -> index of pointers */
 	GRF_ARRAY(struct tally) tallies;
 	bool no_memory;
 };
@@ -155,71 +154,27 @@ static void list_top(struct making *making)
 
 /* ---- who holds what several hold ---- */
 
-/* Of a holder that is an object: where it is remembered what is above it. */
-static uint32_t *remembered_top(struct making *making, uint32_t node)
+/* Adds what is known of a kind to its group. All objects of a group are one holder. */
+static void add_tally(struct making *making, const struct grf_holder_tally *known)
 {
-	const struct grf_retained *retained = making->retained;
-	uint64_t id = grf_retained_object(retained, node);
-
-	if (grf_retained_is_root(retained, node) || !grf_ranked_set_has(&retained->holding, id))
-		return NULL;
-	return &making->tops[grf_ranked_set_rank(&retained->holding, id)];
-}
-
-/* The node below all that a holder is owned by in the end. What owns it leads to what it holds, and
- * is remembered for the next one. */
-static uint32_t top_of(struct making *making, uint32_t node)
-{
-	const struct grf_retained *retained = making->retained;
-	uint32_t at = node, top, owner, *remembered;
-
-	for (;; at = owner) {
-		owner = grf_retained_owner(retained, at);
-		top = at;
-		if (owner == GRF_ROOT_ALL)
-			break;
-		remembered = remembered_top(making, at);
-		if (remembered && *remembered) {
-			top = *remembered;
-			break;
-		}
-	}
-	for (; node != at; node = grf_retained_owner(retained, node)) {
-		remembered = remembered_top(making, node);
-		if (remembered)
-			*remembered = top;
-	}
-	return top;
-}
-
-/* All objects of a group are one holder: the first of them that is met. */
-static void visit_holder(void *context, uint32_t holder, uint32_t node)
-{
-	struct making *making = context;
-	uint32_t group, top, index;
+	uint32_t roots = (uint32_t)making->retained->roots.nodes.count;
+	uint32_t group = making->group_of_kind[known->kind], holder = known->holder, index;
 	struct tally *tally;
 
-	if (making->no_memory || grf_retained_owner(making->retained, node) != GRF_ROOT_ALL)
-		return;
-	group = making->group_of_kind[grf_graph_kind_index(
-	    making->graph, grf_retained_object(making->retained, node))];
-	top = top_of(making, holder);
-	if (!grf_retained_is_root(making->retained, top))
-		top = (uint32_t)making->retained->roots.nodes.count - 1 +
-		      making->group_of_kind[grf_graph_kind_index(
-			  making->graph, grf_retained_object(making->retained, top))];
-	index = grf_pair_map_get(&making->holders, group, top);
+	if (holder >= roots)
+		holder = roots - 1 + making->group_of_kind[holder - roots];
+	index = grf_pair_map_get(&making->holders, group, holder);
 	if (index == GRF_PAIR_MAP_NONE) {
 		index = (uint32_t)making->tallies.count;
 		tally = grf_array_add(&making->tallies);
-		if (!tally || !grf_pair_map_put(&making->holders, group, top, index)) {
+		if (!tally || !grf_pair_map_put(&making->holders, group, holder, index)) {
 			making->no_memory = true;
 			return;
 		}
 		tally->group = group - 1;
-		tally->node = top;
+		tally->node = holder;
 	}
-	making->tallies.items[index].pointers++;
+	making->tallies.items[index].pointers += known->pointers;
 }
 
 static const char *holder_name(const struct making *making, uint32_t node)
@@ -257,24 +212,17 @@ static void rank_holder(struct making *making, const struct tally *tally)
 	}
 }
 
-static struct grf_error *find_holders(struct making *making)
+static void find_holders(struct making *making)
 {
-	struct grf_error *error;
-	bool any = false;
-
-	for (size_t i = 0; i < making->owners->rows.count; i++)
-		any |= group_of_row(making, &making->owners->rows.items[i]) != NULL;
-	if (!any)
-		return NULL;
-	error = grf_retained_holders(making->retained, visit_holder, making);
-	for (size_t i = 0; !error && i < making->tallies.count; i++) {
+	for (size_t i = 0; i < making->retained->tallies.count && !making->no_memory; i++)
+		add_tally(making, &making->retained->tallies.items[i]);
+	for (size_t i = 0; i < making->tallies.count && !making->no_memory; i++) {
 		const struct tally *tally = &making->tallies.items[i];
 
 		/* That they hold each other says nothing. */
 		if (tally->node != making->retained->roots.nodes.count + tally->group)
 			rank_holder(making, tally);
 	}
-	return error;
 }
 
 /* ---- what rows say ---- */
@@ -286,7 +234,8 @@ static void describe_way(struct making *making, struct grf_owners_row *row, cons
 	struct grf_way_down way;
 
 	grf_owner_path_add(&path, first);
-	making->no_memory |= !grf_way_down_print(making->retained, nodes, count, &path, &way);
+	making->no_memory |=
+	    !grf_way_down_print(making->retained, nodes, count, &path, &row->trail, &way);
 	row->owned = way.owned;
 	row->type = way.type ? grf_owner_type_name(making->retained, way.type) : NULL;
 	row->container = way.container;
@@ -368,20 +317,15 @@ static void describe_rows(struct making *making)
 
 static struct grf_error *make_owners(struct making *making)
 {
-	struct grf_error *error;
-
 	making->group_of_kind =
 	    calloc((size_t)making->graph->kind_count + 1, sizeof(*making->group_of_kind));
-	making->tops = calloc((size_t)making->retained->holding.count + 1, sizeof(*making->tops));
-	if (!making->group_of_kind || !making->tops)
+	if (!making->group_of_kind)
 		return grf_error_no_memory();
 	list_top(making);
-	if (making->no_memory)
-		return grf_error_no_memory();
-	error = find_holders(making);
-	if (error)
-		return error;
-	describe_rows(making);
+	if (!making->no_memory)
+		find_holders(making);
+	if (!making->no_memory)
+		describe_rows(making);
 	return making->no_memory ? grf_error_no_memory() : NULL;
 }
 
@@ -399,7 +343,6 @@ struct grf_error *grf_owners_create(const struct grf_retained *retained, struct 
 	grf_pair_map_free(&making.holders);
 	grf_pair_map_free(&making.group_of_type);
 	free(making.group_of_kind);
-	free(making.tops);
 	if (error)
 		grf_owners_destroy(making.owners);
 	else
@@ -414,6 +357,7 @@ void grf_owners_destroy(struct grf_owners *owners)
 	for (size_t i = 0; i < owners->rows.count; i++) {
 		free(owners->rows.items[i].path);
 		free(owners->rows.items[i].what);
+		grf_way_trail_free(&owners->rows.items[i].trail);
 	}
 	grf_array_free(&owners->rows);
 	free(owners);

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "graph/owners/retained.h"
 #include "views/owners/container.h"
+#include "views/owners/way_down.h"
 #include "views/table.h"
 
 /* At most so many are listed. */
@@ -30,6 +31,7 @@ struct grf_owners_row {
 	uint32_t depth;                 /* how often the element comes that comes most often */
 	bool motley;                    /* bytes of many holders, which have nothing in common */
 	uint32_t identity;              /* private */
+	struct grf_way_trail trail;     /* of the path's way down */
 };
 
 struct grf_owners {

@@ -11,6 +11,9 @@
 /* Of many nodes beside each other the first are measured, until they have so many below. */
 #define MEASURED 4096u
 
+/* A trail has no more points, and no more steps. */
+#define TRAIL_LONGEST 1024u
+
 /* What stands beside each other. */
 struct level {
 	uint32_t nodes[GRF_WAY_SAMPLE];
@@ -39,7 +42,8 @@ struct descent {
 	uint32_t named_kind;
 	const char *named;
 	struct grf_owner_path *path;
-	GRF_ARRAY(uint32_t) alone; /* the nodes of the way as long as there is one at a time */
+	struct grf_way_trail *trail; /* NULL: not kept */
+	GRF_ARRAY(uint32_t) alone;   /* the nodes of the way as long as there is one at a time */
 	bool no_memory;
 };
 
@@ -114,27 +118,71 @@ static const struct grf_type *type_of_all(const struct descent *descent, const s
 	return type && type->name ? type : NULL;
 }
 
+static void cut_trail(struct grf_way_trail *trail)
+{
+	grf_way_trail_free(trail);
+	trail->cut = true;
+}
+
+static void add_to_trail(struct descent *descent, const struct grf_owner_step *step)
+{
+	struct grf_way_trail *trail = descent->trail;
+	struct grf_owner_step *added;
+
+	if (!trail || trail->cut)
+		return;
+	added = trail->steps.count < TRAIL_LONGEST ? grf_array_add(&trail->steps) : NULL;
+	if (added)
+		*added = *step;
+	else
+		cut_trail(trail);
+}
+
+static void add_point_to_trail(struct descent *descent)
+{
+	struct grf_way_trail *trail = descent->trail;
+	struct grf_way_point *added;
+
+	if (!trail || trail->cut)
+		return;
+	added = trail->points.count < TRAIL_LONGEST ? grf_array_add(&trail->points) : NULL;
+	if (added)
+		*added = (struct grf_way_point){descent->at.nodes[0], (uint32_t)trail->steps.count};
+	else
+		cut_trail(trail);
+}
+
+static void print_step(struct grf_owner_path *path, const struct grf_owner_step *step)
+{
+	struct grf_owner_step *added = grf_owner_path_step(path, step->element);
+
+	if (!added)
+		return;
+	added->shown = step->shown;
+	added->unspecific = step->unspecific;
+}
+
 /* Adds what the nodes are called to which the way has come. */
 static void add_element(struct descent *descent, const char *element)
 {
-	const struct grf_type *type = type_of_all(descent, &descent->at);
+	struct grf_owner_step step = {.element = element, .shown = element};
 	const struct grf_element *about;
-	struct grf_owner_step *step;
+	const struct grf_type *type;
 
 	/* What a map is made of has the map's element, or nothing but a type of its own. */
-	if (descent->path->count &&
-	    grf_container_is_map_part(descent->retained, descent->at.nodes[0]))
-		return;
-	step = grf_owner_path_step(descent->path, element);
-	if (!step)
+	if (!element || (descent->path->count &&
+			 grf_container_is_map_part(descent->retained, descent->at.nodes[0])))
 		return;
 	if (descent->at.count > 1)
-		step->shown = without_index(descent, element);
-	about = type ? grf_owner_element_about(descent->retained, step->shown) : NULL;
-	if (!about || !about->unspecific)
-		return;
-	step->unspecific = about->unspecific;
-	step->shown = type->name;
+		step.shown = without_index(descent, element);
+	type = type_of_all(descent, &descent->at);
+	about = type ? grf_owner_element_about(descent->retained, step.shown) : NULL;
+	if (about && about->unspecific) {
+		step.unspecific = about->unspecific;
+		step.shown = type->name;
+	}
+	print_step(descent->path, &step);
+	add_to_trail(descent, &step);
 }
 
 /* ---- what is below ---- */
@@ -291,6 +339,8 @@ static bool go_down(struct descent *descent, struct grf_way_down *ret)
 	bool counted = true, gone = true;
 
 	for (uint32_t looked = 0; looked < LOOKED_AT; looked += descent->at.count) {
+		if (descent->at.count == 1)
+			add_point_to_trail(descent);
 		if (!look_below(descent) || descent->no_memory)
 			return false;
 		if (descent->at.count == 1 && counted) {
@@ -305,18 +355,42 @@ static bool go_down(struct descent *descent, struct grf_way_down *ret)
 		if (!go_to_many(descent, &gone))
 			return false;
 		if (!gone)
-			break;
+			return true;
 		if (counted && descent->alike > ret->owned)
 			ret->owned = descent->alike;
 		counted &= descent->alike == descent->at.count;
 	}
+	if (descent->trail)
+		cut_trail(descent->trail);
+	return true;
+}
+
+void grf_way_trail_free(struct grf_way_trail *trail)
+{
+	grf_array_free(&trail->points);
+	grf_array_free(&trail->steps);
+}
+
+bool grf_way_trail_print(const struct grf_way_trail *trail, uint32_t node,
+			 struct grf_owner_path *path)
+{
+	size_t point = 0;
+
+	while (point < trail->points.count && trail->points.items[point].node != node)
+		point++;
+	if (point == trail->points.count || !path->count)
+		return false;
+	for (size_t i = trail->points.items[point].step; i < trail->steps.count; i++)
+		print_step(path, &trail->steps.items[i]);
+	grf_owner_path_end(path);
 	return true;
 }
 
 bool grf_way_down_print(const struct grf_retained *retained, const uint32_t *nodes, uint32_t count,
-			struct grf_owner_path *path, struct grf_way_down *ret)
+			struct grf_owner_path *path, struct grf_way_trail *trail,
+			struct grf_way_down *ret)
 {
-	struct descent descent = {.retained = retained, .path = path};
+	struct descent descent = {.retained = retained, .path = path, .trail = trail};
 	bool done;
 
 	*ret = (struct grf_way_down){0};

@@ -26,11 +26,35 @@ struct grf_way_down {
 			   there, how many objects stand beside each other where most do */
 };
 
+/* Which elements a way has from each of its nodes on that are alone, to print it again from there.
+ * Of a long way nothing is kept. */
+struct grf_way_trail {
+	GRF_ARRAY(struct grf_way_point) points;
+	GRF_ARRAY(struct grf_owner_step) steps;
+	bool cut;
+};
+
+struct grf_way_point {
+	uint32_t node;
+	uint32_t step; /* index of the first one behind it */
+};
+
+void grf_way_trail_free(struct grf_way_trail *trail);
+
+/**
+ * Goes on with a path that leads to a node, and ends it, as grf_way_down_print() does. False: the
+ * way did not come by that node, and nothing is done.
+ */
+bool grf_way_trail_print(const struct grf_way_trail *trail, uint32_t node,
+			 struct grf_owner_path *path);
+
 /**
  * Goes on with a path that leads to `nodes`, and ends it: those beside each other are `nodes`,
- * `count` of them, at most GRF_WAY_SAMPLE. Names are those of the tree. False: out of memory.
+ * `count` of them, at most GRF_WAY_SAMPLE. Names are those of the tree. Fills in an empty trail,
+ * which the caller frees; NULL: none is kept. False: out of memory.
  */
 bool grf_way_down_print(const struct grf_retained *retained, const uint32_t *nodes, uint32_t count,
-			struct grf_owner_path *path, struct grf_way_down *ret);
+			struct grf_owner_path *path, struct grf_way_trail *trail,
+			struct grf_way_down *ret);
 
 #endif

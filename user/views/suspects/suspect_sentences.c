@@ -150,11 +150,23 @@ static void print_holders(FILE *stream, const struct grf_suspecting *suspecting,
 	}
 }
 
+/* Goes on with the path to a node. An owner's way came by there, mostly, and is not gone again. */
+static bool print_way_down(const struct grf_suspecting *suspecting, uint32_t node,
+			   struct grf_owner_path *path)
+{
+	const struct grf_owners *owners = suspecting->owners;
+	struct grf_way_down down;
+
+	for (size_t i = 0; i < owners->rows.count; i++)
+		if (grf_way_trail_print(&owners->rows.items[i].trail, node, path))
+			return true;
+	return grf_way_down_print(suspecting->retained, &node, 1, path, NULL, &down);
+}
+
 static bool write_path(const struct grf_suspecting *suspecting,
 		       const struct grf_suspicion *suspicion, struct grf_suspect *suspect,
 		       const struct grf_owner_way *way)
 {
-	bool many = suspicion->beside_count;
 	struct grf_owner_path path = {0};
 	struct grf_way_down down;
 	struct grf_written_text text;
@@ -164,9 +176,11 @@ static bool write_path(const struct grf_suspecting *suspecting,
 	if (!path.stream)
 		return false;
 	grf_owner_path_add_way(&path, suspecting->retained, way);
-	written =
-	    grf_way_down_print(suspecting->retained, many ? suspicion->beside : &suspicion->node,
-			       many ? suspicion->beside_count : 1, &path, &down);
+	if (suspicion->beside_count)
+		written = grf_way_down_print(suspecting->retained, suspicion->beside,
+					     suspicion->beside_count, &path, NULL, &down);
+	else
+		written = print_way_down(suspecting, suspicion->node, &path);
 	if (way->nodes.count)
 		print_holders(path.stream, suspecting, way->nodes.items[0]);
 	suspect->path = grf_written_text_close(&text);
