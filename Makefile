@@ -68,7 +68,7 @@ TEST_SOURCES := $(sort $(wildcard tests/unit/test_*.c))
 TEST_BINARIES := $(TEST_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 
 .PHONY: all clean unit unit-offline check test-binaries check-copy check-survival check-kernels e2e deps demo \
-	bench bench-builds bench-pause bench-latency exactness builds stops leaks servers install uninstall format \
+	bench bench-builds bench-walk bench-pause bench-latency exactness builds stops leaks servers install uninstall format \
 	lint layout layout-check check-hostile check-matrix check-long check-fuzz check-races fuzz fuzz-replay
 all: $(BUILD)/grf-bpf
 
@@ -221,6 +221,10 @@ bench: all
 # CPU and memory beside another build, BASE=: a grf-bpf or a commit. BENCH_ARGS= such as "--rounds 3".
 bench-builds: all
 	GRF_BPF=$(abspath $(BUILD)/grf-bpf) BASE=$(BASE) /usr/bin/python3 tests/bench/bench_builds.py $(BENCH_ARGS)
+
+# The walk beside the collector's mark, by heap shape and threads. BENCH_ARGS= such as "--part 0.1 list".
+bench-walk: all
+	GRF_BPF=$(abspath $(BUILD)/grf-bpf) /usr/bin/python3 tests/bench/bench_walk.py $(BENCH_ARGS)
 
 # The pause, as the tool and as the target measure it. BENCH_ARGS= such as "--rows 0.7:0 --attaches 5".
 bench-pause: all
