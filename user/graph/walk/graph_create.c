@@ -100,11 +100,10 @@ static struct grf_error *walk_all(struct grf_walk *walk, bool keep, unsigned int
 		uint64_t began = grf_now();
 
 		error = grf_walk_class(walk, (enum grf_root_class)root_class);
+		grf_batch_count(walk->batch);
 		grf_debug("root class %d: %llu objects after %.3f s", root_class,
 			  (unsigned long long)walk->reached, (double)(grf_now() - began) / 1e9);
 	}
-	if (walk->batch)
-		grf_batch_count(walk->batch);
 	grf_progress_end();
 	if (!error && keep)
 		error = grf_walk_wholes(walk);

@@ -36,6 +36,7 @@ struct grf_error *grf_walk_run(struct grf_walk *walk, bool typed_only)
 		if (done < breath)
 			continue;
 		breath = done + BREATH;
+		grf_batch_count(walk->batch);
 		if (grf_interrupted())
 			return grf_error_interrupted();
 		grf_progress("walking the heap", walk->reached, walk->heap->allocated_count);
