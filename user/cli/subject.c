@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/live.h"
 #include "cli/values.h"
@@ -46,6 +47,12 @@ static error_t check_arguments(const struct argp_state *state, struct grf_subjec
 			argp_error(state, "--exe is for a snapshot or a core; the executable of a "
 					  "process stands behind its id");
 		return 0;
+	}
+	/* An executable and a core, and nothing behind them. */
+	if (subject->argument && count == 1 && !access(subject->argument, F_OK)) {
+		argp_error(state, "give %s behind the core: `%s' is a file", subject->argument_name,
+			   subject->argument);
+		return EINVAL;
 	}
 	subject->executable = count > 1 ? given[0] : subject->named;
 	subject->core = given[count - 1];
@@ -140,6 +147,7 @@ struct grf_error *grf_subject_graph_create(struct grf_subject_options *options, 
 	};
 	struct grf_error *error;
 
+	options->subject.live.capture.threads = options->common.jobs;
 	*ret = (struct grf_subject_graph){0};
 	error = grf_results_open(&options->results, &ret->results);
 	if (!error)
