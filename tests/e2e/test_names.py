@@ -90,11 +90,23 @@ def test_names_of_files(core, tmp_path):
         ("core", core[0], folder / "core"),
         ("core", *core, "-o", folder / "none" / "out"),
         ("core", *core, "-o", folder),
+        ("verify", HOSTILE),
         ("core", *core, "--debug-file", folder / "debug"),
     ):
         result = grf(*arguments)
         assert result.status not in (OK, USAGE) and result.stdout == "", result
         check_shown(result.stderr, 1)
+
+
+def test_an_option_has_one_meaning():
+    """No two options of a command share a letter or a name."""
+    commands = re.findall(r"^  (\w+) +\w", grf("--help").expect(OK).stdout.split("Examples:")[0], re.M)
+    assert {"attach", "verify", "version"} <= set(commands)
+    for command in commands:
+        shown = grf(command, "--help").expect(OK).stdout
+        options = re.findall(r"^ {2,6}((?:-\w, +)?--[\w-]+)", shown, re.M)
+        names = [name for option in options for name in option.replace(",", " ").split()]
+        assert names and len(names) == len(set(names)), (command, names)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +118,6 @@ def test_names_of_files(core, tmp_path):
         ("attach", f"-{HOSTILE}"),
         ("attach", "1", f"--freeze={HOSTILE}"),
         ("attach", "1", "2", f"{HOSTILE}\nTry `x'"),
-        ("verify", HOSTILE),
         ("version", HOSTILE),
         ("core", f"--max-depth={HOSTILE}\nTry `x'"),
     ],

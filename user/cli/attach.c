@@ -97,6 +97,7 @@ static struct grf_error *run_attach(void *input, int *ret_status)
 	struct grf_error *error;
 
 	(void)ret_status;
+	options->live.capture.threads = options->common.jobs;
 	error = grf_results_open(&options->results, &results);
 	if (!error)
 		error = check_apart(options, &results);

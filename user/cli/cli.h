@@ -39,7 +39,7 @@ enum grf_exit {
 struct grf_common_options {
 	int verbosity;
 	bool no_sandbox;
-	unsigned int jobs; /* threads that walk; 0: as many as there are processors to use */
+	unsigned int jobs; /* threads that copy, and that walk; 0: as processors are there */
 	const struct grf_naming *naming; /* NULL: the default */
 };
 
@@ -69,7 +69,8 @@ extern const struct grf_command grf_command_version;
 int grf_run_command(const struct grf_command *command, int argc, char **argv);
 
 /* Argp children; the input of each is the struct beside it. */
-extern const struct argp grf_common_argp; /* struct grf_common_options */
+extern const struct argp grf_basic_argp;  /* struct grf_common_options: of all commands */
+extern const struct argp grf_common_argp; /* the same, and what the analysis needs */
 extern const struct argp grf_tree_argp;   /* struct grf_tree_options */
 extern const struct argp grf_debug_argp;  /* struct grf_debug_options: where DWARF is */
 extern const struct argp grf_exe_argp;    /* const char *: the executable of a core or snapshot */

@@ -21,19 +21,24 @@ enum {
 	OPTION_EXE,
 };
 
-static const struct argp_option common_options[] = {
+static const struct argp_option basic_options[] = {
     {"verbose", 'v', NULL, 0, "Tell what is done and why; twice for more", 0},
     {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "Keep all privileges during the analysis", 0},
     {"jobs", 'j', "N", 0,
-     "Threads that walk the heap (default: as many as there are processors to use, up to 8). The "
-     "result does not depend on it",
+     "Copy and analyse with N threads (default: as many as there are processors to use, up to 8 "
+     "for "
+     "the analysis). The result does not depend on it",
      0},
+    {0},
+};
+
+static const struct argp_option common_options[] = {
     {"names", OPTION_NAMES, "NAMING", 0,
      "How the elements of chains are named: go (the default) or goref", 0},
     {0},
 };
 
-static error_t parse_common_option(int key, char *argument, struct argp_state *state)
+static error_t parse_basic_option(int key, char *argument, struct argp_state *state)
 {
 	struct grf_common_options *options = state->input;
 
@@ -48,6 +53,21 @@ static error_t parse_common_option(int key, char *argument, struct argp_state *s
 	case OPTION_NO_SANDBOX:
 		options->no_sandbox = true;
 		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp grf_basic_argp = {.options = basic_options, .parser = parse_basic_option};
+
+static error_t parse_common_option(int key, char *argument, struct argp_state *state)
+{
+	struct grf_common_options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = options;
+		return 0;
 	case OPTION_NAMES:
 		options->naming = grf_naming_find(argument);
 		if (!options->naming)
@@ -58,7 +78,12 @@ static error_t parse_common_option(int key, char *argument, struct argp_state *s
 	}
 }
 
-const struct argp grf_common_argp = {.options = common_options, .parser = parse_common_option};
+static const struct argp_child common_children[] = {{&grf_basic_argp, 0, NULL, 0}, {0}};
+const struct argp grf_common_argp = {
+    .options = common_options,
+    .parser = parse_common_option,
+    .children = common_children,
+};
 
 static const struct argp_option tree_options[] = {
     {"max-depth", OPTION_MAX_DEPTH, "N", 0,

@@ -6,8 +6,7 @@
 
 #include "cli/values.h"
 
-#define NICE        15
-#define MAX_THREADS 1024
+#define NICE 15
 
 enum {
 	OPTION_NO_EBPF = 0x200,
@@ -37,7 +36,6 @@ static const struct argp_option live_argp_options[] = {
      "fork (a child of it that is made at the stop and holds what its memory was), stop (all of it "
      "at the stop), or auto (the first that works here)",
      0},
-    {"jobs", 'j', "N", 0, "Copy memory with N threads (default: one for each core)", 0},
     {"max-pause", OPTION_MAX_PAUSE, "DURATION", 0,
      "Let go of the process again, and try anew or give up, where it would stand for longer than "
      "this (default 100ms; with --copy stop, no limit)",
@@ -100,10 +98,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->debug;
 		options->nice = NICE;
-		return 0;
-	case 'j':
-		options->capture.threads =
-		    (unsigned int)grf_parse_number(state, "--jobs", argument, 1, MAX_THREADS);
 		return 0;
 	case OPTION_FREEZE:
 		options->capture.freeze = parse_freeze(state, argument);

@@ -102,6 +102,7 @@ static struct grf_error *run_snapshot(void *input, int *ret_status)
 	struct grf_error *error;
 
 	(void)ret_status;
+	options->live.capture.threads = options->common.jobs;
 	error = grf_saving_open(&options->saving, false, &options->live, &saving);
 	if (!error)
 		error = grf_source_of_process(&options->live, &source);
@@ -111,7 +112,7 @@ static struct grf_error *run_snapshot(void *input, int *ret_status)
 }
 
 static const struct argp_child children[] = {{&grf_saving_argp, 0, NULL, 0},
-					     {&grf_common_argp, 0, NULL, 0},
+					     {&grf_basic_argp, 0, NULL, 0},
 					     {&grf_live_argp, 0, NULL, 0},
 					     {0}};
 static const struct argp argp = {
