@@ -33,11 +33,9 @@ static void learn_sizes(const struct grf_walk *walk, struct grf_spot *spot,
 }
 
 /* Whether a value of a spot's type fills the slots of a span, as far as their size tells. */
-static bool fills_slot(const struct grf_walk *walk, struct grf_spot *spot,
+static bool fills_slot(const struct grf_walk *walk, const struct grf_spot *spot,
 		       const struct grf_span *span)
 {
-	if (spot->sizes == GRF_SIZES_UNKNOWN)
-		learn_sizes(walk, spot, span);
 	return spot->sizes == GRF_SIZES_ANY || spot->filled == span->element_size ||
 	       grf_heap_slot_fits(walk->heap, spot->type->size, span->element_size);
 }
@@ -56,13 +54,17 @@ void grf_walk_place(struct grf_walk *walk, uint64_t id, const struct grf_span *s
 		    uint64_t address, uint32_t spot)
 {
 	bool inside = is_inside(span, id, address);
+	struct grf_spot *at = grf_spot_at(&walk->spots, spot);
 
 	if (!grf_places_set(&walk->places, id, spot | (inside ? GRF_GRAPH_INSIDE : 0)))
 		grf_walk_fail(walk);
+	/* For tiny blocks too: until then, one thread alone settles what the spot leads to. */
+	if (at->sizes == GRF_SIZES_UNKNOWN)
+		learn_sizes(walk, at, span);
 	/* A block of the tiny allocators has several objects: it is what the first pointer says. */
 	if (grf_heap_is_tiny_block(span))
 		return;
-	if (inside || !fills_slot(walk, grf_spot_at(&walk->spots, spot), span))
+	if (inside || !fills_slot(walk, at, span))
 		walk->states[id] |= GRF_OBJECT_WIDER;
 }
 
