@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The edges of the graph, which views follow. object_pointers.c, which finds them, does not know
- * the graph.
- */
+/* The edges of the graph, which views follow. */
 #include "graph/graph.h"
 #include "graph/object_pointers.h"
 
 bool grf_graph_edges(const struct grf_graph *graph, const struct grf_span *span, uint32_t slot,
 		     grf_edge_visit *visit, void *context)
 {
-	return grf_object_pointers(span, slot, graph->model->types, graph->stored, visit, context);
+	return grf_object_pointers(graph, span, slot, visit, context);
 }

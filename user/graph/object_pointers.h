@@ -51,9 +51,43 @@ static inline bool grf_stored_words_next(struct grf_stored_words *state, uint64_
 	return false;
 }
 
-/* Calls visit() for each pointer of an allocated slot. `stored` remembers masks between calls.
- * False: out of memory. */
-bool grf_object_pointers(const struct grf_span *span, uint32_t slot, struct grf_types *types,
-			 struct grf_stored_types *stored, grf_edge_visit *visit, void *context);
+/* Calls visit() for each word of a slot with a set heap bit, but for those that are 0. */
+static inline __attribute__((always_inline)) void
+grf_visit_bits(const struct grf_span *span, uint32_t slot, grf_edge_visit *visit, void *context)
+{
+	uint64_t first = slot * span->element_size / 8, end = first + span->element_size / 8;
+
+	for (; first < end; first += 64) {
+		uint64_t words = end - first < 64 ? end - first : 64;
+
+		for (uint64_t left = grf_span_mask(span, first, words); left; left &= left - 1) {
+			uint64_t offset = (first + (uint64_t)__builtin_ctzll(left)) * 8;
+			uint64_t value = grf_load_u64(span->memory + offset);
+
+			if (value)
+				visit(context, span->base + offset, value);
+		}
+	}
+}
+
+/* The same by the mask of the slot's stored type. `stored` remembers masks between calls. False:
+ * out of memory. */
+bool grf_visit_stored_type(const struct grf_span *span, uint32_t slot, struct grf_types *types,
+			   struct grf_stored_types *stored, grf_edge_visit *visit, void *context);
+
+/* grf_graph_edges() with the loop at the caller: visit() is called for each pointer of an allocated
+ * slot. False: out of memory. */
+static inline __attribute__((always_inline)) bool
+grf_object_pointers(const struct grf_graph *graph, const struct grf_span *span, uint32_t slot,
+		    grf_edge_visit *visit, void *context)
+{
+	if (span->pointer_layout == GRF_POINTERS_NONE)
+		return true;
+	if (!span->pointer_bits)
+		return grf_visit_stored_type(span, slot, graph->model->types, graph->stored, visit,
+					     context);
+	grf_visit_bits(span, slot, visit, context);
+	return true;
+}
 
 #endif

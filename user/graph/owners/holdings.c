@@ -62,11 +62,13 @@ static void take_word(struct grf_holding_stream *stream, uint64_t at)
 	grf_node_number_prefetch(stream->owners, id);
 }
 
-static void add_word(struct grf_holding_stream *stream, uint64_t value)
+static inline void add_word(void *context, uint64_t address, uint64_t value)
 {
+	struct grf_holding_stream *stream = context;
 	const struct grf_span *span = grf_heap_span(stream->holdings->graph->model->heap, value);
 	uint64_t at = stream->word_count % GRF_STREAM_AHEAD;
 
+	(void)address;
 	if (!span)
 		return;
 	if (stream->word_count++ >= GRF_STREAM_AHEAD)
@@ -79,38 +81,12 @@ static void add_word(struct grf_holding_stream *stream, uint64_t value)
 	__builtin_prefetch(&span->slot_count);
 }
 
-static void visit_word(void *context, uint64_t address, uint64_t value)
-{
-	(void)address;
-	add_word(context, value);
-}
-
-/* As grf_graph_edges(), of an object with heap bits. */
-static void add_by_bits(struct grf_holding_stream *stream, const struct grf_span *span,
-			uint32_t slot)
-{
-	uint64_t first = slot * span->element_size / 8, end = first + span->element_size / 8;
-
-	for (; first < end; first += 64) {
-		uint64_t words = end - first < 64 ? end - first : 64;
-
-		for (uint64_t left = grf_span_mask(span, first, words); left; left &= left - 1)
-			add_word(stream,
-				 grf_load_u64(span->memory +
-					      (first + (uint64_t)__builtin_ctzll(left)) * 8));
-	}
-}
-
 bool grf_holding_stream_add(struct grf_holding_stream *stream, const struct grf_span *span,
 			    uint32_t slot, uint32_t holder)
 {
 	stream->holder = holder;
 	stream->tier = grf_holdings_tier(stream->holdings, span->first_object + slot);
-	if (!span->pointer_bits)
-		return grf_graph_edges(stream->holdings->graph, span, slot, visit_word, stream);
-	if (span->pointer_layout != GRF_POINTERS_NONE)
-		add_by_bits(stream, span, slot);
-	return true;
+	return grf_object_pointers(stream->holdings->graph, span, slot, add_word, stream);
 }
 
 void grf_holding_stream_end(struct grf_holding_stream *stream)
