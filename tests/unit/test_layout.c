@@ -73,6 +73,7 @@ static void test_releases(void **state)
 	assert_int_equal(releases[0].minor, grf_layout_releases[0].minor);
 	assert_int_equal(grf_release_newest()->minor, grf_layout_releases[columns - 1].minor);
 	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(releases[i].minor, grf_layout_releases[i].minor);
 		assert_true(!i || releases[i].minor > releases[i - 1].minor);
 		assert_true(releases[i].function && releases[i].pclntab && releases[i].func_ids);
 		assert_true(releases[i].descriptor && releases[i].specials);
@@ -83,6 +84,19 @@ static void test_releases(void **state)
 	assert_ptr_equal(grf_release_of(-1), releases);
 	assert_ptr_equal(grf_release_of(99), grf_release_newest());
 	assert_null(grf_pclntab_format_of(0));
+}
+
+/* A program is of the newest release whose function it has: a row that was copied with its function
+ * makes all programs of the release before count as the new one's. */
+static void test_functions_tell_releases(void **state)
+{
+	size_t count;
+	const struct grf_release *releases = grf_releases(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(releases[i].function, releases[k].function);
 }
 
 static void expect_code(struct grf_error *error, enum grf_error_code code)
@@ -491,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_versions),
 	    cmocka_unit_test(test_releases),
+	    cmocka_unit_test(test_functions_tell_releases),
 	    cmocka_unit_test(test_versions_without_a_release),
 	    cmocka_unit_test(test_tables),
 	    cmocka_unit_test(test_experiments_change_the_layout),

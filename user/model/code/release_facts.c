@@ -12,12 +12,9 @@
 #include "image/image.h"
 #include "model/code/pc_header.h"
 
-/* No table of releases is longer. */
-#define MAX_RELEASES 64
-
 struct search {
 	struct grf_release_facts *facts;
-	bool seen[MAX_RELEASES]; /* the functions of the releases, in their order */
+	bool seen[GRF_RELEASES]; /* the functions of the releases, in their order */
 };
 
 static bool take_name(void *context, const char *name)
@@ -29,7 +26,7 @@ static bool take_name(void *context, const char *name)
 
 	if (strncmp(name, "runtime.", 8) != 0 && strncmp(name, "internal/runtime/maps.", 22) != 0)
 		return true;
-	for (size_t i = 0; i < releases && i < MAX_RELEASES; i++)
+	for (size_t i = 0; i < releases; i++)
 		if (!strcmp(name, release[i].function))
 			search->seen[i] = true;
 	for (size_t i = 0; i < experiments; i++)
@@ -44,7 +41,7 @@ static const struct grf_release *newest_seen(const struct search *search)
 	size_t count, last = 0;
 	const struct grf_release *releases = grf_releases(&count);
 
-	for (size_t i = 0; i < count && i < MAX_RELEASES && search->seen[i]; i++)
+	for (size_t i = 0; i < count && search->seen[i]; i++)
 		last = i;
 	return &releases[last];
 }

@@ -42,6 +42,9 @@ static const struct {
 _Static_assert(sizeof(grf_layout_table) / sizeof(*grf_layout_table) == GRF_FIELD_COUNT,
 	       "layout_table.h and layout_fields.h have the same rows");
 
+_Static_assert(GRF_LAYOUT_RELEASES == GRF_RELEASES,
+	       "layout_table.h has a column for each row of release.c");
+
 /* Without these there is no reading a program. */
 static const struct {
 	enum grf_field field;

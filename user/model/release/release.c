@@ -252,6 +252,8 @@ static const struct grf_experiment experiments[] = {
 #define RELEASES    (sizeof(releases) / sizeof(*releases))
 #define EXPERIMENTS (sizeof(experiments) / sizeof(*experiments))
 
+_Static_assert(RELEASES == GRF_RELEASES, "release.h says how many releases have a row");
+
 const struct grf_release *grf_releases(size_t *ret_count)
 {
 	*ret_count = RELEASES;

@@ -54,10 +54,13 @@ struct grf_special_kinds {
 	uint8_t finalizer, weak_handle, cleanup;
 };
 
+/** How many releases have a row in release.c, and a column in layout_table.h. */
+#define GRF_RELEASES 11
+
 /** A Go release. */
 struct grf_release {
-	/** A function that came with the release and stayed. Every program has it, also one that
-	 * does nothing: the runtime calls it. */
+	/** A function that came with the release and stayed: no release before has it. Every
+	 * program has it, also one that does nothing: the runtime calls it. */
 	const char *function;
 	const struct grf_pclntab_format *pclntab;
 	const struct grf_func_ids *func_ids;
