@@ -56,6 +56,22 @@ def test_circles(tmp_path, files, wrong):
     assert wrong in done.stdout if wrong else not done.stdout
 
 
+def test_a_weak_use_is_one(tmp_path):
+    (tmp_path / "graph").mkdir()
+    (tmp_path / "model").mkdir()
+    sources = {
+        "model/a.c": "void g(void) __attribute__((weak)); void f(void) { if (g) g(); }",
+        "graph/b.c": "void g(void) { }",
+    }
+    objects = []
+    for name, text in sources.items():
+        (tmp_path / name).write_text(text)
+        objects.append((tmp_path / name).with_suffix(".o"))
+        subprocess.run(["gcc", "-O0", "-c", "-o", objects[-1], tmp_path / name], check=True)
+    done = subprocess.run([CIRCLES, tmp_path, *objects], capture_output=True, text=True, check=False)
+    assert done.stdout == "model/a.c uses g of graph/b.c, which stands above it\n", done.stderr
+
+
 def test_the_sources_hold():
     folder = ROOT / "build" / "user"
     objects = [

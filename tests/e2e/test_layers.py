@@ -73,6 +73,64 @@ def test_what_goes_up(tmp_path, stage, include, wrong):
 
 
 @pytest.mark.parametrize(
+    "place, include, wrong",
+    [
+        ("include/grf/file.h", '"base/error.h"', "include/ may not include base/error.h"),
+        ("include/grf/file.h", "<linux/types.h>", None),
+        ("include/grf/file.h", '"grf/gc_point.h"', None),
+        ("include/grf/file.h", "<stdint.h>", "include/ may not include stdint.h"),
+        ("include/grf/file.h", '"../../user/base/error.h"', "include/ may not include ../../user/base/error.h"),
+        ("bpf/file.bpf.c", '"hold/hold.h"', "bpf/ may not include hold/hold.h"),
+        ("bpf/file.bpf.c", '"grf/../../user/hold/hold.h"', "bpf/ may not include grf/../../user/hold/hold.h"),
+        ("bpf/file.bpf.c", '"vmlinux.h"', None),
+        ("bpf/file.bpf.c", "<bpf/bpf_helpers.h>", None),
+        ("bpf/file.bpf.c", "HEADER", "bpf/ may not include HEADER"),
+    ],
+)
+def test_what_ebpf_programs_include(tmp_path, place, include, wrong):
+    for folder in ("user", "include", "bpf"):
+        (tmp_path / folder).mkdir()
+    file = tmp_path / place
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#include {include}\n")
+    done = check(tmp_path / "user", tmp_path / "include", tmp_path / "bpf")
+    assert done.stdout == (f"{file}:1: {wrong}\n" if wrong else ""), done.stderr
+    assert done.returncode == bool(wrong)
+
+
+@pytest.mark.parametrize(
+    "place, include, wrong",
+    [
+        ("hold", '"gc_point.skel.h"', None),
+        ("capture/probes", '"pause_clock.skel.h"', None),
+        ("model", '"gc_point.skel.h"', "only hold/ and capture/ may include gc_point.skel.h"),
+        ("cli", "<./gc_point.skel.h>", "only hold/ and capture/ may include gc_point.skel.h"),
+        ("capture", "<bpf/libbpf.h>", None),
+        ("base", "<bpf/libbpf.h>", "only hold/ and capture/ may include bpf/libbpf.h"),
+        ("program", "<bpf/bpf.h>", "only hold/ and capture/ may include bpf/bpf.h"),
+        ("hold/calls", "<sys/ptrace.h>", None),
+        ("arch/amd64/live", "<sys/ptrace.h>", None),
+        ("cli", "<sys/ptrace.h>", "only arch/ and hold/ and capture/ may include sys/ptrace.h"),
+        ("image", "<sys/../sys/ptrace.h>", "only arch/ and hold/ and capture/ may include sys/ptrace.h"),
+        ("model/types/generics", '"model/types/naming_private.h"', None),
+        ("model/types", '"model/types/naming_private.h"', None),
+        ("model/variables", '"model/types/naming_private.h"', "is private to its room"),
+        ("model", '"model/types/naming_private.h"', "is private to its room"),
+        ("image/core", '"image/image_private.h"', None),
+        ("views", '"image/image_private.h"', "is private to its room"),
+        ("model/variables", '"../types/naming_private.h"', "is private to its room"),
+    ],
+)
+def test_what_few_may_include(tmp_path, place, include, wrong):
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    (folder / "file.c").write_text(f"#include {include}\n")
+    done = check(tmp_path)
+    assert wrong in done.stdout if wrong else not done.stdout, done.stdout
+    assert done.returncode == bool(wrong)
+
+
+@pytest.mark.parametrize(
     "text, line",
     [
         ('/**/#include "views/view.h"\n', 1),

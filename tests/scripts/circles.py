@@ -38,7 +38,7 @@ def read_symbols(objects):
     for line in listed.stdout.splitlines():
         path, rest = line.split(": ", 1)
         name, kind = rest.split()[:2]
-        if kind == "U":
+        if kind in "Uwv":
             symbols[path][1].add(name)
         elif kind in "TDBRCVW":
             symbols[path][0].add(name)

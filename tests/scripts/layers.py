@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
 Holds the layers of user/: a stage includes the headers of those that stand below it, and no others; so does each
-room of a stage. And holds arch/: what one architecture has, such as the names of its registers, stands in its
-folder alone.
+room of a stage. Private headers stay in their room, and what reaches into the kernel in the stages that do so.
+And holds arch/: what one architecture has, such as the names of its registers, stands in its folder alone.
 
   layers.py [FOLDER [MORE...]]
 
-FOLDER is what the includes are relative to (user). MORE are folders in which only names are looked for.
-Prints a line for each include and each name that is not allowed; the exit status is 1 then.
+FOLDER is what the includes are relative to (user). MORE are folders that eBPF programs are made of: they include
+nothing of FOLDER. Prints a line for each include and each name that is not allowed; the exit status is 1 then.
 """
 
 import os
@@ -42,6 +42,13 @@ ROOMS = {
     "graph": (".", "inference", "walk", "owners"),
     "views": (".", "owners", "types", "suspects"),
 }
+# What talks to eBPF programs and to threads of others, and which stages do.
+ONLY = (
+    (re.compile(r"\.skel\.h$|^bpf/"), ("hold", "capture")),
+    (re.compile(r"^sys/ptrace\.h$|^linux/(?:ptrace|userfaultfd|bpf|perf_event)\.h$"), ("arch", "hold", "capture")),
+)
+# What eBPF programs, and the headers that they share with user/, may include.
+OF_KERNEL = re.compile(r"grf/[^/]+\.h|vmlinux\.h|bpf/[^/]+\.h|linux/types\.h")
 # What names a register, or another thing of one architecture.
 NAMES = re.compile(
     r"(?<![a-z0-9])(?:orig_rax|[re](?:[abcd]x|[sd]i|[bsi]p|flags)|r(?:8|9|1[0-5])[dwb]?|[xyz]mm\d*|[fg]s_?base"
@@ -127,6 +134,41 @@ def may_include(stage, room, other_stage, other_room):
     return other_room not in order or order.index(other_room) <= order.index(room)
 
 
+def wrong_private(folder, path, match):
+    """Whether a private header is included from outside its room and the rooms in it."""
+    places = [place for place in included(folder, path, match) if place.endswith("_private.h")]
+    own = os.path.dirname(path.relative_to(folder).as_posix()) + "/"
+    return any(not own.startswith(os.path.dirname(place) + "/") for place in places)
+
+
+def wrong_header(folder, path, match):
+    """What is wrong with an include whatever stands below whom; None: nothing."""
+    name = os.path.normpath(included_name(match))
+    stage = place_of(path.relative_to(folder).as_posix())[0]
+    if match["macro"]:
+        return f"an include names its header, not {match['macro']}"
+    if not name.endswith(".h"):
+        return f"an include names a header, not {included_name(match)}"
+    if wrong_private(folder, path, match):
+        return f"{name} is private to its room"
+    for pattern, stages in ONLY:
+        if pattern.search(name) and stage not in stages:
+            return f"only {' and '.join(f'{stage}/' for stage in stages)} may include {name}"
+    return None
+
+
+def wrong_below(folder):
+    """A line for each include of a folder of eBPF programs that is neither theirs nor the kernel's."""
+    found = []
+    for path in sorted(pathlib.Path(folder).rglob("*.[ch]")):
+        text = plain(path.read_text())
+        for match in INCLUDE.finditer(text):
+            name = match["macro"] or included_name(match)
+            if not OF_KERNEL.fullmatch(name):
+                found.append(f"{path}:{line_of(text, match)}: {pathlib.Path(folder).name}/ may not include {name}")
+    return found
+
+
 def wrong_includes(folder):
     """A line for each include that goes up, and for each file in a folder that is neither stage nor room."""
     found = []
@@ -140,10 +182,9 @@ def wrong_includes(folder):
             continue
         text = plain(path.read_text())
         for match in INCLUDE.finditer(text):
-            if match["macro"]:
-                found.append(f"{path}:{line_of(text, match)}: an include names its header, not {match['macro']}")
-            elif not included_name(match).endswith(".h"):
-                found.append(f"{path}:{line_of(text, match)}: an include names a header, not {included_name(match)}")
+            wrong = wrong_header(folder, path, match)
+            if wrong:
+                found.append(f"{path}:{line_of(text, match)}: {wrong}")
             for place in included(folder, path, match):
                 other, other_room = place_of(place)
                 if other in BELOW and not may_include(stage, room, other, other_room):
@@ -185,9 +226,11 @@ def wrong_names(folder):
 
 
 def main():
-    """Checks one folder for both, and more for names."""
+    """Checks one folder, and those of eBPF programs."""
     folder, *more = sys.argv[1:] or ["user"]
     found = wrong_includes(folder)
+    for name in more:
+        found += wrong_below(name)
     for name in (folder, *more):
         found += wrong_names(name)
     print("\n".join(found), end="\n" if found else "")

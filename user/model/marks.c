@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "model/heap/heap_private.h"
+#include "model/heap/heap_parts.h"
 #include "model/variables/variables.h"
 
 /*

@@ -8,9 +8,9 @@
 #include "model/types/flow/code_types.h"
 #include "model/types/generics/dictionaries.h"
 #include "model/types/type_masks.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 #include "model/types_create.h"
-#include "model/variables/variables_private.h"
+#include "model/variables/variables.h"
 
 /* What types, names and plans take in all, far above what real programs need. */
 #define ARENA_LEAST    (UINT64_C(192) << 20)

@@ -21,7 +21,7 @@
 
 #include "arch/arch.h"
 #include "base/log.h"
-#include "model/heap/heap_private.h"
+#include "model/heap/heap_parts.h"
 
 #define MAX_LIST (1u << 20)
 /* Elements of lists that one search looks at. Nearly all words fail at the first: only one of a

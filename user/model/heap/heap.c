@@ -15,7 +15,7 @@
 
 #include "arch/arch.h"
 #include "base/log.h"
-#include "model/heap/heap_private.h"
+#include "model/heap/heap_parts.h"
 #include "model/heap/pointer_free.h"
 
 /* Small objects share a span of up to 10 pages (sizeclasses.go); larger ones have their own. */

@@ -24,7 +24,7 @@
  * pointers from there on if the bit in noMorePtrs is set for the 64 words before. The bitmap for
  * the rest is stale then.
  */
-#include "model/heap/heap_private.h"
+#include "model/heap/heap_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * Spans without any byte in the image (pointer-free ones that a capture left out) share one such
  * mapping.
  */
-#include "model/heap/heap_private.h"
+#include "model/heap/heap_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

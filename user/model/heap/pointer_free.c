@@ -19,7 +19,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "model/heap/heap_private.h"
+#include "model/heap/heap_parts.h"
 
 /* Spans that are read in one call; the largest mspan of any release has room. */
 #define BATCH           256u

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 #define SLOTS      8
 #define INLINE_MAX 128 /* bytes; larger keys and elements are behind a pointer, in all releases */

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 /* cmd/internal/dwarf/dwarf.go */
 #define AT_GO_KIND         0x2900

@@ -3,7 +3,7 @@
  * Lets several threads ask for types at a time. Types are read and made when somebody first asks
  * for them, which only one thread may do; while they are frozen, that counts as missing.
  */
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 /* Whether something was missing while types were frozen. */
 static _Thread_local bool lacked;

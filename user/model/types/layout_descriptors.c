@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 #define MAX_FUNCTION (1u << 16) /* bytes of code */
 

@@ -4,7 +4,7 @@
 #define GRF_MODEL_TYPES_NAMING_PRIVATE_H
 
 #include "model/types/naming.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 struct grf_naming {
 	const char *name;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "arch/arch.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 /* Types that one name may need. */
 #define NAME_STEPS 256

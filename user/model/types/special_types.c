@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 enum field_action {
 	POINTS_TO,          /* a pointer to the type `argument` */

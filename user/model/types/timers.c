@@ -2,7 +2,7 @@
 /* Reads which function a timer calls. */
 #include <string.h>
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 bool grf_type_is_timer(const struct grf_type *type)
 {

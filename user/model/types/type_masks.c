@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 #define KIND_GC_PROGRAM 0x40
 #define TFLAG_ON_DEMAND 0x10

@@ -9,7 +9,7 @@
 
 #include "base/address_set.h"
 #include "base/array.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 struct named {
 	const char *name; /* interned */

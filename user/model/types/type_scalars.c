@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 #define SCALARS_MAX 256 /* of one type */
 #define LOOKED_AT   512 /* bytes of it */

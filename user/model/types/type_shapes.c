@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 /* How far pointers, fields and elements are followed, and how many are looked at in all. */
 #define DEPTH_MAX 4

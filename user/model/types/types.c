@@ -9,7 +9,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 /* Descriptors and interface words in the tables; further ones are looked up each time. A binary has
  * some 100,000 descriptors. */

@@ -20,6 +20,7 @@ struct grf_closure_site_checks {
 	void *context;
 };
 
+/* Without any site yet. The caller destroys it. NULL: out of memory. */
 struct grf_closure_sites *grf_closure_sites_create(void);
 void grf_closure_sites_destroy(struct grf_closure_sites *sites);
 

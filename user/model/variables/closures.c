@@ -17,7 +17,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 #include "model/variables/closure_instances.h"
 #include "model/variables/closure_loads.h"
 #include "model/variables/closure_sites.h"

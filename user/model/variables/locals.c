@@ -25,7 +25,7 @@
 
 #include "model/types/flow/code_types.h"
 #include "model/types/generics/dictionaries.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 #include "model/variables/closure_instances.h"
 #include "model/variables/closure_loads.h"
 #include "model/variables/variables_private.h"

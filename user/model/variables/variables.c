@@ -12,7 +12,7 @@
 #include <uthash.h>
 
 #include "model/code/runtime_variables.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 #include "model/variables/variables_private.h"
 
 #define DICTIONARY_TYPEDEFS_MAX 8

@@ -63,4 +63,27 @@ struct grf_local {
 size_t grf_types_locals(struct grf_types *types, uint64_t pc, uint64_t cfa, struct grf_local *ret,
 			size_t capacity);
 
+/* --- the parts of struct grf_types that find these, which types_create.c makes -----------------
+ */
+
+struct grf_variables;
+struct grf_locals;
+struct grf_closures;
+
+/* An index of the functions and variables of one file, which reads the DWARF when it is first
+ * asked. Borrows both, of which either may be NULL. The caller destroys it. NULL: out of memory. */
+struct grf_variables *grf_variables_create(struct grf_executable *executable,
+					   const struct grf_modules *modules);
+void grf_variables_destroy(struct grf_variables *variables);
+
+/* What is remembered of frames, empty. The caller destroys it, before the types' memory goes. NULL:
+ * out of memory. */
+struct grf_locals *grf_locals_create(void);
+void grf_locals_destroy(struct grf_locals *locals);
+
+/* What is remembered of closures, empty. The caller destroys it, before the types' memory goes.
+ * NULL: out of memory. */
+struct grf_closures *grf_closures_create(void);
+void grf_closures_destroy(struct grf_closures *closures);
+
 #endif

@@ -54,13 +54,6 @@ struct grf_subprogram {
 	bool described;
 };
 
-struct grf_variables;
-
-/* Creates an empty index, which reads the DWARF when it is first asked. NULL: out of memory. */
-struct grf_variables *grf_variables_create(struct grf_executable *executable,
-					   const struct grf_modules *modules);
-void grf_variables_destroy(struct grf_variables *variables);
-
 /* The subprogram around a link-time pc, or NULL. */
 struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables, uint64_t pc);
 
@@ -79,19 +72,5 @@ struct grf_subprogram *grf_types_subprogram(struct grf_types *types, uint64_t pc
  * GRF_NO_DICTIONARY. False: no type.
  */
 bool grf_variables_type_die(Dwarf_Die *die, Dwarf_Die *ret, uint64_t *ret_entry);
-
-/* --- locals.c --------------------------------------------------------------------------------- */
-
-struct grf_locals;
-
-struct grf_locals *grf_locals_create(void);
-void grf_locals_destroy(struct grf_locals *locals);
-
-/* --- closures.c ------------------------------------------------------------------------------- */
-
-struct grf_closures;
-
-struct grf_closures *grf_closures_create(void);
-void grf_closures_destroy(struct grf_closures *closures);
 
 #endif

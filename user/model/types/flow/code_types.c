@@ -23,7 +23,7 @@
 #include "model/types/flow/given_types.h"
 #include "model/types/flow/special_callees.h"
 #include "model/types/flow/variable_reach.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 #define ROUNDS              3
 #define TEXT_MAX            (UINT64_C(64) << 20) /* more code than this is not gone through */

@@ -4,7 +4,7 @@
 #define GRF_MODEL_TYPES_FLOW_GIVEN_TYPES_H
 
 #include "arch/flow.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 /**
  * What `value`, which a callee makes of a type that it is given, is for one that calls it with

@@ -12,7 +12,7 @@
 #include "model/types/flow/variable_reach.h"
 
 #include "model/code/runtime_variables.h"
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 /* Bytes. Those of the runtime's structures are more than any release has. */
 #define SLICE_BYTES  24

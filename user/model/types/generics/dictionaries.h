@@ -11,7 +11,7 @@
 #ifndef GRF_MODEL_TYPES_GENERICS_DICTIONARIES_H
 #define GRF_MODEL_TYPES_GENERICS_DICTIONARIES_H
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 struct grf_dictionary;
 struct grf_dictionaries;

@@ -10,7 +10,7 @@
 #ifndef GRF_MODEL_TYPES_GENERICS_INSTANCE_NAMES_H
 #define GRF_MODEL_TYPES_GENERICS_INSTANCE_NAMES_H
 
-#include "model/types/types_private.h"
+#include "model/types/types_parts.h"
 
 /* The end of the type argument that begins at `at`: the comma or the bracket behind it. Tags of
  * fields are quoted. NULL: none. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared by the parts of the type builder; private to the model. types.h is the face.
+ * Shared by the parts of the type builder, and by what fills in variables and closures; for the
+ * model alone. types.h is the face.
  *
  * A type is made in three steps. A reader (dwarf_types.c, runtime_types.c) turns its source into a
  * shape: Go kind, element, fields. special_types.c replaces the shapes of types that the runtime
@@ -8,8 +9,8 @@
  * and does not know its source. Types made here (map groups, channel buffers) have their shape from
  * the beginning.
  */
-#ifndef GRF_MODEL_TYPES_TYPES_PRIVATE_H
-#define GRF_MODEL_TYPES_TYPES_PRIVATE_H
+#ifndef GRF_MODEL_TYPES_TYPES_PARTS_H
+#define GRF_MODEL_TYPES_TYPES_PARTS_H
 
 #include <elfutils/libdw.h>
 #include <stdbool.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Shared by the readers of the heap (heap.c), of its bitmaps (heap_bits.c) and of its memory
- * (heap_memory.c); private to the model. heap.h is the face.
+ * (heap_memory.c), and by what looks at spans and arenas of its own; for the model alone. heap.h is
+ * the face.
  */
-#ifndef GRF_MODEL_HEAP_HEAP_PRIVATE_H
-#define GRF_MODEL_HEAP_HEAP_PRIVATE_H
+#ifndef GRF_MODEL_HEAP_HEAP_PARTS_H
+#define GRF_MODEL_HEAP_HEAP_PARTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
