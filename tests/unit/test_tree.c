@@ -11,6 +11,7 @@
 
 #include "graph/graph.h"
 #include "graph/tree_builder.h"
+#include "graph/unlabelled_tree.h"
 
 static const char next[] = "next. (*main.Node)";
 static const char left[] = "L. (*main.Tree)";
@@ -174,6 +175,39 @@ static void test_creators_part_roots_but_not_their_sizes(void **state)
 	end(&fixture);
 }
 
+static void test_labels_part_roots_in_their_own_tree(void **state)
+{
+	struct grf_tree *merged;
+	struct fixture fixture;
+	uint32_t a, b, again, node_of[8] = {0};
+
+	(void)state;
+	begin(&fixture, 256, false);
+	assert_true(grf_tree_creator(&fixture.builder, "main.one (a.go:1)"));
+	a = grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.f.x");
+	grf_tree_labels(&fixture.builder, 2);
+	b = grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.f.x");
+	assert_true(grf_tree_creator(&fixture.builder, "main.two (a.go:2)"));
+	again = grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.f.x");
+	assert_true(a != b && a != again && b != again);
+	assert_int_equal(grf_tree_root(&fixture.builder, GRF_ROOT_GOROUTINE, "main.f.x"), again);
+	b = grf_tree_child(&fixture.builder, b, next);
+	assert_int_equal(fixture.tree->nodes[b].labels, 2);
+	a = grf_tree_child(&fixture.builder, a, next);
+	fixture.tree->nodes[a].bytes = fixture.tree->nodes[b].bytes = 8;
+	fixture.tree->nodes[a].objects = fixture.tree->nodes[b].objects = 1;
+	assert_int_equal(grf_tree_samples(fixture.tree), 2);
+	assert_null(grf_unlabelled_tree_create(fixture.tree, node_of, &merged));
+	assert_int_equal(merged->node_count, 3);
+	assert_int_equal(node_of[a], node_of[b]);
+	assert_int_not_equal(node_of[again], node_of[fixture.tree->nodes[b].parent]);
+	assert_int_equal(merged->nodes[node_of[a]].bytes, 16);
+	assert_int_equal(merged->nodes[node_of[a]].labels, 0);
+	assert_string_equal(merged->nodes[node_of[a]].created_by, "main.one (a.go:1)");
+	grf_tree_destroy(merged);
+	end(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +218,7 @@ int main(void)
 	    cmocka_unit_test(test_untyped_below_untyped_is_the_same),
 	    cmocka_unit_test(test_largest_roots_add_up_what_is_below),
 	    cmocka_unit_test(test_creators_part_roots_but_not_their_sizes),
+	    cmocka_unit_test(test_labels_part_roots_in_their_own_tree),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

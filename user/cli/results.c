@@ -276,6 +276,14 @@ bool grf_results_have_tables(const struct grf_results *results)
 	return false;
 }
 
+bool grf_results_have_labels(const struct grf_results *results)
+{
+	for (size_t i = 0; i < results->count; i++)
+		if (results->formats[i]->labels)
+			return true;
+	return false;
+}
+
 struct grf_error *grf_results_write(struct grf_results *results, const struct grf_facts *facts,
 				    const struct grf_view_results *views)
 {

@@ -66,6 +66,9 @@ struct grf_error *grf_results_confine(enum grf_sandbox_stage stage,
 /* Whether one is in a format that has tables. */
 bool grf_results_have_tables(const struct grf_results *results);
 
+/* Whether one is in a format that has labels of goroutines. */
+bool grf_results_have_labels(const struct grf_results *results);
+
 /* Writes and commits them all: the facts and the views. */
 struct grf_error *grf_results_write(struct grf_results *results, const struct grf_facts *facts,
 				    const struct grf_view_results *views);

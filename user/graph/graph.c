@@ -28,6 +28,10 @@ void grf_graph_destroy(struct grf_graph *graph)
 	if (!graph)
 		return;
 	grf_tree_destroy(graph->tree);
+	grf_tree_destroy(graph->labelled);
+	for (size_t i = 0; i < graph->label_sets.count; i++)
+		grf_label_list_free(&graph->label_sets.items[i]);
+	grf_array_free(&graph->label_sets);
 	if (graph->stored)
 		grf_stored_types_free(graph->stored);
 	free(graph->stored);

@@ -17,13 +17,18 @@
 #include "graph/places.h"
 #include "graph/tree.h"
 #include "model/model.h"
+#include "model/stacks/labels.h"
 
 struct grf_stored_types;
+
+/* With more sets of labels, such as one for each request, they say no more than addresses would. */
+#define GRF_LABEL_SETS 256u
 
 struct grf_graph_options {
 	uint32_t max_depth;   /* elements in a chain; deeper objects count at the last one */
 	bool no_fold;         /* every step of recursive structures, not each element once */
 	bool places;          /* keep for each object where it stands */
+	bool labels;          /* tell goroutines with other labels apart, in `labelled` */
 	unsigned int threads; /* that walk; 0: as many as there are processors to use, up to 8 */
 };
 
@@ -40,8 +45,12 @@ struct grf_root_claim {
 
 /* Arrays are indexed by object id (model/heap/heap.h). */
 struct grf_graph {
-	struct grf_model *model;  /* borrowed */
-	struct grf_tree *tree;    /* owned, as all that follows */
+	struct grf_model *model; /* borrowed */
+	struct grf_tree *tree;   /* owned, as all that follows */
+	/* The same with a root for each set of labels of goroutines. NULL: not asked for, no
+	 * goroutine has labels, or there are more sets than GRF_LABEL_SETS. */
+	struct grf_tree *labelled;
+	GRF_ARRAY(struct grf_label_list) label_sets;
 	struct grf_places places; /* indices of `kinds`; none unless they are kept */
 	struct grf_object_kind *kinds;
 	uint32_t kind_count;

@@ -51,6 +51,7 @@ void grf_tree_builder_free(struct grf_tree_builder *builder)
 {
 	grf_pair_map_free(&builder->children);
 	grf_pair_map_free(&builder->roots);
+	grf_pair_map_free(&builder->origins);
 }
 
 static uint32_t add_node(struct grf_tree_builder *builder, const char *name, uint32_t parent)
@@ -87,15 +88,41 @@ bool grf_tree_creator(struct grf_tree_builder *builder, const char *creator)
 	return !creator || builder->creator;
 }
 
+void grf_tree_labels(struct grf_tree_builder *builder, uint32_t labels)
+{
+	builder->labels = labels;
+}
+
+/* What tells roots of one name apart: their creator, or a number where they have labels, too.
+ * False: out of memory. */
+static bool root_origin(struct grf_tree_builder *builder, uint64_t *ret)
+{
+	uint64_t creator = (uintptr_t)builder->creator;
+	uint32_t known;
+
+	*ret = creator;
+	if (!builder->labels)
+		return true;
+	known = grf_pair_map_get(&builder->origins, creator, builder->labels);
+	if (known == GRF_PAIR_MAP_NONE) {
+		known = (uint32_t)builder->origins.count + 1;
+		if (!grf_pair_map_put(&builder->origins, creator, builder->labels, known))
+			return false;
+	}
+	*ret = known;
+	return true;
+}
+
 uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class root_class,
 		       const char *name)
 {
 	const char *interned = intern_name(builder->tree, name);
+	uint64_t origin;
 	uint32_t index;
 
-	if (!interned)
+	if (!interned || !root_origin(builder, &origin))
 		return GRF_TREE_NONE;
-	index = grf_pair_map_get(&builder->roots, (uintptr_t)builder->creator, (uintptr_t)interned);
+	index = grf_pair_map_get(&builder->roots, origin, (uintptr_t)interned);
 	if (index != GRF_PAIR_MAP_NONE)
 		return index;
 	index = add_node(builder, interned, GRF_TREE_NONE);
@@ -103,8 +130,8 @@ uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class roo
 		return GRF_TREE_NONE;
 	builder->tree->nodes[index].root_class = (uint8_t)root_class;
 	builder->tree->nodes[index].created_by = builder->creator;
-	if (!grf_pair_map_put(&builder->roots, (uintptr_t)builder->creator, (uintptr_t)interned,
-			      index))
+	builder->tree->nodes[index].labels = builder->labels;
+	if (!grf_pair_map_put(&builder->roots, origin, (uintptr_t)interned, index))
 		return GRF_TREE_NONE;
 	return index;
 }
@@ -131,6 +158,7 @@ static uint32_t new_child(struct grf_tree_builder *builder, uint32_t parent, con
 	nodes[index].depth = above->depth + 1;
 	nodes[index].root_class = above->root_class;
 	nodes[index].created_by = above->created_by;
+	nodes[index].labels = above->labels;
 	nodes[index].untyped = above->untyped || name == grf_sub_objects_name;
 	nodes[index].inferred = above->inferred;
 	if (above->last_child == GRF_TREE_NONE)
@@ -177,6 +205,15 @@ void grf_tree_destroy(struct grf_tree *tree)
 	}
 	free(tree->nodes);
 	free(tree);
+}
+
+size_t grf_tree_samples(const struct grf_tree *tree)
+{
+	size_t samples = 0;
+
+	for (uint32_t i = 0; i < tree->node_count; i++)
+		samples += tree->nodes[i].objects != 0;
+	return samples;
 }
 
 static int larger_root(const void *left, const void *right)

@@ -22,6 +22,8 @@ enum grf_root_class {
 
 #define GRF_TREE_NONE UINT32_MAX
 
+struct grf_label_list;
+
 struct grf_tree_node {
 	const char *name; /* interned; borrowed from the model or the tree */
 	uint32_t parent;  /* GRF_TREE_NONE for a root */
@@ -32,6 +34,7 @@ struct grf_tree_node {
 	const char
 	    *created_by; /* of a goroutine's roots: where it was started, or NULL; interned */
 	uint8_t root_class;
+	uint32_t labels;  /* of a goroutine's roots: 1 + index of its label_sets; 0: none */
 	uint64_t objects; /* at this node alone */
 	uint64_t bytes;
 };
@@ -43,8 +46,9 @@ struct grf_tree {
 	/* At or below "$sub_objects$". */
 	uint64_t untyped_objects, untyped_bytes;
 	uint64_t class_objects[GRF_ROOT_CLASSES], class_bytes[GRF_ROOT_CLASSES];
-	uint64_t heap_objects, heap_bytes; /* allocated slots in the heap, reached or not */
-	void *strings;                     /* private: names that the tree made itself */
+	uint64_t heap_objects, heap_bytes;       /* allocated slots in the heap, reached or not */
+	const struct grf_label_list *label_sets; /* borrowed */
+	void *strings;                           /* private: names that the tree made itself */
 };
 
 /* Writes the chain of a node into `buffer`, its elements separated by " <- ", the root last. Leaves
@@ -57,6 +61,9 @@ size_t grf_tree_chain_elements(const struct grf_tree *tree, uint32_t node, const
 			       size_t capacity);
 
 void grf_tree_destroy(struct grf_tree *tree);
+
+/* How many nodes have objects of their own. */
+size_t grf_tree_samples(const struct grf_tree *tree);
 
 /* Bytes and objects of each root with all nodes below it, largest first, at most `capacity`.
  * Returns how many were written. */

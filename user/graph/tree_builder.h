@@ -18,8 +18,10 @@ struct grf_tree_builder {
 	uint32_t max_depth;
 	bool no_fold;
 	struct grf_pair_map children; /* (parent, name pointer) -> node, folded ones too */
-	struct grf_pair_map roots;    /* interned (creator pointer, name pointer) -> node */
-	const char *creator;          /* of the next roots; see grf_tree_creator() */
+	struct grf_pair_map roots; /* (creator pointer or origin, interned name pointer) -> node */
+	struct grf_pair_map origins; /* (creator pointer, labels) -> number from 1 on */
+	const char *creator;         /* of the next roots; see grf_tree_creator() */
+	uint32_t labels;             /* the same; see grf_tree_labels() */
 };
 
 /* Takes an empty tree. */
@@ -31,7 +33,10 @@ void grf_tree_builder_free(struct grf_tree_builder *builder);
  * were started (any string; it is copied). NULL: they have none. False: out of memory. */
 bool grf_tree_creator(struct grf_tree_builder *builder, const char *creator);
 
-/* The root of that name (any string; it is copied) and the current creator. A new root gets
+/* Sets the labels of all roots that are asked for from now on, as a node has them. 0: none. */
+void grf_tree_labels(struct grf_tree_builder *builder, uint32_t labels);
+
+/* The root of that name (any string; it is copied), the current creator and labels. A new root gets
  * `root_class`; one that exists keeps its class, as a chain names one place only. GRF_TREE_NONE:
  * out of memory. */
 uint32_t grf_tree_root(struct grf_tree_builder *builder, enum grf_root_class root_class,

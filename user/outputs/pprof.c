@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "model/stacks/labels.h"
 #include "outputs/fewer_samples.h"
 #include "outputs/words.h"
 #include "outputs/writer.h"
@@ -63,8 +64,9 @@ struct writer {
 	Sample *samples;
 	Sample **sample_list;
 	size_t sample_count;
-	Label *labels; /* one a sample at most */
+	Label *labels; /* of all samples, one behind the other */
 	Label **label_list;
+	size_t label_count;
 	int64_t label_key;
 	uint64_t *chains; /* the samples' location ids */
 	int64_t *values;
@@ -116,6 +118,43 @@ static uint64_t location_of(struct writer *writer, const char *text)
 	return name->location;
 }
 
+/* The labels of a node's goroutines. */
+static const struct grf_label_list *labels_of(const struct grf_tree *tree,
+					      const struct grf_tree_node *node)
+{
+	static const struct grf_label_list none;
+
+	return node->labels && tree->label_sets ? &tree->label_sets[node->labels - 1] : &none;
+}
+
+static void add_label(struct writer *writer, int64_t key, const char *value)
+{
+	Label *label = &writer->labels[writer->label_count];
+
+	grf__pprof__label__init(label);
+	label->key = key;
+	label->str = name_of(writer, value)->string;
+	writer->label_list[writer->label_count++] = label;
+}
+
+static void add_labels(struct writer *writer, const struct grf_tree_node *node, Sample *sample)
+{
+	const struct grf_label_list *list = labels_of(writer->tree, node);
+	size_t first = writer->label_count;
+
+	if (node->created_by)
+		add_label(writer, writer->label_key, node->created_by);
+	for (size_t i = 0; i < list->items.count; i++) {
+		const struct grf_label *label = &list->items.items[i];
+
+		/* To pprof, a label without text is one of a number. */
+		if (*label->key && *label->value)
+			add_label(writer, name_of(writer, label->key)->string, label->value);
+	}
+	sample->label = &writer->label_list[first];
+	sample->n_label = writer->label_count - first;
+}
+
 static void add_sample(struct writer *writer, uint32_t index, uint64_t **chain)
 {
 	const struct grf_tree_node *node = &writer->tree->nodes[index];
@@ -132,41 +171,48 @@ static void add_sample(struct writer *writer, uint32_t index, uint64_t **chain)
 	sample->n_location_id = (size_t)(*chain - first);
 	sample->value = values;
 	sample->n_value = 2;
-	if (node->created_by) {
-		Label *label = &writer->labels[writer->sample_count];
-
-		grf__pprof__label__init(label);
-		label->key = writer->label_key;
-		label->str = name_of(writer, node->created_by)->string;
-		writer->label_list[writer->sample_count] = label;
-		sample->label = &writer->label_list[writer->sample_count];
-		sample->n_label = 1;
-	}
+	add_labels(writer, node, sample);
 	writer->sample_list[writer->sample_count++] = sample;
+}
+
+/* How many strings all sets of labels have. */
+static size_t label_strings(const struct grf_tree *tree)
+{
+	uint32_t sets = 0;
+	size_t strings = 0;
+
+	for (uint32_t i = 0; i < tree->node_count; i++)
+		if (tree->nodes[i].labels > sets)
+			sets = tree->nodes[i].labels;
+	for (uint32_t i = 0; tree->label_sets && i < sets; i++)
+		strings += 2 * tree->label_sets[i].items.count;
+	return strings;
 }
 
 /* Allocates everything at its largest. False: out of memory. */
 static bool prepare_profile(struct writer *writer, size_t extra_strings)
 {
 	const struct grf_tree *tree = writer->tree;
-	size_t nodes = tree->node_count, samples = 0, chain = 0;
+	size_t nodes = tree->node_count, samples = 0, chain = 0, labels = 0, strings;
 
 	for (size_t i = 0; i < nodes; i++) {
 		if (!writer->shown[i].objects)
 			continue;
 		samples++;
 		chain += tree->nodes[i].depth + 1;
+		labels += 1 + labels_of(tree, &tree->nodes[i])->items.count;
 	}
 	/* A node needs two strings at most: its name and its creator. */
-	writer->name_memory = calloc(2 * nodes + extra_strings, sizeof(*writer->name_memory));
-	writer->strings = calloc(2 * nodes + extra_strings, sizeof(*writer->strings));
+	strings = 2 * nodes + label_strings(tree) + extra_strings;
+	writer->name_memory = calloc(strings, sizeof(*writer->name_memory));
+	writer->strings = calloc(strings, sizeof(*writer->strings));
 	writer->elements = calloc(nodes + 1, sizeof(*writer->elements));
 	writer->functions = calloc(nodes + 1, sizeof(*writer->functions));
 	writer->locations = calloc(nodes + 1, sizeof(*writer->locations));
 	writer->samples = calloc(samples + 1, sizeof(*writer->samples));
 	writer->sample_list = calloc(samples + 1, sizeof(*writer->sample_list));
-	writer->labels = calloc(samples + 1, sizeof(*writer->labels));
-	writer->label_list = calloc(samples + 1, sizeof(*writer->label_list));
+	writer->labels = calloc(labels + 1, sizeof(*writer->labels));
+	writer->label_list = calloc(labels + 1, sizeof(*writer->label_list));
 	writer->values = calloc(samples + 1, 2 * sizeof(*writer->values));
 	writer->chains = calloc(chain + 1, sizeof(*writer->chains));
 	return writer->name_memory && writer->strings && writer->elements && writer->functions &&
@@ -343,5 +389,6 @@ const struct grf_format grf_format_pprof = {
     .name = "pprof",
     .suffix = ".pb.gz",
     .about = "a profile for go tool pprof and its like",
+    .labels = true,
     .tree = write_tree,
 };

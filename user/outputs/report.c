@@ -31,6 +31,17 @@ static struct grf_error *write_for_people(struct grf_writer *writer,
 	return error;
 }
 
+/* With labels where the format has them, and there are not too many samples by that. */
+static const struct grf_tree *tree_of(const struct grf_writer *writer,
+				      const struct grf_view_result *result)
+{
+	bool labelled =
+	    writer->format->labels && result->labelled &&
+	    (!writer->max_samples || grf_tree_samples(result->labelled) <= writer->max_samples);
+
+	return labelled ? result->labelled : result->tree;
+}
+
 static struct grf_error *write_for_programs(struct grf_writer *writer,
 					    const struct grf_view_results *views)
 {
@@ -38,7 +49,7 @@ static struct grf_error *write_for_programs(struct grf_writer *writer,
 
 	for (size_t i = 0; !error && i < views->count; i++)
 		if (views->items[i].tree)
-			error = grf_writer_tree(writer, views->items[i].tree);
+			error = grf_writer_tree(writer, tree_of(writer, &views->items[i]));
 	for (size_t i = 0; !error && i < views->count; i++)
 		for (size_t k = 0; !error && k < views->items[i].table_count; k++)
 			error = grf_writer_table(writer, &views->items[i].tables[k]);

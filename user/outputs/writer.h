@@ -40,6 +40,7 @@ struct grf_format {
 	const char *about;  /* for --help */
 	bool readable; /* text for people: it is written to standard output when no file is named */
 	bool has_summary; /* begin() writes the summary */
+	bool labels;      /* it has a place for the labels of goroutines */
 	struct grf_error *(*begin)(struct grf_writer *writer);
 	struct grf_error *(*tree)(struct grf_writer *writer, const struct grf_tree *tree);
 	struct grf_error *(*table)(struct grf_writer *writer, const struct grf_table *table);

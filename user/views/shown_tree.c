@@ -83,6 +83,7 @@ static uint32_t add_element(struct showing *showing, const struct grf_tree_node 
 		return grf_tree_child(&showing->builder, above, name);
 	if (!grf_tree_creator(&showing->builder, node->created_by))
 		return GRF_TREE_NONE;
+	grf_tree_labels(&showing->builder, node->labels);
 	return grf_tree_root(&showing->builder, node->root_class, name);
 }
 
@@ -155,6 +156,7 @@ struct grf_error *grf_shown_tree_create(const struct grf_tree *tree,
 
 	if (!shown)
 		return grf_error_no_memory();
+	shown->label_sets = tree->label_sets;
 	shown->heap_objects = tree->heap_objects;
 	shown->heap_bytes = tree->heap_bytes;
 	grf_tree_builder_init(&showing.builder, shown, &options);

@@ -64,6 +64,9 @@ struct grf_view_input {
 struct grf_view_result {
 	const struct grf_view *view;
 	const struct grf_tree *tree; /* borrowed from the graph or `made`; NULL: it is tables */
+	/* The same with a root for each set of labels that goroutines have; NULL: not told apart.
+	 */
+	const struct grf_tree *labelled;
 	struct grf_table tables[GRF_VIEW_TABLES];
 	size_t table_count;
 	void *made; /* the view's own; what the tables borrow */

@@ -5,6 +5,7 @@
 #include "views/view.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 const struct grf_view *const grf_profile_views[] = {
     &grf_view_owners,
@@ -20,26 +21,46 @@ const struct grf_view *const grf_command_views[] = {
     NULL,
 };
 
+struct made_trees {
+	struct grf_tree *tree, *labelled; /* NULL: not made */
+};
+
+static void destroy_trees(void *made)
+{
+	struct made_trees *trees = made;
+
+	if (!trees)
+		return;
+	grf_tree_destroy(trees->tree);
+	grf_tree_destroy(trees->labelled);
+	free(trees);
+}
+
 static struct grf_error *make_tree(const struct grf_view_input *input, struct grf_view_result *ret)
 {
-	struct grf_tree *shown;
+	const struct grf_tree *labelled = input->graph->labelled;
+	struct made_trees *made;
 	struct grf_error *error;
 
 	ret->tree = input->graph->tree;
+	ret->labelled = labelled;
 	if (!input->shown)
 		return NULL;
-	error = grf_shown_tree_create(input->graph->tree, input->shown, &shown);
-	if (!error)
-		ret->tree = ret->made = shown;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return grf_error_no_memory();
+	error = grf_shown_tree_create(input->graph->tree, input->shown, &made->tree);
+	if (!error && labelled)
+		error = grf_shown_tree_create(labelled, input->shown, &made->labelled);
+	ret->tree = made->tree;
+	ret->labelled = made->labelled;
+	ret->made = made;
+	if (error)
+		destroy_trees(made);
 	return error;
 }
 
-static void destroy_tree(void *made)
-{
-	grf_tree_destroy(made);
-}
-
-const struct grf_view grf_view_tree = {.name = "tree", .make = make_tree, .destroy = destroy_tree};
+const struct grf_view grf_view_tree = {.name = "tree", .make = make_tree, .destroy = destroy_trees};
 
 enum grf_view_needs grf_views_need(const struct grf_view *const *views)
 {

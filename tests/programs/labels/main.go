@@ -16,9 +16,17 @@ import (
 
 var ready sync.WaitGroup
 
+type task struct{ next *task }
+
+//go:noinline
+func newTask() *task { return &task{new(task)} }
+
+//go:noinline
 func work(stop chan int) {
+	held := newTask()
 	ready.Done()
 	<-stop
+	runtime.KeepAlive(held)
 }
 
 // labelled has its labels for as long as it runs.

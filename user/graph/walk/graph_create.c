@@ -10,6 +10,8 @@
 #include "base/pace.h"
 #include "graph/walk/batch.h"
 #include "graph/walk/walk.h"
+#include "graph/unlabelled_tree.h"
+#include "graph/walk/walk_labels.h"
 
 /* More are of little use to a walk of a heap of usual size. */
 #define USUAL_THREADS 8u
@@ -42,6 +44,7 @@ static void walk_free(struct grf_walk *walk)
 	grf_walker_free(&walk->main);
 	grf_batch_destroy(walk->batch);
 	free(walk->unclaimed);
+	free(walk->labels);
 	free(walk->states);
 	grf_places_free(&walk->places);
 }
@@ -174,6 +177,27 @@ static void take_walk(struct grf_walk *walk, struct grf_graph *graph)
 	add_totals(tree);
 }
 
+/* The tree of all but pprof is one without labels. */
+static struct grf_error *set_labels_apart(struct grf_graph *graph)
+{
+	_cleanup_free_ uint32_t *node_of =
+	    calloc((size_t)graph->tree->node_count + 1, sizeof(*node_of));
+	struct grf_tree *tree = NULL;
+	struct grf_error *error;
+
+	if (!node_of)
+		return grf_error_no_memory();
+	error = grf_unlabelled_tree_create(graph->tree, node_of, &tree);
+	if (error)
+		return error;
+	for (uint32_t id = 1; id < graph->kind_count; id++)
+		graph->kinds[id].node = node_of[graph->kinds[id].node];
+	graph->labelled = graph->tree;
+	graph->labelled->label_sets = graph->label_sets.items;
+	graph->tree = tree;
+	return NULL;
+}
+
 static struct grf_error *make_graph(struct grf_graph *graph,
 				    const struct grf_graph_options *options)
 {
@@ -190,11 +214,15 @@ static struct grf_error *make_graph(struct grf_graph *graph,
 	walk->main.settles = true;
 	grf_tree_builder_init(&walk->builder, graph->tree, options);
 	grf_spots_init(&walk->spots, model->types, &walk->builder);
-	error = walk_all(walk, options->places, options->threads);
+	error = options->labels ? grf_walk_labels(graph, &walk->labels) : NULL;
+	if (!error)
+		error = walk_all(walk, options->places, options->threads);
 	if (!error && options->places && !make_kinds(&walk->spots, graph))
 		error = grf_error_no_memory();
 	if (!error)
 		take_walk(walk, graph);
+	if (!error && walk->labels)
+		error = set_labels_apart(graph);
 	walk_free(walk);
 	free(walk);
 	/* Queues came and went, and what comes next has other sizes. */

@@ -556,9 +556,11 @@ static struct grf_error *walk_goroutines(struct grf_walk *walk, enum grf_root_cl
 		/* The user's goroutines are walked twice: once for the runtime's frames in them. */
 		if (goroutines->items[i].system && root_class != GRF_ROOT_RUNTIME)
 			continue;
+		grf_tree_labels(&walk->builder, walk->labels ? walk->labels[i] : 0);
 		walk_goroutine(stack, &goroutines->items[i]);
 	}
 	grf_tree_creator(&walk->builder, NULL);
+	grf_tree_labels(&walk->builder, 0);
 	free(stack->area.pending);
 	return NULL;
 }

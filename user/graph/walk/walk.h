@@ -116,6 +116,7 @@ struct grf_walk {
 	struct grf_pair_map scheduler; /* ids of the scheduler's own objects */
 	uint64_t reached;              /* objects, for progress */
 	uint64_t implausible;          /* objects whose stored type could not be read */
+	uint32_t *labels;  /* by goroutine, as nodes have them; NULL: none are told apart */
 	bool runtime_only; /* the current class is the runtime's: its own structures are followed */
 	bool pools_followed;
 	bool no_memory;

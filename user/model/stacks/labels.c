@@ -185,14 +185,14 @@ static bool is_plain(const struct part *part)
 	return part->length;
 }
 
-static void print_part(FILE *stream, const struct part *part)
+static void print_part(FILE *stream, const struct part *part, bool may_quote)
 {
-	bool quoted = part->bytes && !is_plain(part);
+	bool quoted = may_quote && part->bytes && !is_plain(part);
 
 	if (quoted)
 		fputc('"', stream);
 	for (uint64_t i = 0; part->bytes && i < part->length; i++) {
-		if (part->bytes[i] == '"' || part->bytes[i] == '\\')
+		if (quoted && (part->bytes[i] == '"' || part->bytes[i] == '\\'))
 			fputc('\\', stream);
 		if (part->bytes[i])
 			fputc(part->bytes[i], stream);
@@ -214,12 +214,18 @@ static void print_labels(FILE *stream, const struct label_set *set)
 			fputs("...", stream);
 			return;
 		}
-		print_part(stream, &set->labels.items[i].key);
+		print_part(stream, &set->labels.items[i].key, true);
 		fputc('=', stream);
-		print_part(stream, &set->labels.items[i].value);
+		print_part(stream, &set->labels.items[i].value, true);
 	}
 	if (set->more)
 		fputs(", ...", stream);
+}
+
+static void sort_labels(struct label_set *set)
+{
+	if (set->labels.count)
+		qsort(set->labels.items, set->labels.count, sizeof(*set->labels.items), by_key);
 }
 
 /* NULL: out of memory. */
@@ -228,8 +234,7 @@ static char *text_of_set(struct label_set *set)
 	struct grf_written_text text;
 	FILE *stream = grf_written_text_open(&text);
 
-	if (set->labels.count)
-		qsort(set->labels.items, set->labels.count, sizeof(*set->labels.items), by_key);
+	sort_labels(set);
 	if (stream)
 		print_labels(stream, set);
 	return grf_written_text_close(&text);
@@ -252,4 +257,48 @@ bool grf_labels_text(const struct grf_image *image, const struct grf_layout *lay
 	known &= !read.labels.count;
 	grf_array_free(&read.labels);
 	return *ret || known;
+}
+
+static char *text_of_part(const struct part *part)
+{
+	struct grf_written_text text;
+	FILE *stream = grf_written_text_open(&text);
+
+	if (stream)
+		print_part(stream, part, false);
+	return grf_written_text_close(&text);
+}
+
+bool grf_labels_list(const struct grf_image *image, const struct grf_layout *layout, uint64_t set,
+		     struct grf_label_list *ret)
+{
+	struct label_set read = {.image = image};
+	bool known, listed = true;
+
+	*ret = (struct grf_label_list){0};
+	if (!set)
+		return true;
+	known = read_set(&read, layout, set);
+	if (known)
+		sort_labels(&read);
+	for (size_t i = 0; known && listed && i < read.labels.count && i < GRF_LABELS_LISTED; i++) {
+		struct grf_label *added = grf_array_add(&ret->items);
+
+		if (added) {
+			added->key = text_of_part(&read.labels.items[i].key);
+			added->value = text_of_part(&read.labels.items[i].value);
+		}
+		listed = added && added->key && added->value;
+	}
+	grf_array_free(&read.labels);
+	return listed && !read.no_memory;
+}
+
+void grf_label_list_free(struct grf_label_list *list)
+{
+	for (size_t i = 0; i < list->items.count; i++) {
+		free(list->items.items[i].key);
+		free(list->items.items[i].value);
+	}
+	grf_array_free(&list->items);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/array.h"
 #include "image/image.h"
 #include "model/release/layout.h"
 #include "model/stacks/goroutines.h"
@@ -21,5 +22,24 @@ uint64_t grf_goroutine_label_set(const struct grf_image *image, const struct grf
  */
 bool grf_labels_text(const struct grf_image *image, const struct grf_layout *layout, uint64_t set,
 		     char **ret);
+
+struct grf_label {
+	char *key, *value;
+};
+
+/* By key. */
+struct grf_label_list {
+	GRF_ARRAY(struct grf_label) items;
+};
+
+/**
+ * The first labels of a set, GRF_LABELS_LISTED of them at the most: a zero byte is "\x00", what is
+ * long is cut, and of what is not to be read there is "...". The caller frees the list, also where
+ * it fails. False: out of memory.
+ */
+#define GRF_LABELS_LISTED 16u
+bool grf_labels_list(const struct grf_image *image, const struct grf_layout *layout, uint64_t set,
+		     struct grf_label_list *ret);
+void grf_label_list_free(struct grf_label_list *list);
 
 #endif
