@@ -301,7 +301,7 @@ def test_a_snapshot_larger_than_memory(group, build, tmp_path):
         grf("snapshot", target.pid, *HURRIED, "--compress", "-o", packed).expect(OK)
     held = plain.stat().st_blocks * 512
     assert held > 350 * MIB
-    group.limit(held // 2)
+    group.limit(held * 5 // 8)
     whole = grf("report", plain, "-o", tmp_path / "whole").expect(OK)
     part = grf("report", plain, "-o", tmp_path / "part", preexec_fn=group.enter).expect(OK)
     assert (tmp_path / "part").read_bytes() == (tmp_path / "whole").read_bytes()

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +14,9 @@
 #include "base/files/mapped_file.h"
 #include "base/files/packed_file.h"
 #include "base/files/regular_file.h"
+#include "base/log.h"
 #include "base/memory/memory.h"
+#include "base/units.h"
 
 /* Of what is free, so much is left for the analysis where the core itself is in memory. */
 #define ANALYSIS_SHARE 8
@@ -75,6 +78,24 @@ static struct grf_error *open_file(struct grf_core_file *file)
 	return grf_mapped_file_open(file->fd, file->size, file->path, &file->memory);
 }
 
+/* Where the page cache has room for less than half of it, what is read ahead is gone again before
+ * it is used: with 3 GB in 1 GB, a fault of one page read 6 MB, from a disk that reads 8 MB ahead.
+ */
+static void read_sparingly(const struct grf_core_file *file)
+{
+	struct grf_memory_room room;
+
+	grf_memory_room_of(getpid(), &room);
+	if (file->data_bytes / 2 > room.bytes) {
+		grf_verbose("%s holds %llu MiB, and %llu MiB of memory are free%s%s: it is read by "
+			    "the page, which takes long",
+			    file->path, GRF_MIB(file->data_bytes), GRF_MIB(room.bytes),
+			    room.limit ? " in " : "", room.limit ? room.limit : "");
+		madvise(file->memory, file->size, MADV_RANDOM);
+	}
+	free(room.limit);
+}
+
 struct grf_error *grf_core_file_open(const char *path, struct grf_core_file **ret)
 {
 	struct grf_core_file *file = malloc(sizeof(*file));
@@ -86,11 +107,13 @@ struct grf_error *grf_core_file_open(const char *path, struct grf_core_file **re
 	error = open_file(file);
 	if (!error)
 		error = list_data(file);
-	if (error)
+	if (error) {
 		grf_core_file_leave(file);
-	else
-		*ret = file;
-	return error;
+		return error;
+	}
+	read_sparingly(file);
+	*ret = file;
+	return NULL;
 }
 
 struct grf_core_file *grf_core_file_use(struct grf_core_file *file)
