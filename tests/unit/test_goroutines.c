@@ -91,8 +91,8 @@ static void assert_two_frames(void)
 	assert_int_equal(goroutines->count, 1);
 	assert_null(one->failure);
 	assert_int_equal(one->frame_count, 2);
-	assert_string_equal(one->frames[0].function.name, "main.inner");
-	assert_string_equal(one->frames[1].function.name, "main.top");
+	assert_string_equal(one->frames[0].function->name, "main.inner");
+	assert_string_equal(one->frames[1].function->name, "main.top");
 }
 
 static void test_one_that_waits(void **state)

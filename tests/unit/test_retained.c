@@ -172,7 +172,8 @@ static void test_a_finalizer_in_a_cycle(void **state)
 static void test_goroutines_of_a_function(void **state)
 {
 	uint64_t own[2] = {object(0, 0), object(0, 1)}, common = object(0, 2), closed;
-	struct grf_frame frame = {.function.name = "main.serve"};
+	const struct grf_function serve = {.name = "main.serve"};
+	struct grf_frame frame = {.function = &serve};
 	struct grf_goroutine_value values[2][2];
 	struct grf_goroutine goroutines[2];
 	uint32_t function;

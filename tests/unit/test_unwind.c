@@ -23,6 +23,7 @@
 static struct go_code code;
 static uint64_t top, outer, inner;
 static grf_frame_array frames;
+static struct grf_met_functions *functions;
 static const char *failure;
 
 static void put_map(uint64_t address, uint32_t count, uint32_t bits, uint32_t values)
@@ -61,11 +62,14 @@ static void begin(void)
 	put_map(MAPS, 2, 5, 0x0500);        /* locals: map 1 is words 0 and 2 of five */
 	put_map(MAPS + 0x20, 2, 2, 0x0200); /* arguments: map 1 is the second word */
 	go_code_ready(&code);
+	functions = grf_met_functions_create(code.table);
+	assert_non_null(functions);
 }
 
 static void end(void)
 {
 	grf_array_free(&frames);
+	grf_met_functions_destroy(functions);
 	go_code_end(&code);
 }
 
@@ -84,8 +88,8 @@ static void walk(uint64_t pc, uint64_t sp)
 	struct grf_unwind_start start = {.pc = pc, .sp = sp};
 
 	frames.count = 0;
-	assert_true(
-	    grf_unwind(code.image, code.table, &start, STACK_LOW, STACK_HIGH, &frames, &failure));
+	assert_true(grf_unwind(code.image, code.table, functions, &start, STACK_LOW, STACK_HIGH,
+			       &frames, &failure));
 }
 
 static void test_frames(void **state)
@@ -98,13 +102,13 @@ static void test_frames(void **state)
 	walk(inner + 0x10, sp);
 	assert_null(failure);
 	assert_int_equal(frames.count, 3);
-	assert_string_equal(frames.items[0].function.name, "main.inner");
+	assert_string_equal(frames.items[0].function->name, "main.inner");
 	assert_int_equal(frames.items[0].fp, sp + INNER_SIZE + 8);
 	assert_int_equal(frames.items[0].varp, sp + INNER_SIZE - 8);
-	assert_string_equal(frames.items[1].function.name, "main.outer");
+	assert_string_equal(frames.items[1].function->name, "main.outer");
 	assert_int_equal(frames.items[1].sp, sp + INNER_SIZE + 8);
 	assert_int_equal(frames.items[1].lookup_pc, outer + 0x1f);
-	assert_string_equal(frames.items[2].function.name, "main.top");
+	assert_string_equal(frames.items[2].function->name, "main.top");
 	/* Before the function has made its frame. */
 	sp += INNER_SIZE;
 	walk(inner, sp);

@@ -26,6 +26,8 @@
 #define WORDS      16u
 
 /* One span of objects of two pointers each, a data segment, and one frame on one stack. */
+static const struct grf_function loop = {.name = "main.loop"};
+
 static struct {
 	uint8_t heap[SPAN_BYTES], bits[SPAN_BYTES / 64], allocated[OBJECTS / 8];
 	uint64_t data[WORDS], stack[WORDS];
@@ -153,7 +155,7 @@ static int begin(void **state)
 	    .data_mask_bits = WORDS,
 	};
 	world.modules = (struct grf_modules){.items = &world.module, .count = 1};
-	world.frame.function.name = "main.loop";
+	world.frame.function = &loop;
 	world.goroutine.frames = &world.frame;
 	world.goroutine.frame_count = 1;
 	world.goroutine.words = world.words;

@@ -77,8 +77,8 @@ void grf_root_specials(const struct grf_model *model, grf_root_special_visit *vi
 
 const char *grf_root_frame_name(const struct grf_goroutine *goroutine, uint32_t frame)
 {
-	if (frame < goroutine->frame_count && goroutine->frames[frame].function.name)
-		return goroutine->frames[frame].function.name;
+	if (frame < goroutine->frame_count && goroutine->frames[frame].function->name)
+		return goroutine->frames[frame].function->name;
 	return "goroutine";
 }
 
@@ -111,7 +111,15 @@ static void list_stack_word(void *context, const struct grf_stack_word *word)
 
 	listing->word.name = grf_root_frame_name(listing->goroutine, word->frame);
 	listing->word.conservative = word->conservative;
-	list_word(listing, word->address);
+	if (!listing->goroutine->memory) {
+		list_word(listing, word->address);
+		return;
+	}
+	listing->word.address = word->address;
+	listing->word.value = grf_load_u64(listing->goroutine->memory +
+					   (word->address - listing->goroutine->stack_low));
+	if (listing->word.value)
+		listing->visit(listing->context, &listing->word);
 }
 
 static void list_value(void *context, const struct grf_goroutine_value *value)

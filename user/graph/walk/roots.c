@@ -359,8 +359,8 @@ static bool is_of_class(const struct stack_walk *stack, uint32_t frame)
 
 	if (stack->root_class == GRF_ROOT_RUNTIME || frame >= goroutine->frame_count)
 		return true;
-	return goroutine->frames[frame].conservative || !goroutine->frames[frame].function.name ||
-	       !is_runtime_name(goroutine->frames[frame].function.name);
+	return goroutine->frames[frame].conservative || !goroutine->frames[frame].function->name ||
+	       !is_runtime_name(goroutine->frames[frame].function->name);
 }
 
 static void walk_frames(struct stack_walk *stack)
@@ -371,7 +371,7 @@ static void walk_frames(struct stack_walk *stack)
 		const struct grf_frame *frame = &goroutine->frames[i];
 		size_t count;
 
-		if (!frame->function.name || !is_of_class(stack, i))
+		if (!frame->function->name || !is_of_class(stack, i))
 			continue;
 		count = grf_types_locals(stack->walk->types, frame->lookup_pc, frame->fp,
 					 stack->locals, GRF_FRAME_LOCALS);

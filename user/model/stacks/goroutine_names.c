@@ -13,9 +13,9 @@
 static bool is_wrapper(const struct grf_pclntab *table, const struct grf_function *function,
 		       const struct grf_frame *frame)
 {
-	const char *called = frame[-1].function.name;
+	const char *called = frame[-1].function->name;
 
-	if (!called || frame->function.entry != function->entry)
+	if (!called || frame->function->entry != function->entry)
 		return false;
 	if (!strcmp(function->name, "runtime.main"))
 		return !strcmp(called, "main.main");
@@ -30,7 +30,7 @@ bool grf_goroutine_function(const struct grf_pclntab *table, const struct grf_go
 		return false;
 	for (uint32_t i = 1; i < goroutine->frame_count; i++)
 		if (is_wrapper(table, ret, &goroutine->frames[i])) {
-			*ret = goroutine->frames[i - 1].function;
+			*ret = *goroutine->frames[i - 1].function;
 			break;
 		}
 	return true;

@@ -437,8 +437,9 @@ static void walk_stack(struct goroutine_reader *reader, struct grf_goroutine *go
 		 * still point to the old one, so its maps would mislead. */
 		goroutine->failure = "its stack was being copied";
 		rest = start.sp;
-	} else if (!grf_unwind(reader->image, reader->table, &start, goroutine->stack_low,
-			       goroutine->stack_high, &reader->frames, &goroutine->failure)) {
+	} else if (!grf_unwind(reader->image, reader->table, reader->goroutines->functions, &start,
+			       goroutine->stack_low, goroutine->stack_high, &reader->frames,
+			       &goroutine->failure)) {
 		reader->no_memory = true;
 		return;
 	} else if (goroutine->failure) {
@@ -640,6 +641,11 @@ struct grf_error *grf_goroutines_read(const struct grf_image *image,
 	(void)modules;
 	if (!goroutines)
 		return grf_error_no_memory();
+	goroutines->functions = grf_met_functions_create(table);
+	if (!goroutines->functions) {
+		grf_goroutines_destroy(goroutines);
+		return grf_error_no_memory();
+	}
 	reader.goroutines = goroutines;
 	reader.threads = grf_image_threads(image, &reader.thread_count);
 	reader.scan.image = image;
@@ -683,6 +689,7 @@ void grf_goroutines_destroy(struct grf_goroutines *goroutines)
 	for (size_t i = 0; i < goroutines->assembled.count; i++)
 		munmap(goroutines->assembled.items[i].memory, goroutines->assembled.items[i].size);
 	grf_array_free(&goroutines->assembled);
+	grf_met_functions_destroy(goroutines->functions);
 	free(goroutines->items);
 	free(goroutines);
 }

@@ -20,6 +20,8 @@
 #include "model/release/layout.h"
 
 /* One physical frame, innermost first within its goroutine. */
+struct grf_met_functions;
+
 struct grf_frame {
 	uint64_t pc; /* return address, or the thread's pc when innermost */
 	uint64_t
@@ -28,7 +30,8 @@ struct grf_frame {
 	uint64_t fp;   /* canonical frame address: just above the return address */
 	uint64_t varp; /* top of locals */
 	uint64_t argp; /* bottom of incoming arguments */
-	struct grf_function function;
+	const struct grf_function *function; /* grf_goroutines.functions owns it */
+	int32_t stack_map; /* index of the stack map of a call from here; below 0: none */
 	bool conservative; /* no stack map used here */
 };
 
@@ -83,8 +86,9 @@ struct grf_goroutine {
 struct grf_goroutines {
 	struct grf_goroutine *items; /* in the order of runtime.allgs, dead ones left out */
 	size_t count;
-	size_t broken; /* how many have `failure` */
-	size_t lost;   /* of them, stacks that could not be read at all */
+	size_t broken;                       /* how many have `failure` */
+	size_t lost;                         /* of them, stacks that could not be read at all */
+	struct grf_met_functions *functions; /* of all frames; owned */
 	GRF_ARRAY(struct grf_assembled_stack {
 		uint8_t *memory;
 		uint64_t size;

@@ -115,7 +115,7 @@ static void add_map(struct grf_stack_scan *scan, uint64_t map, int32_t index, ui
 
 static void add_objects(struct grf_stack_scan *scan, const struct grf_frame *frame, uint32_t index)
 {
-	uint64_t list = grf_pclntab_funcdata(scan->table, &frame->function, GRF_FUNCDATA_OBJECTS);
+	uint64_t list = grf_pclntab_funcdata(scan->table, frame->function, GRF_FUNCDATA_OBJECTS);
 	const struct grf_layout *layout = scan->layout;
 	uint64_t stride = (uint64_t)grf_offset(layout, stack_object_record, _size), count;
 	uint64_t mask_at = (uint64_t)grf_offset(layout, stack_object_record, gcdata);
@@ -144,7 +144,7 @@ static void add_objects(struct grf_stack_scan *scan, const struct grf_frame *fra
 		if (stride - mask_at >= 8)
 			mask = grf_load_u64(memory + mask_at);
 		else
-			mask = frame->function.module->rodata + grf_load_u32(memory + mask_at);
+			mask = frame->function->module->rodata + grf_load_u32(memory + mask_at);
 		*object = (struct grf_stack_object){
 		    .address = address,
 		    .size = grf_load_u32(memory + 4),
@@ -175,21 +175,21 @@ static void add_reflect_frame(struct grf_stack_scan *scan, const struct grf_fram
 static void add_precise_frame(struct grf_stack_scan *scan, const struct grf_frame *frame,
 			      uint32_t index, uint64_t target)
 {
-	int32_t map;
+	int32_t map = frame->stack_map;
 
-	if (target != frame->function.entry)
-		target--;
-	map = grf_pclntab_pcdata(scan->table, &frame->function, GRF_PCDATA_STACK_MAP, target);
+	if (target != frame->pc)
+		map = grf_pclntab_pcdata(scan->table, frame->function, GRF_PCDATA_STACK_MAP,
+					 target - (target != frame->function->entry));
 	if (map < 0)
 		map = 0;
 	if (frame->varp > frame->sp)
 		add_map(
 		    scan,
-		    grf_pclntab_funcdata(scan->table, &frame->function, GRF_FUNCDATA_LOCALS_MAPS),
+		    grf_pclntab_funcdata(scan->table, frame->function, GRF_FUNCDATA_LOCALS_MAPS),
 		    map, frame->varp, true, index);
-	if (frame->function.args_size > 0)
+	if (frame->function->args_size > 0)
 		add_map(scan,
-			grf_pclntab_funcdata(scan->table, &frame->function, GRF_FUNCDATA_ARGS_MAPS),
+			grf_pclntab_funcdata(scan->table, frame->function, GRF_FUNCDATA_ARGS_MAPS),
 			map, frame->argp, false, index);
 	add_objects(scan, frame, index);
 }
@@ -197,7 +197,7 @@ static void add_precise_frame(struct grf_stack_scan *scan, const struct grf_fram
 static void add_conservative_frame(struct grf_stack_scan *scan, struct grf_frame *frame,
 				   uint32_t index)
 {
-	int32_t args = frame->function.args_size;
+	int32_t args = frame->function->args_size;
 
 	frame->conservative = true;
 	add_range(scan, frame->sp, frame->varp, index);
@@ -213,21 +213,21 @@ static void add_frames(struct grf_stack_scan *scan, struct grf_frame *frames, ui
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct grf_frame *frame = &frames[i];
-		enum grf_func_kind kind = grf_pclntab_kind(scan->table, &frame->function);
+		enum grf_func_kind kind = grf_pclntab_kind(scan->table, frame->function);
 		bool intruder = kind == GRF_FUNC_ASYNC_PREEMPT || kind == GRF_FUNC_DEBUG_CALL;
 		uint64_t target = frame->pc;
 
 		/* A function that a signal interrupted goes on, if at all, in its deferred calls.
 		 */
 		if (below == GRF_FUNC_SIGPANIC)
-			target = frame->function.deferreturn
-				     ? frame->function.entry + frame->function.deferreturn + 1
+			target = frame->function->deferreturn
+				     ? frame->function->entry + frame->function->deferreturn + 1
 				     : 0;
 		below = kind;
 		if (conservative || intruder) {
 			add_conservative_frame(scan, frame, i);
 			conservative = intruder;
-		} else if (frame->function.args_size == ARGS_UNKNOWN) {
+		} else if (frame->function->args_size == ARGS_UNKNOWN) {
 			add_reflect_frame(scan, frame, i);
 		} else if (target) {
 			add_precise_frame(scan, frame, i, target);

@@ -21,7 +21,7 @@ bool grf_goroutine_is_system(struct grf_pclntab *table, uint64_t start_pc,
 			return false;
 	for (size_t i = 0; i < sizeof(either) / sizeof(*either); i++)
 		for (size_t k = 0; !strcmp(function.name, either[i]) && k < count; k++)
-			if (strncmp(frames[k].function.name, "runtime.", 8) != 0)
+			if (strncmp(frames[k].function->name, "runtime.", 8) != 0)
 				return false;
 	return true;
 }

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "model/stacks/goroutines.h"
+#include "model/stacks/met_functions.h"
 
 typedef GRF_ARRAY(struct grf_frame) grf_frame_array;
 
@@ -18,10 +19,11 @@ struct grf_unwind_start {
 
 /*
  * Appends the frames from `start` to the top of the stack [low, high) to `frames`, which the caller
- * empties first. *ret_failure: why the walk ended before the top, or NULL. False: out of memory.
+ * empties first; their functions are those of `functions`. *ret_failure: why the walk ended before
+ * the top, or NULL. False: out of memory.
  */
 bool grf_unwind(const struct grf_image *image, const struct grf_pclntab *table,
-		const struct grf_unwind_start *start, uint64_t low, uint64_t high,
-		grf_frame_array *frames, const char **ret_failure);
+		struct grf_met_functions *functions, const struct grf_unwind_start *start,
+		uint64_t low, uint64_t high, grf_frame_array *frames, const char **ret_failure);
 
 #endif

@@ -137,7 +137,7 @@ static uint64_t stack_value(const struct grf_goroutine *goroutine,
 static const char *frame_name(const struct grf_goroutine *goroutine, uint32_t frame)
 {
 	const char *name =
-	    frame < goroutine->frame_count ? goroutine->frames[frame].function.name : NULL;
+	    frame < goroutine->frame_count ? goroutine->frames[frame].function->name : NULL;
 
 	return name ? name : "";
 }
