@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Heaps are heaps of one shape each, as large as asked for: heaps SHAPE COUNT. It says READY, and
+// Heaps are heaps of one shape each, as large as asked for: heaps [SHAPE COUNT]. It says READY, and
 // what the collector's own mark of the heap takes is in its trace (GODEBUG=gctrace=1).
 package main
 
@@ -82,11 +82,12 @@ func goroutines(count int) {
 }
 
 func main() {
-	count, err := strconv.Atoi(os.Args[2])
-	if err != nil {
-		panic(err)
+	shape, count := "graph", 10000
+	if len(os.Args) > 2 {
+		shape = os.Args[1]
+		count, _ = strconv.Atoi(os.Args[2])
 	}
-	switch os.Args[1] {
+	switch shape {
 	case "graph":
 		graph(count)
 	case "list":
