@@ -67,20 +67,24 @@ static void rest_for(uint64_t time)
 		    NULL);
 }
 
+uint64_t grf_pace_rest(const struct grf_pace *pace, uint64_t took, uint64_t used)
+{
+	uint64_t rest = used / 10 * pace->tenths;
+
+	if (!grf_priority_is_lowered() || took <= used || took - used <= used / WAITED)
+		return 0;
+	return rest < LONGEST ? rest : LONGEST;
+}
+
 void grf_pace_keep(struct grf_pace *pace)
 {
-	uint64_t took = grf_now() - pace->time, used = thread_time() - pace->used, rest;
+	uint64_t rest = grf_pace_rest(pace, grf_now() - pace->time, thread_time() - pace->used);
 
-	if (grf_priority_is_lowered() && took > used && took - used > used / WAITED) {
-		rest = used / 10 * pace->tenths;
-		if (!pace->rested && rest)
-			grf_verbose("CPUs are short: copying takes no more than a part of them "
-				    "(--nice 0: what it can get)");
-		pace->rested |= rest > 0;
-		if (rest > LONGEST)
-			rest = LONGEST;
-		rest_for(rest);
-	}
+	if (rest && !pace->rested)
+		grf_verbose("CPUs are short: copying takes no more than a part of them "
+			    "(--nice 0: what it can get)");
+	pace->rested |= rest > 0;
+	rest_for(rest);
 	pace->time = grf_now();
 	pace->used = thread_time();
 }

@@ -19,6 +19,10 @@ struct grf_pace {
 /* Before the first step, in the thread that takes them. */
 void grf_pace_begin(struct grf_pace *pace);
 
+/* How long to rest after a step that took so long, of which so much was CPU time of the thread. All
+ * in nanoseconds. 0: the thread had the CPU when it wanted it, or the priority is not lowered. */
+uint64_t grf_pace_rest(const struct grf_pace *pace, uint64_t took, uint64_t used);
+
 /* After each step, with nothing held that others may wait for: rests if the CPU was not ours alone,
  * unless the priority is not lowered (grf_priority_begin()). An interruption ends the rest. */
 void grf_pace_keep(struct grf_pace *pace);

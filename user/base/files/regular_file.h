@@ -44,7 +44,7 @@ struct grf_error *grf_regular_file_open(const struct grf_file_place *place, cons
  */
 struct grf_error *grf_named_file_open(const char *path, const char *what, int *ret);
 
-/* Refuses a folder that the user named if there is none, with the same errors. */
+/* Refuses a folder that the user named if it does not exist, with the same errors. */
 struct grf_error *grf_named_folder_check(const char *path);
 
 #endif
