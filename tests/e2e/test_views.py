@@ -228,7 +228,7 @@ def test_holders_of_a_program(version, flags, build):
     executable = build("held", "optimised", version, flags)
     with Target(executable) as target:
         objects, holders, pointers = holders_of("*main.User", target.pid, "--freeze", "now")
-        _, hidden, _ = holders_of("main.User", target.pid, "--freeze", "now", "--hide", "example.com/programs/held")
+        _, hidden, _ = holders_of("main.User", target.pid, "--freeze", "now", "--hide-package", "example.com/programs/held")
     assert objects["objects"] == 300 and objects["type"] == "main.User"
     # Each has a name of 100 bytes, and 200 of them a list element around it.
     assert objects["retained"] >= 300 * (objects["bytes"] // 300 + 112)

@@ -78,7 +78,7 @@ enum grf_restart {
 	GRF_RESTART_NONE,   /* it was in none */
 	GRF_RESTART_RETURN, /* it returns */
 	GRF_RESTART_AGAIN,  /* it is made again */
-	GRF_RESTART_ANEW,   /* it would be resumed by a call of its own; it is made anew instead */
+	GRF_RESTART_ANEW,   /* it would be resumed by a call of its own; it is made again instead */
 };
 
 /** Does to `registers` what the kernel does at the end of a stop in a system call. */

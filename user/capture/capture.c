@@ -412,6 +412,12 @@ static bool may_succeed_later(const struct grf_session *session, const struct gr
 	return session->failure == GRF_STOP_TOO_MUCH || session->failure == GRF_STOP_DISTURBED;
 }
 
+static void note_given_up(struct grf_session *session)
+{
+	session->given_up += session->report.released - session->report.interrupting;
+	session->gc_point_given_up |= session->report.gc_point != 0;
+}
+
 /*
  * Stops that turn out to be too long are given up, before anything is copied as a rule, and are
  * tried again after another round; not at the end of a garbage collection then, unless only that
@@ -425,7 +431,7 @@ static struct grf_error *hold_by_method(struct grf_session *session)
 	error = stop_target(session);
 	while (++session->attempt < ATTEMPTS && may_succeed_later(session, error)) {
 		grf_error_free(error);
-		session->given_up += session->report.released - session->report.interrupting;
+		note_given_up(session);
 		if (session->method->again)
 			session->method->again(session);
 		error = stop_target(session);
@@ -474,7 +480,7 @@ static struct grf_error *hold_target(struct grf_session *session)
 			    session->target.pid);
 		grf_session_without(session, session->method->lack, error,
 				    "the next way to copy is tried");
-		session->given_up += session->report.released - session->report.interrupting;
+		note_given_up(session);
 		leave_method(session);
 		pass_over_alike(session);
 		error = choose_method(session);

@@ -306,7 +306,7 @@ static struct grf_error *take_left_out(struct grf_session *session)
 }
 
 /* Pieces that touch, in both address spaces and in the file, are one range. `offsets`: in the file;
- * NULL: there is none. */
+ * NULL: it has none. */
 static struct grf_error *build_ranges(struct grf_session *session, const uint64_t *offsets)
 {
 	struct grf_image_parts *parts = session->parts;
@@ -362,6 +362,19 @@ static struct grf_error *build_mappings(struct grf_session *session)
 	return NULL;
 }
 
+/* Why the process was not held at the end of a garbage collection, but for what was said before. */
+static void say_held_at_once(const struct grf_session *session)
+{
+	if (session->options->freeze != GRF_FREEZE_AUTO || session->report.gc_point)
+		return;
+	if (session->gc_point_given_up)
+		grf_verbose("held at once: what was written up to the end of a garbage collection "
+			    "could not be copied in the time that the process may be held");
+	else if (!session->parts->provenance.lacks[GRF_LACK_GC_POINT])
+		grf_verbose("held at once: no garbage collection ended in %.3g s",
+			    (double)session->options->gc_wait / 1e9);
+}
+
 struct grf_error *grf_session_finish(struct grf_session *session)
 {
 	_cleanup_free_ uint64_t *offsets = NULL;
@@ -374,10 +387,7 @@ struct grf_error *grf_session_finish(struct grf_session *session)
 	if (session->copy.through_mem && !session->options->no_process_vm_readv)
 		grf_verbose("process_vm_readv was refused: copied through /proc/%d/mem",
 			    session->target.pid);
-	if (session->options->freeze == GRF_FREEZE_AUTO && !session->report.gc_point)
-		grf_verbose("held at once, as no garbage collection ended in %.3g s, or one wrote "
-			    "too much",
-			    (double)session->options->gc_wait / 1e9);
+	say_held_at_once(session);
 	grf_verbose("held %zu threads, found in %zu pass%s", session->report.threads,
 		    session->report.passes, session->report.passes == 1 ? "" : "es");
 	error = build_mappings(session);

@@ -148,6 +148,7 @@ struct grf_session {
 	unsigned int attempt;       /* stops that were given up, by this way to copy */
 	unsigned int easy_attempts; /* so many are given up for little; set by ahead() */
 	uint64_t given_up;          /* how long stops took that were given up; ns */
+	bool gc_point_given_up;     /* one of them was at the end of a garbage collection */
 };
 
 /* The record of a thread among the first `count` of session->records, or NULL. `expected`: where it

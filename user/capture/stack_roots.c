@@ -76,8 +76,8 @@ static bool may_take(const struct grf_session_goroutines *goroutines)
 static struct grf_error *explain_costs(const struct grf_session_goroutines *goroutines)
 {
 	return grf_error_create(GRF_ERROR_TOO_LONG,
-				"to take the stack roots of %zu goroutines in the stop takes %.2g "
-				"ms or more, and may take %.2g ms",
+				"to take the stack roots of %zu goroutines in the stop would take "
+				"%.2g ms; the limit is %.2g ms",
 				goroutines->before, (double)goroutines->expected / 1e6,
 				(double)goroutines->limit / 1e6);
 }

@@ -32,13 +32,13 @@ static const struct argp_option live_argp_options[] = {
      "for auto, 3m20s for gc)",
      0},
     {"copy", OPTION_COPY, "WAY", 0,
-     "How to copy its memory: precopy (while it runs, and at the stop what it wrote meanwhile), "
-     "fork (a child of it that is made at the stop and holds what its memory was), stop (all of it "
-     "at the stop), or auto (the first that works here)",
+     "How to copy the memory: precopy (while the process runs; what it writes meanwhile is copied "
+     "again while it is held), fork (from a child that it is made to fork while it is held), stop "
+     "(all while it is held), or auto (the first of these that works here)",
      0},
     {"max-pause", OPTION_MAX_PAUSE, "DURATION", 0,
-     "Let go of the process again, and try anew or give up, where it would stand for longer than "
-     "this (default 100ms; with --copy stop, no limit)",
+     "Hold the process for no longer than this: if more would be needed, let it go, and try again, "
+     "or end without a result (default 100ms; with --copy stop, no limit)",
      0},
     {"max-memory", OPTION_MAX_MEMORY, "SIZE", 0,
      "Use no more memory than this for the copy and its analysis, such as 512M, 2G or 50% (of what "
@@ -53,8 +53,9 @@ static const struct argp_option live_argp_options[] = {
      "where the CPUs are short take no more than a sixteenth of them for copying; 0: neither",
      0},
     {"contents", OPTION_CONTENTS, NULL, 0,
-     "Copy the contents of objects without pointers too; those of more than 512 bytes are left out "
-     "otherwise, as nothing of them is needed",
+     "Copy objects without pointers too, such as the bytes of strings. Without this option, those "
+     "of "
+     "more than 512 bytes are not copied: the results need nothing of them",
      0},
     {NULL, 0, NULL, 0, "To try what happens where the kernel lacks something:", 10},
     {"no-ebpf", OPTION_NO_EBPF, NULL, 0, "Do as if eBPF were not permitted", 10},

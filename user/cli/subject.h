@@ -21,7 +21,8 @@ struct grf_subject {
 	struct grf_process_options live; /* live.pid 0: a core */
 	const char *executable, *core;   /* the former NULL: it is looked for */
 	const char *named;               /* by --exe */
-	/* Set before: what the argument behind the others is called; NULL: there is none. */
+	/* Set before: what the argument behind the others is called; NULL: no argument stands
+	 * there. */
 	const char *argument_name;
 	const char *argument;
 	/* Private: all that were given. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A process that calls exec(2) keeps its number, its directory in /proc and the time of its start.
- * What it gets anew is its memory. So a program is known by two things:
+ * Only its memory is new. So a program is known by two things:
  *
  * - a descriptor of its memory's page map. It stays with the memory that it was opened for, and
  *   reads nothing any more when that is gone;

@@ -6,7 +6,7 @@
  * tracer that has one thread and seizes another may wait for the target while the target waits for
  * it.
  *
- * The way out is a timer. Each of its signals interrupts the wait, and the kernel begins it anew
+ * The way out is a timer. Each of its signals interrupts the wait, and the kernel begins it again
  * when the handler returns. Meanwhile the handler reaps what ended, which lets execve(2) go on.
  * When there is no more time it leaves the wait by a jump.
  */

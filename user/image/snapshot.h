@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Snapshots: what was captured of a process, as an ELF core with a note of ours, from which an
+ * Snapshots: what was captured of a process, as an ELF core with a note of grf-bpf, from which an
  * image is made that is the same as that of the process. docs/snapshots.md has the format.
  */
 #ifndef GRF_IMAGE_SNAPSHOT_H

@@ -242,10 +242,10 @@ void grf_summary_print(FILE *stream, const struct grf_facts *facts)
 		grf_format_count_of(facts->allocated_objects),
 		grf_format_bytes(facts->heap_in_use));
 	print_reachable(stream, facts);
-	fprintf(stream, "  %-12s %.2f%% of the reachable bytes; %s in %s objects are not\n",
+	fprintf(stream, "  %-12s %.2f%% of the reachable bytes; not typed: %s in %s object%s\n",
 		"typed", percent_of(typed, facts->reachable_bytes),
-		grf_format_bytes(facts->untyped_bytes),
-		grf_format_count_of(facts->untyped_objects));
+		grf_format_bytes(facts->untyped_bytes), grf_format_count_of(facts->untyped_objects),
+		facts->untyped_objects == 1 ? "" : "s");
 	if (!facts->has_dwarf)
 		fprintf(stream,
 			"  %-12s no debug information (DWARF): variables have no names; name an "

@@ -22,7 +22,7 @@ struct grf_shown_elements {
 #define GRF_SHOWN_HIDDEN "(hidden)"
 
 /**
- * Makes the tree of the chains that have an element of the focus, or of all where there is none,
+ * Makes the tree of the chains that have an element of the focus, or of all without a focus,
  * without hidden elements: what such a one holds counts at the element above it, or where there is
  * none at a root of its own; elements of one name that are beside each other then are one. Borrows
  * from `tree`, which must outlive it; destroyed by the caller. Errors: NO_MEMORY.

@@ -50,7 +50,7 @@ static bool is_vector_load(const struct grf_instruction *at)
 	       at->base == GRF_RSP && at->index == GRF_NO_REGISTER;
 }
 
-/* What is loaded from `offset` on before the function begins anew. False: it does not. */
+/* What is loaded from `offset` on before the function begins again. False: it does not. */
 static bool loads_again(const struct grf_code *code, uint64_t offset, grf_register_set *ret)
 {
 	struct grf_instruction at;

@@ -3,7 +3,7 @@
  * What registers and frames hold, from amd64 code: the members of struct grf_arch_flow.
  *
  * In which registers a function may get something: a function whose stack may have to grow calls
- * runtime.morestack for that, and begins anew: what it loads again behind that call is all that it
+ * runtime.morestack for that, and begins again: what it loads again behind that call is all that it
  * looks at, beside what closures find in rdx where it is not runtime.morestack_noctxt
  * (cmd/internal/obj/x86/obj6.go, Go 1.17 to 1.27). Of others the first instructions tell, up to a
  * branch or a call.

@@ -25,7 +25,7 @@ enum read_result {
 	READ_FAILED,
 };
 
-/* The kernel writes the file anew for whoever reads from its beginning. */
+/* The kernel writes the file again for whoever reads from its beginning. */
 static enum read_result read_maps(struct grf_plan *plan, int maps)
 {
 	ssize_t length;

@@ -37,7 +37,7 @@ enum grf_plan_result {
 struct grf_error *grf_plan_make(struct grf_plan *plan, int maps, struct grf_resident *resident,
 				struct grf_space *space);
 
-/* Gives the pieces their destinations anew, after grf_space_spill(): none is in memory and in the
+/* Gives the pieces new destinations, after grf_space_spill(): none is in memory and in the
  * file as well. */
 struct grf_error *grf_plan_place(struct grf_plan *plan, struct grf_space *space);
 

@@ -92,7 +92,7 @@ bool grf_precopy_is_settled(const struct grf_precopy *precopy);
 /* A round that is broken off when it takes long. Whether it was not, and leaves little. */
 bool grf_precopy_last_round(struct grf_precopy *precopy);
 
-/* Begins anew, for trackers that can: the next round copies all of it. */
+/* Starts again, for trackers that can: the next round copies all of it. */
 struct grf_error *grf_precopy_restart(struct grf_precopy *precopy);
 
 /* One more round. Returns the bytes that it copied. */

@@ -4,7 +4,7 @@
  * them read-only; the first write to each comes to the kernel, which sets the bit and goes on. Bit
  * 55 of an entry of /proc/PID/pagemap shows it. There is no way to read and clear in one: what is
  * written between the two would be lost, so the bits are cleared once, before anything is copied,
- * and from then on only gather. To begin anew is to clear and to copy all of it again.
+ * and from then on only gather. To start again is to clear and to copy all of it again.
  *
  * What else can happen to a page is seen by its frame, the physical page behind it, which the same
  * entry gives. It is noted before the page is copied. A copy is right as long as the same frame is
@@ -14,7 +14,7 @@
  * not dirty then.
  * - One that was moved there by mremap should be dirty. But where the kernel moves whole page
  * tables, 2 MB at a time, it does not say so. The frame is another.
- * - What is mapped anew counts as dirty altogether, also what was there before if it became one
+ * - What is newly mapped counts as dirty altogether, also what was there before if it became one
  * with it. That costs a copy and no more. The other way round, such a new part can lose that mark;
  * its pages have other frames.
  * - Swapped pages have their place in the swap space for a frame. To copy one brings it in, so it

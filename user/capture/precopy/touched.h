@@ -5,7 +5,7 @@
  * kept under write protection, all pages of it that exist.
  *
  * Time goes by rounds. What is touched is taken at the beginning of one, then it is looked at (its
- * pages protected anew), and what was touched meanwhile is left for the next. Parts are chunks, or
+ * pages protected again), and what was touched meanwhile is left for the next. Parts are chunks, or
  * in doubt more than that.
  */
 #ifndef GRF_CAPTURE_PRECOPY_TOUCHED_H

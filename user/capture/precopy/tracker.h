@@ -24,7 +24,7 @@ struct grf_page_run {
 /* What a scan looks for. */
 enum grf_scan {
 	GRF_SCAN_FIRST,   /* pages that exist; protects them */
-	GRF_SCAN_WRITTEN, /* those of them that were written to since; protects them anew */
+	GRF_SCAN_WRITTEN, /* those of them that were written to since; protects them again */
 	GRF_SCAN_CHANGED, /* the same, and pages that do not exist (any more): in 0.3 ms a GB, where
 			   * the others take ten times as long */
 	GRF_SCAN_SEAL,    /* as CHANGED; protects them, also pages that do not exist */
@@ -52,7 +52,7 @@ struct grf_tracker_kind {
 	 * counts as changed. */
 	bool (*watch)(struct grf_tracker *tracker, uint64_t start, uint64_t end);
 	/* From now on changes of all ranges are seen. May be called again, and what was copied
-	 * before is to be copied anew then. NULL: each range is to be scanned for FIRST instead.
+	 * before is to be copied again then. NULL: each range is to be scanned for FIRST instead.
 	 * Errors: OTHER, EXITED. */
 	struct grf_error *(*begin)(struct grf_tracker *tracker);
 	/* Scans [from, to). Allocates nothing; safe to call from several threads for ranges that do

@@ -35,7 +35,7 @@ void grf_registers_begin(struct grf_registers_probe *probe);
 bool grf_registers_read(struct grf_registers_probe *probe, struct grf_thread_registers *records,
 			size_t capacity, size_t *ret_count);
 
-/* The same, begun anew; false also when some thread is on a CPU. */
+/* The same, from the beginning again; false also when some thread is on a CPU. */
 bool grf_registers_stand(struct grf_registers_probe *probe, struct grf_thread_registers *records,
 			 size_t capacity, size_t *ret_count);
 

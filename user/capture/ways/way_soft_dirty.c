@@ -2,7 +2,7 @@
 /*
  * Pre-copy by soft-dirty bits. As these only gather, all is copied once, and at the stop what was
  * written since the bits were cleared. When that has become much, while the end of a garbage
- * collection is waited for or at a stop, all of it begins anew.
+ * collection is waited for or at a stop, all of it begins again.
  */
 #include "capture/ways/way_precopy.h"
 
@@ -70,7 +70,7 @@ static struct grf_error *open_soft_dirty(struct grf_session *session)
 }
 
 /*
- * Clears the bits and copies anew. What is not needed has to be found again after that: who puts
+ * Clears the bits and copies again. What is not needed has to be found again after that: who puts
  * such memory to use writes to it, which only counts from then on. If that fails, or the bits
  * cannot be cleared, all of it is copied.
  */

@@ -87,7 +87,7 @@ bool grf_frontier_pop(struct grf_frontier *frontier, struct grf_place *ret)
 	}
 	*ret = block->places[frontier->read++];
 	if (!--frontier->count) {
-		/* Empty: begin the last block anew rather than walk on through memory. */
+		/* Empty: begin the last block again rather than walk on through memory. */
 		frontier->read = 0;
 		frontier->written = 0;
 	}

@@ -23,7 +23,7 @@
  *
  * A thread that waits in a system call is interrupted, and what the kernel would do for it at the
  * end of the stop, make the call again, is put into the frame. Those calls that would have been
- * resumed with the time that is left are made anew, with the whole of it; such threads are taken
+ * resumed with the time that is left are made again, with the whole of it; such threads are taken
  * only when there is no other. One that is in a restartable sequence (rseq(2)) is not taken: it
  * would be resumed in the middle of it.
  *

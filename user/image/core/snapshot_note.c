@@ -327,7 +327,7 @@ static struct grf_error *read_parts(const packed_note *note, const char *path,
 	return no_memory ? grf_error_no_memory() : broken_note(path);
 }
 
-/* NULL where there is none; false: out of memory. */
+/* NULL where the note has no such text; false: out of memory. */
 static bool copy_text(const ProtobufCBinaryData *bytes, char **ret)
 {
 	if (bytes->len)

@@ -16,7 +16,7 @@ enum grf_debuginfod_kind { GRF_DEBUGINFOD_DEBUGINFO, GRF_DEBUGINFOD_EXECUTABLE }
  * Fetches a file.
  *
  * @param[out] ret_path where it was put, the caller's; NULL: not known
- * @return a descriptor, the caller's; -1: there is none, which -v says
+ * @return a descriptor, the caller's; -1: no server has it, which -v says
  */
 int grf_debuginfod_fetch(enum grf_debuginfod_kind kind, const uint8_t *id, size_t size,
 			 char **ret_path);

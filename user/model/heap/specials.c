@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reads the specials of spans, each span's a list sorted by offset and kind (runtime/mheap.go), and
- * the queues of those that wait to run. Many releases number the kinds anew (release.h); the fields
- * come from the layout.
+ * the queues of those that wait to run. Many releases have new numbers for the kinds (release.h);
+ * the fields come from the layout.
  *
  * A special keeps alive (markrootSpans in mgcmark.go): a finalizer its function and what its object
  * points to, but not the object; a cleanup its function, and since Go 1.26 its argument; a weak

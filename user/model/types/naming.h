@@ -19,7 +19,7 @@ extern const struct grf_naming *const grf_namings[];
 
 extern const struct grf_naming grf_naming_go, grf_naming_goref;
 
-/** A naming by its name, such as "goref". NULL: there is none. */
+/** A naming by its name, such as "goref". NULL: no naming has it. */
 const struct grf_naming *grf_naming_find(const char *name);
 
 const char *grf_naming_name(const struct grf_naming *naming);
@@ -47,7 +47,7 @@ struct grf_element {
 const struct grf_element *grf_element_of(const struct grf_types *types, const char *name);
 
 /** The element in place of `name` for a value that turns out to be of the type, or to be the
- * function, that is called `type`. NULL: there is none, or memory is out. */
+ * function, that is called `type`. NULL: it has no such element, or memory is out. */
 const char *grf_element_with_type(struct grf_types *types, const char *name, const char *type);
 
 /** The element in place of `name`, which is `nameless`, below one that is called `above`. NULL:

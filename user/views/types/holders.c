@@ -24,7 +24,7 @@
 #include "views/types/type_groups.h"
 #include "views/view.h"
 
-/* So many names are told where there is none like the one that was given. */
+/* So many names are told where no type has the one that was given. */
 #define NEAR_NAMES 5u
 /* Longer ones are those of types that are written out. */
 #define NEAR_BYTES 200u
@@ -495,7 +495,7 @@ struct grf_table grf_holders_table(const struct grf_holders *holders)
 }
 
 static const struct grf_view_option holders_options[] = {
-    {"hide", "PKG",
+    {"hide-package", "PKG",
      "The nearest holder shall not be of the package PKG or of one below it, nor of the standard "
      "library; may be given several times"},
     {0},
@@ -543,7 +543,7 @@ const struct grf_view grf_view_holders = {
 	"points to. ADDRESS is like 0xc000012340, anywhere in an object.\n\n"
 	"Examples:\n"
 	"  grf-bpf holders 1234 main.User\n"
-	"  grf-bpf holders ./server core.1234 '[...]uint8' --hide github.com/gin-gonic\n"
+	"  grf-bpf holders ./server core.1234 '[...]uint8' --hide-package github.com/gin-gonic\n"
 	"  grf-bpf holders ./server core.1234 0xc000012340 --format json\n",
     .argument = "TYPE|ADDRESS",
     .options = holders_options,

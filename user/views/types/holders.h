@@ -31,8 +31,8 @@ struct grf_holders {
 /**
  * Finds who holds `what`: a type by the name that the view of types shows, or that of a pointer to
  * it; or the object around an address, "0xc000012340". Borrows names from the graph, and nothing of
- * `retained` or `own`. To be destroyed by the caller. Errors: USAGE: there are no such objects,
- * with up to five names that are near; NO_MEMORY, INTERRUPTED.
+ * `retained` or `own`. To be destroyed by the caller. Errors: USAGE: no reachable object is such a
+ * one, with up to five names that are near; NO_MEMORY, INTERRUPTED.
  */
 struct grf_error *grf_holders_create(const struct grf_retained *retained, const char *what,
 				     struct grf_own_code *own, struct grf_holders **ret);
