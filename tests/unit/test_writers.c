@@ -372,6 +372,9 @@ static char *reported(const struct grf_format *format, struct grf_graph *graph, 
 	struct result result;
 
 	assert_null(grf_views_make(with_size_classes, &input, &views));
+	for (size_t i = 0; i < views.count; i++)
+		assert_true(views.items[i].tree ||
+			    !strcmp(views.items[i].tables[0].name, views.items[i].view->name));
 	begin_result(&result);
 	assert_null(grf_report_write(result.output, format, &facts, &views,
 				     &(struct grf_limits){.rows = rows},

@@ -30,6 +30,10 @@ enum grf_copied_by {
 	GRF_COPIED_SOFT_DIRTY,  /* the same by soft-dirty bits */
 };
 
+/* What these two ways are called, by -v and in results. */
+#define GRF_WORDS_USERFAULTFD "pre-copy under userfaultfd"
+#define GRF_WORDS_SOFT_DIRTY  "pre-copy by soft-dirty bits"
+
 enum grf_registers_by {
 	GRF_REGISTERS_BY_EBPF, /* task iterator */
 	GRF_REGISTERS_BY_PTRACE,
@@ -49,14 +53,16 @@ enum grf_pause_clock_kind {
 	GRF_CLOCK_EBPF,
 };
 
-/* What was wanted and the kernel or its configuration did not give. */
+/* What was wanted and was done without: the kernel or its configuration did not give it, or it
+ * would have taken too long, which is grf-bpf's own choice. */
 enum grf_lack {
 	GRF_LACK_NOTHING,
-	GRF_LACK_REGISTERS,   /* no eBPF: registers by ptrace, the pause by our own clock */
-	GRF_LACK_CLOCK,       /* the pause by our own clock */
-	GRF_LACK_STACKS,      /* stack roots of goroutines from memory */
-	GRF_LACK_GC_POINT,    /* no probe at the end of a garbage collection */
-	GRF_LACK_READV,       /* process_vm_readv: copied through /proc/PID/mem */
+	GRF_LACK_REGISTERS, /* no eBPF: registers by ptrace, the pause by our own clock */
+	GRF_LACK_CLOCK,     /* the pause by our own clock */
+	GRF_LACK_STACKS,   /* stack roots of goroutines from memory; TOO_LONG: eBPF could take them,
+			    * and would make the stop longer than they are worth */
+	GRF_LACK_GC_POINT, /* no probe at the end of a garbage collection */
+	GRF_LACK_READV,    /* process_vm_readv: copied through /proc/PID/mem */
 	GRF_LACK_USERFAULTFD, /* no pre-copy under userfaultfd */
 	GRF_LACK_SOFT_DIRTY,  /* no pre-copy by soft-dirty bits */
 	GRF_LACK_FORK,        /* no forked picture */

@@ -77,7 +77,7 @@ struct grf_view_result {
 
 /* A view: a row of a list. */
 struct grf_view {
-	const char *name; /* one lower-case word: of its table, and of its command */
+	const char *name; /* lower-case: of its table or of one of them, and of its command */
 	enum grf_view_needs needs;
 	size_t people_rows; /* people get so many rows at the most; 0: all */
 	bool in_summary;    /* it is not written where the summary is, which has it */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 const struct grf_view *const grf_profile_views[] = {
     &grf_view_owners,
@@ -82,6 +83,15 @@ static enum grf_view_needs needs_met(const struct grf_view_input *input)
 	return grf_places_kept(&input->graph->places) ? GRF_NEEDS_PLACES : GRF_NEEDS_TREE;
 }
 
+/* Whether it is a tree, or one of its tables has the view's name. */
+static inline bool is_named_alike(const struct grf_view_result *result)
+{
+	for (size_t i = 0; i < result->table_count; i++)
+		if (!strcmp(result->tables[i].name, result->view->name))
+			return true;
+	return result->tree != NULL;
+}
+
 struct grf_error *grf_views_make(const struct grf_view *const *views, struct grf_view_input *input,
 				 struct grf_view_results *ret)
 {
@@ -98,6 +108,7 @@ struct grf_error *grf_views_make(const struct grf_view *const *views, struct grf
 		assert(ret->count < GRF_MAX_VIEWS);
 		*result = (struct grf_view_result){.view = *views};
 		error = (*views)->make(input, result);
+		assert(error || is_named_alike(result));
 		ret->count += !error;
 	}
 	grf_retained_destroy(input->retained);
