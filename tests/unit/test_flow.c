@@ -23,12 +23,14 @@
 static struct {
 	grf_flow_value stored;
 	bool escaped;
+	int calls;
 } told;
 
 static void on_call(void *context, uint64_t target, const grf_flow_value *registers,
 		    struct grf_flow_call *ret)
 {
 	(void)context;
+	told.calls++;
 	ret->returns = target != PANICS;
 	ret->keeps_registers = ret->stores = target == STORES;
 	ret->stored = GRF_RAX;
@@ -101,6 +103,7 @@ static struct grf_flow *follow(void)
 
 	told.stored = grf_flow_make(GRF_FLOW_UNSET, 0);
 	told.escaped = false;
+	told.calls = 0;
 	budget = 1000;
 	return grf_flow_create(&whole, &context);
 }
@@ -453,6 +456,36 @@ static void test_refused(void **state)
 	assert_null(grf_flow_create(&whole, &context));
 }
 
+/* What a branch forward changes is seen in the same pass. */
+static void test_passes(void **state)
+{
+	struct grf_flow *flow;
+
+	(void)state;
+	put_make(TYPE);
+	PUT(0x74, 0x02); /* je over the xor */
+	PUT(0x31, 0xc0); /* xor eax, eax */
+	put_store();
+	PUT(0xc3);
+	flow = follow();
+	assert_non_null(flow);
+	assert_int_equal(told.calls, 1);
+	assert_true(told.stored == grf_flow_make(GRF_FLOW_OBJECT, TYPE));
+	grf_flow_destroy(flow);
+
+	/* The result of the call is there when the loop begins again. */
+	code.length = 0;
+	put_store();
+	put_make(TYPE);
+	PUT(0x74, 0xeb); /* je to the store */
+	PUT(0xc3);
+	flow = follow();
+	assert_non_null(flow);
+	assert_int_equal(told.calls, 2);
+	assert_true(told.stored == 0);
+	grf_flow_destroy(flow);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +501,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_either_address, begin),
 	    cmocka_unit_test_setup(test_barrier, begin),
 	    cmocka_unit_test_setup(test_given, begin),
+	    cmocka_unit_test_setup(test_passes, begin),
 	    cmocka_unit_test_setup(test_refused, begin),
 	};
 

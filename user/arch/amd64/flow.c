@@ -48,7 +48,7 @@ static void pass_code(struct grf_flow *flow, uint64_t stop)
 		if (target < flow->target_count && flow->targets[target] == offset) {
 			struct grf_flow_state *saved = &flow->states[target];
 
-			grf_flow_merge_into(flow, saved);
+			grf_flow_merge_into(flow, saved, false);
 			flow->now.reached = saved->reached;
 			flow->now.stack = saved->stack;
 			memcpy(flow->now.values, saved->values,

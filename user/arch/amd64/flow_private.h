@@ -64,7 +64,9 @@ void grf_flow_expose(struct grf_flow *flow, int64_t offset);
 /* Takes from what work is allowed. False: none is left. */
 bool grf_flow_afford(struct grf_flow *flow, uint64_t work);
 
-void grf_flow_merge_into(struct grf_flow *flow, struct grf_flow_state *to);
+/* Joins what is known now into what is known at a target. `back`: the pass at hand has been there
+ * already, and so a change asks for a further one. */
+void grf_flow_merge_into(struct grf_flow *flow, struct grf_flow_state *to, bool back);
 
 struct grf_flow_state *grf_flow_state_at(const struct grf_flow *flow, uint64_t offset);
 

@@ -167,7 +167,7 @@ static void take_branch(struct grf_flow *flow, uint64_t next, const struct grf_i
 	struct grf_flow_state *to = offset < flow->length ? grf_flow_state_at(flow, offset) : NULL;
 
 	if (to)
-		grf_flow_merge_into(flow, to);
+		grf_flow_merge_into(flow, to, next - flow->entry > offset);
 	else if (offset < flow->length)
 		flow->failed = true;
 	else if (flow->now.reached)

@@ -122,31 +122,35 @@ static void tell_lost(struct grf_flow *flow, grf_flow_value value, grf_flow_valu
 		grf_flow_tell_data(flow, value);
 }
 
-void grf_flow_merge_into(struct grf_flow *flow, struct grf_flow_state *to)
+void grf_flow_merge_into(struct grf_flow *flow, struct grf_flow_state *to, bool back)
 {
+	bool changed = !to->reached;
+
 	if (!flow->now.reached || !grf_flow_afford(flow, flow->value_count))
 		return;
 	if (!to->reached) {
 		to->reached = true;
 		to->stack = flow->now.stack;
 		memcpy(to->values, flow->now.values, flow->value_count * sizeof(*to->values));
-		flow->changed = true;
-		return;
 	}
 	if (to->stack != flow->now.stack) {
 		flow->failed = true;
 		return;
 	}
 	for (uint32_t i = 0; i < flow->value_count; i++) {
-		grf_flow_value joined = grf_flow_join(to->values[i], flow->now.values[i]);
+		grf_flow_value joined;
 
+		if (to->values[i] == flow->now.values[i])
+			continue;
+		joined = grf_flow_join(to->values[i], flow->now.values[i]);
 		tell_lost(flow, flow->now.values[i], joined);
 		if (joined != to->values[i]) {
 			tell_lost(flow, to->values[i], joined);
 			to->values[i] = joined;
-			flow->changed = true;
+			changed = true;
 		}
 	}
+	flow->changed = flow->changed || (changed && back);
 }
 
 void grf_flow_set_register(struct grf_flow *flow, unsigned int reg, grf_flow_value value)
