@@ -454,12 +454,41 @@ static void test_broken_section(void **state)
 	}
 }
 
+/* What nobody reads is not unpacked, and so is no reason to have no debug information. */
+static void test_unread_sections(void **state)
+{
+	const Elf64_Chdr huge = {.ch_type = ELFCOMPRESS_ZLIB, .ch_size = UINT64_C(1) << 40};
+	static const char *const unread[] = {".debug_line", ".debug_frame", ".debug_names"};
+	uint8_t packed[1100];
+	struct elf_file file = text_only();
+	struct grf_executable *executable;
+	size_t size = pack(packed, sizeof(Elf64_Chdr), sizeof(plain));
+
+	(void)state;
+	elf_file_add(&file, ".debug_info", 0, packed, size);
+	file.sections[1].flags = SHF_COMPRESSED;
+	for (int i = 0; i < 3; i++) {
+		elf_file_add(&file, unread[i], 0, &huge, sizeof(huge));
+		file.sections[2 + i].flags = SHF_COMPRESSED;
+	}
+	executable = open_file(&file);
+	assert_non_null(grf_executable_dwarf(executable));
+	grf_executable_destroy(executable);
+
+	elf_file_add(&file, ".debug_loclists", 0, &huge, sizeof(huge));
+	file.sections[5].flags = SHF_COMPRESSED;
+	executable = open_file(&file);
+	assert_null(grf_executable_dwarf(executable));
+	grf_executable_destroy(executable);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_loads_and_sections),
 	    cmocka_unit_test(test_compressed_sections),
 	    cmocka_unit_test(test_zstd),
+	    cmocka_unit_test(test_unread_sections),
 	    cmocka_unit_test(test_bomb),
 	    cmocka_unit_test(test_order_of_loads),
 	    cmocka_unit_test(test_overlapping_loads),

@@ -11,7 +11,7 @@ struct grf_pool;
 typedef void grf_pool_work(void *context, unsigned int index);
 
 struct grf_error *grf_pool_create(unsigned int threads, struct grf_pool **ret);
-void grf_pool_destroy(struct grf_pool *pool);
+void grf_pool_destroy(struct grf_pool *pool); /* NULL: nothing */
 
 /* Starts `work` in every thread. Nothing may be under way. */
 void grf_pool_start(struct grf_pool *pool, grf_pool_work *work, void *context);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <regex.h>
 
+#include "base/jobs.h"
 #include "cli/cli.h"
 #include "cli/values.h"
 
@@ -49,6 +50,7 @@ static error_t parse_basic_option(int key, char *argument, struct argp_state *st
 	case 'j':
 		options->jobs =
 		    (unsigned int)grf_parse_number(state, "--jobs", argument, 1, MAX_JOBS);
+		grf_jobs_set(options->jobs);
 		return 0;
 	case OPTION_NO_SANDBOX:
 		options->no_sandbox = true;

@@ -6,15 +6,12 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/jobs.h"
 #include "base/log.h"
-#include "base/pace.h"
 #include "graph/walk/batch.h"
 #include "graph/walk/walk.h"
 #include "graph/unlabelled_tree.h"
 #include "graph/walk/walk_labels.h"
-
-/* More are of little use to a walk of a heap of usual size. */
-#define USUAL_THREADS 8u
 
 static void walk_free(struct grf_walk *walk)
 {
@@ -80,19 +77,12 @@ static struct grf_error *index_scheduler(struct grf_walk *walk)
 	return NULL;
 }
 
-static unsigned int usual_threads(void)
-{
-	unsigned int processors = grf_available_processors();
-
-	return processors < USUAL_THREADS ? processors : USUAL_THREADS;
-}
-
 static struct grf_error *walk_all(struct grf_walk *walk, bool keep, unsigned int threads)
 {
 	struct grf_error *error = grf_object_states_create(walk->heap, &walk->states);
 
 	if (!error)
-		error = grf_batch_create(walk, threads ? threads : usual_threads(), &walk->batch);
+		error = grf_batch_create(walk, threads ? threads : grf_jobs(), &walk->batch);
 	if (!error && keep && !grf_places_create(&walk->places, walk->heap->object_ids))
 		error = grf_error_no_memory();
 	if (!error)

@@ -1,22 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What libdw gets to see of a file: an ELF file in memory that has the DWARF sections and nothing
- * else. Its first part is the file, mapped; behind it stand section headers of its own and the
- * contents of those sections that are compressed. So nothing that is not compressed is copied;
- * libelf neither has to know how a section is compressed (it may lack zstd) nor decides how much
- * memory that may take; and libdw opens no further file that .gnu_debugaltlink names.
+ * What libdw gets to see of a file: an ELF file in memory that has those DWARF sections that
+ * somebody reads, and nothing else: line tables and tables for unwinding take nearly as much. Its
+ * first part is the file, mapped; behind it stand section headers of its own and the contents of
+ * those sections that are compressed, unpacked by several threads. So nothing that is not
+ * compressed is copied; libelf neither has to know how a section is compressed (it may lack zstd)
+ * nor decides how much memory that may take; and libdw opens no further file that .gnu_debugaltlink
+ * names.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/files/mapped_file.h"
+#include "base/jobs.h"
 #include "base/log.h"
 #include "base/pages.h"
+#include "base/pool.h"
 #include "image/executable/executable_private.h"
 
 #define MAX_SECTIONS 64u
 #define MAX_NAME     64u
+
+/* Most of what is packed is in three sections; a thread costs as much as unpacking some KiB. */
+#define MAX_UNPACKING 4u
+#define WORTH_THREADS (UINT64_C(1) << 20) /* bytes */
+
+/* What describes variables and types, by the name that it has when it is unpacked. */
+static const char *const read_sections[] = {
+    ".debug_abbrev", ".debug_addr",        ".debug_info",   ".debug_line_str",
+    ".debug_loc",    ".debug_loclists",    ".debug_ranges", ".debug_rnglists",
+    ".debug_str",    ".debug_str_offsets", ".debug_types",
+};
 
 struct view {
 	struct grf_packed_section sections[MAX_SECTIONS];
@@ -30,17 +46,34 @@ static uint64_t align_size(uint64_t size)
 	return (size + 15) & ~UINT64_C(15);
 }
 
+static bool is_read(const char *name)
+{
+	for (size_t i = 0; i < sizeof(read_sections) / sizeof(*read_sections); i++)
+		if (!strcmp(name, read_sections[i]))
+			return true;
+	return false;
+}
+
 static void add_section(struct view *view, const char *name,
 			const struct grf_packed_section *section)
 {
 	size_t length = strlen(name);
 
-	if (view->count == MAX_SECTIONS || length >= MAX_NAME)
+	if (view->count == MAX_SECTIONS || !is_read(name))
 		return;
 	memcpy(view->names[view->count], name, length + 1);
 	view->sections[view->count++] = *section;
 	if (section->packing != GRF_PACKING_NONE)
 		view->unpacked += align_size(section->unpacked);
+}
+
+static void add_old_section(struct view *view, const char *name,
+			    const struct grf_packed_section *section)
+{
+	char unpacked[MAX_NAME];
+
+	if ((size_t)snprintf(unpacked, sizeof(unpacked), ".%s", name + 2) < sizeof(unpacked))
+		add_section(view, unpacked, section);
 }
 
 static void collect_sections(const struct grf_executable *executable, struct view *view)
@@ -57,21 +90,59 @@ static void collect_sections(const struct grf_executable *executable, struct vie
 		if (!name || (!old && strncmp(name, ".debug_", 7) != 0) ||
 		    !grf_section_contents(executable, &header, name, &section))
 			continue;
-		/* .zdebug_x is .debug_x when it is unpacked. */
-		if (!old)
+		if (old)
+			add_old_section(view, name, &section);
+		else
 			add_section(view, name, &section);
-		else if (name[8] && strlen(name) < MAX_NAME)
-			add_section(view, name + 1, &section);
 	}
 }
 
-/* Names start with a dot. */
 static void put_name(char *names, uint64_t *at, const char *name)
 {
-	names[(*at)++] = '.';
-	name += *name == '.' || *name == 'z';
 	memcpy(names + *at, name, strlen(name) + 1);
 	*at += strlen(name) + 1;
+}
+
+/* Sections that are to be unpacked. */
+struct unpacking {
+	const struct view *view;
+	uint8_t *memory;
+	Elf64_Shdr *headers;
+	unsigned int next; /* taken by any thread */
+};
+
+static void unpack_sections(void *context, unsigned int thread)
+{
+	struct unpacking *unpacking = context;
+	unsigned int i;
+
+	(void)thread;
+	while ((i = __atomic_fetch_add(&unpacking->next, 1, __ATOMIC_RELAXED)) <
+	       unpacking->view->count) {
+		const struct grf_packed_section *section = &unpacking->view->sections[i];
+		Elf64_Shdr *to = &unpacking->headers[i + 1];
+
+		/* What is broken is not there. */
+		if (section->packing != GRF_PACKING_NONE &&
+		    !grf_section_unpack(section, unpacking->memory + to->sh_offset))
+			to->sh_type = SHT_NULL;
+	}
+}
+
+/* Unpacks by several threads, or by this one where there are no others to be had. */
+static void unpack_all(struct unpacking *unpacking)
+{
+	unsigned int threads = grf_jobs() < MAX_UNPACKING ? grf_jobs() : MAX_UNPACKING;
+	struct grf_pool *pool = NULL;
+
+	if (threads > 1 && unpacking->view->unpacked >= WORTH_THREADS)
+		grf_error_free(grf_pool_create(threads - 1, &pool));
+	if (pool)
+		grf_pool_start(pool, unpack_sections, unpacking);
+	unpack_sections(unpacking, threads - 1);
+	if (pool)
+		grf_pool_wait(pool);
+	grf_pool_destroy(pool);
 }
 
 /* Writes section headers, names and what is unpacked behind the file; `tail` is an offset. */
@@ -108,14 +179,12 @@ static void fill_view(const struct grf_executable *executable, const struct view
 		}
 		to->sh_offset = at;
 		at += align_size(section->unpacked);
-		/* What is broken is not there. */
-		if (!grf_section_unpack(section, memory + to->sh_offset))
-			to->sh_type = SHT_NULL;
 	}
 	headers[view->count + 1] = (Elf64_Shdr){.sh_type = SHT_STRTAB,
 						.sh_offset = names,
 						.sh_size = (uint64_t)view->count * MAX_NAME + 1,
 						.sh_addralign = 1};
+	unpack_all(&(struct unpacking){view, memory, headers, 0});
 	memcpy(memory, &header, sizeof(header));
 }
 
