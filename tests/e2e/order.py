@@ -11,7 +11,8 @@ SECONDS = {
     "test_as_at_a_collection": 5, "test_under_seccomp": 5, "test_memory_put_to_another_use": 5,
     "test_while_the_collector_marks": 5, "test_a_runtime_with_more_fields": 5,
     "test_a_heap_with_more_fields": 5, "test_an_unpacked_program": 5, "test_two_libraries": 5,
-    "test_a_snapshot_larger_than_memory": 10, "test_memory_while_copying": 5, "test_c_in_a_go_program": 5, "test_a_plugin": 5, "test_a_library_in_a_c_program": 5,
+    "test_a_snapshot_larger_than_memory": 10, "test_memory_while_copying": 5,
+    "test_c_in_a_go_program": 5, "test_a_plugin": 5, "test_a_library_in_a_c_program": 5,
 }
 
 
