@@ -155,9 +155,9 @@ static void print_suspects(FILE *stream, const struct grf_facts *facts)
 
 		fprintf(stream, "  %10s  %s\n%*s", grf_format_bytes(suspect->bytes), suspect->name,
 			SUSPECT_INDENT, "");
-		grf_print_wrapped(stream, suspect->sentence, SUSPECT_INDENT, SUSPECT_LINES);
+		grf_print_way(stream, suspect->sentence, SUSPECT_INDENT, SUSPECT_LINES);
 		fprintf(stream, "%*s", SUSPECT_INDENT, "");
-		grf_print_wrapped(stream, suspect->path, SUSPECT_INDENT, SUSPECT_LINES);
+		grf_print_way(stream, suspect->path, SUSPECT_INDENT, SUSPECT_LINES);
 	}
 }
 

@@ -342,7 +342,10 @@ static void print_narrow_row(FILE *stream, const struct grf_table *table,
 	if (remark && asprintf(&both, "%s, %s", text, remark) < 0)
 		both = NULL;
 	fputs("  ", stream);
-	grf_print_wrapped(stream, both ? both : text, indent, NARROW_LINES);
+	if (table->ways)
+		grf_print_way(stream, both ? both : text, indent, NARROW_LINES);
+	else
+		grf_print_wrapped(stream, both ? both : text, indent, NARROW_LINES);
 	free(both);
 }
 
@@ -351,7 +354,7 @@ static struct grf_error *write_table(struct grf_writer *writer, const struct grf
 	FILE *stream = writer->state;
 	struct grf_table shown = *given, *table = &shown;
 	union grf_cell cells[GRF_TABLE_COLUMNS];
-	int widths[GRF_TABLE_COLUMNS];
+	int widths[GRF_TABLE_COLUMNS] = {0};
 
 	if (table->people_columns)
 		table->column_count = table->people_columns;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "outputs/short_packages.h"
 
 #define COLUMNS  80
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -81,4 +82,12 @@ void grf_print_wrapped(FILE *stream, const char *text, int indent, int lines)
 	}
 	fputc('\n', stream);
 	free(escaped);
+}
+
+void grf_print_way(FILE *stream, const char *text, int indent, int lines)
+{
+	char *shortened = grf_short_packages(text);
+
+	grf_print_wrapped(stream, shortened ? shortened : text, indent, lines);
+	free(shortened);
 }

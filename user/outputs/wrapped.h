@@ -12,4 +12,7 @@
  */
 void grf_print_wrapped(FILE *stream, const char *text, int indent, int lines);
 
+/** The same of a way of elements, or a sentence with names: see grf_short_packages(). */
+void grf_print_way(FILE *stream, const char *text, int indent, int lines);
+
 #endif

@@ -6,6 +6,7 @@
 #ifndef GRF_VIEWS_TABLE_H
 #define GRF_VIEWS_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,7 @@ struct grf_table {
 	/* 0: all columns are for people. Else the first so many are, in 80 columns: numbers, then
 	 * one text, and a remark that is put behind that. Programs get all. */
 	size_t people_columns;
+	bool ways; /* its text is a way, which people need no more of than tells its steps apart */
 	size_t row_count;
 	size_t left_out; /* how many rows there are beside */
 	/* Fills in the cells of a row. Their texts live as long as `context`. */

@@ -400,6 +400,7 @@ struct grf_table grf_owners_table(const struct grf_owners *owners)
 	    .columns = columns,
 	    .column_count = sizeof(columns) / sizeof(*columns),
 	    .people_columns = 5,
+	    .ways = true,
 	    .row_count = owners->rows.count,
 	    .row = fill_owner,
 	    .context = owners,
