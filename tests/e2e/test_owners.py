@@ -57,3 +57,17 @@ def test_the_main_goroutine_is_that_of_main(build, tmp_path):
     owners = [row[at] for row in table["rows"]]
     assert any(re.match(r"main\.main\b", owner) for owner in owners), owners
     assert not any(owner.startswith("runtime.main") for owner in owners), owners
+
+
+@pytest.mark.parametrize("version", few(versions()))
+def test_timers_of_several_are_named_by_their_function(version, build, tmp_path):
+    with Target(build("leases", version=version)) as target:
+        grf("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out.json").expect(OK)
+    document = json.loads((tmp_path / "out.json").read_text())
+    table = document["tables"]["owners"]
+    at = [column["name"] for column in table["columns"]].index("owner")
+    assert re.match(r"timer main\.\(\*lease\)\.expire\b", table["rows"][0][at]), table["rows"][0]
+    # One suspect, which says more than that there are many.
+    suspects = document["suspects"]
+    assert [suspect["name"] for suspect in suspects] == ["timers"], suspects
+    assert re.match(r"timer main\.\(\*lease\)\.expire\b", suspects[0]["path"]), suspects

@@ -170,6 +170,9 @@ void grf_owner_way_elements(const struct grf_retained *retained, const struct gr
 		const char *element = i ? NULL : grf_owner_shared_name(retained, node);
 		bool shared = element;
 
+		/* A timer is called by its function. */
+		if (shared)
+			element = grf_owner_element(retained, node) ?: element;
 		if (!i && !root && !shared) {
 			visit_chain(retained, node, visit, context);
 			continue;

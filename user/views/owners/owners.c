@@ -255,12 +255,27 @@ static bool is_of_anything(const struct grf_type *type)
 	return !type || !type->name || (!type->pointer_bytes && !strchr(type->name, '.'));
 }
 
+/* What all of a group are called that were looked at, such as timers of one function; their type,
+ * where they differ. */
+static const char *group_name(const struct making *making, const struct group *group)
+{
+	const char *name = grf_owner_element(making->retained, group->sample.items[0]);
+
+	for (size_t i = 1; name && i < group->sample.count; i++) {
+		const char *other = grf_owner_element(making->retained, group->sample.items[i]);
+
+		if (!other || (other != name && strcmp(other, name) != 0))
+			name = NULL;
+	}
+	return name ? name : grf_owner_type_name(making->retained, group->type);
+}
+
 static void describe_group(struct making *making, struct grf_owners_row *row,
 			   const struct group *group, FILE *stream)
 {
 	row->shared = grf_owner_type_name(making->retained, group->type);
-	describe_way(making, row, row->shared, group->sample.items, (uint32_t)group->sample.count,
-		     stream);
+	describe_way(making, row, group_name(making, group), group->sample.items,
+		     (uint32_t)group->sample.count, stream);
 	row->way_length = (size_t)ftell(stream);
 	fputs(group->holders ? ", held by " : "", stream);
 	for (uint32_t i = 0; i < group->holders && i < HOLDERS; i++)

@@ -302,8 +302,10 @@ static struct grf_error *add_shared(struct grf_suspecting *suspecting,
 	    grf_format_count_of(row->owned), row->shared, grf_format_bytes(row->bytes),
 	    100 * row->share, row->path + row->way_length, grf_format_count_of(row->objects));
 
-	if (!error && suspecting->suspects->rows.count > before)
+	if (!error && suspecting->suspects->rows.count > before) {
 		suspecting->suspects->rows.items[before].type = row->type;
+		suspecting->suspects->rows.items[before].shared = row->shared;
+	}
 	return error;
 }
 

@@ -41,7 +41,8 @@ static bool is_explained(const struct grf_suspecting *suspecting, const struct g
 
 	/* Of what several hold, a check of their type says more. */
 	if (suspect->node == GRF_NODE_NONE)
-		return suspect->type && suspect->type == earlier->type &&
+		return earlier->type &&
+		       (suspect->type == earlier->type || suspect->shared == earlier->type) &&
 		       (double)earlier->bytes >= SAME_SHARE * (double)suspect->bytes;
 	if (earlier->node == GRF_NODE_NONE)
 		return false;

@@ -23,6 +23,7 @@ struct grf_suspect {
 	uint64_t bytes, objects; /* what would be freed, with the stacks of goroutines */
 	double share;            /* of all bytes that are reached, with the same stacks */
 	uint64_t count;          /* of what the check counts, such as entries */
+	const char *shared;      /* private: the type of what several hold; NULL */
 	uint32_t node;           /* private: what it is said of */
 };
 
