@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command `attach`: analyses a running process. */
-#include <limits.h>
-#include <stdio.h>
-
 #include "cli/live.h"
+#include "cli/opening.h"
 #include "cli/saving.h"
-#include "cli/values.h"
 
 static struct attach_options {
 	struct grf_common_options common;
@@ -50,47 +47,17 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		state->child_inputs[4] = &options->saving;
 		return 0;
 	case OPTION_SNAPSHOT:
-		if (options->saving.path)
-			argp_error(state, "one snapshot is written in a run");
-		options->saving.path = argument;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			options->live.pid =
-			    (pid_t)grf_parse_number(state, "PID", argument, 1, INT_MAX);
-		else if (state->arg_num == 1)
-			options->live.executable = grf_parse_executable(state, argument);
-		else
-			argp_error(state, "too many arguments");
-		return 0;
-	case ARGP_KEY_END:
-		if (!options->live.pid)
-			argp_error(state, "give the id of a process");
+		grf_saving_set_path(&options->saving, state, argument);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return grf_parse_process_arguments(key, argument, state, &options->live);
 	}
-}
-
-/* That the output is none of the files that are read. */
-static struct grf_error *check_apart(const struct attach_options *options,
-				     const struct grf_results *results)
-{
-	struct grf_error *error;
-	char running[32];
-
-	snprintf(running, sizeof(running), "/proc/%d/exe", options->live.pid);
-	error = grf_results_check_apart(results, running);
-	if (!error)
-		error = grf_results_check_apart(results, options->live.executable);
-	if (!error)
-		error = grf_results_check_apart(results, options->live.debug.file);
-	return error;
 }
 
 static struct grf_error *run_attach(void *input, int *ret_status)
 {
 	struct attach_options *options = input;
+	const struct grf_opening opening = {.process = &options->live};
 	_cleanup_results_ struct grf_results results = {0};
 	_cleanup_saving_ struct grf_saving saving = {0};
 	_cleanup_source_ struct grf_source source = {0};
@@ -100,13 +67,13 @@ static struct grf_error *run_attach(void *input, int *ret_status)
 	options->live.capture.threads = options->common.jobs;
 	error = grf_results_open(&options->results, &results);
 	if (!error)
-		error = check_apart(options, &results);
+		error = grf_opening_check_apart(&opening, &results);
 	if (!error)
 		error = grf_saving_open(&options->saving, true, &options->live, &saving);
 	if (!error)
 		error = grf_saving_check_apart(&saving, &results);
 	if (!error)
-		error = grf_source_of_process(&options->live, &source);
+		error = grf_opening_open(&opening, &results, options->common.no_sandbox, &source);
 	if (!error)
 		error = grf_saving_write(&saving, &source);
 	if (error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The commands `core` and `report`: they analyse a core file or a snapshot. */
 #include "cli/cli.h"
+#include "cli/opening.h"
 #include "program/source.h"
 
 struct core_options {
@@ -91,6 +92,8 @@ static error_t parse_core_option(int key, char *argument, struct argp_state *sta
 static struct grf_error *analyse_core(void *input, int *ret_status)
 {
 	const struct core_options *options = input;
+	const struct grf_opening opening = {
+	    .executable = options->executable, .core = options->core, .debug = &options->debug};
 	_cleanup_results_ struct grf_results results = {0};
 	_cleanup_source_ struct grf_source source = {0};
 	struct grf_error *error;
@@ -98,20 +101,7 @@ static struct grf_error *analyse_core(void *input, int *ret_status)
 	(void)ret_status;
 	error = grf_results_open(&options->results, &results);
 	if (!error)
-		error = grf_results_check_apart(&results, options->executable);
-	if (!error)
-		error = grf_results_check_apart(&results, options->core);
-	if (!error)
-		error = grf_results_check_apart(&results, options->debug.file);
-	if (!error)
-		error =
-		    grf_results_confine(GRF_SANDBOX_OPENS, &results, options->common.no_sandbox);
-	if (error)
-		return error;
-	error = grf_source_of_core(options->executable, options->core, &options->debug, &source);
-	/* It may have been found. */
-	if (!error)
-		error = grf_results_check_apart(&results, grf_executable_path(source.executable));
+		error = grf_opening_open(&opening, &results, options->common.no_sandbox, &source);
 	if (error)
 		return error;
 	error = grf_results_confine(GRF_SANDBOX_WORKS, &results, options->common.no_sandbox);

@@ -2,6 +2,7 @@
 /* The options for how a process is held and copied: those that attach and verify share. */
 #include "cli/live.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "cli/values.h"
@@ -157,3 +158,29 @@ const struct argp grf_live_argp = {
     .parser = parse_option,
     .children = live_children,
 };
+
+pid_t grf_parse_process(const struct argp_state *state, const char *text)
+{
+	return (pid_t)grf_parse_number(state, "PID", text, 1, INT_MAX);
+}
+
+error_t grf_parse_process_arguments(int key, char *argument, const struct argp_state *state,
+				    struct grf_process_options *options)
+{
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			options->pid = grf_parse_process(state, argument);
+		else if (state->arg_num == 1)
+			options->executable = grf_parse_executable(state, argument);
+		else
+			argp_error(state, "too many arguments");
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->pid)
+			argp_error(state, "give the id of a process");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}

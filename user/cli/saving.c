@@ -32,6 +32,14 @@ static const struct argp_option saving_options[] = {
     {0},
 };
 
+void grf_saving_set_path(struct grf_saving_options *options, const struct argp_state *state,
+			 const char *path)
+{
+	if (options->path)
+		argp_error(state, "one snapshot is written in a run");
+	options->path = path;
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct grf_saving_options *options = state->input;

@@ -18,6 +18,10 @@ struct grf_saving_options {
 /* An argp child for all but the path; its input is a struct grf_saving_options. */
 extern const struct argp grf_saving_argp;
 
+/* Takes the path; a second one is a usage error through argp. */
+void grf_saving_set_path(struct grf_saving_options *options, const struct argp_state *state,
+			 const char *path);
+
 /* A snapshot in the making; all zero: none is wanted. */
 struct grf_saving {
 	struct grf_output *output; /* owned */

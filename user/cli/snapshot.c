@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The command `snapshot`: copies a running process to a file, and analyses nothing. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -9,7 +8,6 @@
 #include "base/units.h"
 #include "cli/live.h"
 #include "cli/saving.h"
-#include "cli/values.h"
 #include "outputs/summary.h"
 
 #define DEFAULT_SNAPSHOT "grf.core"
@@ -48,27 +46,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		state->child_inputs[2] = &options->live;
 		return 0;
 	case 'o':
-		if (options->saving.path)
-			argp_error(state, "one snapshot is written in a run");
-		options->saving.path = argument;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			options->live.pid =
-			    (pid_t)grf_parse_number(state, "PID", argument, 1, INT_MAX);
-		else if (state->arg_num == 1)
-			options->live.executable = grf_parse_executable(state, argument);
-		else
-			argp_error(state, "too many arguments");
+		grf_saving_set_path(&options->saving, state, argument);
 		return 0;
 	case ARGP_KEY_END:
-		if (!options->live.pid)
-			argp_error(state, "give the id of a process");
 		if (!options->saving.path)
 			options->saving.path = DEFAULT_SNAPSHOT;
-		return 0;
+		return grf_parse_process_arguments(key, argument, state, &options->live);
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return grf_parse_process_arguments(key, argument, state, &options->live);
 	}
 }
 

@@ -3,13 +3,11 @@
 #include "cli/subject.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/live.h"
-#include "cli/values.h"
+#include "cli/opening.h"
 
 /* Takes the arguments apart: how many are left beside the one that stands behind them. */
 static size_t sort_arguments(struct grf_subject *subject)
@@ -39,8 +37,7 @@ static error_t check_arguments(const struct argp_state *state, struct grf_subjec
 		return EINVAL;
 	}
 	if (is_number(given[0])) {
-		subject->live.pid = (pid_t)grf_parse_number(state, "PID", given[0], 1, INT_MAX);
-		subject->executable = given[0];
+		subject->live.pid = grf_parse_process(state, given[0]);
 		if (count > 1)
 			subject->live.executable = grf_parse_executable(state, given[1]);
 		if (subject->named)
@@ -99,41 +96,18 @@ void grf_subject_give_inputs(struct grf_subject_options *options, struct argp_st
 	state->child_inputs[2] = &options->subject;
 }
 
-static struct grf_error *check_apart(const struct grf_subject *subject,
-				     const struct grf_results *results)
-{
-	char running[32];
-	const char *const inputs[] = {
-	    subject->live.pid ? running : subject->executable,
-	    subject->live.pid ? subject->live.executable : subject->core,
-	    subject->live.debug.file,
-	};
-	struct grf_error *error = NULL;
-
-	snprintf(running, sizeof(running), "/proc/%d/exe", subject->live.pid);
-	for (size_t i = 0; !error && i < sizeof(inputs) / sizeof(*inputs); i++)
-		error = grf_results_check_apart(results, inputs[i]);
-	return error;
-}
-
 static struct grf_error *open_subject(struct grf_subject *subject,
 				      const struct grf_results *results, bool no_sandbox,
 				      struct grf_source *ret)
 {
-	struct grf_error *error = check_apart(subject, results);
+	const struct grf_opening opening = {
+	    .process = subject->live.pid ? &subject->live : NULL,
+	    .executable = subject->executable,
+	    .core = subject->core,
+	    .debug = &subject->live.debug,
+	};
+	struct grf_error *error = grf_opening_open(&opening, results, no_sandbox, ret);
 
-	if (!error && !subject->live.pid)
-		error = grf_results_confine(GRF_SANDBOX_OPENS, results, no_sandbox);
-	if (error)
-		return error;
-	if (subject->live.pid)
-		error = grf_source_of_process(&subject->live, ret);
-	else
-		error = grf_source_of_core(subject->executable, subject->core, &subject->live.debug,
-					   ret);
-	/* That of a core may have been found. */
-	if (!error && !subject->live.pid)
-		error = grf_results_check_apart(results, grf_executable_path(ret->executable));
 	return error ? error : grf_results_confine(GRF_SANDBOX_WORKS, results, no_sandbox);
 }
 
