@@ -102,6 +102,28 @@ static void test_work_apart(void **state)
 }
 
 /* As /proc/PID/status, meminfo, limits and memory.stat have them. */
+/* A number that is all of a text, and fields behind the name of a command that looks like some. */
+static void test_numbers(void **state)
+{
+	static const char *const wrong[] = {"",   "-1",  "+1", " 1",
+					    "1 ", "0x1", "1x", "18446744073709551616"};
+	const char stat[] = "12 (a) R 9 (b)) S 1 2 3 4 5 4194624 7";
+	uint64_t number = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		assert_false(grf_number_whole(wrong[i], 10, &number));
+	assert_true(grf_number_whole("18446744073709551615", 10, &number));
+	assert_int_equal(number, UINT64_MAX);
+	assert_true(grf_number_whole("c00001A2", 16, &number));
+	assert_int_equal(number, 0xc00001a2);
+	assert_int_equal(*grf_stat_field(stat, 3), 'S');
+	assert_int_equal(grf_number_parse(grf_stat_field(stat, 9), 0), 4194624);
+	assert_int_equal(grf_number_parse(grf_stat_field(stat, 10), 0), 7);
+	assert_null(grf_stat_field(stat, 11));
+	assert_null(grf_stat_field("12 sh", 3));
+}
+
 static void test_fields(void **state)
 {
 	static const char status[] =
@@ -128,14 +150,17 @@ static void test_fields(void **state)
 	assert_int_equal(grf_field_number("inactive_file 1\nfile 2", "file", 5), 2);
 	assert_int_equal(grf_number_parse(" max\n", 5), 5);
 	assert_int_equal(grf_number_parse(" 9\n", 5), 9);
+	assert_int_equal(grf_number_parse("-9", 5), 5);
+	assert_int_equal(grf_number_parse("99999999999999999999", 5), UINT64_MAX);
+	assert_int_equal(grf_number_parse_in("00000000a80425fb\n", 16, 5), 0xa80425fb);
+	assert_int_equal(grf_number_parse_in("0100002\n", 8, 5), 0100002);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_errors),
-	    cmocka_unit_test(test_fields),
-	    cmocka_unit_test(test_arrays_grow),
+	    cmocka_unit_test(test_errors),     cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_numbers),    cmocka_unit_test(test_arrays_grow),
 	    cmocka_unit_test(test_work_apart),
 	};
 

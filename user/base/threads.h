@@ -3,20 +3,20 @@
 #ifndef GRF_BASE_THREADS_H
 #define GRF_BASE_THREADS_H
 
-#include <ctype.h>
 #include <dirent.h>
-#include <stdlib.h>
 #include <sys/types.h>
+
+#include "base/number.h"
 
 /* The id of the next thread in an open folder; 0: there are no more. Allocates nothing. */
 static inline pid_t grf_threads_next(DIR *task)
 {
 	const struct dirent *entry;
+	pid_t tid = 0;
 
-	while ((entry = readdir(task)))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			return (pid_t)strtol(entry->d_name, NULL, 10);
-	return 0;
+	while (!tid && (entry = readdir(task)))
+		tid = (pid_t)grf_number_parse(entry->d_name, 0);
+	return tid;
 }
 
 #endif

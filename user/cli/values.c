@@ -2,12 +2,12 @@
 /* Parses numbers, durations and sizes on the command line. */
 #include "cli/values.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory/memory.h"
+#include "base/number.h"
 
 #define MAX_DURATION 86400e9
 #define MAX_SIZE     1e18
@@ -15,13 +15,9 @@
 unsigned long grf_parse_number(const struct argp_state *state, const char *what, const char *text,
 			       unsigned long low, unsigned long high)
 {
-	unsigned long value;
-	char *end;
+	uint64_t value = 0;
 
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || end == text || strspn(text, "0123456789") != strlen(text) ||
-	    value < low || value > high)
+	if (!grf_number_whole(text, 10, &value) || value < low || value > high)
 		argp_error(state, "%s must be a number from %lu to %lu, not `%s'", what, low, high,
 			   text);
 	return value;

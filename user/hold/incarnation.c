@@ -15,11 +15,11 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/files/fields.h"
 #include "base/files/small_file.h"
 #include "base/log.h"
 #include "hold/private.h"
@@ -39,21 +39,18 @@ static const unsigned int numbers[GRF_INCARNATION_PLACES] = {26, 27, 28, 47};
 static bool read_places(int directory, pid_t pid, uint64_t *ret)
 {
 	char name[48], stat[STAT_BYTES];
-	unsigned int number = 2, found = 0;
-	char *next, *word;
+	const char *field;
 
 	snprintf(name, sizeof(name), "task/%d/stat", pid);
 	if (grf_small_file_read(directory, name, stat, sizeof(stat)) < 0)
 		return false;
-	word = strrchr(stat, ')');
-	for (word = word ? strtok_r(word + 1, " ", &next) : NULL; word;
-	     word = strtok_r(NULL, " ", &next))
-		if (++number == numbers[found]) {
-			ret[found++] = strtoull(word, NULL, 10);
-			if (found == GRF_INCARNATION_PLACES)
-				return true;
-		}
-	return false;
+	for (unsigned int i = 0; i < GRF_INCARNATION_PLACES; i++) {
+		field = grf_stat_field(stat, numbers[i]);
+		if (!field)
+			return false;
+		ret[i] = grf_number_parse(field, 0);
+	}
+	return true;
 }
 
 /* Whether anybody still has the memory. */

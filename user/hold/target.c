@@ -27,12 +27,16 @@
 /* The same after an error that may have another reason; ns. */
 #define EXEC_LIMIT UINT64_C(100000000)
 
-/* State and flags from the text of a stat file. The command, in parentheses, may hold anything. */
+/* State and flags from the text of a stat file. */
 static bool parse_stat(const char *stat, char *ret_state, unsigned int *ret_flags)
 {
-	const char *after = strrchr(stat, ')');
+	const char *state = grf_stat_field(stat, 3), *flags = grf_stat_field(stat, 9);
 
-	return after && sscanf(after, ") %c %*d %*d %*d %*d %*d %u", ret_state, ret_flags) == 2;
+	if (!flags)
+		return false;
+	*ret_state = *state;
+	*ret_flags = (unsigned int)grf_number_parse(flags, 0);
+	return true;
 }
 
 char grf_target_thread_state(const struct grf_target *target, pid_t tid)
@@ -90,7 +94,7 @@ static int ptrace_scope(void)
 	if (grf_small_file_read(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text,
 				sizeof(text)) < 0)
 		return 0;
-	return atoi(text);
+	return (int)grf_number_parse(text, 0);
 }
 
 /* Whether we have a capability; linux/capability.h has their numbers. */
@@ -102,7 +106,7 @@ static bool has_capability(unsigned int number)
 	if (grf_small_file_read(AT_FDCWD, "/proc/self/status", status, sizeof(status)) < 0)
 		return false;
 	mask = grf_field_find(status, "CapEff");
-	return mask && strtoull(mask, NULL, 16) >> number & 1;
+	return mask && grf_number_parse_in(mask, 16, 0) >> number & 1;
 }
 
 struct grf_error *grf_target_refused(pid_t pid)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 
 #define NAME_BYTES  32 /* ".grf-bpf-" and 16 digits */
 #define NAME_TRIES  100
@@ -88,11 +89,11 @@ static int output_stream(const char *path)
 	if (!strcmp(path, "/dev/stderr"))
 		return STDERR_FILENO;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-		const char *digits = path + strlen(folders[i]);
+		uint64_t number;
 
-		if (!strncmp(path, folders[i], strlen(folders[i])) && *digits &&
-		    strlen(digits) < 7 && strspn(digits, "0123456789") == strlen(digits))
-			return (int)strtol(digits, NULL, 10);
+		if (!strncmp(path, folders[i], strlen(folders[i])) &&
+		    grf_number_whole(path + strlen(folders[i]), 10, &number) && number < 1000000)
+			return (int)number;
 	}
 	return -1;
 }

@@ -2,8 +2,6 @@
 /* Looks for a name at the beginnings of lines; a longer name that begins alike is another one. */
 #include "base/files/fields.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BLANKS " \t"
@@ -22,12 +20,6 @@ const char *grf_field_find(const char *text, const char *name)
 	return NULL;
 }
 
-uint64_t grf_number_parse(const char *text, uint64_t otherwise)
-{
-	text += strspn(text, BLANKS);
-	return isdigit((unsigned char)*text) ? strtoull(text, NULL, 10) : otherwise;
-}
-
 uint64_t grf_field_number(const char *text, const char *name, uint64_t otherwise)
 {
 	const char *value = grf_field_find(text, name);
@@ -40,4 +32,15 @@ uint64_t grf_field_bytes(const char *text, const char *name, uint64_t otherwise)
 	uint64_t kilobytes = grf_field_number(text, name, UINT64_MAX);
 
 	return kilobytes < UINT64_MAX / 1024 ? kilobytes * 1024 : otherwise;
+}
+
+const char *grf_stat_field(const char *stat, unsigned int number)
+{
+	const char *at = strrchr(stat, ')');
+
+	for (unsigned int i = 2; at && i < number; i++) {
+		at = strchr(at, ' ');
+		at += !!at;
+	}
+	return at;
 }

@@ -27,6 +27,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/priority.h"
 #include "capture/ways/way_stop.h"
 #include "hold/calls/forked.h"
@@ -46,7 +47,6 @@ static uint64_t resident_pages(const struct grf_session *session)
 {
 	_cleanup_close_ int fd = -1;
 	char text[128];
-	unsigned long long pages = 0;
 	ssize_t length;
 
 	grf_error_free(grf_target_open_file(&session->target, "statm", O_RDONLY, &fd));
@@ -54,7 +54,8 @@ static uint64_t resident_pages(const struct grf_session *session)
 	if (length <= 0)
 		return 0;
 	text[length] = '\0';
-	return sscanf(text, "%*s %llu", &pages) == 1 ? pages : 0;
+	/* The second number of two. */
+	return grf_number_parse(text + strcspn(text, " "), 0);
 }
 
 static uint64_t fork_time(const struct grf_session *session)

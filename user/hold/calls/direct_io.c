@@ -46,7 +46,7 @@ static bool is_direct(const struct grf_target *target, int directory, const char
 	if (grf_small_file_read(target->directory, name, info, sizeof(info)) < 0)
 		return false;
 	flags = grf_field_find(info, "flags");
-	return flags && strtoul(flags, NULL, 8) & O_DIRECT;
+	return flags && grf_number_parse_in(flags, 8, 0) & O_DIRECT;
 }
 
 struct grf_error *grf_check_direct_io(const struct grf_target *target)

@@ -33,7 +33,6 @@
  */
 #include "hold/calls/injected_call.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -118,9 +117,10 @@ static struct thread_facts read_facts(const struct grf_injector *injector, pid_t
 		return facts;
 	facts.has_seccomp = grf_field_number(status, "Seccomp", 0) != 0;
 	/* One number for each namespace, the innermost last. */
-	for (at = grf_field_find(status, "NSpid"); at && isdigit((unsigned char)*at);
+	for (at = grf_field_find(status, "NSpid");
+	     at && grf_number_parse(at, UINT64_MAX) != UINT64_MAX;
 	     at += strspn(at, "0123456789"), at += *at == '\t')
-		facts.own_id = strtoull(at, NULL, 10);
+		facts.own_id = grf_number_parse(at, 0);
 	return facts;
 }
 

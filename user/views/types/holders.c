@@ -6,14 +6,14 @@
  */
 #include "views/types/holders.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "base/written_text.h"
 #include "graph/owners/ranked_set.h"
@@ -198,11 +198,8 @@ static struct grf_error *add_at_address(struct looking *looking, const char *tex
 {
 	uint64_t address, id;
 	uint32_t node;
-	char *end;
 
-	errno = 0;
-	address = strtoull(text, &end, 16);
-	if (errno || *end || !isxdigit((unsigned char)text[2]))
+	if (!grf_number_whole(text + 2, 16, &address))
 		return grf_error_create(GRF_ERROR_USAGE, "an address is like 0xc000012340");
 	if (!grf_container_find(looking->retained, address, &node))
 		return grf_error_create(GRF_ERROR_USAGE, "no reachable object is at 0x%llx",
