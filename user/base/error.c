@@ -83,19 +83,25 @@ static enum grf_error_code code_of_errno(int errnum)
 	}
 }
 
+/* "TEXT: DETAIL"; NULL: out of memory. */
+static char *format_with(const char *detail, const char *format, va_list arguments)
+{
+	char *text = format_message(format, arguments), *full;
+
+	if (!text || asprintf(&full, "%s: %s", text, detail) < 0)
+		full = NULL;
+	free(text);
+	return full;
+}
+
 struct grf_error *grf_error_errno(enum grf_error_code code, int errnum, const char *format, ...)
 {
 	va_list arguments;
-	char *text, *full;
+	char *full;
 
 	va_start(arguments, format);
-	text = format_message(format, arguments);
+	full = format_with(strerror(errnum), format, arguments);
 	va_end(arguments);
-	if (!text)
-		return &no_memory;
-	if (asprintf(&full, "%s: %s", text, strerror(errnum)) < 0)
-		full = NULL;
-	free(text);
 	return wrap_message(code == GRF_ERROR_OTHER ? code_of_errno(errnum) : code, full);
 }
 
@@ -103,16 +109,11 @@ struct grf_error *grf_error_prefix(struct grf_error *error, const char *format, 
 {
 	enum grf_error_code code = error->code;
 	va_list arguments;
-	char *text, *full;
+	char *full;
 
 	va_start(arguments, format);
-	text = format_message(format, arguments);
+	full = format_with(error->message, format, arguments);
 	va_end(arguments);
-	if (!text)
-		return error;
-	if (asprintf(&full, "%s: %s", text, error->message) < 0)
-		full = NULL;
-	free(text);
 	if (!full)
 		return error;
 	grf_error_free(error);

@@ -67,25 +67,33 @@ bool grf_image_add(struct grf_image *image, uint64_t start, uint64_t end, uint32
 	return end <= start || add_segment(image, &segment);
 }
 
-bool grf_image_add_zero(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags)
+/* Zeroed memory that the image owns; NULL: out of memory. Untouched, it costs address space only.
+ */
+static uint8_t *add_backing(struct grf_image *image, uint64_t size, int protection)
 {
 	struct grf_image_backing *backing;
-	void *memory;
+	void *memory =
+	    mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	backing = grf_array_add(&image->backings);
+	if (!backing) {
+		munmap(memory, size);
+		return NULL;
+	}
+	*backing = (struct grf_image_backing){memory, size};
+	return memory;
+}
+
+bool grf_image_add_zero(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags)
+{
+	const uint8_t *memory;
 
 	if (end <= start)
 		return true;
-	/* Untouched, it costs address space only. */
-	memory =
-	    mmap(NULL, end - start, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return false;
-	backing = grf_array_add(&image->backings);
-	if (!backing) {
-		munmap(memory, end - start);
-		return false;
-	}
-	*backing = (struct grf_image_backing){memory, end - start};
-	return grf_image_add(image, start, end, flags | GRF_SEGMENT_CLAIMED, memory);
+	memory = add_backing(image, end - start, PROT_READ);
+	return memory && grf_image_add(image, start, end, flags | GRF_SEGMENT_CLAIMED, memory);
 }
 
 void grf_image_destroy(struct grf_image *image)
@@ -244,22 +252,14 @@ static bool replace_range(struct grf_image *image, uint64_t start, uint64_t end,
 static bool join_range(struct grf_image *image, uint64_t start, uint64_t end, uint32_t flags)
 {
 	const struct grf_segment *first = grf_image_find(image, start);
-	struct grf_image_backing *backing;
 	struct grf_error *error;
 	uint8_t *memory;
 
 	if (end <= start || !first || first->end >= end)
 		return true;
-	memory = mmap(NULL, end - start, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
+	memory = add_backing(image, end - start, PROT_READ | PROT_WRITE);
+	if (!memory)
 		return false;
-	backing = grf_array_add(&image->backings);
-	if (!backing) {
-		munmap(memory, end - start);
-		return false;
-	}
-	*backing = (struct grf_image_backing){memory, end - start};
 	error = grf_image_read(image, start, memory, end - start);
 	if (error) {
 		/* Not all of it is there: it stays as it is, in pieces. */

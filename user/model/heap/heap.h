@@ -21,6 +21,13 @@
 /* Places in a walk tell spans by numbers below this. A longer list of them is damaged. */
 #define GRF_MAX_SPANS ((uint64_t)1 << 30)
 
+/* Of the runtime's pages and arenas on 64-bit Linux, in every release (runtime/malloc.go). */
+#define GRF_PAGE_BYTES  8192u
+#define GRF_ARENA_BYTES ((uint64_t)1 << 26)
+#define GRF_ARENA_PAGES 8192u
+
+_Static_assert(GRF_ARENA_BYTES == (uint64_t)GRF_ARENA_PAGES * GRF_PAGE_BYTES, "pages fill arenas");
+
 /* runtime/sizeclasses.go, the same number in every release. */
 #define GRF_SIZE_CLASSES 68
 
@@ -76,12 +83,12 @@ struct grf_heap {
 	uint64_t left_out;     /* spans that contradict themselves */
 	uint64_t miscounted;   /* spans whose count of objects differs from their bits */
 	bool has_redzones;     /* the program was built with -asan, see slot_size.c */
-	/* Address to span: arena_index[(address >> 26) - first_arena] is 1 + index of a block of
-	 * 8192 page entries (0: no arena); a page entry is 1 + index into spans (0: none). */
+	/* Address to span: arena_index[address / GRF_ARENA_BYTES - first_arena] is 1 + index of a
+	 * block of page entries (0: no arena); a page entry is 1 + index into spans (0: none). */
 	uint64_t first_arena;
 	uint64_t arena_count;
 	const uint32_t *arena_index;
-	const uint32_t (*pages)[8192];
+	const uint32_t (*pages)[GRF_ARENA_PAGES];
 	void *memory; /* memory of the arrays; grf_heap_destroy() frees it */
 };
 
@@ -97,7 +104,7 @@ void grf_heap_destroy(struct grf_heap *heap);
 /* The in-use span that holds `address`, or NULL. */
 static inline const struct grf_span *grf_heap_span(const struct grf_heap *heap, uint64_t address)
 {
-	uint64_t arena = (address >> 26) - heap->first_arena;
+	uint64_t arena = address / GRF_ARENA_BYTES - heap->first_arena;
 	uint32_t block, span;
 
 	if (arena >= heap->arena_count)
@@ -105,7 +112,7 @@ static inline const struct grf_span *grf_heap_span(const struct grf_heap *heap, 
 	block = heap->arena_index[arena];
 	if (!block)
 		return NULL;
-	span = heap->pages[block - 1][(address >> 13) & 8191];
+	span = heap->pages[block - 1][address / GRF_PAGE_BYTES % GRF_ARENA_PAGES];
 	return span ? &heap->spans[span - 1] : NULL;
 }
 

@@ -17,10 +17,6 @@
 /* The largest object that has its heap bits in the span (goarch.PtrSize * 64, mbitmap.go). */
 #define GRF_MAX_HEAP_BITS_OBJECT 512u
 
-#define GRF_PAGE_BYTES  8192u
-#define GRF_ARENA_BYTES ((uint64_t)1 << 26)
-#define GRF_ARENA_PAGES 8192u
-
 /* A span's fields, not checked yet. */
 struct grf_raw_span {
 	uint64_t start, pages, element_size, limit, free_index, scan_index, slots, alloc_bits,

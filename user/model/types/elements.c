@@ -72,9 +72,9 @@ const char *grf_field_element(struct grf_types *types, const struct grf_type_fie
 	case GRF_ROLE_CAPTURED:
 		return grf_noted_element(types, name, type, (struct grf_element){.field = name});
 	case GRF_ROLE_KEY:
-		return grf_noted_element(types, "$mapkey", type, (struct grf_element){0});
+		return grf_noted_element(types, GRF_ELEMENT_KEY, type, (struct grf_element){0});
 	case GRF_ROLE_VALUE:
-		return grf_noted_element(types, "$mapval", type, (struct grf_element){0});
+		return grf_noted_element(types, GRF_ELEMENT_VALUE, type, (struct grf_element){0});
 	case GRF_ROLE_FUNCTION:
 		return field->name;
 	case GRF_ROLE_PLAIN:

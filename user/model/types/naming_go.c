@@ -174,9 +174,9 @@ static const char *go_field(struct grf_types *types, const char *owner,
 			element.nameless = name + sizeof(NAMELESS);
 		return name && grf_element_note(types, name, &element) ? name : NULL;
 	case GRF_ROLE_KEY:
-		return typed_element(types, "$mapkey", type, dynamic);
+		return typed_element(types, GRF_ELEMENT_KEY, type, dynamic);
 	case GRF_ROLE_VALUE:
-		return typed_element(types, "$mapval", type, dynamic);
+		return typed_element(types, GRF_ELEMENT_VALUE, type, dynamic);
 	case GRF_ROLE_POOLED:
 		return typed_element(types, "$pooled", type, dynamic);
 	case GRF_ROLE_FUNCTION:

@@ -6,6 +6,10 @@
 #include "model/types/naming.h"
 #include "model/types/types_parts.h"
 
+/* What keys and values of maps are called, in every naming. */
+#define GRF_ELEMENT_KEY   "$mapkey"
+#define GRF_ELEMENT_VALUE "$mapval"
+
 struct grf_naming {
 	const char *name;
 	/* What the fields of a struct are called after, for the two below. */
