@@ -62,6 +62,12 @@ size_t grf_tree_chain_elements(const struct grf_tree *tree, uint32_t node, const
 
 void grf_tree_destroy(struct grf_tree *tree);
 
+static inline void grf_tree_cleanup_fn(struct grf_tree **tree)
+{
+	grf_tree_destroy(*tree);
+}
+#define _cleanup_tree_ __attribute__((cleanup(grf_tree_cleanup_fn)))
+
 /* How many nodes have objects of their own. */
 size_t grf_tree_samples(const struct grf_tree *tree);
 

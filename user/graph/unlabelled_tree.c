@@ -38,7 +38,7 @@ struct grf_error *grf_unlabelled_tree_create(const struct grf_tree *labelled, ui
 					     struct grf_tree **ret)
 {
 	static const struct grf_graph_options options = {.max_depth = UINT32_MAX, .no_fold = true};
-	struct grf_tree *tree = calloc(1, sizeof(*tree));
+	_cleanup_tree_ struct grf_tree *tree = calloc(1, sizeof(*tree));
 	struct grf_tree_builder builder;
 	bool merged;
 
@@ -52,9 +52,9 @@ struct grf_error *grf_unlabelled_tree_create(const struct grf_tree *labelled, ui
 	grf_tree_builder_init(&builder, tree, &options);
 	merged = merge_nodes(&builder, labelled, node_of);
 	grf_tree_builder_free(&builder);
-	if (merged)
-		*ret = tree;
-	else
-		grf_tree_destroy(tree);
-	return merged ? NULL : grf_error_no_memory();
+	if (!merged)
+		return grf_error_no_memory();
+	*ret = tree;
+	tree = NULL;
+	return NULL;
 }

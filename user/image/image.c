@@ -363,6 +363,7 @@ struct grf_error *grf_image_set_bias(const struct grf_image *image,
 		return place_library(image, executable);
 	if (!grf_image_auxv(image, AT_ENTRY, &entry)) {
 		grf_verbose("no auxiliary vector: taking the executable to be where it was linked");
+		grf_executable_set_bias(executable, 0);
 		return NULL;
 	}
 	if (grf_executable_is_fixed(executable) ? entry != link_entry

@@ -24,6 +24,8 @@ struct grf_marks {
 	uint8_t *bits;        /* one for each object id: alive; all zero unless at_gc_point */
 };
 
+/* Reads what the collector marked, and gives it to the caller, who frees it. Borrows the model.
+ * Errors: NO_MEMORY. */
 struct grf_error *grf_marks_read(const struct grf_model *model, struct grf_marks *ret);
 void grf_marks_free(struct grf_marks *marks);
 

@@ -35,8 +35,13 @@ struct grf_model {
 	struct grf_special_roots *specials;
 };
 
-/* Reads the model. Image and executable are borrowed and must outlive it. `naming` says how paths
- * are written; NULL: the default. */
+/**
+ * Reads the model and gives it to the caller, who destroys it. Image and executable are borrowed
+ * and must outlive it. `naming` says how paths are written; NULL: the default. Errors: NOT_GO and
+ * UNSUPPORTED (a runtime that cannot be read), BAD_INPUT (what the runtime holds contradicts itself
+ * or is not in the image), TORN (records of goroutines contradict the copy), NO_MEMORY,
+ * INTERRUPTED.
+ */
 struct grf_error *grf_model_create(const struct grf_image *image, struct grf_executable *executable,
 				   const struct grf_naming *naming, struct grf_model **ret);
 void grf_model_destroy(struct grf_model *model);

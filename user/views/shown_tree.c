@@ -151,7 +151,7 @@ struct grf_error *grf_shown_tree_create(const struct grf_tree *tree,
 {
 	static const struct grf_graph_options options = {.max_depth = UINT32_MAX, .no_fold = true};
 	struct showing showing = {.from = tree, .elements = elements};
-	struct grf_tree *shown = calloc(1, sizeof(*shown));
+	_cleanup_tree_ struct grf_tree *shown = calloc(1, sizeof(*shown));
 	bool made;
 
 	if (!shown)
@@ -166,9 +166,9 @@ struct grf_error *grf_shown_tree_create(const struct grf_tree *tree,
 	free(showing.marks);
 	free(showing.needed);
 	free(showing.shown);
-	if (made)
-		*ret = shown;
-	else
-		grf_tree_destroy(shown);
-	return made ? NULL : grf_error_no_memory();
+	if (!made)
+		return grf_error_no_memory();
+	*ret = shown;
+	shown = NULL;
+	return NULL;
 }

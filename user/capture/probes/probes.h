@@ -21,6 +21,9 @@
 /* The registers of threads: bpf/thread_registers.bpf.c. */
 struct grf_registers_probe;
 
+/* Loads the eBPF program for the threads of a process, and gives the probe to the caller, who
+ * closes it. Before the stop. Errors: PERMISSION, UNSUPPORTED (no eBPF, or not what the program
+ * needs), NO_MEMORY. */
 struct grf_error *grf_registers_open(pid_t pid, struct grf_registers_probe **ret);
 void grf_registers_close(struct grf_registers_probe *probe);
 

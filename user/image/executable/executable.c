@@ -5,6 +5,7 @@
  */
 #include "image/executable/executable.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -342,12 +343,14 @@ bool grf_executable_set_name(struct grf_executable *executable, const char *name
 
 uint64_t grf_executable_bias(const struct grf_executable *executable)
 {
+	assert((executable->has_bias || !executable->shared) && "set before");
 	return executable->bias;
 }
 
 void grf_executable_set_bias(struct grf_executable *executable, uint64_t bias)
 {
 	executable->bias = bias;
+	executable->has_bias = true;
 }
 
 bool grf_executable_add_library(struct grf_executable *executable, struct grf_executable *library)
@@ -383,7 +386,7 @@ bool grf_executable_place(struct grf_executable *executable, const struct grf_ma
 	if (mapping->file_offset != (first->file_offset & ~(GRF_PAGE - 1)))
 		return false;
 	executable->bias = mapping->start - (first->address & ~(GRF_PAGE - 1));
-	executable->placed = true;
+	executable->placed = executable->has_bias = true;
 	return true;
 }
 
@@ -392,12 +395,13 @@ void grf_executable_place_like(struct grf_executable *executable,
 {
 	executable->bias = placed->bias;
 	executable->placed = placed->placed;
+	executable->has_bias = placed->has_bias;
 }
 
 void grf_executable_place_at(struct grf_executable *executable, uint64_t bias)
 {
 	executable->bias = bias;
-	executable->placed = true;
+	executable->placed = executable->has_bias = true;
 }
 
 bool grf_executable_is_placed(const struct grf_executable *executable)

@@ -68,8 +68,9 @@ bool grf_executable_is_deleted(const struct grf_executable *executable);
 /* Takes a copy of the name. False: out of memory. */
 bool grf_executable_set_name(struct grf_executable *executable, const char *name, bool deleted);
 
-/* What to add to link-time addresses; 0 until an image set it (PIE) and for fixed executables. */
+/* What to add to link-time addresses, in bytes: 0 for fixed executables; of others it was set. */
 uint64_t grf_executable_bias(const struct grf_executable *executable);
+/* Sets it, where an image or a process says so; may be set again. It does not count as placed. */
 void grf_executable_set_bias(struct grf_executable *executable, uint64_t bias);
 /* Link-time entry point and lowest PT_LOAD address, for working out the bias. */
 uint64_t grf_executable_entry(const struct grf_executable *executable);

@@ -43,6 +43,7 @@ struct grf_executable {
 	bool shared;           /* ET_DYN */
 	bool interpreted, pie; /* PT_INTERP; DF_1_PIE */
 	bool placed;
+	bool has_bias; /* the bias was set, if only to 0 */
 	GRF_ARRAY(struct grf_load) loads;
 	GRF_ARRAY(struct grf_symbol) by_name;    /* all defined symbols */
 	GRF_ARRAY(struct grf_symbol) by_address; /* objects only */
