@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
-// Timers of one function that two variables hold.
+// Timers of one function that two variables hold, and a map of package sync.
 package main
 
 import (
 	"os"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -14,10 +15,13 @@ type lease struct {
 	next *lease
 }
 
+type owner struct{ next *owner }
+
 var (
 	byNumber []*time.Timer
 	byTime   = map[int]*time.Timer{}
 	expired  int
+	owners   sync.Map
 )
 
 func (l *lease) expire() { expired += int(l.data[0]) }
@@ -28,6 +32,9 @@ func main() {
 		timer := time.AfterFunc(time.Hour, held.expire)
 		byNumber = append(byNumber, timer)
 		byTime[i] = timer
+	}
+	for i := 0; i < 500; i++ {
+		owners.Store(i, new(owner))
 	}
 	runtime.GC()
 	os.Stdout.WriteString("READY\n")

@@ -238,6 +238,7 @@ static void describe_way(struct making *making, struct grf_owners_row *row, cons
 	    !grf_way_down_print(making->retained, nodes, count, &path, &row->trail, &way);
 	row->owned = way.owned;
 	row->type = way.type ? grf_owner_type_name(making->retained, way.type) : NULL;
+	row->in_parts = way.type && grf_type_is_part(making->graph->model->types, way.type);
 	row->container = way.container;
 	row->depth = way.depth;
 }
@@ -305,7 +306,7 @@ static bool describe_what(struct grf_owners_row *row)
 	if (row->owned < 2)
 		return true;
 	/* The path says the type already, but for that of a variable. */
-	if (!row->type || strstr(row->path, row->type))
+	if (!row->type || row->in_parts || strstr(row->path, row->type))
 		return asprintf(&row->what, "%s children", owned) >= 0;
 	return asprintf(&row->what, "%s, %s children", row->type, owned) >= 0;
 }

@@ -30,6 +30,7 @@ struct grf_owners_row {
 	struct grf_container container; /* what that one is, or is a part of */
 	uint32_t depth;                 /* how often the element comes that comes most often */
 	bool motley;                    /* bytes of many holders, which have nothing in common */
+	bool in_parts;                  /* that type is one of a container's own */
 	uint32_t identity;              /* private */
 	struct grf_way_trail trail;     /* of the path's way down */
 };

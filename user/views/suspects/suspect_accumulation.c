@@ -241,6 +241,9 @@ static struct grf_error *add_many(struct looking *looking, uint32_t node, const 
 	    .count = kind->count,
 	};
 
+	if (kind->type && grf_type_is_part(looking->retained->graph->model->types, kind->type))
+		return grf_suspect_add(looking->suspecting, &suspicion, "a container in %s parts",
+				       grf_format_count_of(kind->count));
 	return grf_suspect_add(
 	    looking->suspecting, &suspicion, "%s %s%s", grf_format_count_of(kind->count),
 	    goroutines   ? "goroutines"
