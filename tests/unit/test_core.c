@@ -297,7 +297,7 @@ static void test_truncated(void **state)
 
 	begin();
 	core.size = sizeof(Elf64_Ehdr) - 1;
-	expect_error(GRF_ERROR_BAD_INPUT, "not a core");
+	expect_error(GRF_ERROR_BAD_INPUT, "neither a snapshot nor a core");
 }
 
 static void test_another_file(void **state)
@@ -305,10 +305,10 @@ static void test_another_file(void **state)
 	(void)state;
 	begin();
 	core.header.e_type = ET_EXEC;
-	expect_error(GRF_ERROR_BAD_INPUT, "EXE CORE");
+	expect_error(GRF_ERROR_BAD_INPUT, "is a program; give its core file");
 	begin();
 	core.header.e_ident[0] = 0;
-	expect_error(GRF_ERROR_BAD_INPUT, "not a core");
+	expect_error(GRF_ERROR_BAD_INPUT, "neither a snapshot nor a core");
 	begin();
 	core.header.e_machine = EM_AARCH64;
 	expect_error(GRF_ERROR_UNSUPPORTED, "is for arm64 (64 bits, little-endian), and this build "

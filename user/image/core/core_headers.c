@@ -49,6 +49,17 @@ static struct grf_error *find_program_headers(struct grf_core_headers *headers)
 	return NULL;
 }
 
+/* Whether a file looks like one of our results: JSON, or a profile (gzip). */
+static bool is_result(const struct grf_core_file *file)
+{
+	return file->memory[0] == '{' || (file->memory[0] == 0x1f && file->memory[1] == 0x8b);
+}
+
+static struct grf_error *no_core(const struct grf_core_file *file, const char *what)
+{
+	return grf_error_create(GRF_ERROR_BAD_INPUT, "%s is %s", file->path, what);
+}
+
 struct grf_error *grf_core_headers_read(const struct grf_core_file *file,
 					struct grf_core_headers *ret)
 {
@@ -56,12 +67,15 @@ struct grf_error *grf_core_headers_read(const struct grf_core_file *file,
 	struct grf_error *error;
 
 	if (file->size < sizeof(headers.header))
-		return grf_error_create(GRF_ERROR_BAD_INPUT, "%s is not a core file", file->path);
+		return no_core(file, "neither a snapshot nor a core file");
 	memcpy(&headers.header, file->memory, sizeof(headers.header));
-	if (memcmp(headers.header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    headers.header.e_type != ET_CORE)
-		return grf_error_create(GRF_ERROR_BAD_INPUT,
-					"%s is not a core file; the order is EXE CORE", file->path);
+	if (memcmp(headers.header.e_ident, ELFMAG, SELFMAG) != 0)
+		return no_core(file, is_result(file)
+					 ? "the result of a run, not a snapshot or a core file"
+					 : "neither a snapshot nor a core file");
+	if (headers.header.e_type != ET_CORE)
+		return no_core(file,
+			       "a program; give its core file behind it, or the id of a process");
 	error = grf_arch_of_elf(file->memory, file->path, &headers.arch);
 	if (!error)
 		error = find_program_headers(&headers);
