@@ -156,7 +156,9 @@ struct grf_flow_context {
 	void (*store)(void *context, uint64_t address, grf_flow_value value);
 	void (*escape)(void *context, uint64_t address);
 	void *context;
-	uint64_t *budget; /* instructions and values that may still be looked at; goes down */
+	/* Instructions and values that may still be looked at; goes down, to 0 where it is too
+	 * little. */
+	uint64_t *budget;
 };
 
 struct grf_flow;

@@ -105,6 +105,7 @@ void grf_flow_expose(struct grf_flow *flow, int64_t offset)
 bool grf_flow_afford(struct grf_flow *flow, uint64_t work)
 {
 	if (*flow->context.budget < work) {
+		*flow->context.budget = 0;
 		flow->failed = true;
 		return false;
 	}
