@@ -163,6 +163,18 @@ def test_share_typed(program, flag, version, build, tmp_path):
     assert share >= 99.5, done.stdout
 
 
+@pytest.mark.parametrize("version", few(["1.21.13", "1.22.12", "1.24.9", "1.26", "1.27.0"]))
+def test_interfaces_of_a_loop(version, build, tmp_path):
+    """The location lists mix the words of interfaces of which one becomes the other."""
+    with Target(build("carried", version=version)) as target:
+        goref("attach", target.pid, "--freeze", "now", "-o", tmp_path / "out").expect(OK)
+    chains = pprof.read(tmp_path / "out").chains
+    for field, size in ("side. (*[3]int)", 24), ("radius. (*[6]int)", 48):
+        held = [counts for chain, counts in chains.items() if chain[-1] == field]
+        objects, taken = (sum(counts) for counts in zip(*held))
+        assert (objects >= 6, taken) == (True, objects * size), held
+
+
 @pytest.mark.parametrize("version", ["1.17.13", "1.23.12", "1.26"])
 def test_type_word_beside_a_pointer(version, build, tmp_path):
     """A list whose first node stands beside a type word of something else is a list of nodes."""

@@ -126,57 +126,52 @@ static void test_nowhere(void **state)
 
 /* --- the order of the answer --- */
 
-static struct grf_type pointer = {.name = "*T", .size = 8};
+static struct grf_type pointer = {.name = "*T", .size = 8, .planned = true};
 
 static void add_variable(struct grf_frame_description *description, const char *name,
 			 uint32_t scope, uint64_t low, uint64_t high, int64_t offset)
 {
-	struct variable *variable = grf_array_add(&description->variables);
+	struct grf_frame_variable *variable = grf_array_add(&description->variables);
 	struct grf_place *place = grf_array_add(&description->places.array);
 
 	assert_non_null(variable);
 	assert_non_null(place);
-	*variable = (struct variable){.name = name,
-				      .type = &pointer,
-				      .size = 8,
-				      .scope = scope,
-				      .slot_only = is_component(name),
-				      .first_place = description->places.array.count - 1,
-				      .place_count = 1};
+	*variable = (struct grf_frame_variable){.name = name,
+						.type = &pointer,
+						.size = 8,
+						.scope = scope,
+						.slot_only = is_component(name),
+						.first_place = description->places.array.count - 1,
+						.place_count = 1};
 	*place = (struct grf_place){low, high, offset, 0, 8};
 }
 
 static uint32_t new_scope(struct grf_frame_description *description, const char *function,
 			  uint32_t depth, uint64_t low, uint64_t high)
 {
-	struct scope *scope = grf_array_add(&description->scopes);
-	struct range *range = grf_array_add(&description->ranges);
+	struct grf_frame_scope *scope = grf_array_add(&description->scopes);
+	struct grf_frame_range *range = grf_array_add(&description->ranges);
 
 	assert_non_null(scope);
 	assert_non_null(range);
-	*range = (struct range){low, high};
-	*scope = (struct scope){function, depth, description->ranges.count - 1, 1};
+	*range = (struct grf_frame_range){low, high};
+	*scope = (struct grf_frame_scope){function, depth, description->ranges.count - 1, 1};
 	return description->scopes.count - 1;
 }
 
 static void check_order(const struct grf_frame_description *description, uint64_t pc,
 			const char *const *names, size_t valid)
 {
-	struct candidates candidates = {0};
-	struct frame_locals frame = {0};
+	struct grf_frame_locals frame = {0};
 	size_t count = 0;
 
-	collect_locals(description, pc, &candidates);
-	qsort(candidates.array.items, candidates.array.count, sizeof(*candidates.array.items),
-	      by_likelihood);
-	fill_frame(&frame, &candidates);
+	grf_frame_fill(NULL, description, pc, &frame);
 	for (; names[count]; count++) {
 		assert_true(count < frame.count);
 		assert_string_equal(frame.items[count].name, names[count]);
 		assert_int_equal(frame.items[count].stale_range, count >= valid);
 	}
 	assert_int_equal(frame.count, count);
-	grf_array_free(&candidates.array);
 	free(frame.items);
 	free(frame.dictionary_entries);
 }

@@ -18,9 +18,13 @@ size_t grf_pieces_count(const struct grf_local *locals, size_t count);
 /* Whether the pieces are side by side and in order, so that they are one piece. */
 bool grf_pieces_adjoin(const struct grf_local *pieces, size_t count);
 
+/* Whether type words are to be checked before they are believed: the variable has interfaces, and
+ * is not valid at the pc. Plans the type. */
+bool grf_pieces_doubtful(struct grf_walk *walk, const struct grf_local *pieces, size_t count);
+
 /* Follows the variable of `pieces` where its words are pending in `area`, the current stack. `spot`
- * is the variable's. */
-void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct grf_local *pieces,
-		     size_t count, uint32_t spot);
+ * is the variable's; `frame` are the words of its frame. */
+void grf_walk_pieces(struct grf_walk *walk, struct grf_area *area, const struct grf_words *frame,
+		     const struct grf_local *pieces, size_t count, uint32_t spot);
 
 #endif

@@ -272,13 +272,17 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 	}
 }
 
+/* What the nine registers for integers and pointers take (cmd/compile/abi-internal.md). */
+#define SPILLS_BYTES (9 * GRF_WORD_BYTES)
+
 /* State of the walk of one goroutine's stack. */
 struct stack_walk {
 	struct grf_walk *walk;
 	const struct grf_goroutine *goroutine;
 	enum grf_root_class root_class;
 	struct grf_area area;
-	uint64_t capacity; /* words of area.pending */
+	uint64_t capacity;      /* words of area.pending */
+	struct grf_words frame; /* the frame's, with the arguments that its callee spills */
 	struct grf_local locals[GRF_FRAME_LOCALS];
 	char name[GRF_NAME_BYTES];
 };
@@ -330,7 +334,8 @@ static size_t walk_locals(struct stack_walk *stack, const struct grf_local *loca
 
 	if (!locals->type || !locals->name || !locals->function)
 		return pieces;
-	if (grf_pieces_adjoin(locals, pieces)) {
+	if (grf_pieces_adjoin(locals, pieces) &&
+	    !grf_pieces_doubtful(stack->walk, locals, pieces)) {
 		for (size_t i = 1; i < pieces; i++)
 			joined.size += locals[i].size;
 		walk_local(stack, &joined);
@@ -341,7 +346,7 @@ static size_t walk_locals(struct stack_walk *stack, const struct grf_local *loca
 			continue;
 		grf_type_plan(stack->walk->types, locals->type);
 		if (locals->type->pointer_bytes)
-			grf_walk_pieces(stack->walk, &stack->area, locals, pieces,
+			grf_walk_pieces(stack->walk, &stack->area, &stack->frame, locals, pieces,
 					local_spot(stack, locals));
 		break;
 	}
@@ -363,6 +368,20 @@ static bool is_of_class(const struct stack_walk *stack, uint32_t frame)
 	       !is_runtime_name(goroutine->frames[frame].function->name);
 }
 
+/* The words of a frame: its own, and above them those that it spills its arguments to. */
+static struct grf_words frame_words(const struct grf_area *area, const struct grf_frame *frame)
+{
+	uint64_t low = frame->sp > area->start ? frame->sp : area->start;
+	uint64_t high = frame->fp < area->end ? frame->fp : area->end;
+
+	if (low >= high)
+		return (struct grf_words){0};
+	high = area->end - high > SPILLS_BYTES ? high + SPILLS_BYTES : area->end;
+	low = (low + GRF_WORD_BYTES - 1) & ~(GRF_WORD_BYTES - 1);
+	return (struct grf_words){area->memory + (low - area->start),
+				  (high - low) / GRF_WORD_BYTES};
+}
+
 static void walk_frames(struct stack_walk *stack)
 {
 	const struct grf_goroutine *goroutine = stack->goroutine;
@@ -373,6 +392,7 @@ static void walk_frames(struct stack_walk *stack)
 
 		if (!frame->function->name || !is_of_class(stack, i))
 			continue;
+		stack->frame = frame_words(&stack->area, frame);
 		count = grf_types_locals(stack->walk->types, frame->lookup_pc, frame->fp,
 					 stack->locals, GRF_FRAME_LOCALS);
 		if (count > GRF_FRAME_LOCALS)

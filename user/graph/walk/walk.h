@@ -151,6 +151,20 @@ static inline void grf_walk_defer(struct grf_walk *walk, uint64_t address, uint3
  */
 bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data);
 
+/* The same, where the object is in a slot of the type's size class besides. */
+bool grf_walk_type_word_decides(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data);
+
+/* Words of memory that may be the type words of interfaces. */
+struct grf_words {
+	const uint8_t *memory;
+	uint64_t count;
+};
+
+/* Whether some of `words` is a type word of another type than `word` that the object of `data` has
+ * the look of as well. Then that `word` fits says nothing. */
+bool grf_walk_type_words_rival(struct grf_walk *walk, const struct grf_words *words, uint64_t word,
+			       bool is_itab, uint64_t data);
+
 /* Takes the data word behind a word that may be a type or an itab. False: it is neither, or that of
  * another type than the object's. */
 bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Follows the pointers of a value, slot by slot of its type's plan. */
-#include "graph/inference/type_evidence.h"
 #include "graph/plan_mask.h"
 #include "graph/walk/walk.h"
-#include "model/heap/slot_size.h"
 #include "model/variables/variables.h"
 
 /* A slice is pointer, length, capacity. */
@@ -52,50 +50,13 @@ static void follow_interface(struct grf_walker *walker, uint32_t base, uint64_t 
 						   interface->type->name));
 }
 
-bool grf_walk_type_word_fits(struct grf_walk *walk, uint64_t word, bool is_itab, uint64_t data)
-{
-	const struct grf_interface_type *interface;
-	const struct grf_span *span;
-	uint64_t bits = 0, payload, offset, words;
-	uint32_t slot;
-
-	if (!grf_types_by_interface(walk->types, word, is_itab, &interface) ||
-	    !interface->pointee || interface->is_func ||
-	    !grf_heap_find(walk->heap, data, &span, &slot))
-		return false;
-	grf_type_plan(walk->types, interface->pointee);
-	offset = data - span->base - slot * span->element_size;
-	if (offset || interface->pointee->size > span->element_size)
-		return false;
-	if (grf_span_stored_type(span, slot, &payload))
-		return false;
-	if (!span->pointer_bits)
-		return !interface->pointee->pointer_bytes;
-	words = span->element_size / 8;
-	if (words > GRF_EVIDENCE_WORDS)
-		return false;
-	grf_plan_mark(walk->types, interface->pointee, &bits, 0, words);
-	return bits == grf_heap_object_mask(walk->heap, grf_evidence_slot_mask(span, slot),
-					    interface->pointee->size);
-}
-
-/* Whether an interface's data word points to an object whose slot is of the size class of `type`.
- */
-static bool is_of_its_size(const struct grf_walk *walk, const struct grf_type *type, uint64_t data)
-{
-	const struct grf_span *span = grf_heap_span(walk->heap, data);
-
-	return span && grf_heap_slot_size(walk->heap, type->size) == span->element_size;
-}
-
 bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot)
 {
 	const struct grf_interface_type *interface;
 
 	for (int is_itab = 0; is_itab < 2; is_itab++) {
-		if (!grf_walk_type_word_fits(walk, word, is_itab, data) ||
-		    !grf_types_by_interface(walk->types, word, is_itab, &interface) ||
-		    !is_of_its_size(walk, interface->pointee, data))
+		if (!grf_walk_type_word_decides(walk, word, is_itab, data) ||
+		    !grf_types_by_interface(walk->types, word, is_itab, &interface))
 			continue;
 		follow_interface(&walk->main, spot, word, is_itab, data);
 		return true;

@@ -11,8 +11,7 @@
  * Liveness comes from the collector, not from DWARF. In optimised code a location list ends where
  * the compiler lost track of a variable, mostly before the call at which the frame stands, although
  * the stack map still says that its slot is live. So after the variables that are valid at the pc
- * come those with a place in the frame elsewhere in the function, the likeliest first, marked
- * `stale_range`: the compiler uses a slot for values of one type, and mostly for one variable.
+ * come those with a place in the frame elsewhere in the function (frame_places.c).
  *
  * A generic function is compiled once for all types of a shape, and its variables have that shape
  * as their type. Their true types are in a dictionary, to which the hidden parameter .dict points
@@ -21,65 +20,21 @@
  */
 #include <dwarf.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "model/types/flow/code_types.h"
 #include "model/types/generics/dictionaries.h"
 #include "model/types/types_parts.h"
 #include "model/variables/closure_instances.h"
 #include "model/variables/closure_loads.h"
-#include "model/variables/variables_private.h"
+#include "model/variables/frame_places.h"
 
 #define SCOPE_DEPTH_MAX    200
-#define DICTIONARY         ".dict"
 #define STACK_CLOSURES_MAX 128
 #define SPILLS_SEARCHED    5
 #define VARIABLES_MAX      (1 << 16)
 
-struct range {
-	uint64_t low, high;
-};
-
-struct scope {
-	const char *function; /* full name of the (inlined) function */
-	uint32_t depth;
-	uint32_t first_range, range_count;
-};
-
-struct variable {
-	const char *name;
-	struct grf_type *type;
-	uint64_t size;
-	uint32_t scope;
-	bool indirect;
-	bool slot_only;            /* only a name for a slot that nothing else names */
-	uint64_t dictionary_entry; /* of the true type, or GRF_NO_DICTIONARY */
-	size_t first_place, place_count;
-};
-
-struct grf_frame_description {
-	struct grf_frame_description *next; /* in grf_locals.descriptions */
-	GRF_ARRAY(struct variable) variables;
-	GRF_ARRAY(struct scope) scopes;
-	GRF_ARRAY(struct range) ranges;
-	struct grf_places places;
-};
-
-/* The variables of frames at one pc; addresses are offsets from the frame address. */
-struct frame_locals {
-	uint64_t pc;
-	struct grf_local *items;
-	uint64_t *dictionary_entries; /* of each item */
-	size_t count;
-	const char *function; /* of the frame */
-	int64_t dictionary;   /* offset of .dict's slot */
-	bool have_dictionary;
-	bool generic; /* some item is of a shape */
-	UT_hash_handle hh;
-};
-
 struct grf_locals {
-	struct frame_locals *by_pc;
+	struct grf_frame_locals *by_pc;
 	struct grf_frame_description *descriptions; /* owned; subprograms borrow them */
 };
 
@@ -101,7 +56,7 @@ static void destroy_description(struct grf_frame_description *description)
 
 void grf_locals_destroy(struct grf_locals *locals)
 {
-	struct frame_locals *frame, *next;
+	struct grf_frame_locals *frame, *next;
 
 	if (!locals)
 		return;
@@ -125,7 +80,8 @@ void grf_locals_destroy(struct grf_locals *locals)
 /* The compiler's temporaries. */
 static bool is_hidden(const char *name)
 {
-	return name[0] == '.' && strcmp(name, ".this") != 0 && strcmp(name, DICTIONARY) != 0;
+	return name[0] == '.' && strcmp(name, ".this") != 0 &&
+	       strcmp(name, GRF_DICTIONARY_NAME) != 0;
 }
 
 /* Whether the name is such as "k.len", which Go 1.27 has beside k where it took k apart; its places
@@ -136,7 +92,8 @@ static bool is_component(const char *name)
 }
 
 /* Sets a variable's type. The compiler names the pointer to x "&x" where x moved to the heap. */
-static bool type_variable(struct grf_types *types, Dwarf_Die *type, struct variable *variable)
+static bool type_variable(struct grf_types *types, Dwarf_Die *type,
+			  struct grf_frame_variable *variable)
 {
 	Dwarf_Die pointee;
 
@@ -155,11 +112,11 @@ static bool type_variable(struct grf_types *types, Dwarf_Die *type, struct varia
 static void read_variable(struct grf_types *types, struct grf_frame_description *description,
 			  Dwarf_Die *die, uint32_t scope)
 {
-	const struct range *whole = &description->ranges.items[0];
+	const struct grf_frame_range *whole = &description->ranges.items[0];
 	struct grf_places *places = &description->places;
 	const char *name = dwarf_diename(die);
-	struct variable found = {.scope = scope, .first_place = places->array.count};
-	struct variable *variable;
+	struct grf_frame_variable found = {.scope = scope, .first_place = places->array.count};
+	struct grf_frame_variable *variable;
 	Dwarf_Attribute location;
 	Dwarf_Die type;
 
@@ -185,7 +142,7 @@ static void read_variable(struct grf_types *types, struct grf_frame_description 
 static bool add_scope(struct grf_frame_description *description, Dwarf_Die *die,
 		      const char *function, uint32_t depth, uint32_t parent, uint32_t *ret)
 {
-	struct scope *scope = grf_array_add(&description->scopes);
+	struct grf_frame_scope *scope = grf_array_add(&description->scopes);
 	Dwarf_Addr base, low, high;
 	ptrdiff_t at = 0;
 
@@ -195,7 +152,7 @@ static bool add_scope(struct grf_frame_description *description, Dwarf_Die *die,
 	scope->depth = depth;
 	scope->first_range = description->ranges.count;
 	while ((at = dwarf_ranges(die, at, &base, &low, &high)) > 0) {
-		struct range *range = grf_array_add(&description->ranges);
+		struct grf_frame_range *range = grf_array_add(&description->ranges);
 
 		if (!range)
 			break;
@@ -245,16 +202,16 @@ static void read_scope(struct grf_types *types, struct grf_frame_description *de
 static void add_closure(struct grf_types *types, struct grf_frame_description *description,
 			const struct grf_stack_closure *closure, uint64_t bias)
 {
-	const struct range *whole = &description->ranges.items[0];
+	const struct grf_frame_range *whole = &description->ranges.items[0];
 	uint64_t entry = closure->entry + bias;
 	struct grf_type *type = grf_types_closure(types, entry);
 	const char *dot = type && type->slot_count ? strrchr(type->name, '.') : NULL;
 	const char *function =
 	    dot ? grf_types_intern_format(types, "%.*s", (int)(dot - type->name), type->name)
 		: NULL;
-	struct variable *variable;
+	struct grf_frame_variable *variable;
 	struct grf_place *place;
-	struct scope *scope;
+	struct grf_frame_scope *scope;
 
 	type = dot ? grf_closure_variables(type) : NULL;
 	scope = function && type ? grf_array_add(&description->scopes) : NULL;
@@ -278,7 +235,7 @@ static void add_closure(struct grf_types *types, struct grf_frame_description *d
 static void read_closures(struct grf_types *types, struct grf_frame_description *description,
 			  uint64_t bias)
 {
-	const struct range *whole = &description->ranges.items[0];
+	const struct grf_frame_range *whole = &description->ranges.items[0];
 	struct grf_stack_closure closures[STACK_CLOSURES_MAX];
 	struct grf_closure_loads loads;
 	const uint8_t *code;
@@ -335,178 +292,12 @@ static struct grf_frame_description *describe_frame(struct grf_types *types,
 
 /* --- a frame at a pc -------------------------------------------------------------------------- */
 
-struct candidate {
-	const struct variable *variable;
-	const struct grf_place *place;
-	const struct scope *scope;
-	bool inlined; /* belongs to an inlined function, which has a dictionary of its own */
-	bool in_scope;
-	bool valid;
-	uint64_t distance; /* from the pc to the place's range */
-};
-
-struct candidates {
-	GRF_ARRAY(struct candidate) array;
-};
-
-static bool scope_covers(const struct grf_frame_description *description, const struct scope *scope,
-			 uint64_t pc)
-{
-	for (uint32_t i = 0; i < scope->range_count; i++) {
-		const struct range *range = &description->ranges.items[scope->first_range + i];
-
-		if (pc >= range->low && pc < range->high)
-			return true;
-	}
-	return false;
-}
-
-static void collect_locals(const struct grf_frame_description *description, uint64_t pc,
-			   struct candidates *candidates)
-{
-	for (size_t i = 0; i < description->variables.count; i++) {
-		const struct variable *variable = &description->variables.items[i];
-		const struct scope *scope = &description->scopes.items[variable->scope];
-		bool in_scope = scope_covers(description, scope, pc);
-
-		for (size_t j = 0; j < variable->place_count; j++) {
-			const struct grf_place *place =
-			    &description->places.array.items[variable->first_place + j];
-			struct candidate *candidate = grf_array_add(&candidates->array);
-
-			if (!candidate)
-				return;
-			candidate->variable = variable;
-			candidate->place = place;
-			candidate->scope = scope;
-			candidate->inlined =
-			    scope->function != description->scopes.items[0].function;
-			candidate->in_scope = in_scope;
-			candidate->valid = in_scope && !variable->slot_only && pc >= place->low &&
-					   pc < place->high;
-			if (pc >= place->high)
-				candidate->distance = pc - place->high;
-			else if (pc < place->low)
-				candidate->distance = (place->low - pc) + (UINT64_C(1) << 40);
-		}
-	}
-}
-
-/* Orders valid ones first, the innermost scope first; then those whose scope holds the pc; then
- * those whose range ended last before it; then those that begin after it; last those that only name
- * a slot. Ties keep DWARF's order. */
-static int by_likelihood(const void *left, const void *right)
-{
-	const struct candidate *a = left, *b = right;
-
-	if (a->valid != b->valid)
-		return a->valid ? -1 : 1;
-	if (a->valid && a->scope->depth != b->scope->depth)
-		return a->scope->depth > b->scope->depth ? -1 : 1;
-	if (a->variable->slot_only != b->variable->slot_only)
-		return a->variable->slot_only ? 1 : -1;
-	if (a->in_scope != b->in_scope)
-		return a->in_scope ? -1 : 1;
-	if (a->distance != b->distance)
-		return a->distance < b->distance ? -1 : 1;
-	if (a->scope->depth != b->scope->depth)
-		return a->scope->depth > b->scope->depth ? -1 : 1;
-	if (a->variable != b->variable)
-		return a->variable < b->variable ? -1 : 1;
-	return a->place < b->place ? -1 : a->place > b->place;
-}
-
-static bool is_repeated(const struct grf_local *items, size_t count, const struct grf_local *local)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (items[i].address == local->address && items[i].name == local->name &&
-		    items[i].function == local->function && items[i].type == local->type &&
-		    items[i].piece_offset == local->piece_offset && items[i].size == local->size)
-			return true;
-	}
-	return false;
-}
-
-static bool continues_piece(const struct grf_local *first, const struct grf_local *next)
-{
-	return next->function == first->function && next->name == first->name &&
-	       next->type == first->type && next->address == first->address + first->size &&
-	       next->piece_offset == first->piece_offset + first->size;
-}
-
-/* Moves behind each piece of a variable the piece that continues it in the frame, even one of a
- * stale range. Go 1.17 describes an interface in a call as a type word in the argument's slot and a
- * data word in a register, although both were stored. */
-static void join_pieces(struct frame_locals *frame)
-{
-	for (size_t i = 0; i + 1 < frame->count; i++) {
-		size_t next = i + 1;
-		struct grf_local local;
-		uint64_t entry;
-
-		if (!frame->items[i].type || frame->items[i].indirect ||
-		    frame->items[i].size >= frame->items[i].type->size)
-			continue;
-		while (next < frame->count &&
-		       !continues_piece(&frame->items[i], &frame->items[next]))
-			next++;
-		if (next == frame->count || next == i + 1)
-			continue;
-		local = frame->items[next];
-		entry = frame->dictionary_entries[next];
-		memmove(&frame->items[i + 2], &frame->items[i + 1],
-			(next - i - 1) * sizeof(*frame->items));
-		memmove(&frame->dictionary_entries[i + 2], &frame->dictionary_entries[i + 1],
-			(next - i - 1) * sizeof(*frame->dictionary_entries));
-		frame->items[i + 1] = local;
-		frame->dictionary_entries[i + 1] = entry;
-	}
-}
-
-static void fill_frame(struct frame_locals *frame, const struct candidates *candidates)
-{
-	size_t room =
-	    candidates->array.count < GRF_FRAME_LOCALS ? candidates->array.count : GRF_FRAME_LOCALS;
-
-	frame->items = calloc(room + 1, sizeof(*frame->items));
-	frame->dictionary_entries = calloc(room + 1, sizeof(*frame->dictionary_entries));
-	if (!frame->items || !frame->dictionary_entries)
-		return;
-	for (size_t i = 0; i < candidates->array.count && frame->count < room; i++) {
-		const struct candidate *candidate = &candidates->array.items[i];
-		struct grf_local *local = &frame->items[frame->count];
-
-		if (!strcmp(candidate->variable->name, DICTIONARY)) {
-			if (!frame->have_dictionary && !candidate->inlined)
-				frame->dictionary = candidate->place->offset;
-			frame->have_dictionary |= !candidate->inlined;
-			continue;
-		}
-		frame->dictionary_entries[frame->count] =
-		    candidate->inlined ? GRF_NO_DICTIONARY : candidate->variable->dictionary_entry;
-		frame->generic |= frame->dictionary_entries[frame->count] != GRF_NO_DICTIONARY;
-		local->function = candidate->scope->function;
-		local->name = candidate->variable->name;
-		local->address = (uint64_t)candidate->place->offset;
-		local->size = candidate->place->size;
-		local->piece_offset = candidate->place->piece_offset;
-		local->type = candidate->variable->type;
-		local->indirect = candidate->variable->indirect;
-		local->stale_range = !candidate->valid;
-		frame->generic |= local->type && grf_type_is_shape(local->type);
-		if (!is_repeated(frame->items, frame->count, local))
-			frame->count++;
-	}
-	join_pieces(frame);
-}
-
-static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
+static struct grf_frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 {
 	struct grf_locals *locals = types->locals;
-	struct candidates candidates = {0};
 	const struct grf_dwarf_file *file;
 	struct grf_subprogram *function;
-	struct frame_locals *frame;
+	struct grf_frame_locals *frame;
 
 	HASH_FIND(hh, locals->by_pc, &pc, sizeof(pc), frame);
 	if (frame)
@@ -521,13 +312,8 @@ static struct frame_locals *frame_at(struct grf_types *types, uint64_t pc)
 		function->description = describe_frame(types, file, function);
 	}
 	if (function && function->description) {
-		collect_locals(function->description, pc - grf_dwarf_file_bias(file), &candidates);
-		if (candidates.array.count)
-			qsort(candidates.array.items, candidates.array.count,
-			      sizeof(*candidates.array.items), by_likelihood);
 		frame->function = function->description->scopes.items[0].function;
-		fill_frame(frame, &candidates);
-		grf_array_free(&candidates.array);
+		grf_frame_fill(types, function->description, pc - grf_dwarf_file_bias(file), frame);
 	}
 	HASH_ADD(hh, locals->by_pc, pc, sizeof(frame->pc), frame);
 	return frame;
@@ -550,7 +336,7 @@ static struct grf_type *true_type(struct grf_types *types, uint64_t dictionary, 
 
 /* Whether the memory at `address`, which has no symbol, may be the dictionary of this frame: it is
  * read-only, and every entry has a fitting type. */
-static bool looks_like_dictionary(struct grf_types *types, const struct frame_locals *frame,
+static bool looks_like_dictionary(struct grf_types *types, const struct grf_frame_locals *frame,
 				  uint64_t address)
 {
 	const struct grf_segment *segment = grf_image_find(types->image, address);
@@ -575,7 +361,7 @@ struct frame_dictionary {
 	const struct grf_dictionary *named; /* NULL: its symbol is not known */
 };
 
-static bool is_dictionary(struct grf_types *types, const struct frame_locals *frame,
+static bool is_dictionary(struct grf_types *types, const struct grf_frame_locals *frame,
 			  uint64_t address, struct frame_dictionary *ret)
 {
 	*ret =
@@ -583,7 +369,7 @@ static bool is_dictionary(struct grf_types *types, const struct frame_locals *fr
 	return ret->named || looks_like_dictionary(types, frame, address);
 }
 
-static bool has_dictionary(struct grf_types *types, const struct frame_locals *frame,
+static bool has_dictionary(struct grf_types *types, const struct grf_frame_locals *frame,
 			   uint64_t place, struct frame_dictionary *ret)
 {
 	uint64_t address;
@@ -594,7 +380,7 @@ static bool has_dictionary(struct grf_types *types, const struct frame_locals *f
 
 /* Whether the caller's code passes this dictionary to a frame at `cfa`: as the first argument, or
  * behind the receiver. */
-static bool is_passed_dictionary(struct grf_types *types, const struct frame_locals *frame,
+static bool is_passed_dictionary(struct grf_types *types, const struct grf_frame_locals *frame,
 				 uint64_t cfa, struct frame_dictionary *ret)
 {
 	uint64_t back;
@@ -614,7 +400,7 @@ static bool is_passed_dictionary(struct grf_types *types, const struct frame_loc
  * It is then mostly in the spill area of register arguments, first or behind the receiver. Where it
  * was not spilled, the caller's code has it. */
 static struct frame_dictionary find_dictionary(struct grf_types *types,
-					       const struct frame_locals *frame, uint64_t cfa)
+					       const struct grf_frame_locals *frame, uint64_t cfa)
 {
 	struct frame_dictionary found;
 
@@ -630,7 +416,7 @@ static struct frame_dictionary find_dictionary(struct grf_types *types,
 }
 
 /* The type of a variable of a generic function, in a frame that runs with `dictionary`. */
-static struct grf_type *local_type(struct grf_types *types, const struct frame_locals *frame,
+static struct grf_type *local_type(struct grf_types *types, const struct grf_frame_locals *frame,
 				   const struct grf_local *local, uint64_t entry,
 				   const struct frame_dictionary *dictionary)
 {
@@ -648,7 +434,7 @@ static struct grf_type *local_type(struct grf_types *types, const struct frame_l
 size_t grf_types_locals(struct grf_types *types, uint64_t pc, uint64_t cfa, struct grf_local *ret,
 			size_t capacity)
 {
-	const struct frame_locals *frame = frame_at(types, pc);
+	const struct grf_frame_locals *frame = frame_at(types, pc);
 	struct frame_dictionary dictionary = {0};
 
 	if (!frame)

@@ -52,6 +52,8 @@ struct grf_local {
 	 * slot: names a slot that the stack map calls live and that nothing valid covers. Such ones
 	 * come last, but for pieces, which stand behind the piece that they continue. */
 	bool stale_range;
+	bool mixed;     /* a type word of an interface in it may be another one's */
+	uint32_t entry; /* pieces with the same number are of one place of the variable */
 };
 
 /*
