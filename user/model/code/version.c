@@ -203,11 +203,11 @@ struct source {
 /* `length` bytes at a link-time address. */
 static const uint8_t *bytes_at(const struct source *source, uint64_t address, uint64_t length)
 {
-	uint64_t bias = grf_executable_bias(source->executable);
-
-	if (source->image)
-		return grf_image_at(source->image, address + bias, length);
-	return grf_executable_at(source->executable, address, length);
+	/* Before the image is there, nobody knows the bias. */
+	if (!source->image)
+		return grf_executable_at(source->executable, address, length);
+	return grf_image_at(source->image, address + grf_executable_bias(source->executable),
+			    length);
 }
 
 /* The pointer at a link-time address, as one. */
