@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Creates the types of a target with all their parts, and destroys them. It is apart from types.c,
- * as the parts call that, and this calls the parts.
+ * as the parts call that, and this calls the parts. Here is also the one pass over DWARF that the
+ * indices of several parts are made from.
  */
+#include <dwarf.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/types/flow/code_types.h"
 #include "model/types/generics/dictionaries.h"
@@ -36,6 +39,66 @@ static const struct grf_module *module_of(const struct grf_types *types,
 	return NULL;
 }
 
+/* --- the pass over DWARF ---------------------------------------------------------------------- */
+
+static bool is_go_unit(Dwarf_Die *unit)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word language;
+
+	return dwarf_attr(unit, DW_AT_language, &attribute) &&
+	       dwarf_formudata(&attribute, &language) == 0 && language == DW_LANG_Go;
+}
+
+/* Whether a package was compiled with -gcflags=-dwarf=false: the linker lists its functions all the
+ * same, and the compiler says so in the producer (cmd/internal/objabi, in every release). */
+static bool lacks_dwarf(Dwarf_Die *unit)
+{
+	Dwarf_Attribute attribute;
+	const char *producer = dwarf_formstring(dwarf_attr(unit, DW_AT_producer, &attribute));
+
+	return producer && strstr(producer, "-dwarf=false");
+}
+
+/* False: out of memory. */
+static bool read_unit(struct grf_dwarf_file *file, Dwarf_Die *unit)
+{
+	Dwarf_Die die;
+
+	if (!is_go_unit(unit) || dwarf_child(unit, &die) != 0)
+		return true;
+	do {
+		if (!grf_dwarf_types_add(file, &die))
+			return false;
+		grf_variables_add(file->variables, &die);
+	} while (grf_dwarf_next_sibling(&die));
+	return true;
+}
+
+/* Indexes types, variables and functions: all stand right below the units, and one pass takes about
+ * as long as skipping over .debug_info. */
+static struct grf_error *read_units(struct grf_dwarf_file *file)
+{
+	Dwarf_CU *unit = NULL;
+	Dwarf_Half version;
+	uint8_t unit_type;
+	Dwarf_Die die;
+
+	if (!file->dwarf)
+		return NULL;
+	if (!grf_dwarf_types_begin(file))
+		return grf_error_no_memory();
+	while (dwarf_get_units(file->dwarf, unit, &unit, &version, &unit_type, &die, NULL) == 0) {
+		if (unit_type != DW_UT_compile)
+			continue;
+		if (!read_unit(file, &die))
+			return grf_error_no_memory();
+		file->is_partial = file->is_partial || lacks_dwarf(&die);
+	}
+	grf_variables_end(file->variables);
+	return grf_dwarf_types_end(file) ? NULL : grf_error_no_memory();
+}
+
 static struct grf_error *open_file(struct grf_types *types, struct grf_executable *executable)
 {
 	struct grf_dwarf_file *file = &types->files[types->file_count];
@@ -45,7 +108,7 @@ static struct grf_error *open_file(struct grf_types *types, struct grf_executabl
 	file->dwarf = executable ? grf_executable_dwarf(executable) : NULL;
 	file->variables = grf_variables_create(executable, types->modules);
 	types->file_count++;
-	return file->variables ? grf_dwarf_types_open(file) : grf_error_no_memory();
+	return file->variables ? read_units(file) : grf_error_no_memory();
 }
 
 static struct grf_error *open_files(struct grf_types *types, struct grf_executable *executable)

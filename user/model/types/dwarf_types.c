@@ -8,8 +8,8 @@
  * module's type data the runtime's descriptor stands. Maps and channels are typedefs of pointers to
  * structures made for them ("map<K,V>", "hash<K,V>", "hchan<T>").
  *
- * At the start one pass notes name and descriptor of every type DIE; DIEs are looked at more
- * closely when somebody asks for the type.
+ * At the start one pass (types_create.c) notes name and descriptor of every type DIE; DIEs are
+ * looked at more closely when somebody asks for the type.
  */
 #include <dwarf.h>
 #include <stdlib.h>
@@ -91,8 +91,7 @@ static uint64_t runtime_offset(const struct grf_dwarf_file *file, Dwarf_Die *die
 	return value - link_types < length ? value - link_types : 0;
 }
 
-/* The next DIE on the same level. False: none. A broken sibling attribute may lead back. */
-static bool next_sibling(Dwarf_Die *die)
+bool grf_dwarf_next_sibling(Dwarf_Die *die)
 {
 	uint64_t offset = dwarf_dieoffset(die);
 
@@ -134,35 +133,21 @@ static uint64_t hash_number(uint64_t number)
 	return number ^ number >> 32;
 }
 
-static bool is_go_unit(Dwarf_Die *unit)
-{
-	uint64_t language;
-
-	return number_attribute(unit, DW_AT_language, &language) && language == DW_LANG_Go;
-}
-
-static bool index_unit(const struct grf_dwarf_file *file, Dwarf_Die *unit)
+bool grf_dwarf_types_add(struct grf_dwarf_file *file, Dwarf_Die *die)
 {
 	struct grf_die_index *index = file->index;
-	Dwarf_Die die;
+	struct indexed_die *indexed;
+	const char *name;
 
-	if (!is_go_unit(unit) || dwarf_child(unit, &die) != 0)
+	if (!is_type_tag(dwarf_tag(die)) || !(name = dwarf_diename(die)) ||
+	    index->dies.count >= NONE - 1)
 		return true;
-	do {
-		struct indexed_die *indexed;
-		const char *name;
-
-		if (!is_type_tag(dwarf_tag(&die)) || !(name = dwarf_diename(&die)))
-			continue;
-		if (index->dies.count >= NONE - 1)
-			return true;
-		indexed = grf_array_add(&index->dies);
-		if (!indexed)
-			return false;
-		indexed->name = name;
-		indexed->die = dwarf_dieoffset(&die);
-		indexed->runtime_offset = runtime_offset(file, &die);
-	} while (next_sibling(&die));
+	indexed = grf_array_add(&index->dies);
+	if (!indexed)
+		return false;
+	indexed->name = name;
+	indexed->die = dwarf_dieoffset(die);
+	indexed->runtime_offset = runtime_offset(file, die);
 	return true;
 }
 
@@ -195,40 +180,18 @@ static bool link_index(struct grf_die_index *index)
 	return true;
 }
 
-/* Whether a package was compiled with -gcflags=-dwarf=false: the linker lists its functions all the
- * same, and the compiler says so in the producer (cmd/internal/objabi, in every release). */
-static bool lacks_dwarf(Dwarf_Die *unit)
+bool grf_dwarf_types_begin(struct grf_dwarf_file *file)
 {
-	Dwarf_Attribute attribute;
-	const char *producer = dwarf_formstring(dwarf_attr(unit, DW_AT_producer, &attribute));
-
-	return producer && strstr(producer, "-dwarf=false");
+	file->index = calloc(1, sizeof(*file->index));
+	return file->index;
 }
 
-struct grf_error *grf_dwarf_types_open(struct grf_dwarf_file *file)
+bool grf_dwarf_types_end(struct grf_dwarf_file *file)
 {
-	Dwarf_CU *unit = NULL;
-	Dwarf_Half version;
-	uint8_t unit_type;
-	Dwarf_Die die;
-
-	if (!file->dwarf)
-		return NULL;
-	file->index = calloc(1, sizeof(*file->index));
-	if (!file->index)
-		return grf_error_no_memory();
-	while (dwarf_get_units(file->dwarf, unit, &unit, &version, &unit_type, &die, NULL) == 0) {
-		if (unit_type != DW_UT_compile)
-			continue;
-		if (!index_unit(file, &die))
-			return grf_error_no_memory();
-		file->is_partial = file->is_partial || lacks_dwarf(&die);
-	}
-	if (!file->index->dies.count)
-		file->dwarf = NULL;
-	else if (!link_index(file->index))
-		return grf_error_no_memory();
-	return NULL;
+	if (file->index->dies.count)
+		return link_index(file->index);
+	file->dwarf = NULL;
+	return true;
 }
 
 void grf_dwarf_types_close(struct grf_dwarf_file *file)
@@ -420,7 +383,7 @@ static uint64_t array_count(Dwarf_Die *die)
 			return count;
 		if (number_attribute(&range, DW_AT_upper_bound, &count))
 			return count + 1;
-	} while (next_sibling(&range));
+	} while (grf_dwarf_next_sibling(&range));
 	return 0;
 }
 
@@ -433,7 +396,7 @@ static uint32_t count_members(Dwarf_Die *die)
 		return 0;
 	do
 		count += dwarf_tag(&member) == DW_TAG_member;
-	while (count < GRF_FIELDS_MAX && next_sibling(&member));
+	while (count < GRF_FIELDS_MAX && grf_dwarf_next_sibling(&member));
 	return count;
 }
 
@@ -459,7 +422,7 @@ static void read_members(struct grf_types *types, Dwarf_Die *die, struct grf_sha
 			field->offset = 0;
 		if (field->type)
 			ret->field_count++;
-	} while (ret->field_count < count && next_sibling(&member));
+	} while (ret->field_count < count && grf_dwarf_next_sibling(&member));
 }
 
 /* The structure that a map or channel points to. */

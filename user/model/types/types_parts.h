@@ -270,9 +270,16 @@ void grf_types_forget_addresses(struct grf_types *types);
 
 /* --- dwarf_types.c ---------------------------------------------------------------------------- */
 
-/* Indexes the type DIEs. Leaves file->dwarf NULL where the file has no DWARF. */
-struct grf_error *grf_dwarf_types_open(struct grf_dwarf_file *file);
+/* Begins an empty index of type DIEs. False: out of memory; so for the next two. */
+bool grf_dwarf_types_begin(struct grf_dwarf_file *file);
+/* Adds a DIE that stands right below a unit of Go's, if it is a type. */
+bool grf_dwarf_types_add(struct grf_dwarf_file *file, Dwarf_Die *die);
+/* Makes the index ready for questions. Leaves file->dwarf NULL where it has no types. */
+bool grf_dwarf_types_end(struct grf_dwarf_file *file);
 void grf_dwarf_types_close(struct grf_dwarf_file *file);
+
+/* Goes to the next DIE on the same level. False: none. A broken sibling attribute may lead back. */
+bool grf_dwarf_next_sibling(Dwarf_Die *die);
 
 /* The type of any type DIE, typedefs too. NULL when it is no type. Equal DIEs give equal types. */
 struct grf_type *grf_types_of_die(struct grf_types *types, Dwarf_Die *die);

@@ -2,10 +2,9 @@
 /*
  * Indexes DWARF's compilation units: package variables by name and address, functions by pc.
  *
- * Go puts both directly below the unit, so one pass over the children of the units finds them all.
- * The contents of a function are read when one of its frames is first looked at (locals.c). The
- * pass takes about as long as skipping over .debug_info once: a tenth of a second for a binary of
- * 50 MB.
+ * Go puts both directly below the unit, so one pass over the children of the units (types_create.c)
+ * finds them all. The contents of a function are read when one of its frames is first looked at
+ * (locals.c).
  */
 #include <dwarf.h>
 #include <string.h>
@@ -28,7 +27,6 @@ struct variable {
 struct grf_variables {
 	struct grf_executable *executable;
 	const struct grf_modules *modules;
-	bool indexed;
 	GRF_ARRAY(struct variable) variables;
 	struct variable *by_name;
 	GRF_ARRAY(struct grf_subprogram) functions; /* by low */
@@ -56,16 +54,8 @@ void grf_variables_destroy(struct grf_variables *variables)
 	free(variables);
 }
 
-/* --- the pass --------------------------------------------------------------------------------- */
-
-static bool is_go_unit(Dwarf_Die *unit)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Word language;
-
-	return dwarf_attr(unit, DW_AT_language, &attribute) &&
-	       dwarf_formudata(&attribute, &language) == 0 && language == DW_LANG_Go;
-}
+/* --- the index ---------------------------------------------------------------------------------
+ */
 
 static void index_function(struct grf_variables *variables, Dwarf_Die *die)
 {
@@ -123,22 +113,16 @@ static void index_variable(struct grf_variables *variables, Dwarf_Die *die)
 	variable->die = dwarf_dieoffset(die);
 }
 
-static void index_unit(struct grf_variables *variables, Dwarf_Die *unit)
+void grf_variables_add(struct grf_variables *variables, Dwarf_Die *die)
 {
-	Dwarf_Die die;
-
-	if (!is_go_unit(unit) || dwarf_child(unit, &die) != 0)
-		return;
-	do {
-		switch (dwarf_tag(&die)) {
-		case DW_TAG_subprogram:
-			index_function(variables, &die);
-			break;
-		case DW_TAG_variable:
-			index_variable(variables, &die);
-			break;
-		}
-	} while (dwarf_siblingof(&die, &die) == 0);
+	switch (dwarf_tag(die)) {
+	case DW_TAG_subprogram:
+		index_function(variables, die);
+		break;
+	case DW_TAG_variable:
+		index_variable(variables, die);
+		break;
+	}
 }
 
 static int by_low(const void *left, const void *right)
@@ -148,23 +132,8 @@ static int by_low(const void *left, const void *right)
 	return a->low < b->low ? -1 : a->low > b->low;
 }
 
-static void build_index(struct grf_variables *variables)
+void grf_variables_end(struct grf_variables *variables)
 {
-	Dwarf *dwarf = variables->executable ? grf_executable_dwarf(variables->executable) : NULL;
-	Dwarf_CU *unit = NULL;
-	Dwarf_Half version;
-	uint8_t unit_type;
-	Dwarf_Die die;
-
-	if (variables->indexed)
-		return;
-	variables->indexed = true;
-	if (!dwarf)
-		return;
-	while (dwarf_get_units(dwarf, unit, &unit, &version, &unit_type, &die, NULL) == 0) {
-		if (unit_type == DW_UT_compile)
-			index_unit(variables, &die);
-	}
 	if (variables->functions.count)
 		qsort(variables->functions.items, variables->functions.count,
 		      sizeof(*variables->functions.items), by_low);
@@ -182,7 +151,6 @@ struct grf_subprogram *grf_variables_subprogram(struct grf_variables *variables,
 {
 	size_t low = 0, high;
 
-	build_index(variables);
 	high = variables->functions.count;
 	/* The last function that begins at or before pc. */
 	while (low < high) {
@@ -290,7 +258,6 @@ static void fill_globals(struct grf_types *types)
 	size_t room = 1, kept = 0;
 
 	for (size_t i = 0; i < types->file_count; i++) {
-		build_index(types->files[i].variables);
 		room += types->files[i].variables->variables.count;
 	}
 	types->globals = calloc(room, sizeof(*types->globals));
@@ -321,7 +288,6 @@ uint64_t grf_types_variable(struct grf_types *types, const char *name)
 	struct variable *variable;
 	uint64_t address, size;
 
-	build_index(variables);
 	HASH_FIND_STR(variables->by_name, name, variable);
 	if (variable)
 		return variable->address + bias;

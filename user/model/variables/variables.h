@@ -6,6 +6,7 @@
 #ifndef GRF_MODEL_VARIABLES_VARIABLES_H
 #define GRF_MODEL_VARIABLES_VARIABLES_H
 
+#include <elfutils/libdw.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,10 +73,14 @@ struct grf_variables;
 struct grf_locals;
 struct grf_closures;
 
-/* An index of the functions and variables of one file, which reads the DWARF when it is first
- * asked. Borrows both, of which either may be NULL. The caller destroys it. NULL: out of memory. */
+/* An index of the functions and variables of one file, empty. Borrows both, of which either may be
+ * NULL. The caller destroys it. NULL: out of memory. */
 struct grf_variables *grf_variables_create(struct grf_executable *executable,
 					   const struct grf_modules *modules);
+/* Adds a DIE that stands right below a unit of Go's, if it is a variable or function. */
+void grf_variables_add(struct grf_variables *variables, Dwarf_Die *die);
+/* Makes the index ready for questions, when all have been added. */
+void grf_variables_end(struct grf_variables *variables);
 void grf_variables_destroy(struct grf_variables *variables);
 
 /* What is remembered of frames, empty. The caller destroys it, before the types' memory goes. NULL:
