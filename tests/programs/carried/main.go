@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
 // Interfaces that a loop carries from one round to the next, and of which one becomes the other. The
-// location lists of the compiler mix their words. What they hold looks the same but for its size.
+// location lists of the compiler mix their words. And types beside pointers to something else. What they
+// hold looks the same but for its size.
 package main
 
 import (
 	"os"
+	"reflect"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -32,6 +34,16 @@ func (c *Circle) Area() int { return c.area }
 var (
 	waiting int32
 	release = make(chan int)
+
+	registered [4]struct {
+		of     reflect.Type
+		circle *Circle
+	}
+	current struct {
+		of      reflect.Type
+		circles [2]*Circle
+		name    string
+	}
 )
 
 //go:noinline
@@ -147,7 +159,43 @@ func parameter(v interface{}, n int) {
 	}
 }
 
+//go:noinline
+func typeOf(n int) reflect.Type {
+	if n%2 == 0 {
+		return reflect.TypeOf(Square{})
+	}
+	return reflect.TypeOf(&Square{})
+}
+
+//go:noinline
+func newCircle(n int) *Circle { return &Circle{new([6]int), n} }
+
+//go:noinline
+func use(t reflect.Type, c *Circle) int { return int(t.Kind()) + c.area }
+
+//go:noinline
+func described(n int) int {
+	t := typeOf(n)
+	c := newCircle(n)
+	u := typeOf(n + 1)
+	d := newCircle(n)
+	wait()
+	return use(t, c) + use(u, d)
+}
+
+//go:noinline
+func two(n int) int {
+	a := make1(n)
+	b := make1(n + 1)
+	wait()
+	return a.Area() + b.Area()
+}
+
 func main() {
+	for i := range registered {
+		registered[i].of, registered[i].circle = typeOf(0), newCircle(i)
+	}
+	current.of, current.circles = typeOf(0), [2]*Circle{newCircle(1), newCircle(2)}
 	for n := 2; n < 4; n++ {
 		n := n
 		go largest(n)
@@ -156,11 +204,15 @@ func main() {
 		go swapAny(n)
 		go previous(n)
 		go parameter(make1(0), n)
+		go described(n)
+		go two(n)
 	}
-	for atomic.LoadInt32(&waiting) < 12 {
+	for atomic.LoadInt32(&waiting) < 16 {
 		time.Sleep(time.Millisecond)
 	}
 	runtime.GC()
 	os.Stdout.WriteString("READY\n")
 	time.Sleep(time.Hour)
+	use(registered[0].of, registered[1].circle)
+	use(current.of, current.circles[0])
 }

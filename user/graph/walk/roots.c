@@ -203,7 +203,7 @@ static void data_word_name(struct grf_walk *walk, const struct grf_area *area, u
 /* A root word that no variable covers. The word before it may show that it is an interface's, and
  * the code may show what it stores there. */
 struct unnamed {
-	uint64_t before, value;
+	struct grf_word_beside beside;
 	bool is_made;
 	struct grf_code_object made;
 };
@@ -227,12 +227,11 @@ static void follow_unnamed(struct grf_walk *walk, const struct unnamed *word, ui
 {
 	if (!spot)
 		return;
-	if (walk->inference && word->before &&
-	    grf_walk_emit_interface(walk, word->before, word->value, spot))
+	if (grf_walk_emit_interface(walk, &word->beside, spot))
 		return;
-	if (word->is_made && emit_made(walk, word->value, &word->made, spot))
+	if (word->is_made && emit_made(walk, word->beside.value, &word->made, spot))
 		return;
-	grf_walk_defer(walk, word->value, spot);
+	grf_walk_defer(walk, word->beside.value, spot);
 }
 
 static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_class)
@@ -261,10 +260,11 @@ static void defer_data_words(struct grf_walk *walk, enum grf_root_class root_cla
 			if (root_class != GRF_ROOT_RUNTIME && is_runtime_name(name))
 				continue;
 			grf_bit_clear(area->pending, i);
-			word.value = value;
-			word.before = i ? grf_load_u64(area->memory + (i - 1) * 8) : 0;
-			word.is_made = grf_walk_made_in_data(walk, area->start + i * 8, word.before,
-							     &word.made);
+			word.beside.value = value;
+			word.beside.before = i ? grf_load_u64(area->memory + (i - 1) * 8) : 0;
+			word.beside.ahead = i > 1 ? grf_load_u64(area->memory + (i - 2) * 8) : 0;
+			word.is_made = grf_walk_made_in_data(walk, area->start + i * 8,
+							     word.beside.before, &word.made);
 			spot = root_spot(walk, root_class, name, NULL);
 			grf_walk_claim(walk, area, i, spot, GRF_CLAIM_ALONE);
 			follow_unnamed(walk, &word, spot);
@@ -461,6 +461,7 @@ static void defer_stack_word(void *context, const struct grf_stack_word *word)
 {
 	struct stack_walk *stack = context;
 	uint64_t bit = (word->address - stack->area.start) / 8, value;
+	uint64_t words = (stack->area.end - stack->area.start) / 8;
 	struct unnamed unnamed;
 	uint32_t spot;
 
@@ -470,9 +471,14 @@ static void defer_stack_word(void *context, const struct grf_stack_word *word)
 	if (!value || !grf_heap_span(stack->walk->heap, value))
 		return;
 	unnamed = (struct unnamed){
-	    .value = value,
-	    .before = bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
+	    .beside.value = value,
+	    .beside.before = bit ? grf_load_u64(stack->area.memory + (bit - 1) * 8) : 0,
+	    .beside.ahead = bit > 1 ? grf_load_u64(stack->area.memory + (bit - 2) * 8) : 0,
+	    .beside.after = bit + 1 < words ? grf_load_u64(stack->area.memory + (bit + 1) * 8) : 0,
 	};
+	if (word->frame < stack->goroutine->frame_count)
+		unnamed.beside.frame =
+		    frame_words(&stack->area, &stack->goroutine->frames[word->frame]);
 	unnamed.is_made =
 	    grf_walk_made_in_frame(stack->walk, stack->goroutine, word, &unnamed.made);
 	spot = frame_spot(stack, word->frame);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Whether a word is the type word of an interface whose data word is known. */
+#include <string.h>
+
 #include "graph/inference/type_evidence.h"
 #include "graph/plan_mask.h"
 #include "graph/walk/walk.h"
@@ -70,6 +72,54 @@ bool grf_walk_type_words_rival(struct grf_walk *walk, const struct grf_words *wo
 			    grf_types_by_interface(walk->types, rival, kind, &other) &&
 			    other->pointee != interface->pointee)
 				return true;
+	}
+	return false;
+}
+
+/* Whether `word` is the itab of a reflect.Type: the word behind it is a type descriptor, and no
+ * type word. */
+static bool is_type_itab(struct grf_walk *walk, uint64_t word)
+{
+	const struct grf_interface_type *interface;
+
+	/* reflect/type.go; the only type with methods that the runtime's descriptors are taken for.
+	 */
+	return grf_types_by_interface(walk->types, word, true, &interface) && interface->pointee &&
+	       interface->pointee->name && !strcmp(interface->pointee->name, "reflect.rtype");
+}
+
+/* Whether the word before a stack word may be another one's type word. The compiler spills the
+ * words of two interfaces in any order, such as both type words and then both data words, and of
+ * one whose type it knows the data word alone. A reflect.Type is in two such words as well. */
+static bool is_undecided(struct grf_walk *walk, const struct grf_word_beside *word, bool is_itab)
+{
+	if (!word->frame.count)
+		return false;
+	if ((word->after != word->value &&
+	     grf_walk_type_word_decides(walk, word->before, is_itab, word->after)) ||
+	    grf_walk_type_words_rival(walk, &word->frame, word->before, is_itab, word->value))
+		return true;
+	for (uint64_t i = 0; !is_itab && i < word->frame.count; i++)
+		if (is_type_itab(walk, grf_load_u64(word->frame.memory + i * GRF_WORD_BYTES)))
+			return true;
+	return false;
+}
+
+bool grf_walk_emit_interface(struct grf_walk *walk, const struct grf_word_beside *word,
+			     uint32_t spot)
+{
+	const struct grf_interface_type *interface;
+
+	if (!walk->inference || !word->before || is_type_itab(walk, word->ahead))
+		return false;
+	for (int is_itab = 0; is_itab < 2; is_itab++) {
+		if (!grf_walk_type_word_decides(walk, word->before, is_itab, word->value) ||
+		    !grf_types_by_interface(walk->types, word->before, is_itab, &interface) ||
+		    is_undecided(walk, word, is_itab))
+			continue;
+		grf_walk_emit(walk, word->value,
+			      grf_walk_found_spot(walk, spot, interface->pointee, false));
+		return true;
 	}
 	return false;
 }

@@ -165,9 +165,16 @@ struct grf_words {
 bool grf_walk_type_words_rival(struct grf_walk *walk, const struct grf_words *words, uint64_t word,
 			       bool is_itab, uint64_t data);
 
-/* Takes the data word behind a word that may be a type or an itab. False: it is neither, or that of
- * another type than the object's. */
-bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot);
+/* A pointer in a data segment or on a stack, and the words around it. */
+struct grf_word_beside {
+	uint64_t ahead, before, value, after; /* `ahead` stands before `before` */
+	struct grf_words frame;               /* the whole frame; none in a data segment */
+};
+
+/* Takes a word as an interface's data word, if the one before it is a type word or an itab of the
+ * object's look, and surely its own. False: it is not. */
+bool grf_walk_emit_interface(struct grf_walk *walk, const struct grf_word_beside *word,
+			     uint32_t spot);
 
 /* code_made.c: the inference, which is made when it is first needed. NULL: out of memory. */
 struct grf_type_inference *grf_walk_inference(struct grf_walk *walk);

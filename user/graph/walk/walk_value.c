@@ -50,20 +50,6 @@ static void follow_interface(struct grf_walker *walker, uint32_t base, uint64_t 
 						   interface->type->name));
 }
 
-bool grf_walk_emit_interface(struct grf_walk *walk, uint64_t word, uint64_t data, uint32_t spot)
-{
-	const struct grf_interface_type *interface;
-
-	for (int is_itab = 0; is_itab < 2; is_itab++) {
-		if (!grf_walk_type_word_decides(walk, word, is_itab, data) ||
-		    !grf_types_by_interface(walk->types, word, is_itab, &interface))
-			continue;
-		follow_interface(&walk->main, spot, word, is_itab, data);
-		return true;
-	}
-	return false;
-}
-
 /* The memory of a *funcval, which begins with the address of its code; *ret_room: bytes there.
  * NULL: it is neither in the heap nor in the current stack, so it captures nothing. */
 static const uint8_t *function_object(const struct grf_walk *walk, uint64_t address,
