@@ -255,6 +255,21 @@ def test_dwarf_of_a_part(program, build, tmp_path):
                    for element in chain)
 
 
+@pytest.mark.parametrize("flag", ["", STRIPPED])
+@pytest.mark.parametrize("version", ["1.22.12", "1.23.12", "1.26"])
+def test_parts_of_maps_have_one_name(version, flag, build):
+    """Buckets and groups are called as in the compiler's descriptors, with debug information or not."""
+    with Target(build("maps", version=version, flags=(flag,) if flag else ())) as target:
+        done = grf("types", target.pid, "--format", "json").expect(OK)
+    table = json.loads(done.stdout)["tables"]["types"]
+    column = [each["name"] for each in table["columns"]].index("type")
+    names = [row[column] for row in table["rows"]]
+    part = "map.group[" if version == "1.26" else "map.bucket["
+    assert any(name.startswith("[...]" + part) for name in names), names
+    wrong = re.compile(r"(\[\.\.\.\])?(bucket<|group<)|\[\.\.\.\]map\[")
+    assert not [name for name in names if wrong.match(name)]
+
+
 @pytest.mark.parametrize("version", versions())
 def test_channels_say_of_what_they_are(version, build, tmp_path):
     """The runtime notes the type of its elements in each channel."""

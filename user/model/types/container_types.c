@@ -219,9 +219,22 @@ static struct grf_type *bucket_of(struct grf_types *types, const char *name,
 	return made;
 }
 
+/* What a map's groups or buckets are called: as in the compiler's descriptors, which DWARF names in
+ * another way, and which package reflect does not name. */
+static const char *part_name(struct grf_types *types, const char *part,
+			     const struct entry_types *entry, const char *otherwise)
+{
+	const char *name = NULL;
+
+	if (entry->key && entry->element)
+		name = grf_types_intern_format(types, "map.%s[%s]%s", part, entry->key->name,
+					       entry->element->name);
+	return name ? name : otherwise;
+}
+
 /* The group or bucket of a map, with entries named after the map's types. */
 static struct grf_type *name_group(struct grf_types *types, struct grf_type *group,
-				   const struct entry_types *entry)
+				   const char *part, const struct entry_types *entry)
 {
 	const struct grf_shape *shape;
 	struct grf_type *made;
@@ -231,7 +244,8 @@ static struct grf_type *name_group(struct grf_types *types, struct grf_type *gro
 	shape = grf_types_shape(types, group);
 	if (shape->kind != GRF_KIND_STRUCT || !shape->field_count)
 		return NULL;
-	made = grf_types_make(types, GRF_KIND_STRUCT, group->name, group->size, 0);
+	made = grf_types_make(types, GRF_KIND_STRUCT, part_name(types, part, entry, group->name),
+			      group->size, 0);
 	if (!made || !name_fields(types, shape, entry, made, &grf_type_source(made)->shape))
 		return NULL;
 	made->array_unnamed = true;
@@ -261,7 +275,7 @@ struct grf_type *grf_container_group(struct grf_types *types, struct grf_type *t
 {
 	const struct entry_types unknown = {0};
 
-	return name_group(types, type, &unknown);
+	return name_group(types, type, "group", &unknown);
 }
 
 /* --- the structures above --------------------------------------------------------------------- */
@@ -309,7 +323,7 @@ static struct grf_type *swiss_map(struct grf_types *types, const char *name,
 {
 	const struct grf_layout *layout = types->layout;
 	const struct entry_types entry = {map->key, map->element};
-	struct grf_type *group = name_group(types, swiss_group(types, map), &entry);
+	struct grf_type *group = name_group(types, swiss_group(types, map), "group", &entry);
 	struct grf_type *table, *directory;
 
 	table = make_wrapper(types, name, grf_offset(layout, swiss_table, _size),
@@ -357,7 +371,8 @@ static struct grf_type *hash_map(struct grf_types *types, const char *name,
 	struct grf_type *bucket = element_of(types, field_type(types, map->header, "buckets"));
 	struct grf_type *buckets, *extra, *made;
 
-	bucket = bucket ? name_group(types, bucket, &entry) : bucket_of(types, name, &entry);
+	bucket = bucket ? name_group(types, bucket, "bucket", &entry)
+			: bucket_of(types, part_name(types, "bucket", &entry, name), &entry);
 	buckets = grf_types_make_pointer(types, GRF_KIND_ARRAY_POINTER, bucket);
 	if (!buckets || !grf_has(layout, hmap, _size) || !grf_has(layout, hmap, extra))
 		return NULL;
