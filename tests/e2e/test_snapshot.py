@@ -268,7 +268,7 @@ def test_usage(start, tmp_path):
     grf("report", "a", "b").expect(USAGE)
     grf("types", "exe", "core", "--exe", "other").expect(USAGE)
     grf("report", tmp_path / "none").expect(BAD_INPUT, "none")
-    grf("report", start("demo").executable).expect(BAD_INPUT, "not a core")
+    grf("report", start("demo").executable).expect(BAD_INPUT, "is a program")
 
 
 def test_debuggers(start, tmp_path):
