@@ -203,6 +203,7 @@ static bool visit_turn(struct turns *turns, uint32_t index, struct grf_walker *w
 	walker->blocked = walker->is_long = false;
 	walker->takes_long = turns->part != NULL;
 	if (turns->part) {
+		memset(walker->recent, 0, sizeof(walker->recent));
 		walker->from = turns->part + index * PART_BYTES;
 		walker->until = walker->from + PART_BYTES;
 		grf_walker_visit(walker, turns->places);
@@ -397,7 +398,7 @@ static void note_visited(struct grf_batch *batch, unsigned int thread)
 	}
 }
 
-/* The same of all turns. */
+/* Judges the pointers of all turns to a thread's objects. */
 static void judge_objects(void *context, unsigned int thread)
 {
 	struct grf_batch *batch = context;

@@ -236,10 +236,31 @@ static uint64_t judge_object(struct grf_walk *walk, const struct grf_record *rec
 	return leaf ? GRF_RECORD_LEAF : GRF_RECORD_VISIT;
 }
 
+/* Whether a value in a data segment has no word left that was not followed. Millions of pointers
+ * may lead to one. */
+static bool is_followed(struct grf_walk *walk, const struct grf_record *record)
+{
+	const struct grf_spot *spot = grf_spot_at(&walk->spots, record->spot);
+	const struct grf_area *area = grf_walk_area(walk, record->address);
+	uint64_t first, end;
+
+	if (!area || record->address & 7 || spot->content != GRF_CONTENT_ONE)
+		return false;
+	first = (record->address - area->start) / GRF_WORD_BYTES;
+	end = first + (spot->type->pointer_bytes + GRF_WORD_BYTES - 1) / GRF_WORD_BYTES;
+	if (end > (area->end - area->start) / GRF_WORD_BYTES)
+		end = (area->end - area->start) / GRF_WORD_BYTES;
+	while (first < end && !grf_bit(area->pending, first))
+		first++;
+	return first == end;
+}
+
 void grf_walk_judge(struct grf_walk *walk, struct grf_record *record)
 {
 	if (record->id < GRF_RECORD_MARKS)
 		record->id = judge_object(walk, record);
+	else if (record->id == GRF_RECORD_OUTSIDE && is_followed(walk, record))
+		record->id = GRF_RECORD_NOTHING;
 }
 
 /* Reaches the object to which a record leads, once more is known of it. */

@@ -41,6 +41,19 @@ bool grf_walker_scratch(struct grf_walker *walker, uint64_t bits)
 	return true;
 }
 
+/* Whether a pointer of a long object is the same as one that was taken down shortly before: it says
+ * nothing new then. */
+static bool is_repeated(struct grf_walker *walker, uint64_t address, uint32_t spot)
+{
+	struct grf_recent *recent = &walker->recent[address / 16 % 16];
+
+	if (recent->address == address && recent->spot == spot)
+		return true;
+	recent->address = address;
+	recent->spot = spot;
+	return false;
+}
+
 static void take_down(struct grf_walker *walker, uint64_t address, uint64_t id, uint32_t spot,
 		      uint32_t where)
 {
@@ -100,6 +113,8 @@ static void emit_pointer(struct grf_walker *walker, uint64_t address, uint32_t s
 	}
 	if (address < span->base || (slot = grf_span_slot(span, address)) >= span->slot_count ||
 	    (!span->division && address >= span->limit))
+		return;
+	if (walker->takes_long && is_repeated(walker, address, spot))
 		return;
 	take_down(walker, address, span->first_object + slot, spot,
 		  (uint32_t)(span - walk->heap->spans));

@@ -77,6 +77,12 @@ struct grf_walker {
 	bool is_long; /* the visit was not made: the object is long, and is shared out in parts */
 	/* Of a long object, the words to visit are those in this part; NULL: all. */
 	const uint8_t *from, *until;
+	/* Pointers of a long object that were taken down last, by their low bits: of an array with
+	 * millions of pointers to one object, one a part is enough. */
+	struct grf_recent {
+		uint64_t address;
+		uint32_t spot;
+	} recent[16];
 	GRF_ARRAY(struct grf_record) records;
 	uint64_t *scratch; /* a bitmap for one object */
 	uint64_t scratch_words;
