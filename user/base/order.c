@@ -173,8 +173,6 @@ void grf_order_run(struct grf_order *order, unsigned int threads, grf_order_work
 	order->threads = threads;
 	order->work = work;
 	order->context = context;
-	grf_pool_start(pool, do_items, order);
-	do_items(order, threads - 1);
-	grf_pool_wait(pool);
+	grf_pool_run(pool, do_items, order);
 	grf_pool_destroy(pool);
 }

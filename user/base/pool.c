@@ -96,6 +96,27 @@ void grf_pool_wait(struct grf_pool *pool)
 	pthread_mutex_unlock(&pool->mutex);
 }
 
+void grf_pool_run(struct grf_pool *pool, grf_pool_work *work, void *context)
+{
+	if (!pool) {
+		work(context, 0);
+		return;
+	}
+	grf_pool_start(pool, work, context);
+	work(context, pool->count);
+	grf_pool_wait(pool);
+}
+
+void grf_pool_run_once(unsigned int threads, grf_pool_work *work, void *context)
+{
+	struct grf_pool *pool = NULL;
+
+	if (threads > 1)
+		grf_error_free(grf_pool_create(threads - 1, &pool));
+	grf_pool_run(pool, work, context);
+	grf_pool_destroy(pool);
+}
+
 void grf_pool_destroy(struct grf_pool *pool)
 {
 	unsigned int i;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Packs a batch of frames at a time, one in each thread, and writes them in their order. Frames of
  * zeros are packed once. */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -9,6 +8,7 @@
 #include "base/array.h"
 #include "base/files/packed_file.h"
 #include "base/files/packed_format.h"
+#include "base/pool.h"
 
 /* Of the fastest levels, the one that packs best; it is faster than most disks. */
 #define LEVEL 1
@@ -21,8 +21,6 @@ struct frame {
 	size_t packed_size;
 	ZSTD_CCtx *context;
 	bool failed;
-	pthread_t thread;
-	bool has_thread;
 };
 
 struct table_entry {
@@ -32,9 +30,11 @@ struct table_entry {
 struct grf_packer {
 	grf_packed_write *write;
 	void *context;
-	struct frame *frames; /* a batch */
-	unsigned int count;   /* that there is room for */
-	unsigned int at;      /* the one that is filled */
+	struct frame *frames;  /* a batch */
+	unsigned int count;    /* that there is room for */
+	unsigned int at;       /* the one that is filled */
+	unsigned int next;     /* to pack; taken by any thread */
+	struct grf_pool *pool; /* NULL: no more threads could be made */
 	struct frame zero;
 	GRF_ARRAY(struct table_entry) table;
 };
@@ -57,15 +57,13 @@ static void free_frame(struct frame *frame)
 	ZSTD_freeCCtx(frame->context);
 }
 
-static void *pack_frame(void *argument)
+static void pack_frame(struct frame *frame)
 {
-	struct frame *frame = argument;
 	size_t size = ZSTD_compress2(frame->context, frame->packed,
 				     ZSTD_compressBound(GRF_FRAME_BYTES), frame->data, frame->size);
 
 	frame->failed = ZSTD_isError(size);
 	frame->packed_size = size;
-	return NULL;
 }
 
 struct grf_error *grf_packer_create(unsigned int threads, grf_packed_write *write, void *context,
@@ -88,6 +86,7 @@ struct grf_error *grf_packer_create(unsigned int threads, grf_packed_write *writ
 		grf_packer_destroy(packer);
 		return grf_error_no_memory();
 	}
+	grf_error_free(grf_pool_create(threads - 1, &packer->pool));
 	packer->zero.size = GRF_FRAME_BYTES;
 	pack_frame(&packer->zero);
 	*ret = packer;
@@ -98,6 +97,7 @@ void grf_packer_destroy(struct grf_packer *packer)
 {
 	if (!packer)
 		return;
+	grf_pool_destroy(packer->pool);
 	for (unsigned int i = 0; i < packer->count; i++)
 		free_frame(&packer->frames[i]);
 	free_frame(&packer->zero);
@@ -121,23 +121,15 @@ static struct grf_error *write_frame(struct grf_packer *packer, const struct fra
 	return packer->write(packer->context, from->packed, from->packed_size);
 }
 
-/* Packs the batch: the first frame here, and those that no thread can be made for. */
-static void pack_batch(struct grf_packer *packer)
+static void pack_frames(void *context, unsigned int thread)
 {
-	for (unsigned int i = 1; i < packer->at; i++) {
-		struct frame *frame = &packer->frames[i];
+	struct grf_packer *packer = context;
+	unsigned int i;
 
-		frame->has_thread =
-		    !frame->zero && !pthread_create(&frame->thread, NULL, pack_frame, frame);
-	}
-	for (unsigned int i = 0; i < packer->at; i++)
-		if (!packer->frames[i].has_thread && !packer->frames[i].zero)
+	(void)thread;
+	while ((i = __atomic_fetch_add(&packer->next, 1, __ATOMIC_RELAXED)) < packer->at)
+		if (!packer->frames[i].zero)
 			pack_frame(&packer->frames[i]);
-	for (unsigned int i = 0; i < packer->at; i++) {
-		if (packer->frames[i].has_thread)
-			pthread_join(packer->frames[i].thread, NULL);
-		packer->frames[i].has_thread = false;
-	}
 }
 
 /* Packs the frames before the one that is filled, and writes them. */
@@ -145,7 +137,8 @@ static struct grf_error *flush_batch(struct grf_packer *packer)
 {
 	struct grf_error *error = NULL;
 
-	pack_batch(packer);
+	packer->next = 0;
+	grf_pool_run(packer->pool, pack_frames, packer);
 	for (unsigned int i = 0; !error && i < packer->at; i++)
 		error = write_frame(packer, &packer->frames[i]);
 	for (unsigned int i = 0; i < packer->at; i++) {

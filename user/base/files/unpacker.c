@@ -5,7 +5,6 @@
  * made to do harm: frames are small, and no more is written than may be.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,6 +20,7 @@
 #include "base/log.h"
 #include "base/pace.h"
 #include "base/pages.h"
+#include "base/pool.h"
 
 /* Frames of others may be larger than ours; bytes. */
 #define MAX_FRAME   ((uint32_t)8 << 20)
@@ -176,22 +176,24 @@ static bool unpack_frame(struct unpacking *unpacking, ZSTD_DCtx *context, uint8_
 	return write_frame(unpacking, buffer, size, place->unpacked);
 }
 
-static void *unpack_frames(void *argument)
+static void unpack_frames(void *context, unsigned int thread)
 {
-	struct unpacking *unpacking = argument;
+	struct unpacking *unpacking = context;
 	_cleanup_free_ uint8_t *buffer = malloc(MAX_FRAME);
-	ZSTD_DCtx *context = ZSTD_createDCtx();
+	ZSTD_DCtx *zstd = ZSTD_createDCtx();
+	bool ready = buffer && zstd;
 	uint32_t index;
 
-	if (!buffer || !context)
+	(void)thread;
+	if (!ready)
 		fail_unpacking(unpacking, NO_MEMORY, ENOMEM);
-	while (!grf_interrupted() && !__atomic_load_n(&unpacking->failure, __ATOMIC_RELAXED) &&
+	while (ready && !grf_interrupted() &&
+	       !__atomic_load_n(&unpacking->failure, __ATOMIC_RELAXED) &&
 	       (index = __atomic_fetch_add(&unpacking->next, 1, __ATOMIC_RELAXED)) <
 		   unpacking->count)
-		if (!unpack_frame(unpacking, context, buffer, index))
+		if (!unpack_frame(unpacking, zstd, buffer, index))
 			break;
-	ZSTD_freeDCtx(context);
-	return NULL;
+	ZSTD_freeDCtx(zstd);
 }
 
 static struct grf_error *explain_failure(const struct unpacking *unpacking)
@@ -219,19 +221,12 @@ static struct grf_error *explain_failure(const struct unpacking *unpacking)
 
 static struct grf_error *unpack_all(struct unpacking *unpacking)
 {
-	unsigned int wanted = grf_available_processors(), made = 0;
-	pthread_t threads[MAX_THREADS];
+	unsigned int threads = grf_available_processors();
 	uint64_t size = unpacking->places[unpacking->count].unpacked;
 
 	if (size > INT64_MAX || ftruncate(unpacking->to, (off_t)size))
 		return bad_table(unpacking);
-	if (wanted > MAX_THREADS)
-		wanted = MAX_THREADS;
-	while (made + 1 < wanted && !pthread_create(&threads[made], NULL, unpack_frames, unpacking))
-		made++;
-	unpack_frames(unpacking);
-	while (made)
-		pthread_join(threads[--made], NULL);
+	grf_pool_run_once(threads < MAX_THREADS ? threads : MAX_THREADS, unpack_frames, unpacking);
 	return explain_failure(unpacking);
 }
 

@@ -170,9 +170,7 @@ void grf_batch_destroy(struct grf_batch *batch)
 static void run_threads(struct grf_batch *batch, struct turns *turns, grf_pool_work *work)
 {
 	batch->now = turns;
-	grf_pool_start(batch->pool, work, batch);
-	work(batch, batch->threads - 1);
-	grf_pool_wait(batch->pool);
+	grf_pool_run(batch->pool, work, batch);
 }
 
 /* --- visits ----------------------------------------------------------------------------------- */

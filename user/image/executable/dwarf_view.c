@@ -129,20 +129,12 @@ static void unpack_sections(void *context, unsigned int thread)
 	}
 }
 
-/* Unpacks by several threads, or by this one where there are no others to be had. */
 static void unpack_all(struct unpacking *unpacking)
 {
 	unsigned int threads = grf_jobs() < MAX_UNPACKING ? grf_jobs() : MAX_UNPACKING;
-	struct grf_pool *pool = NULL;
 
-	if (threads > 1 && unpacking->view->unpacked >= WORTH_THREADS)
-		grf_error_free(grf_pool_create(threads - 1, &pool));
-	if (pool)
-		grf_pool_start(pool, unpack_sections, unpacking);
-	unpack_sections(unpacking, threads - 1);
-	if (pool)
-		grf_pool_wait(pool);
-	grf_pool_destroy(pool);
+	grf_pool_run_once(unpacking->view->unpacked < WORTH_THREADS ? 1 : threads, unpack_sections,
+			  unpacking);
 }
 
 /* Writes section headers, names and what is unpacked behind the file; `tail` is an offset. */
