@@ -3,8 +3,10 @@
 #ifndef GRF_BASE_PAGES_H
 #define GRF_BASE_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define GRF_PAGE UINT64_C(4096) /* bytes */
 
@@ -13,6 +15,12 @@ struct grf_run {
 	uint64_t start;
 	uint64_t end;
 };
+
+/* Whether bytes are all zero, `size` of them, at least 1. */
+static inline bool grf_is_zero(const uint8_t *data, size_t size)
+{
+	return !data[0] && !memcmp(data, data + 1, size - 1);
+}
 
 /* The index of the first of `count` ascending runs that ends behind an address; `count`: none. */
 static inline size_t grf_run_behind(const struct grf_run *runs, size_t count, uint64_t address)

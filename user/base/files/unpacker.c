@@ -135,11 +135,6 @@ static bool write_run(struct unpacking *unpacking, const uint8_t *data, size_t s
 	return true;
 }
 
-static bool is_zero(const uint8_t *data, size_t size)
-{
-	return !data[0] && !memcmp(data, data + 1, size - 1);
-}
-
 /* Writes what of a frame is not zero, by the page. */
 static bool write_frame(struct unpacking *unpacking, const uint8_t *data, size_t size,
 			uint64_t offset)
@@ -149,7 +144,7 @@ static bool write_frame(struct unpacking *unpacking, const uint8_t *data, size_t
 	while (at < size) {
 		size_t page = size - at < GRF_PAGE ? size - at : GRF_PAGE;
 
-		if (is_zero(data + at, page)) {
+		if (grf_is_zero(data + at, page)) {
 			if (at > from &&
 			    !write_run(unpacking, data + from, at - from, offset + from))
 				return false;

@@ -256,8 +256,7 @@ static size_t count_zero_pages(const uint8_t *data, size_t size)
 {
 	size_t count = 0;
 
-	while (size >= GRF_PAGE && !grf_load_u64(data) &&
-	       !memcmp(data, data + sizeof(uint64_t), GRF_PAGE - sizeof(uint64_t))) {
+	while (size >= GRF_PAGE && grf_is_zero(data, GRF_PAGE)) {
 		count++;
 		data += GRF_PAGE;
 		size -= GRF_PAGE;

@@ -34,19 +34,14 @@ static struct grf_error *skip_to(struct writing *writing, uint64_t at)
 	return size ? writing->sink->skip(writing->sink->context, size) : NULL;
 }
 
-static bool is_zero(const uint8_t *page)
-{
-	return !grf_load_u64(page) && !memcmp(page, page + 8, GRF_PAGE - 8);
-}
-
 /* Bytes of [at, end), which begin with whole pages that are all zero, or of which none is, as
  * *ret_zero says. */
 static uint64_t measure_alike(const uint8_t *at, uint64_t size, bool *ret_zero)
 {
 	uint64_t length = GRF_PAGE;
 
-	*ret_zero = is_zero(at);
-	while (length < size && length < PART && is_zero(at + length) == *ret_zero)
+	*ret_zero = grf_is_zero(at, GRF_PAGE);
+	while (length < size && length < PART && grf_is_zero(at + length, GRF_PAGE) == *ret_zero)
 		length += GRF_PAGE;
 	return length;
 }
