@@ -200,14 +200,6 @@ static struct grf_error *use_file(struct grf_session *session, const struct budg
 	return spill_bytes(session, spilled);
 }
 
-static void piece_bounds(const void *context, size_t index, uint64_t *start, uint64_t *end)
-{
-	const struct grf_plan *plan = context;
-
-	*start = plan->pieces[index].start;
-	*end = plan->pieces[index].end;
-}
-
 /* Whether the file that the copy goes to may take so much. */
 static struct grf_error *check_file(const struct grf_capture_file *file, uint64_t bytes)
 {
@@ -250,7 +242,7 @@ static struct grf_error *use_given_file(struct grf_session *session, const struc
 	if (error)
 		return error;
 	session->planned_spill = budget->copy;
-	if (!grf_space_spill_all(&session->space, session->first.piece_count, piece_bounds,
+	if (!grf_space_spill_all(&session->space, session->first.piece_count, grf_plan_bounds,
 				 &session->first, file->offset))
 		return grf_error_create(GRF_ERROR_NO_MEMORY, "no address space for a copy");
 	return grf_plan_place(&session->first, &session->space);

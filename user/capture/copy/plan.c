@@ -206,7 +206,7 @@ static bool place_pieces(struct grf_plan *plan, const struct grf_plan *first,
 	return true;
 }
 
-static void piece_bounds(const void *context, size_t index, uint64_t *start, uint64_t *end)
+void grf_plan_bounds(const void *context, size_t index, uint64_t *start, uint64_t *end)
 {
 	const struct grf_plan *plan = context;
 
@@ -278,7 +278,7 @@ struct grf_error *grf_plan_make(struct grf_plan *plan, int maps, struct grf_resi
 				plan->piece_room * 2 + MORE_PIECES))
 			return grf_error_no_memory();
 	} while (!add_lines(plan, NULL, resident));
-	error = grf_space_reserve(space, plan->piece_count, piece_bounds, plan);
+	error = grf_space_reserve(space, plan->piece_count, grf_plan_bounds, plan);
 	if (error)
 		return error;
 	return grf_plan_place(plan, space);

@@ -37,6 +37,9 @@ enum grf_plan_result {
 struct grf_error *grf_plan_make(struct grf_plan *plan, int maps, struct grf_resident *resident,
 				struct grf_space *space);
 
+/* The bounds of a piece of a struct grf_plan, for grf_space_reserve() and grf_space_spill_all(). */
+void grf_plan_bounds(const void *context, size_t index, uint64_t *start, uint64_t *end);
+
 /* Gives the pieces new destinations, after grf_space_spill(): none is in memory and in the
  * file as well. */
 struct grf_error *grf_plan_place(struct grf_plan *plan, struct grf_space *space);
