@@ -67,10 +67,7 @@ static const struct grf_span *find_slot(const struct comparison *comparison, uin
 {
 	const struct grf_span *span = grf_heap_span(comparison->heap, value);
 
-	if (!span || value < span->base)
-		return NULL;
-	*ret = grf_span_slot(span, value);
-	return *ret < span->slot_count && (span->division || value < span->limit) ? span : NULL;
+	return span && grf_span_find(span, value, ret) ? span : NULL;
 }
 
 /* Checks a pointer in a root, a reached object or a missed one. */

@@ -47,10 +47,7 @@ static void take_word(struct grf_holding_stream *stream, uint64_t at)
 	uint64_t value = stream->words[at].value, to = stream->held_count % GRF_STREAM_AHEAD;
 	uint32_t slot, id;
 
-	if (value < span->base)
-		return;
-	slot = grf_span_slot(span, value);
-	if (slot >= span->slot_count || (!span->division && value >= span->limit))
+	if (!grf_span_find(span, value, &slot))
 		return;
 	id = (uint32_t)(span->first_object + slot);
 	if (grf_holdings_tier(stream->holdings, id) != stream->words[at].tier)

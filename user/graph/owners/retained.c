@@ -367,9 +367,9 @@ static void find_ids(struct held_nodes *held)
 	for (size_t i = 0; i < held->items.count; i++) {
 		uint64_t value = held->items.items[i], id;
 		const struct grf_span *span = grf_heap_span(graph->model->heap, value);
-		uint32_t slot = value < span->base ? span->slot_count : grf_span_slot(span, value);
+		uint32_t slot;
 
-		if (slot >= span->slot_count || (!span->division && value >= span->limit))
+		if (!grf_span_find(span, value, &slot))
 			continue;
 		id = span->first_object + slot;
 		grf_node_number_prefetch(&held->retained->owners, id);

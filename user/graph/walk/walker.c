@@ -111,8 +111,7 @@ static void emit_pointer(struct grf_walker *walker, uint64_t address, uint32_t s
 		emit_outside(walker, address, spot, where);
 		return;
 	}
-	if (address < span->base || (slot = grf_span_slot(span, address)) >= span->slot_count ||
-	    (!span->division && address >= span->limit))
+	if (!grf_span_find(span, address, &slot))
 		return;
 	if (walker->takes_long && is_repeated(walker, address, spot))
 		return;

@@ -123,6 +123,15 @@ static inline uint32_t grf_span_slot(const struct grf_span *span, uint64_t addre
 	return (uint32_t)(((unsigned __int128)(address - span->base) * span->division) >> 64);
 }
 
+/* Finds the slot that `address` points into; allocated or not. False: it points into none. */
+static inline bool grf_span_find(const struct grf_span *span, uint64_t address, uint32_t *ret_slot)
+{
+	if (address < span->base)
+		return false;
+	*ret_slot = grf_span_slot(span, address);
+	return *ret_slot < span->slot_count && (span->division || address < span->limit);
+}
+
 static inline bool grf_span_allocated(const struct grf_span *span, uint32_t slot)
 {
 	assert(slot < span->slot_count);
@@ -136,11 +145,7 @@ static inline bool grf_heap_find(const struct grf_heap *heap, uint64_t address,
 	const struct grf_span *span = grf_heap_span(heap, address);
 	uint32_t slot;
 
-	if (!span)
-		return false;
-	slot = grf_span_slot(span, address);
-	if (slot >= span->slot_count || !grf_span_allocated(span, slot) ||
-	    (!span->division && address >= span->limit))
+	if (!span || !grf_span_find(span, address, &slot) || !grf_span_allocated(span, slot))
 		return false;
 	*ret_span = span;
 	*ret_slot = slot;
