@@ -37,9 +37,6 @@
 /* Visits between the prefetch of an object's memory and its own visit: enough to cover a miss. */
 #define PREFETCH_AHEAD 12
 
-/* Records between the prefetch of an object's state and its own turn. */
-#define STATES_AHEAD 48
-
 /* Bytes of a part of a long object, and parts of a batch. */
 #define PART_BYTES  (UINT64_C(32) << 10)
 #define BATCH_PARTS 64u
@@ -366,8 +363,8 @@ static void judge_turn(struct grf_batch *batch, const struct turn *turn, unsigne
 	const struct grf_record *end = turn->walker->records.items + turn->walker->records.count;
 
 	for (uint32_t i = 0; i < turn->count; i++) {
-		if (&records[i] + STATES_AHEAD < end)
-			prefetch_state(batch, &records[i] + STATES_AHEAD, thread);
+		if (&records[i] + GRF_STATES_AHEAD < end)
+			prefetch_state(batch, &records[i] + GRF_STATES_AHEAD, thread);
 		if (!is_of_thread(batch, &records[i], thread))
 			continue;
 		grf_walk_judge(batch->walk, &records[i]);

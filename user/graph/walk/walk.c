@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Records between the prefetch of an object's state and its own turn. */
-#define STATES_AHEAD 48
-
 static void push_place(struct grf_walk *walk, struct grf_frontier *frontier, uint64_t address,
 		       uint32_t spot, uint32_t where)
 {
@@ -331,8 +328,9 @@ void grf_walk_settle_records(struct grf_walk *walk, struct grf_record *records, 
 {
 
 	for (size_t i = 0; i < count; i++) {
-		if (i + STATES_AHEAD < count && records[i + STATES_AHEAD].id < GRF_RECORD_MARKS)
-			grf_walk_prefetch(walk, records[i + STATES_AHEAD].id);
+		if (i + GRF_STATES_AHEAD < count &&
+		    records[i + GRF_STATES_AHEAD].id < GRF_RECORD_MARKS)
+			grf_walk_prefetch(walk, records[i + GRF_STATES_AHEAD].id);
 		settle_record(walk, &records[i]);
 	}
 }

@@ -220,7 +220,8 @@ void grf_walk_settle_records(struct grf_walk *walk, struct grf_record *records, 
  * pointer. Threads may do that beside each other, each for objects of its own.
  */
 void grf_walk_judge(struct grf_walk *walk, struct grf_record *record);
-/* Says that an object will be judged soon. */
+/* Says that an object will be judged soon: best so many records before its turn. */
+#define GRF_STATES_AHEAD 48
 static inline __attribute__((always_inline)) void grf_walk_prefetch(const struct grf_walk *walk,
 								    uint64_t id)
 {
