@@ -4,71 +4,85 @@
  * objects behind an unsafe.Pointer, and what is around the field or element that a pointer leads
  * to.
  */
+#include "graph/root_words.h"
 #include "graph/walk/walk.h"
 
 /* Whether a pointer leads to an object with pointers that is not reached, or to one of which only a
  * part is known. */
 static bool lacks_type(const struct grf_walk *walk, uint64_t address)
 {
-	const struct grf_span *span = grf_heap_span(walk->heap, address);
+	const struct grf_span *span;
 	uint32_t slot;
 	uint8_t state;
 
-	if (!span || !grf_heap_find(walk->heap, address, &span, &slot))
+	if (!grf_heap_find(walk->heap, address, &span, &slot))
 		return false;
 	state = walk->states[span->first_object + slot];
 	return state ? state & (GRF_OBJECT_PARTIAL | GRF_OBJECT_WIDER) : span->pointer_bits != NULL;
 }
 
-static void ask_segment(struct grf_walk *walk, uint64_t start, const uint8_t *mask, uint64_t bits)
+struct asking {
+	struct grf_walk *walk;
+	const struct grf_area *area;           /* a segment's */
+	const struct grf_goroutine *goroutine; /* the current one */
+};
+
+static void ask_segment_word(void *context, uint64_t address)
 {
-	const struct grf_area *area = grf_walk_area(walk, start);
+	const struct asking *asking = context;
+	const struct grf_area *area = asking->area;
+	const uint8_t *memory = area->memory + (address - area->start);
+	struct grf_code_object object;
 
-	if (!area || !mask)
-		return;
-	for (uint64_t i = 0; i < bits && i < (area->end - start) / GRF_WORD_BYTES; i++) {
-		const uint8_t *memory = area->memory + (start - area->start) + i * GRF_WORD_BYTES;
-		struct grf_code_object object;
+	if (lacks_type(asking->walk, grf_load_u64(memory)) &&
+	    grf_walk_made_in_data(asking->walk, address,
+				  address > area->start ? grf_load_u64(memory - GRF_WORD_BYTES) : 0,
+				  &object))
+		grf_walk_note_made(asking->walk, grf_load_u64(memory), &object);
+}
 
-		if (mask[i >> 3] >> (i & 7) & 1 && lacks_type(walk, grf_load_u64(memory)) &&
-		    grf_walk_made_in_data(walk, start + i * GRF_WORD_BYTES,
-					  i ? grf_load_u64(memory - GRF_WORD_BYTES) : 0, &object))
-			grf_walk_note_made(walk, grf_load_u64(memory), &object);
+static void ask_stack_word(void *context, const struct grf_stack_word *word)
+{
+	const struct asking *asking = context;
+	const struct grf_goroutine *goroutine = asking->goroutine;
+	uint64_t value = grf_load_u64(goroutine->memory + (word->address - goroutine->stack_low));
+	struct grf_code_object object;
+
+	if (lacks_type(asking->walk, value) &&
+	    grf_walk_made_in_frame(asking->walk, goroutine, word, &object))
+		grf_walk_note_made(asking->walk, value, &object);
+}
+
+static void ask_segments(struct asking *asking)
+{
+	const struct grf_model *model = asking->walk->model;
+
+	for (size_t i = 0; i < grf_root_segment_count(model) && !asking->walk->no_memory; i++) {
+		struct grf_root_segment segment = grf_root_segment(model, i);
+
+		asking->area = grf_walk_area(asking->walk, segment.start);
+		if (asking->area)
+			grf_root_segment_words(&segment, ask_segment_word, asking);
 	}
 }
 
-static void ask_goroutine(struct grf_walk *walk, const struct grf_goroutine *goroutine)
+static void ask_goroutines(struct asking *asking)
 {
-	for (uint32_t i = 0; goroutine->memory && i < goroutine->word_count; i++) {
-		const struct grf_stack_word *word = &goroutine->words[i];
-		struct grf_code_object object;
-		uint64_t value;
+	const struct grf_goroutines *goroutines = asking->walk->model->goroutines;
 
-		if (word->address < goroutine->stack_low ||
-		    word->address + GRF_WORD_BYTES > goroutine->stack_high)
-			continue;
-		value = grf_load_u64(goroutine->memory + (word->address - goroutine->stack_low));
-		if (lacks_type(walk, value) &&
-		    grf_walk_made_in_frame(walk, goroutine, word, &object))
-			grf_walk_note_made(walk, value, &object);
+	for (size_t i = 0; i < goroutines->count && !asking->walk->no_memory; i++) {
+		asking->goroutine = &goroutines->items[i];
+		if (!asking->goroutine->system && asking->goroutine->memory)
+			grf_root_stack_words(asking->goroutine, ask_stack_word, asking);
 	}
 }
 
 void grf_walk_ask_code(struct grf_walk *walk, enum grf_root_class root_class)
 {
-	const struct grf_goroutines *goroutines = walk->model->goroutines;
-	const struct grf_modules *modules = walk->model->modules;
+	struct asking asking = {.walk = walk};
 
-	if (root_class == GRF_ROOT_APPLICATION) {
-		for (size_t i = 0; i < modules->count && !walk->no_memory; i++) {
-			const struct grf_module *module = &modules->items[i];
-
-			ask_segment(walk, module->data, module->data_mask, module->data_mask_bits);
-			ask_segment(walk, module->bss, module->bss_mask, module->bss_mask_bits);
-		}
-	} else if (root_class == GRF_ROOT_GOROUTINE) {
-		for (size_t i = 0; i < goroutines->count && !walk->no_memory; i++)
-			if (!goroutines->items[i].system)
-				ask_goroutine(walk, &goroutines->items[i]);
-	}
+	if (root_class == GRF_ROOT_APPLICATION)
+		ask_segments(&asking);
+	else if (root_class == GRF_ROOT_GOROUTINE)
+		ask_goroutines(&asking);
 }
