@@ -39,7 +39,8 @@ enum grf_exit {
 struct grf_common_options {
 	int verbosity;
 	bool no_sandbox;
-	unsigned int jobs; /* threads that copy, and that walk; 0: as processors are there */
+	unsigned int
+	    jobs; /* threads that copy; 0: as processors are there. Analyses ask grf_jobs() */
 	const struct grf_naming *naming; /* NULL: the default */
 };
 

@@ -126,7 +126,6 @@ struct grf_error *grf_make_profile(const struct grf_source *source,
 	error = grf_model_create(source->image, source->executable, common->naming, &model);
 	if (error)
 		return error;
-	graph_options.threads = common->jobs;
 	graph_options.labels = grf_results_have_labels(results);
 	graph_options.places =
 	    grf_results_have_tables(results) || model->heap->allocated_count <= SUMMARY_OBJECTS;

@@ -117,7 +117,6 @@ struct grf_error *grf_subject_graph_create(struct grf_subject_options *options, 
 	const struct grf_graph_options graph_options = {
 	    .max_depth = GRF_DEFAULT_DEPTH,
 	    .places = places,
-	    .threads = options->common.jobs,
 	};
 	struct grf_error *error;
 

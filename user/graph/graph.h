@@ -25,11 +25,10 @@ struct grf_stored_types;
 #define GRF_LABEL_SETS 256u
 
 struct grf_graph_options {
-	uint32_t max_depth;   /* elements in a chain; deeper objects count at the last one */
-	bool no_fold;         /* every step of recursive structures, not each element once */
-	bool places;          /* keep for each object where it stands */
-	bool labels;          /* tell goroutines with other labels apart, in `labelled` */
-	unsigned int threads; /* that walk; 0: as many as there are processors to use, up to 8 */
+	uint32_t max_depth; /* elements in a chain; deeper objects count at the last one */
+	bool no_fold;       /* every step of recursive structures, not each element once */
+	bool places;        /* keep for each object where it stands */
+	bool labels;        /* tell goroutines with other labels apart, in `labelled` */
 };
 
 /* A word of a data segment or of a stack that leads into the heap, and what it was followed as. */

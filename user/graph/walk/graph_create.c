@@ -77,12 +77,12 @@ static struct grf_error *index_scheduler(struct grf_walk *walk)
 	return NULL;
 }
 
-static struct grf_error *walk_all(struct grf_walk *walk, bool keep, unsigned int threads)
+static struct grf_error *walk_all(struct grf_walk *walk, bool keep)
 {
 	struct grf_error *error = grf_object_states_create(walk->heap, &walk->states);
 
 	if (!error)
-		error = grf_batch_create(walk, threads ? threads : grf_jobs(), &walk->batch);
+		error = grf_batch_create(walk, grf_jobs(), &walk->batch);
 	if (!error && keep && !grf_places_create(&walk->places, walk->heap->object_ids))
 		error = grf_error_no_memory();
 	if (!error)
@@ -206,7 +206,7 @@ static struct grf_error *make_graph(struct grf_graph *graph,
 	grf_spots_init(&walk->spots, model->types, &walk->builder);
 	error = options->labels ? grf_walk_labels(graph, &walk->labels) : NULL;
 	if (!error)
-		error = walk_all(walk, options->places, options->threads);
+		error = walk_all(walk, options->places);
 	if (!error && options->places && !make_kinds(&walk->spots, graph))
 		error = grf_error_no_memory();
 	if (!error)
