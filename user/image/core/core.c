@@ -16,6 +16,7 @@
 #include "image/core/core_headers.h"
 #include "image/core/core_ids.h"
 #include "image/core/core_notes.h"
+#include "image/executable/debuginfod.h"
 #include "image/image_private.h"
 
 /* Zero memory beyond this is not taken from a core: nothing of a process is as large. */
@@ -201,14 +202,13 @@ static struct grf_error *add_zeros(struct core_reader *reader)
 	return NULL;
 }
 
-/* A build id as text; for messages. */
-static void format_id(const uint8_t *id, size_t size, char *text, size_t room)
+/* Where the program headers were in the process, as the kernel told it. */
+static bool find_headers(const struct grf_image *image, uint64_t *ret, uint64_t *ret_count)
 {
-	size_t at = 0;
+	uint64_t size;
 
-	for (size_t i = 0; i < size && at + 3 < room; i++)
-		at += (size_t)snprintf(text + at, room - at, "%02x", id[i]);
-	text[at] = '\0';
+	return grf_image_auxv(image, AT_PHDR, ret) && grf_image_auxv(image, AT_PHNUM, ret_count) &&
+	       grf_image_auxv(image, AT_PHENT, &size) && size == sizeof(Elf64_Phdr);
 }
 
 /* The build ids of the executable that the process had mapped: those that a snapshot names, or, as
@@ -216,22 +216,34 @@ static void format_id(const uint8_t *id, size_t size, char *text, size_t room)
 static void find_ids(struct core_reader *reader)
 {
 	uint64_t base = grf_executable_bias(reader->executable), count = 0;
-	uint64_t headers, size = sizeof(Elf64_Phdr);
+	uint64_t headers;
 
 	if (reader->own.data)
 		return;
 	if (grf_executable_is_placed(reader->executable))
 		headers = base + grf_executable_headers(reader->executable, &count);
-	else if (!grf_image_auxv(reader->image, AT_PHDR, &headers) ||
-		 !grf_image_auxv(reader->image, AT_PHNUM, &count) ||
-		 !grf_image_auxv(reader->image, AT_PHENT, &size) || size != sizeof(Elf64_Phdr))
+	else if (!find_headers(reader->image, &headers, &count))
 		return;
 	grf_core_ids_find(reader->image, headers, count, base, &reader->program);
 }
 
-static struct grf_error *mismatch_error(const struct core_reader *reader, const char *mine,
-					const char *theirs)
+/* By the ids that both have: Go's, or those of the linker. */
+static struct grf_error *mismatch_error(const struct core_reader *reader)
 {
+	const struct grf_core_program *program = &reader->program;
+	const char *mine = grf_executable_go_build_id(reader->executable);
+	const char *theirs = program->go_build_id;
+	char my_hex[2 * GRF_MAX_BUILD_ID + 1], their_hex[2 * GRF_MAX_BUILD_ID + 1];
+
+	if (!*mine || !*theirs) {
+		size_t size;
+		const uint8_t *id = grf_executable_gnu_build_id(reader->executable, &size);
+
+		grf_build_id_print(id, size < GRF_MAX_BUILD_ID ? size : GRF_MAX_BUILD_ID, my_hex);
+		grf_build_id_print(program->gnu_build_id, program->gnu_build_id_size, their_hex);
+		mine = my_hex;
+		theirs = their_hex;
+	}
 	return grf_error_create(
 	    GRF_ERROR_MISMATCH,
 	    "%s and %s do not belong together: build id %.64s in the executable, "
@@ -277,27 +289,15 @@ static bool is_host(const struct core_reader *reader)
 
 static struct grf_error *compare_ids(struct core_reader *reader)
 {
-	const char *go_id = grf_executable_go_build_id(reader->executable);
-	const struct grf_core_program *found = &reader->program;
-	const uint8_t *gnu;
-	size_t gnu_size;
+	bool known, same;
 
 	if (is_host(reader))
 		return NULL;
 	find_ids(reader);
-	gnu = grf_executable_gnu_build_id(reader->executable, &gnu_size);
-	if (*found->go_build_id && *go_id)
-		return strcmp(found->go_build_id, go_id)
-			   ? mismatch_error(reader, go_id, found->go_build_id)
-			   : NULL;
-	if (found->gnu_build_id_size && gnu) {
-		char mine[65], theirs[65];
-
-		format_id(gnu, gnu_size, mine, sizeof(mine));
-		format_id(found->gnu_build_id, found->gnu_build_id_size, theirs, sizeof(theirs));
-		return strcmp(mine, theirs) ? mismatch_error(reader, mine, theirs) : NULL;
-	}
-	return compare_build_info(reader);
+	same = grf_core_program_is(&reader->program, reader->executable, &known);
+	if (!known)
+		return compare_build_info(reader);
+	return same ? NULL : mismatch_error(reader);
 }
 
 /* Where the executable was, and what the process called it. */
@@ -407,16 +407,14 @@ static bool bias_of_headers(const struct grf_image *image, uint64_t headers, uin
 static struct grf_error *find_program(struct core_reader *reader)
 {
 	struct grf_core_program *program = &reader->program;
-	uint64_t entry, headers, count, size, bias;
+	uint64_t entry, headers, count, bias;
 	const char *path;
 
 	path =
 	    grf_image_auxv(reader->image, AT_ENTRY, &entry) ? path_at(reader->image, entry) : NULL;
 	if (path && *path && !(program->path = strdup(path)))
 		return grf_error_no_memory();
-	if (grf_image_auxv(reader->image, AT_PHDR, &headers) &&
-	    grf_image_auxv(reader->image, AT_PHNUM, &count) &&
-	    grf_image_auxv(reader->image, AT_PHENT, &size) && size == sizeof(Elf64_Phdr) &&
+	if (find_headers(reader->image, &headers, &count) &&
 	    bias_of_headers(reader->image, headers, count, &bias))
 		grf_core_ids_find(reader->image, headers, count, bias, program);
 	return NULL;
