@@ -67,8 +67,6 @@ static struct grf_error *run_attach(void *input, int *ret_status)
 	options->live.capture.threads = options->common.jobs;
 	error = grf_results_open(&options->results, &results);
 	if (!error)
-		error = grf_opening_check_apart(&opening, &results);
-	if (!error)
 		error = grf_saving_open(&options->saving, true, &options->live, &saving);
 	if (!error)
 		error = grf_saving_check_apart(&saving, &results);

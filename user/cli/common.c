@@ -27,8 +27,7 @@ static const struct argp_option basic_options[] = {
     {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "Keep all privileges during the analysis", 0},
     {"jobs", 'j', "N", 0,
      "Copy and analyse with N threads (default: as many as there are processors to use, up to 8 "
-     "for "
-     "the analysis). The result does not depend on it",
+     "for the analysis). The result does not depend on it",
      0},
     {0},
 };

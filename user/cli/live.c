@@ -55,8 +55,7 @@ static const struct argp_option live_argp_options[] = {
      0},
     {"contents", OPTION_CONTENTS, NULL, 0,
      "Copy objects without pointers too, such as the bytes of strings. Without this option, those "
-     "of "
-     "more than 512 bytes are not copied: the results need nothing of them",
+     "of more than 512 bytes are not copied: the results need nothing of them",
      0},
     {NULL, 0, NULL, 0, "To try what happens where the kernel lacks something:", 10},
     {"no-ebpf", OPTION_NO_EBPF, NULL, 0, "Do as if eBPF were not permitted", 10},

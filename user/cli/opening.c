@@ -5,8 +5,9 @@
 
 #include <stdio.h>
 
-struct grf_error *grf_opening_check_apart(const struct grf_opening *opening,
-					  const struct grf_results *results)
+/* Refuses a result that is one of the files that are read. */
+static struct grf_error *check_apart(const struct grf_opening *opening,
+				     const struct grf_results *results)
 {
 	const struct grf_process_options *process = opening->process;
 	char running[32];
@@ -27,7 +28,7 @@ struct grf_error *grf_opening_open(const struct grf_opening *opening,
 				   const struct grf_results *results, bool no_sandbox,
 				   struct grf_source *ret)
 {
-	struct grf_error *error = grf_opening_check_apart(opening, results);
+	struct grf_error *error = check_apart(opening, results);
 
 	if (error)
 		return error;

@@ -15,14 +15,10 @@ struct grf_opening {
 	const struct grf_debug_options *debug;
 };
 
-/* Refuses a result that is one of the files that are read. Errors: OUTPUT. */
-struct grf_error *grf_opening_check_apart(const struct grf_opening *opening,
-					  const struct grf_results *results);
-
 /**
- * The same, then opens the source: of a core in the sandbox of its stage, unless that is off. Gives
- * the source to the caller, also after an error. Errors: OUTPUT, those of grf_source_of_process()
- * and grf_source_of_core().
+ * Refuses a result that is one of the files that are read, then opens the source: of a core in the
+ * sandbox of its stage, unless that is off. Gives the source to the caller, also after an error.
+ * Errors: OUTPUT, those of grf_source_of_process() and grf_source_of_core().
  */
 struct grf_error *grf_opening_open(const struct grf_opening *opening,
 				   const struct grf_results *results, bool no_sandbox,

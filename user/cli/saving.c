@@ -22,8 +22,7 @@ static const struct argp_option saving_options[] = {
      6},
     {"compress", OPTION_COMPRESS, NULL, 0,
      "Compress it (zstd); `report' reads it as it is, zstd -d makes a core of it for other tools. "
-     "The "
-     "copy is in memory first",
+     "The copy is in memory first",
      6},
     {"with-exe", OPTION_WITH_EXE, NULL, 0,
      "Put the executable into the snapshot, with its debug information and its plugins: for a host "
